@@ -1,0 +1,6 @@
+"""Builds the aiohttp app."""
+
+
+def main() -> int:
+    """Settings -> app -> serve."""
+    raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Where weights come from: find, verify, prepare, fetch, warm up."""

@@ -1,0 +1,175 @@
+"""Every setting, once: command line, ``ENGINE_*`` environment, TOML file, default — in that order.
+
+``Settings()`` raises ``pydantic.ValidationError``; ``load_settings`` turns that into a
+``SettingsError`` that names the setting, its value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    CliSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from engine.errors import SettingsError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Settings(BaseSettings):
+    """All settings of the engine. A field ``llm_model`` is ``ENGINE_LLM_MODEL`` and ``--llm-model``."""
+
+    model_config = SettingsConfigDict(env_prefix="ENGINE_", extra="forbid", validate_default=True)
+
+    # --- the server
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(9000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(None, description="URL clients reach the engine at, e.g. https://gpu1.example.org.")
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        [], description="Addresses whose X-Forwarded-* headers are believed (comma separated)."
+    )
+    api_key: SecretStr | None = Field(None, description="Bearer key of the management API; unset leaves it open on loopback.")
+    allow_anonymous: bool = Field(False, description="Listen beyond loopback without an API key.")
+    secret: SecretStr = Field(
+        default_factory=lambda: SecretStr(secrets.token_urlsafe(32)),
+        description="Signs session tokens (HS256, 32 bytes or more); random per start when unset.",
+    )
+    allowed_origins: Annotated[list[str], NoDecode] = Field(
+        ["*"], description="Origins browsers may call from (comma separated; * is any)."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line.")
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else JSON.")
+
+    # --- sessions
+    token_ttl_s: int = Field(3600, ge=10, le=86400, description="Life of an engine token, seconds.")
+    session_idle_s: float = Field(900, ge=1, le=86400, description="A session with no activity for this long ends.")
+    max_sessions: int = Field(64, ge=1, le=10000, description="Live sessions at once; one more gets 503.")
+    drain_s: float = Field(20, ge=0, le=600, description="How long running turns may finish after SIGTERM.")
+    max_message_bytes: int = Field(32_000_000, ge=10_000, le=512_000_000, description="Largest WebSocket message.")
+    max_text_chars: int = Field(4000, ge=1, le=100_000, description="Longest text message.")
+    max_audio_s: float = Field(120, ge=1, le=3600, description="Longest recording in one message, seconds.")
+
+    # --- models
+    models_dir: Path | None = Field(None, description="Folder with your own models (tried before the embedded ones).")
+    cache_dir: Path = Field(
+        Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "talking-tutor",
+        description="Prepared models are kept here.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where torch and ASR run.")
+
+    # --- listening
+    asr_model: str = Field("whisper-base", description="Catalog name (whisper-base, whisper-tiny.en), folder or hub name.")
+    asr_language: str | None = Field(None, description="ISO 639-1 code; unset detects it per utterance.")
+    asr_threads: int = Field(1, ge=1, le=32, description="Threads of one recognition; more than 1 rarely helps.")
+    asr_workers: int = Field(1, ge=1, le=16, description="Recognitions at once.")
+
+    # --- thinking
+    llm_base_url: str | None = Field(
+        None, description="OpenAI-compatible endpoint, e.g. http://localhost:11434/v1; unset starts the embedded model."
+    )
+    llm_api_key: SecretStr | None = Field(None, description="Key for llm_base_url.")
+    llm_model: str = Field("smollm2-135m", description="Model name at the endpoint, or a catalog name/GGUF file to embed.")
+    llm_context: int = Field(2048, ge=256, le=1_000_000, description="Context window in tokens.")
+    llm_max_tokens: int = Field(160, ge=8, le=8192, description="Longest reply in tokens.")
+    llm_temperature: float = Field(0.3, ge=0, le=2, description="Sampling temperature.")
+    llm_threads: int = Field(0, ge=0, le=64, description="Threads of the embedded model; 0 is cores minus one.")
+    llm_slots: int = Field(2, ge=1, le=64, description="Replies the embedded model makes at once.")
+    llm_connect_timeout_s: float = Field(5, gt=0, le=120, description="Time to reach the endpoint.")
+    llm_first_token_timeout_s: float = Field(20, gt=0, le=600, description="Time to the first token.")
+    llm_token_timeout_s: float = Field(10, gt=0, le=600, description="Longest gap between tokens.")
+
+    # --- speaking
+    voice: str = Field("piper:en_US-joe-medium", description="Default voice.")
+    tts_threads: int = Field(1, ge=1, le=32, description="Threads of one synthesis.")
+    tts_workers: int = Field(2, ge=1, le=16, description="Syntheses at once.")
+    speech_base_url: str | None = Field(None, description="OpenAI-compatible speech endpoint for speech:* voices.")
+    speech_api_key: SecretStr | None = Field(None, description="Key for speech_base_url.")
+    speech_model: str = Field("tts-1", description="Model name at the speech endpoint.")
+
+    # --- the face
+    renderer: Literal["puppet", "musetalk"] = Field("puppet", description="What draws the face.")
+    avatars_dir: Path | None = Field(None, description="Your own avatars, beside the built-in ones.")
+    avatar: str = Field("avatar_tutor_13", description="Avatar when neither client nor tutor names one.")
+    video_size: int = Field(512, ge=128, le=1024, multiple_of=16, description="Edge of the picture in pixels.")
+    video_bitrate: int = Field(800_000, ge=50_000, le=20_000_000, description="H.264 bits per second.")
+    audio_bitrate: int = Field(64_000, ge=16_000, le=256_000, description="AAC bits per second.")
+    encode_workers: int = Field(2, ge=1, le=64, description="Threads that encode pictures.")
+    stream_ahead_s: float = Field(3.0, ge=0.2, le=60, description="How far a streamed reply may run ahead of playback.")
+
+    # --- tutors
+    tutors_dir: Path | None = Field(None, description="TOML profiles of your own tutors, beside the built-in ones.")
+
+    @field_validator("trusted_proxies", "allowed_origins", mode="before")
+    @classmethod
+    def _split_commas(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("cache_dir", "models_dir", "avatars_dir", "tutors_dir")
+    @classmethod
+    def _expand_home(cls, value: Path | None) -> Path | None:
+        return value.expanduser() if value is not None else None
+
+    @field_validator("secret")
+    @classmethod
+    def _long_secret(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value().encode()) < 32:
+            raise ValueError("at least 32 bytes")
+        return value
+
+    @model_validator(mode="after")
+    def _refuse_open_doors(self) -> Settings:
+        if self.host not in LOOPBACK and self.api_key is None and not self.allow_anonymous:
+            raise ValueError(
+                f"host {self.host} is reachable from outside: set api_key, or allow_anonymous=1 if that is meant"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        toml = TomlConfigSettingsSource(settings_cls, Path(os.environ.get("ENGINE_CONFIG", "engine.toml")))
+        return init_settings, env_settings, toml
+
+
+def load_settings(argv: list[str] | None = None) -> Settings:
+    """Settings from the command line ``argv``, the environment and the TOML file.
+
+    ``--help`` prints every setting and exits.
+
+    Raises:
+        SettingsError: one line a wrong setting: its name, its value, what is allowed.
+    """
+    args = sys.argv[1:] if argv is None else argv
+    cli: CliSettingsSource[Any] = CliSettingsSource(
+        Settings, cli_parse_args=args, cli_prog_name="run_engine.py", cli_kebab_case=True,
+        cli_implicit_flags=True, cli_hide_none_type=True, cli_avoid_json=True,
+    )
+    try:
+        return Settings(_cli_settings_source=cli)  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(item) for item in error.errors())) from None
+
+
+def _explain(item: Any) -> str:
+    name = ".".join(str(part) for part in item["loc"]) or "settings"
+    value = item.get("input")
+    secret = any(word in name for word in ("secret", "key"))
+    shown = "" if not item["loc"] else f" is {'(hidden)' if secret else repr(value)}"
+    return f"{name}{shown}: {item['msg']} (ENGINE_{name.upper()} or --{name.replace('_', '-')})"
