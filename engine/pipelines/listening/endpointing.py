@@ -1,0 +1,86 @@
+"""When is a pause the end of a turn? Pure: handed what is known, gives how long to wait.
+
+The words decide between brackets (a whole question is answered soon, an unfinished clause is given
+time), the turn model moves the wait inside its bracket, and the student's own pauses stretch or
+shrink it. No single model can end a turn early or make a student wait for long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.pipelines.listening.transcript_cues import Completeness
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointOptions:
+    """Silence after the acoustic end of speech, ms. Tuned with ``bench/endpointing.py``."""
+
+    floor_ms: float = 250
+    """Nobody is answered sooner."""
+
+    ceiling_ms: float = 2500
+    """Nobody waits longer, unfinished or not."""
+
+    question_max_ms: float = 700
+    """A whole question is answered within this even when the turn model says no."""
+
+    complete_max_ms: float = 1100
+    open_max_ms: float = 1500
+    """Longest wait after a sentence that reads whole, and after one that reads either way."""
+
+
+class PauseHabit:
+    """How long this student pauses inside a turn: a moving average, from a usual one on."""
+
+    USUAL_MS = 400.0
+    SHORTEST_MS = 200.0
+    """Shorter gaps belong to articulation, not to thinking."""
+
+    WEIGHT = 0.25
+
+    def __init__(self) -> None:
+        self.average_ms = self.USUAL_MS
+
+    def learn(self, pause_ms: float) -> None:
+        """A pause after which the student went on with the same turn."""
+        if pause_ms >= self.SHORTEST_MS:
+            self.average_ms += self.WEIGHT * (pause_ms - self.average_ms)
+
+    @property
+    def stretch(self) -> float:
+        """Factor for waits: 0.8 for hasty speakers, up to 2 for those who think while speaking."""
+        return min(2.0, max(0.8, self.average_ms / self.USUAL_MS))
+
+
+class EndpointPolicy:
+    """The wait before a silence ends the turn."""
+
+    def __init__(self, options: EndpointOptions | None = None) -> None:
+        self._options = options or EndpointOptions()
+        self.habit = PauseHabit()
+
+    def wait_ms(self, reading: Completeness | None, probability: float | None) -> float:
+        """Silence to wait for, ms, between floor and ceiling.
+
+        Args:
+            reading: of the words so far; None while they are not known.
+            probability: the turn model's P(finished), 0..1; None without one.
+        """
+        options = self._options
+        shortest, longest = self._bracket(reading)
+        doubt = 1.0 - (0.5 if probability is None else min(1.0, max(0.0, probability)))
+        wait = (shortest + (longest - shortest) * doubt) * self.habit.stretch
+        if reading is Completeness.QUESTION:
+            wait = min(wait, options.question_max_ms)
+        return min(options.ceiling_ms, max(options.floor_ms, wait))
+
+    def _bracket(self, reading: Completeness | None) -> tuple[float, float]:
+        options = self._options
+        if reading is Completeness.QUESTION:
+            return options.floor_ms, options.question_max_ms
+        if reading is Completeness.COMPLETE:
+            return options.floor_ms, options.complete_max_ms
+        if reading is Completeness.UNFINISHED:
+            return options.complete_max_ms, options.ceiling_ms
+        return (options.floor_ms + options.question_max_ms) / 2, options.open_max_ms

@@ -1,0 +1,127 @@
+"""What the words themselves tell about a turn: is it finished, is it only a nod, is it the same.
+
+Pure functions of text. Latin scripts are cut into words, Chinese, Japanese and Korean into
+characters, so that all measures work the same on both.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from enum import Enum
+
+from engine.pipelines.listening.word_lists import (
+    BACKCHANNEL_PHRASES,
+    BACKCHANNELS,
+    CJK_FINISHED,
+    CJK_QUESTION,
+    CJK_UNFINISHED,
+    FILLERS,
+    INVENTED,
+    NEVER_LAST,
+    OPENERS,
+    SELDOM_LAST,
+)
+
+_TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+(?:['’][^\W_]+)*")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+class Completeness(Enum):
+    """How finished a transcript reads."""
+
+    QUESTION = "question"
+    """A whole question: the tutor has the floor."""
+
+    COMPLETE = "complete"
+    """Reads as a whole sentence."""
+
+    OPEN = "open"
+    """Nothing points either way."""
+
+    UNFINISHED = "unfinished"
+    """More must follow for it to be a sentence."""
+
+
+def tokens(text: str) -> list[str]:
+    """Words in lower case, or characters of CJK text, without punctuation."""
+    return [t.replace("’", "'") for t in _TOKEN.findall(unicodedata.normalize("NFKC", text).casefold())]
+
+
+def without_fillers(text: str) -> list[str]:
+    """``tokens`` less the sounds of thinking."""
+    return [token for token in tokens(text) if token not in FILLERS]
+
+
+def equivalent(one: str, other: str) -> bool:
+    """The same words: case, punctuation, spacing and fillers aside."""
+    return without_fillers(one) == without_fillers(other)
+
+
+def content(text: str) -> list[str]:
+    """Tokens that bid for the floor: no fillers, no backchannels, no words Whisper invents on noise."""
+    words = without_fillers(text)
+    for whole in (" ".join(words), "".join(words), " ".join(tokens(text))):
+        if whole in INVENTED or whole in BACKCHANNEL_PHRASES:
+            return []
+    return [word for word in words if word not in BACKCHANNELS]
+
+
+def is_backchannel(text: str) -> bool:
+    """Something was said, and all of it only means *go on*."""
+    said = tokens(text)
+    return bool(said) and not content(text) and " ".join(said) not in INVENTED
+
+
+def echo_share(heard: str, spoken: str) -> float:
+    """Share of ``heard`` that is, in order, in the latest of what the tutor has ``spoken``. 0..1."""
+    said = tokens(heard)
+    if not said:
+        return 0.0
+    recent = tokens(spoken)[-max(12, 6 * len(said)) :]
+    return _common_in_order(said, recent) / len(said)
+
+
+def completeness(text: str, language: str = "en") -> Completeness:
+    """Judge a transcript by its last words and its punctuation. Empty text is OPEN.
+
+    ``language`` (ISO 639-1) chooses the lists of a Latin script; CJK is told by its characters.
+    """
+    stripped = unicodedata.normalize("NFKC", text).strip().rstrip("\"'”’)」』")
+    words = tokens(stripped)
+    if not words:
+        return Completeness.OPEN
+    if stripped.endswith(("...", "…", ",", "、", "-", "–", "—", ":", ";")):
+        return Completeness.UNFINISHED
+    question, full_stop = stripped.endswith("?"), stripped.endswith((".", "!", "。"))
+    if _CJK.match(words[-1]):
+        return _cjk_completeness("".join(words), question, full_stop)
+    if words[-1] in NEVER_LAST.get(language, ()):
+        return Completeness.UNFINISHED
+    if question:
+        return Completeness.QUESTION
+    if words[-1] in SELDOM_LAST.get(language, ()):
+        return Completeness.UNFINISHED
+    if words[0] in OPENERS.get(language, ()) and "," not in stripped:
+        return Completeness.UNFINISHED
+    return Completeness.COMPLETE if full_stop else Completeness.OPEN
+
+
+def _cjk_completeness(text: str, question: bool, full_stop: bool) -> Completeness:
+    if question or text.endswith(CJK_QUESTION):
+        return Completeness.QUESTION
+    if full_stop or text.endswith(CJK_FINISHED):
+        return Completeness.COMPLETE
+    return Completeness.UNFINISHED if text.endswith(CJK_UNFINISHED) else Completeness.OPEN
+
+
+def _common_in_order(one: Sequence[str], other: Sequence[str]) -> int:
+    """Length of the longest common subsequence."""
+    row = [0] * (len(other) + 1)
+    for token in one:
+        diagonal = 0
+        for column, candidate in enumerate(other, 1):
+            above = row[column]
+            row[column] = diagonal + 1 if token == candidate else max(above, row[column - 1])
+            diagonal = above
+    return row[-1]

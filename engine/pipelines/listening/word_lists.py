@@ -1,0 +1,67 @@
+"""Word lists for turn taking. Lower case; Latin entries are words, CJK entries characters or phrases."""
+
+from __future__ import annotations
+
+
+def _words(text: str, separator: str | None = None) -> frozenset[str]:
+    return frozenset(text.split(separator))
+
+
+FILLERS = _words("um umm uh uhh er erm ah eh hm hmm mm mmm 嗯 呃 额 唔")
+"""Sounds of thinking; they carry nothing and are left out of comparisons."""
+
+BACKCHANNELS = _words(
+    """mhm mmhm uhhuh huh yeah yep yup yes ok okay right sure alright oh ooh wow aha cool nice great
+    good exactly indeed true gotcha 对 是 好 哦 啊 噢 喔 行 的 嘛 네 응 예 어 음
+    sí vale claro oui ouais ja genau"""
+)
+"""By these a listener says *go on*; nothing else in an utterance means it is no bid for the floor."""
+
+BACKCHANNEL_PHRASES = _words(
+    "i see|got it|uh huh|of course|that makes sense|makes sense|没错|知道了|明白|明白了|うん|うんうん|はい|ええ|そう"
+    "|そうですね|なるほど", "|"
+)
+"""The same, where only the whole utterance tells; CJK without spaces."""
+
+INVENTED = _words("you|thank you|thanks for watching|bye|bye bye|谢谢|谢谢观看", "|")
+"""What Whisper hears in coughs and hum; alone it is no evidence that somebody spoke."""
+
+NEVER_LAST = {
+    "en": _words(
+        """a an the and or but because if unless although my your our their every very um uh er erm hmm
+        i'm you're we're they're he's she's i've we've you've i'd i'll let's gonna wanna than"""
+    ),
+    "es": _words("el la los las un una y o pero porque que de mi tu su muy si"),
+    "fr": _words("le la les un une et ou mais parce que de mon ma mes ton ta son sa très si"),
+    "de": _words("der die das den dem ein eine einen und oder aber weil dass mein dein sehr wenn"),
+}
+"""By language: a sentence that ends so has more to come, whatever the punctuation."""
+
+SELDOM_LAST = {
+    "en": _words(
+        """of to in on at for with from by about into between is are was were am do does did can could
+        will would should has have had so that when while where which who what how like i he she we they
+        not its it's that's there's what's his some any this these those don't doesn't can't just also then"""
+    ),
+    "es": _words("por para con en del al es son está están cuando donde como quien"),
+    "fr": _words("pour avec dans du des sur à est sont quand où comme qui ne pas"),
+    "de": _words("von zu mit für auf in im ist sind war wie wo wer als ich er sie wir nicht"),
+}
+"""By language: usually more follows; a question mark overrules it (*What is it for?*)."""
+
+OPENERS = {
+    "en": _words("if although unless whenever when while since"),
+    "es": _words("si cuando aunque mientras"),
+    "fr": _words("si quand lorsque bien"),
+    "de": _words("wenn obwohl während falls"),
+}
+"""By language: a clause that begins so needs another one (after a comma)."""
+
+CJK_QUESTION = ("吗", "嘛", "呢", "么", "か", "까")
+CJK_FINISHED = tuple(_words("吧 呀 啊 了 啦 です ます ました よ ね 요 다 죠"))
+CJK_UNFINISHED = tuple(
+    _words("""和 跟 与 或 把 被 给 从 在 是 的 就 还 也 但 而 因 请 及 为 像 到 向
+    因为 所以 如果 但是 然后 而且 那个 这个 就是 比如 还有 关于 觉得
+    は が を に で と の けど から ので て 은 는 을 를 고 에 의""")
+)
+"""Last characters of a sentence that is a question, is whole, or has more to come."""
