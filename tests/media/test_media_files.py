@@ -188,4 +188,4 @@ def test_wav_holds_the_samples_and_clips() -> None:
     with av.open(io.BytesIO(data)) as file:
         assert file.streams.audio[0].rate == OUTPUT_RATE
         samples = np.concatenate([f.to_ndarray()[0] for f in file.decode(audio=0)])
-    assert samples.tolist() == [0, 16383, -16383, 32767]
+    assert samples.tolist() == [0, 16384, -16384, 32767]

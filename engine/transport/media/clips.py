@@ -5,11 +5,9 @@ Synchronous, called from a worker thread, one call at a time; nobody needs to cl
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
 
-import numpy as np
-
+from engine.pipelines.audio import to_wav
 from engine.pipelines.items import OUTPUT_RATE, FloatArray, MediaFrame, Picture
 from engine.transport.media import boxes
 from engine.transport.media.boxes import Sample
@@ -72,8 +70,6 @@ def encode_idle(pictures: Iterable[Picture], form: MediaFormat = MediaFormat()) 
     return boxes.whole_file([(video.track, samples, len(samples) * PICTURE_DURATION)])
 
 
-def wav(pcm: FloatArray, rate: int = OUTPUT_RATE) -> bytes:
-    """(n,) float32 mono in [-1, 1] as 16-bit PCM WAV; louder is clipped."""
-    data = (np.clip(pcm, -1, 1) * 32767).astype("<i2").tobytes()
-    head = struct.pack("<4sI4s4sIHHIIHH", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 1, 1, rate, rate * 2, 2, 16)
-    return head + struct.pack("<4sI", b"data", len(data)) + data
+def wav(pcm: FloatArray) -> bytes:
+    """(n,) float32 mono 24 kHz as a 16-bit WAV file; beyond [-1, 1] is clipped."""
+    return to_wav(pcm, OUTPUT_RATE)

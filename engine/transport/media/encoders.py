@@ -28,8 +28,9 @@ VIDEO_TRACK, AUDIO_TRACK = 1, 2
 VIDEO_TIMESCALE = 12_800
 PICTURE_DURATION = VIDEO_TIMESCALE // FPS
 
-X264 = {"preset": "ultrafast", "tune": "zerolatency"}
-NVENC = {"preset": "p3", "tune": "ull", "zerolatency": "1", "delay": "0", "rc": "cbr", "forced-idr": "1"}
+# Constant quality under a cap: a still face costs few bits, and no picture waits for another.
+X264 = {"preset": "ultrafast", "tune": "zerolatency", "crf": "22"}
+NVENC = {"preset": "p3", "tune": "ull", "zerolatency": "1", "delay": "0", "rc": "vbr", "cq": "24", "forced-idr": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,8 @@ class VideoEncoder:
         if picture is not None:
             if (picture.width, picture.height) != (width, height):
                 raise ValueError(f"picture is {picture.width}x{picture.height}, the stream is {width}x{height}")
-            self._last = VideoFrame.from_ndarray(picture.yuv, format="yuv420p")
+            # Shares the picture's memory: pictures are immutable, and the codec is done with it on return.
+            self._last = VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture.yuv), format="yuv420p")
         elif self._last is None:
             black = np.full((height * 3 // 2, width), 128, np.uint8)
             black[:height] = 16
@@ -176,7 +178,7 @@ def _open_video(name: str, form: MediaFormat) -> VideoCodecContext:
     codec = cast(VideoCodecContext, VideoCodecContext.create(name, "w"))
     codec.width, codec.height, codec.pix_fmt = form.width, form.height, "yuv420p"
     codec.time_base, codec.framerate = Fraction(1, FPS), Fraction(FPS)
-    codec.bit_rate, codec.gop_size, codec.max_b_frames = form.video_bitrate, form.gop_frames, 0
+    codec.gop_size, codec.max_b_frames = form.gop_frames, 0
     # SMPTE 170M throughout, limited range: what the renderers make.
     codec.color_primaries, codec.color_trc, codec.colorspace, codec.color_range = 6, 6, 6, 1
     codec.thread_count = 1
