@@ -1,0 +1,3 @@
+"""A real-time talking-tutor engine."""
+
+__version__ = "0.1.0"

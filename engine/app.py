@@ -1,6 +1,127 @@
-"""Builds the aiohttp app."""
+"""Builds the aiohttp app: what is created once, wired, started, drained.
+
+The port opens at once, so that ``/health`` answers while models load; sessions are let in when
+they are warm. SIGTERM or SIGINT drains: no new sessions, running replies finish within the
+limit, then everything closes. A second signal ends at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+
+import structlog
+from aiohttp import web
+
+from engine.errors import EngineError
+from engine.sessions import SessionRegistry
+from engine.settings import Settings, load_settings
+from engine.telemetry import Metrics, configure_logging
+from engine.tokens import TokenSigner
+from engine.transport.http import Api, Readiness
+from engine.transport.idle import IdleClips
+from engine.transport.middleware import api_key, cors, errors_as_json
+from engine.tutors.store import TutorStore
+from engine.wiring import open_parts
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY_BYTES = 1_000_000
+
+
+class Engine:
+    """A running engine, as an async context manager: inside it the port is open and models are warm."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.readiness = Readiness()
+        self.port = 0
+        self.registry: SessionRegistry | None = None
+        self._api = Api(
+            settings, self.metrics, self.readiness,
+            TokenSigner(settings.secret.get_secret_value(), settings.token_ttl_s),
+        )
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Engine:
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._listening())
+            await stack.enter_async_context(self.metrics.watch_loop_lag())
+            parts = await stack.enter_async_context(open_parts(self.settings, self.metrics))
+            registry = SessionRegistry(parts, TutorStore(self.settings.tutors_dir))
+            await stack.enter_async_context(registry.running())
+            self.registry = registry
+            self._api.serve(registry, IdleClips(parts, parts.scheduler.renderer))
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    async def drain(self) -> None:
+        """Admit nobody; wait for running replies within the limit."""
+        if self.registry is not None:
+            await self.registry.drain(self.settings.drain_s)
+
+    @contextlib.asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        settings = self.settings
+        app = web.Application(
+            middlewares=[cors(settings), errors_as_json, api_key(settings)], client_max_size=MAX_BODY_BYTES
+        )
+        app.add_routes(self._api.routes())
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, settings.host, settings.port)
+            await site.start()
+            self.port = runner.addresses[0][1]
+            log.info("listening", host=settings.host, port=self.port)
+            yield
+        finally:
+            await runner.cleanup()
+
+
+async def serve(settings: Settings) -> None:
+    """Run an engine until a signal ends it."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    main_task = asyncio.current_task()
+
+    def on_signal() -> None:
+        if stop.is_set() and main_task is not None:
+            main_task.cancel()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    began = time.monotonic()
+    async with Engine(settings) as engine:
+        host = settings.host if settings.host not in ("0.0.0.0", "::") else "localhost"
+        log.info("ready", seconds=round(time.monotonic() - began, 1), page=f"http://{host}:{engine.port}/")
+        await stop.wait()
+        log.info("draining", limit_s=settings.drain_s)
+        await engine.drain()
 
 
 def main() -> int:
-    """Settings -> app -> serve."""
-    raise NotImplementedError
+    """Settings -> app -> serve. Exit status 2 for a wrong setting, 1 for a failed start."""
+    try:
+        settings = load_settings()
+    except EngineError as error:
+        print(f"run_engine.py: {error.message}", file=sys.stderr)
+        return 2
+    configure_logging(settings)
+    try:
+        asyncio.run(serve(settings))
+    except EngineError as error:
+        print(f"run_engine.py: {error.message}", file=sys.stderr)
+        return 1
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        log.warning("ended at once")
+    return 0

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     max_message_bytes: int = Field(32_000_000, ge=10_000, le=512_000_000, description="Largest WebSocket message.")
     max_text_chars: int = Field(4000, ge=1, le=100_000, description="Longest text message.")
     max_audio_s: float = Field(120, ge=1, le=3600, description="Longest recording in one message, seconds.")
+    max_decode_s: float = Field(20, gt=0, le=600, description="Longest time spent decoding one recording, seconds.")
+    slow_client_s: float = Field(20, gt=0, le=600, description="A client that takes nothing for this long is closed.")
 
     # --- models
     models_dir: Path | None = Field(None, description="Folder with your own models (tried before the embedded ones).")
@@ -73,6 +75,30 @@ class Settings(BaseSettings):
     asr_language: str | None = Field(None, description="ISO 639-1 code; unset detects it per utterance.")
     asr_threads: int = Field(1, ge=1, le=32, description="Threads of one recognition; more than 1 rarely helps.")
     asr_workers: int = Field(1, ge=1, le=16, description="Recognitions at once.")
+
+    # --- turn taking
+    turn_model: Literal["smart-turn", "none"] = Field("smart-turn", description="Judges by sound if a turn is over.")
+    vad_start: float = Field(0.5, gt=0, lt=1, description="P(speech) at which speech begins.")
+    vad_stop: float = Field(0.35, gt=0, lt=1, description="P(speech) below which there is silence; under vad_start.")
+    vad_min_speech_ms: float = Field(64, ge=0, le=1000, description="Shorter sounds are clicks.")
+    vad_hangover_ms: float = Field(200, ge=32, le=2000, description="Silence after which speech has stopped.")
+    preroll_ms: float = Field(300, ge=0, le=2000, description="Sound kept from before speech was noticed.")
+    partial_every_ms: float = Field(450, ge=100, le=5000, description="New speech between partial transcripts.")
+    turn_preview_ms: float = Field(100, ge=0, le=2000, description="Silence at which the final decode starts.")
+    turn_floor_ms: float = Field(250, ge=0, le=5000, description="Shortest silence that ends a turn.")
+    turn_ceiling_ms: float = Field(2500, ge=200, le=20_000, description="Longest silence within a turn.")
+    turn_question_max_ms: float = Field(700, ge=0, le=10_000, description="Longest wait after a whole question.")
+    turn_complete_max_ms: float = Field(1100, ge=0, le=10_000, description="Longest wait after a whole sentence.")
+    turn_open_max_ms: float = Field(1500, ge=0, le=10_000, description="Longest wait when words tell nothing.")
+    turn_late_ms: float = Field(800, ge=0, le=10_000, description="How long a turn waits for its last words.")
+    turn_max_s: float = Field(120, ge=5, le=3600, description="Longest turn of a student, seconds.")
+    speculations: int = Field(4, ge=0, le=20, description="Replies begun ahead in one turn at most; 0 begins none.")
+    barge_in: bool = Field(True, description="The student may interrupt the tutor by voice.")
+    barge_in_min_speech_ms: float = Field(200, ge=0, le=5000, description="Speech that interrupts, beside a word.")
+    barge_in_wordless_ms: float = Field(1000, ge=100, le=10_000, description="Speech that needs no word to interrupt.")
+    barge_in_noise_ms: float = Field(350, ge=50, le=5000, description="Silence after which a wordless sound was noise.")
+    barge_in_guard_ms: float = Field(500, ge=0, le=5000, description="Tutor's first moments, with doubled caution.")
+    barge_in_echo_share: float = Field(0.7, gt=0, le=1, description="Share of the tutor's own words that is an echo.")
 
     # --- thinking
     llm_base_url: str | None = Field(
@@ -126,6 +152,14 @@ class Settings(BaseSettings):
         if len(value.get_secret_value().encode()) < 32:
             raise ValueError("at least 32 bytes")
         return value
+
+    @model_validator(mode="after")
+    def _order_of_thresholds(self) -> Settings:
+        if self.vad_stop > self.vad_start:
+            raise ValueError(f"vad_stop ({self.vad_stop}) is above vad_start ({self.vad_start})")
+        if self.turn_floor_ms > self.turn_ceiling_ms:
+            raise ValueError(f"turn_floor_ms ({self.turn_floor_ms}) is above turn_ceiling_ms ({self.turn_ceiling_ms})")
+        return self
 
     @model_validator(mode="after")
     def _refuse_open_doors(self) -> Settings:

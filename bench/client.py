@@ -1,0 +1,261 @@
+"""A client of the engine as a web team would write it, for the benches: REST, a socket, a decoder."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import io
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import av
+import numpy as np
+
+FRAME_MS = 40
+SPEAKING_DBFS = -42.0
+"""A 40 ms frame louder than this is speech."""
+
+
+class FragmentDecoder:
+    """Decodes fMP4 as it arrives: when each picture was decoded, and all the sound."""
+
+    def __init__(self) -> None:
+        self.picture_at: list[float] = []
+        """``time.perf_counter()`` at which each picture came out of the decoder."""
+        self._init = b""
+        self._all = io.BytesIO()
+        self._video: Any = None
+
+    def push(self, data: bytes, first: bool) -> None:
+        """One ``media`` message's bytes."""
+        if first:
+            self._init = data[: data.index(b"moof") - 4]
+            source = data
+        else:
+            source = self._init + data
+        self._all.write(data)
+        with av.open(io.BytesIO(source), format="mp4") as container:
+            if not container.streams.video:
+                return
+            stream = container.streams.video[0]
+            if self._video is None:
+                self._video = av.CodecContext.create("h264", "r")
+                self._video.extradata = stream.codec_context.extradata
+                self._video.thread_count = 1
+                self._video.flags |= av.codec.context.Flags.low_delay
+            for packet in container.demux(stream):
+                if packet.size:
+                    for _ in self._video.decode(packet):
+                        self.picture_at.append(time.perf_counter())
+
+    def sound(self) -> tuple[np.ndarray, int]:
+        """All sound so far: (n,) float32 mono and its rate."""
+        self._all.seek(0)
+        with av.open(self._all, format="mp4") as container:
+            pieces = [frame.to_ndarray().mean(axis=0) for frame in container.decode(audio=0)]
+            rate = container.streams.audio[0].rate
+        return (np.concatenate(pieces) if pieces else np.zeros(0, np.float32)), rate
+
+    def first_speaking_frame(self) -> int | None:
+        """Index of the first picture whose own 40 ms of sound are louder than silence."""
+        pcm, rate = self.sound()
+        size = rate * FRAME_MS // 1000
+        for index in range(len(pcm) // size):
+            level = np.sqrt(np.mean(pcm[index * size : (index + 1) * size] ** 2)) + 1e-9
+            if 20 * np.log10(level) > SPEAKING_DBFS:
+                return index
+        return None
+
+
+@dataclass
+class TurnResult:
+    """One turn as the client saw it; times in ms from sending."""
+
+    first_picture_ms: float | None = None
+    first_speaking_ms: float | None = None
+    first_delta_ms: float | None = None
+    text: str = ""
+    frames: int = 0
+    late_ms: list[float] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+    error: str | None = None
+
+
+class Client:
+    """One session over one streaming socket."""
+
+    def __init__(self, http: aiohttp.ClientSession, base: str, tutor_id: int = 1, student_id: int = 1) -> None:
+        self._http = http
+        self._base = base
+        self._tutor_id = tutor_id
+        self._student_id = student_id
+        self.session_id = ""
+        self.socket: aiohttp.ClientWebSocketResponse
+
+    async def __aenter__(self) -> Client:
+        body = {"tutor_id": self._tutor_id, "student_id": self._student_id}
+        async with self._http.post(f"{self._base}/v1/sessions", json=body) as response:
+            response.raise_for_status()
+            session = await response.json()
+        self.session_id = session["session_id"]
+        url = f"{session['engine_url']}?token={session['engine_token']}"
+        self.socket = await self._http.ws_connect(url, max_msg_size=0)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.socket.close()
+        async with self._http.delete(f"{self._base}/v1/sessions/{self.session_id}"):
+            pass
+
+    async def send(self, **message: object) -> None:
+        """One JSON message."""
+        await self.socket.send_str(json.dumps(message))
+
+    async def receive(self, timeout_s: float = 60) -> dict[str, Any]:
+        """The next JSON message."""
+        message = await self.socket.receive(timeout_s)
+        if message.type is not aiohttp.WSMsgType.TEXT:
+            raise ConnectionError(f"socket closed: {message.type} {message.data} {message.extra}")
+        parsed: dict[str, Any] = json.loads(message.data)
+        return parsed
+
+    async def receive_until(self, kind: str, timeout_s: float = 60) -> dict[str, Any]:
+        """Skips messages until one of ``kind``; an ``error`` raises."""
+        while True:
+            message = await self.receive(timeout_s)
+            if message["type"] == kind:
+                return message
+            if message["type"] == "error":
+                raise RuntimeError(f"{message['code']}: {message['message']}")
+
+    async def stream(self, **options: object) -> dict[str, Any]:
+        """Opt in to streaming; gives ``ready``."""
+        await self.send(type="configure", stream=True, **options)
+        return await self.receive_until("ready")
+
+    async def ask(self, text: str, cut_after_ms: float | None = None) -> TurnResult:
+        """Send a text and follow its turn to the end, or interrupt it after so much media."""
+        result = TurnResult()
+        decoder = FragmentDecoder()
+        sent_at = time.perf_counter()
+        await self.send(type="text", content=text)
+        cut = False
+        while True:
+            message = await self.receive()
+            now = time.perf_counter()
+            match message["type"]:
+                case "text_delta":
+                    result.first_delta_ms = result.first_delta_ms or (now - sent_at) * 1000
+                    result.text += message["content"]
+                case "media":
+                    decoder.push(base64.b64decode(message["data"]), message["seq"] == 0)
+                    if cut_after_ms is not None and not cut and len(decoder.picture_at) * FRAME_MS >= cut_after_ms:
+                        cut = True
+                        await self.send(type="interrupt")
+                case "error":
+                    result.error = message["code"]
+                    break
+                case "turn_done":
+                    result.timings = message["timings"]
+                    if not cut:
+                        break
+                case "interrupted":
+                    break
+        self._finish(result, decoder, sent_at)
+        return result
+
+    @staticmethod
+    def _finish(result: TurnResult, decoder: FragmentDecoder, sent_at: float) -> None:
+        result.frames = len(decoder.picture_at)
+        if not result.frames:
+            return
+        result.first_picture_ms = (decoder.picture_at[0] - sent_at) * 1000
+        speaking = decoder.first_speaking_frame()
+        if speaking is not None and speaking < result.frames:
+            result.first_speaking_ms = (decoder.picture_at[speaking] - sent_at) * 1000
+        start = decoder.picture_at[0]
+        result.late_ms = [
+            max(0.0, (at - start) * 1000 - index * FRAME_MS) for index, at in enumerate(decoder.picture_at)
+        ]
+
+
+@contextlib.contextmanager
+def started_engine(*arguments: str, log_path: Path | None = None) -> Iterator[tuple[str, int]]:
+    """A fresh engine in a process of its own on a free port; gives its address and process id."""
+    port = _free_port()
+    log = (log_path or Path(os.devnull)).open("w")
+    root = Path(__file__).parent.parent
+    process = subprocess.Popen(
+        [sys.executable, str(root / "run_engine.py"), "--port", str(port), "--log-format", "json", *arguments],
+        cwd=root, stderr=log, stdout=log,
+    )
+    try:
+        _wait_ready(process, port)
+        yield f"http://127.0.0.1:{port}", process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _wait_ready(process: subprocess.Popen[bytes], port: int, limit_s: float = 120) -> None:
+    import urllib.error
+    import urllib.request
+
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the engine ended with status {process.returncode}")
+        with contextlib.suppress(urllib.error.URLError, OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=2)
+            return
+        time.sleep(0.2)
+    raise TimeoutError("the engine did not become ready")
+
+
+@contextlib.asynccontextmanager
+async def http_session() -> AsyncIterator[aiohttp.ClientSession]:
+    """An aiohttp session for loopback."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+        await asyncio.sleep(0)
+
+
+def percentile(values: list[float], q: float) -> float:
+    """The q-th percentile, NaN of nothing."""
+    return float(np.percentile(values, q)) if values else float("nan")
+
+
+def machine() -> str:
+    """One line about where this ran."""
+    model = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    return f"{os.cpu_count()} cores, {model}, Python {platform.python_version()}"

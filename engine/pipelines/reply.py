@@ -1,0 +1,132 @@
+"""A reply as the conversation sees it: made at once or held back, then seen to the end of its playback.
+
+Wraps a ``Turn`` with what surrounds it: the prompt from the history, the memory of what was
+said, the closing ``turn_done``, and the wait until the student has heard it all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from engine.errors import EngineError, ReplyFailed
+from engine.pipelines.animating.life import Life
+from engine.pipelines.contracts import Avatar
+from engine.pipelines.parts import Parts
+from engine.pipelines.playback import Playback
+from engine.pipelines.sink import Sink
+from engine.pipelines.thinking.history import ChatHistory
+from engine.pipelines.turn import Turn, TurnOptions
+from engine.telemetry import Timeline
+from engine.tutors.profile import TutorProfile
+
+log = structlog.get_logger(__name__)
+
+
+class Reply:
+    """The tutor's answer to one message of the student."""
+
+    def __init__(
+        self, parts: Parts, sink: Sink, profile: TutorProfile, history: ChatHistory, text: str, timeline: Timeline,
+        life: Life, *, avatar: Avatar | None, session_id: str,
+    ) -> None:
+        self._parts = parts
+        self._sink = sink
+        self._history = history
+        options = TurnOptions(voice=profile.voice, language=profile.language, avatar=avatar, session=session_id)
+        self.turn = Turn(parts, sink, history.messages(text), options, timeline, life)
+        self._spoken = avatar is not None
+        self._task: asyncio.Task[None] | None = None
+        self._failure: ReplyFailed | None = None
+        self._session_id = session_id
+
+    @property
+    def number(self) -> int:
+        """The turn's number; 0 while it is held."""
+        return self.turn.number
+
+    @property
+    def playback(self) -> Playback:
+        return self.turn.playback
+
+    def heard_text(self, now: float) -> str:
+        """What the student knows of the reply: the words played, or all that was shown when nothing is spoken."""
+        if not self._spoken:
+            return self.turn.text.strip()
+        return self.playback.heard_text(self.turn.text, self.playback.heard_ms(now))
+
+    def prepare(self, spawn: Callable[[Awaitable[None], str], asyncio.Task[None]]) -> None:
+        """Begin it behind the gate: compute, send nothing."""
+        self._task = spawn(self._run(), "speculation")
+
+    def abandon(self) -> None:
+        """Drop a held reply; nothing of it was or will be seen."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def speak(self, number: int, on_progress: Callable[[str], None]) -> None:
+        """Open the gate as turn ``number`` and wait until the student has heard it.
+
+        Cancelling it cancels the reply. ``on_progress`` gets the text said so far, when its sound begins.
+
+        Raises:
+            ReplyFailed: a stage failed.
+        """
+        self.turn.on_media = lambda: on_progress(self.turn.text)
+        self.turn.release(number)
+        try:
+            await (self._run() if self._task is None else _join(self._task))
+        finally:
+            # What was said belongs to the memory however the turn ends; an interruption cuts it later.
+            self._history.add_assistant(number, self.turn.text.strip())
+        self.turn.timeline.report(self._parts.metrics)
+        if self._failure is not None:
+            self._parts.metrics.turns.labels("failed").inc()
+            raise self._failure
+        self._parts.metrics.turns.labels("done").inc()
+        await self._sink.event({"type": "turn_done", "turn": number, "timings": dict(self.turn.timeline.marks)})
+        if self._spoken and self._sink.live:
+            now = asyncio.get_running_loop().time()
+            await asyncio.sleep(max(0.0, self.playback.sent_ms - self.playback.heard_ms(now)) / 1000)
+
+    async def _run(self) -> None:
+        """The turn; a failure is kept for ``speak``, since a held reply may fail before it is wanted."""
+        try:
+            await self.turn.run()
+        except* EngineError as group:
+            self._failure = _first(group)
+        except* Exception as group:
+            self._failure = our_fault(group.exceptions[0], self._session_id)
+
+
+async def _join(task: asyncio.Task[None]) -> None:
+    """Wait for ``task``; being cancelled cancels it too."""
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait([task])
+        raise
+
+
+def _first(group: BaseExceptionGroup[EngineError]) -> ReplyFailed:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, ReplyFailed):
+        return error
+    failed = ReplyFailed(error.message if isinstance(error, EngineError) else "the reply could not be made")
+    failed.__cause__ = error
+    return failed
+
+
+def our_fault(error: Exception, session_id: str) -> ReplyFailed:
+    """Log what nobody expected, with its trace but without what was said; gives what to tell the client."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    log.error("unexpected failure", session=session_id, kind=type(error).__name__,
+              exc_info=(type(error), None, error.__traceback__))
+    return ReplyFailed("the reply could not be made: the engine failed")
+

@@ -1,0 +1,234 @@
+"""One reply: think -> speak -> animate -> render -> send, as one task group.
+
+In: chat messages. Out: events and pictures with their sound, to a sink, in order. Cancelling
+``run`` cancels every stage; a model call that is already in a thread runs out and its result
+is dropped. A turn may begin *held*: it computes its first clause and pictures but sends
+nothing until ``release``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from engine.pipelines.animating.life import Life
+from engine.pipelines.animating.performance import TurnAnimator
+from engine.pipelines.channel import Channel
+from engine.pipelines.contracts import Avatar, FrameRequest, Message
+from engine.pipelines.items import FRAME_MS, AnimatedFrame, Clause, MediaFrame, Speech, Word
+from engine.pipelines.parts import Parts
+from engine.pipelines.playback import Playback
+from engine.pipelines.sink import Sink
+from engine.pipelines.thinking.clauses import ClauseSplitter
+from engine.pipelines.thinking.language import detect_language
+from engine.pipelines.thinking.speakable import speakable
+from engine.telemetry import Timeline
+
+PICTURES_IN_FLIGHT = 16
+"""Most pictures of one turn that exist at once between renderer and sink."""
+
+LARGEST_BATCH = 5
+"""Pictures rendered and sent together once there is slack (200 ms of speech)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOptions:
+    """How a reply is given."""
+
+    voice: str
+    language: str
+    """ISO 639-1, used where the text does not tell."""
+    avatar: Avatar | None
+    """None: text only, nothing is spoken."""
+    session: str = ""
+
+
+class Turn:
+    """One reply on its way. ``number`` is 0 until it is released."""
+
+    def __init__(
+        self, parts: Parts, sink: Sink, messages: Sequence[Message], options: TurnOptions, timeline: Timeline,
+        life: Life,
+    ) -> None:
+        self.number = 0
+        self.text = ""
+        """The reply so far, as shown."""
+        self.playback = Playback()
+        self.timeline = timeline
+        self.on_media: Callable[[], None] | None = None
+        """Called whenever sound has left for the client."""
+        self._parts = parts
+        self._sink = sink
+        self._messages = messages
+        self._options = options
+        self._life = life
+        self._loop = asyncio.get_running_loop()
+        self._released = asyncio.Event()
+        self._clauses: Channel[Clause] = Channel("clauses", 8)
+        self._speech: Channel[Speech] = Channel("speech", 2)
+        self._out: Channel[dict[str, Any] | list[MediaFrame]] = Channel("out", 512)
+        self._pictures = asyncio.Semaphore(PICTURES_IN_FLIGHT)
+        self._spoken_ms = 0.0
+        self._frames_made = 0
+        self._first_frame_at: float | None = None
+
+    @property
+    def released(self) -> bool:
+        return self._released.is_set()
+
+    def release(self, number: int) -> None:
+        """Let it speak, as turn ``number``."""
+        self.number = number
+        self._released.set()
+
+    async def run(self) -> None:
+        """The whole reply. Returns when the last item was handed to the sink.
+
+        Raises:
+            ExceptionGroup: of the first stage that failed, usually with one EngineError.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._think(), name="think")
+            if self._options.avatar is not None:
+                group.create_task(self._speak(), name="speak")
+                group.create_task(self._animate(self._options.avatar), name="animate")
+            group.create_task(self._send(), name="send")
+
+    def _mark(self, stage: str) -> None:
+        self.timeline.mark(stage, self._loop.time())
+
+    async def _think(self) -> None:
+        splitter = ClauseSplitter(self._options.language)
+        index = 0
+        early: asyncio.TimerHandle | None = None
+
+        async def cut(texts: Sequence[str]) -> None:
+            nonlocal index
+            for text in texts:
+                self._mark("first_clause")
+                if self._options.avatar is not None:
+                    await self._clauses.put(self._clause(text, index))
+                index += 1
+
+        def cut_early() -> None:
+            nonlocal index
+            for text in splitter.due():
+                self._mark("first_clause")
+                if self._options.avatar is not None and self._clauses.put_nowait(self._clause(text, index)):
+                    index += 1
+
+        deltas = self._parts.language_model.reply(self._messages, max_tokens=self._parts.settings.llm_max_tokens)
+        try:
+            async for delta in deltas:
+                self._mark("llm_first_token")
+                if early is None:
+                    early = self._loop.call_later(ClauseSplitter.DEADLINE_S, cut_early)
+                self.text += delta
+                await self._out.put({"type": "text_delta", "content": delta})
+                await cut(splitter.push(delta))
+        finally:
+            if early is not None:
+                early.cancel()
+        await cut(splitter.flush())
+        self._mark("llm_done")
+        self._clauses.close()
+        self.text = self.text.strip()
+        await self._out.put({"type": "text", "role": "assistant", "content": self.text})
+        if self._options.avatar is None:
+            self._out.close()
+
+    def _clause(self, text: str, index: int) -> Clause:
+        language = detect_language(text, self._options.language)
+        return Clause(text=text.strip(), spoken=speakable(text, language), language=language, index=index)
+
+    async def _speak(self) -> None:
+        async for clause in self._clauses:
+            if not clause.spoken.strip():
+                continue
+            async for speech in self._parts.voices.speak(clause, self._options.voice):
+                self._mark("tts_first")
+                await self._speech.put(speech)
+        self._mark("tts_done")
+        self._speech.close()
+
+    async def _animate(self, avatar: Avatar) -> None:
+        animator = TurnAnimator(self._life, self._loop.time())
+        async for speech in self._speech:
+            words = self._caption(speech)
+            if words:
+                await self._out.put(
+                    {
+                        "type": "captions",
+                        "words": [
+                            {"text": w.text, "start_ms": round(w.start_ms), "end_ms": round(w.end_ms)} for w in words
+                        ],
+                    }
+                )
+            await self._render(avatar, animator.feed(speech))
+        await self._render(avatar, animator.finish())
+        self._mark("render_done")
+        self._out.close()
+
+    def _caption(self, speech: Speech) -> list[Word]:
+        start = self._spoken_ms
+        words = [replace(w, start_ms=w.start_ms + start, end_ms=w.end_ms + start) for w in speech.words]
+        self.playback.words.extend(words)
+        self._spoken_ms += speech.duration_ms
+        return words
+
+    async def _render(self, avatar: Avatar, frames: Sequence[AnimatedFrame]) -> None:
+        position = 0
+        while position < len(frames):
+            size = self._batch_size()
+            batch = frames[position : position + size]
+            position += len(batch)
+            for _ in batch:
+                await self._pictures.acquire()
+            requests = [
+                FrameRequest(avatar, frame, self._deadline(frame.index), self._options.session) for frame in batch
+            ]
+            pictures = await self._parts.scheduler.render(requests)
+            self._mark("first_picture")
+            self._frames_made += len(batch)
+            await self._out.put(
+                [
+                    MediaFrame(0, frame.index, frame.pcm, picture, frame.speaking)
+                    for frame, picture in zip(batch, pictures, strict=True)
+                ]
+            )
+
+    def _batch_size(self) -> int:
+        """1, 2, then as many as half the slack that is buffered at the client allows."""
+        if self._frames_made < 3:
+            return 1 if self._frames_made == 0 else 2
+        if self._first_frame_at is None:
+            return 2
+        ahead_ms = self._frames_made * FRAME_MS - (self._loop.time() - self._first_frame_at) * 1000
+        return max(1, min(LARGEST_BATCH, int(ahead_ms / 2 / FRAME_MS)))
+
+    def _deadline(self, index: int) -> float:
+        """The first picture is wanted now; picture i when the client will have played i of them."""
+        start = self._first_frame_at if self._first_frame_at is not None else self._loop.time()
+        return start + index * FRAME_MS / 1000
+
+    async def _send(self) -> None:
+        await self._released.wait()
+        async for item in self._out:
+            if isinstance(item, dict):
+                await self._sink.event({**item, "turn": self.number})
+                continue
+            frames = [replace(frame, turn=self.number) for frame in item]
+            await self._sink.media(frames)
+            now = self._loop.time()
+            if self._first_frame_at is None:
+                self._first_frame_at = now
+            self._mark("first_media_sent")
+            self.playback.sent(len(frames), now)
+            if self.on_media is not None:
+                self.on_media()
+            for _ in frames:
+                self._pictures.release()
+        await self._sink.finish(self.number)
+        self._mark("sent")

@@ -1,0 +1,192 @@
+"""Live sessions: create, find, expire, admit, drain.
+
+The registry runs on the event loop and owns one task a session. Ending a session, for
+whatever reason, takes its conversation, sockets and peers with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+from aiohttp import WSCloseCode
+
+from engine.errors import Busy, UnknownSession
+from engine.pipelines.conversation import Conversation
+from engine.pipelines.parts import Parts
+from engine.tutors.store import TutorStore
+
+log = structlog.get_logger(__name__)
+
+
+class Connection(Protocol):
+    """A socket or peer of a session."""
+
+    async def close(self, code: int, reason: bytes) -> None: ...
+
+
+class Session:
+    """One student with one tutor, from ``POST /v1/sessions`` to its end."""
+
+    def __init__(self, session_id: str, tutor_id: int, student_id: int, conversation: Conversation, parts: Parts):
+        self.id = session_id
+        self.tutor_id = tutor_id
+        self.student_id = student_id
+        self.conversation = conversation
+        self.parts = parts
+        self.status = "active"
+        self.created_at = datetime.now(UTC)
+        self.last_activity = self.created_at
+        self._active_at = asyncio.get_running_loop().time()
+        self._connections: list[Connection] = []
+        self.task: asyncio.Task[None] | None = None
+
+    def touch(self) -> None:
+        """The client did something: the idle clock starts anew."""
+        self._active_at = asyncio.get_running_loop().time()
+        self.last_activity = datetime.now(UTC)
+
+    def idle_s(self, now: float) -> float:
+        """Seconds since the client or the tutor last did something."""
+        return 0.0 if self.conversation.speaking else now - self._active_at
+
+    def take_connection(self, connection: Connection) -> Connection | None:
+        """Make ``connection`` the session's own; gives the one it replaces."""
+        previous = self._connections[-1] if self._connections else None
+        self._connections.append(connection)
+        self.touch()
+        return previous
+
+    def drop_connection(self, connection: Connection) -> None:
+        """``connection`` is closed."""
+        if connection in self._connections:
+            self._connections.remove(connection)
+        self.touch()
+
+    async def close_connections(self, code: int, reason: bytes) -> None:
+        """Close every socket and peer."""
+        for connection in list(self._connections):
+            await connection.close(code, reason)
+
+    def to_wire(self) -> dict[str, object]:
+        """The fields of ``GET /v1/sessions/{id}``."""
+        return {
+            "session_id": self.id,
+            "tutor_id": self.tutor_id,
+            "student_id": self.student_id,
+            "status": self.status,
+            "created_at": self.created_at.isoformat(),
+            "last_activity": self.last_activity.isoformat(),
+        }
+
+
+class SessionRegistry:
+    """All live sessions of this engine."""
+
+    def __init__(self, parts: Parts, tutors: TutorStore) -> None:
+        self._parts = parts
+        self._tutors = tutors
+        self._sessions: dict[str, Session] = {}
+        self._draining = False
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def all(self) -> list[Session]:
+        """Every live session."""
+        return list(self._sessions.values())
+
+    @property
+    def draining(self) -> bool:
+        return self._draining
+
+    def create(self, tutor_id: int, student_id: int, kb_id: str | None = None) -> Session:
+        """A new session with its conversation running.
+
+        Raises:
+            Busy: draining, full, or the renderer has no room for another face.
+        """
+        settings = self._parts.settings
+        if self._draining:
+            raise Busy("the engine is shutting down", retry_after_s=5)
+        if len(self._sessions) >= settings.max_sessions:
+            raise Busy(f"all {settings.max_sessions} sessions are taken", retry_after_s=5)
+        session_id = str(uuid.uuid4())
+        profile = self._tutors.find(tutor_id)
+        conversation = Conversation(self._parts, profile, session_id, kb_id)
+        session = Session(session_id, tutor_id, student_id, conversation, self._parts)
+        session.task = asyncio.create_task(self._run(session), name=f"session-{session_id[:8]}")
+        self._sessions[session_id] = session
+        self._parts.metrics.sessions.set(len(self._sessions))
+        log.info("session created", session=session_id, tutor=tutor_id, profile=profile.id)
+        return session
+
+    def find(self, session_id: str) -> Session:
+        """The live session.
+
+        Raises:
+            UnknownSession: never existed, ended or expired.
+        """
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise UnknownSession("no live session has this id")
+        return session
+
+    async def end(self, session: Session, how: str, code: int = WSCloseCode.OK, reason: bytes = b"session ended") -> None:
+        """End a session and everything it has; waits until it is gone. Idempotent."""
+        if self._sessions.pop(session.id, None) is None:
+            return
+        session.status = "ended"
+        self._parts.metrics.sessions.set(len(self._sessions))
+        self._parts.metrics.sessions_total.labels(how).inc()
+        session.conversation.close()
+        await session.close_connections(code, reason)
+        if session.task is not None:
+            session.task.cancel()
+            await asyncio.wait([session.task])
+        log.info("session ended", session=session.id, how=how)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[SessionRegistry]:
+        """Expires idle sessions while the context lasts; ends all at its end."""
+        watcher = asyncio.create_task(self._expire(), name="session-expiry")
+        try:
+            yield self
+        finally:
+            watcher.cancel()
+            await asyncio.wait([watcher])
+            for session in list(self._sessions.values()):
+                await self.end(session, "shutdown", WSCloseCode.GOING_AWAY, b"engine shutting down")
+
+    async def drain(self, limit_s: float) -> None:
+        """Admit nobody, and wait until no tutor speaks or ``limit_s`` is over."""
+        self._draining = True
+        try:
+            async with asyncio.timeout(limit_s):
+                busy = [s.conversation.idle.wait() for s in self._sessions.values()]
+                await asyncio.gather(*busy)
+        except TimeoutError:
+            log.warning("drain limit reached", sessions=len(self._sessions))
+
+    async def _run(self, session: Session) -> None:
+        try:
+            await session.conversation.run()
+        except Exception:
+            log.exception("session failed", session=session.id)
+            await session.close_connections(WSCloseCode.INTERNAL_ERROR, b"session failed")
+            self._sessions.pop(session.id, None)
+            self._parts.metrics.sessions.set(len(self._sessions))
+
+    async def _expire(self) -> None:
+        limit = self._parts.settings.session_idle_s
+        while True:
+            await asyncio.sleep(min(5.0, limit / 4))
+            now = asyncio.get_running_loop().time()
+            for session in list(self._sessions.values()):
+                if session.idle_s(now) > limit:
+                    await self.end(session, "expired", WSCloseCode.OK, b"session expired")

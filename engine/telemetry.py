@@ -1,0 +1,118 @@
+"""Structured logs, Prometheus metrics and the timeline of a turn.
+
+No log line and no label carries a token or a word a student or tutor said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import AsyncIterator
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+from engine.settings import Settings
+
+STAGE_BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8, 1.2, 2, 3, 5, 10, 30)
+LAG_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1)
+
+
+def configure_logging(settings: Settings) -> None:
+    """Set structlog and the standard library's logging up once, at start."""
+    console = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
+    renderer: structlog.types.Processor = (
+        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    )
+    level = getattr(logging, settings.log_level.upper())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(stream=sys.stderr, level=max(level, logging.WARNING), format="%(levelname)s %(name)s %(message)s")
+
+
+class Metrics:
+    """The engine's Prometheus metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.sessions = Gauge("tutor_sessions", "Live sessions.", registry=r)
+        self.sessions_total = Counter("tutor_sessions_total", "Sessions by how they ended.", ["end"], registry=r)
+        self.sockets = Gauge("tutor_connections", "Open connections.", ["kind"], registry=r)
+        self.turns = Counter("tutor_turns_total", "Turns by how they ended.", ["end"], registry=r)
+        self.stage = Histogram(
+            "tutor_stage_seconds", "From the start of a turn to the end of a stage.", ["stage"],
+            buckets=STAGE_BUCKETS, registry=r,
+        )
+        self.frames = Counter("tutor_frames_total", "Pictures made, late, dropped.", ["what"], registry=r)
+        self.queue_depth = Gauge("tutor_queue_depth", "Items waiting, by queue.", ["queue"], registry=r)
+        self.queue_dropped = Counter("tutor_queue_dropped_total", "Items discarded on overflow.", ["queue"], registry=r)
+        self.speculations = Counter(
+            "tutor_speculations_total", "Replies begun before the student had finished.", ["end"], registry=r
+        )
+        self.interruptions = Counter("tutor_interruptions_total", "Turns cut short.", ["reason"], registry=r)
+        self.errors = Counter("tutor_errors_total", "Errors told to clients.", ["code"], registry=r)
+        self.loop_lag = Histogram(
+            "tutor_loop_lag_seconds", "How late the event loop wakes up.", buckets=LAG_BUCKETS, registry=r
+        )
+        self.llm_restarts = Counter("tutor_llm_restarts_total", "Restarts of the embedded model.", registry=r)
+
+    def render(self) -> bytes:
+        """All metrics in Prometheus text format."""
+        return generate_latest(self.registry)
+
+    @contextlib.asynccontextmanager
+    async def watch_loop_lag(self, every_s: float = 0.25) -> AsyncIterator[None]:
+        """Measures the event loop's lag while the context lasts."""
+
+        async def watch() -> None:
+            loop = asyncio.get_running_loop()
+            while True:
+                due = loop.time() + every_s
+                await asyncio.sleep(every_s)
+                self.loop_lag.observe(max(0.0, loop.time() - due))
+
+        task = asyncio.create_task(watch(), name="loop-lag")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+class Timeline:
+    """When the stages of one turn were reached, in ms since it began. First mark counts."""
+
+    def __init__(self, start: float) -> None:
+        self.start = start
+        """Seconds on the loop's clock: text arrived, or the acoustic end of speech."""
+        self.marks: dict[str, float] = {}
+
+    def mark(self, stage: str, now: float) -> None:
+        """Note that ``stage`` was reached at ``now`` (loop's clock), unless it was before."""
+        self.marks.setdefault(stage, round((now - self.start) * 1000, 1))
+
+    def restart(self, start: float) -> None:
+        """Count from ``start`` instead; what was reached before it becomes negative."""
+        shift = (self.start - start) * 1000
+        self.marks = {stage: round(ms + shift, 1) for stage, ms in self.marks.items()}
+        self.start = start
+
+    def report(self, metrics: Metrics) -> None:
+        """Add every mark to the per-stage histogram."""
+        for stage, ms in self.marks.items():
+            metrics.stage.labels(stage).observe(max(0.0, ms / 1000))

@@ -1,0 +1,123 @@
+"""What every request passes: errors as JSON, CORS, the API key, no surprises.
+
+Order, outermost first: CORS, errors, authentication.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from aiohttp import hdrs, web
+
+from engine.errors import BadRequest, EngineError, NotFound, TooLarge, Unauthorized
+from engine.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+
+MANAGEMENT: Final = "management"
+"""Set on handlers that need the API key."""
+
+
+def management(handler: Handler) -> Handler:
+    """Marks a handler as part of the management API."""
+    setattr(handler, MANAGEMENT, True)
+    return handler
+
+
+def json_error(error: EngineError) -> web.Response:
+    """The one shape of errors over HTTP."""
+    headers = {}
+    if error.retry_after_s is not None:
+        headers[hdrs.RETRY_AFTER] = str(max(1, round(error.retry_after_s)))
+    if error.status == 401:
+        headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+    body = {"error": {"code": error.code, "message": error.message}}
+    return web.json_response(body, status=error.status, headers=headers)
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """EngineErrors and aiohttp's own become JSON; anything else is logged and hidden."""
+    try:
+        return await handler(request)
+    except EngineError as error:
+        return json_error(error)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return json_error(_translate(error))
+    except Exception:
+        log.exception("request failed", method=request.method, route=_route_name(request))
+        return json_error(EngineError("the engine failed; see its log"))
+
+
+def _translate(error: web.HTTPException) -> EngineError:
+    if error.status == 404:
+        return NotFound("no such address")
+    if error.status == 413:
+        return TooLarge("the body is too large")
+    translated = BadRequest(error.reason.lower())
+    translated.status = error.status
+    if error.status == 405:
+        translated.code = "method_not_allowed"
+    return translated
+
+
+def _route_name(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "?"
+
+
+def api_key(settings: Settings) -> Middleware:
+    """Management calls need the key, when one is set."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if settings.api_key is not None and getattr(request.match_info.handler, MANAGEMENT, False):
+            given = bearer(request)
+            if not hmac.compare_digest(given.encode(), settings.api_key.get_secret_value().encode()):
+                raise Unauthorized("the management API needs Authorization: Bearer with the API key")
+        return await handler(request)
+
+    return check
+
+
+def bearer(request: web.Request) -> str:
+    """The bearer token of a request, or an empty string."""
+    scheme, _, value = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def cors(settings: Settings) -> Middleware:
+    """Lets browsers of the allowed origins call, and answers their preflights."""
+    allowed = set(settings.allowed_origins)
+
+    @web.middleware
+    async def add_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get(hdrs.ORIGIN)
+        preflight = request.method == "OPTIONS" and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+        response: web.StreamResponse = web.Response(status=204) if preflight else await handler(request)
+        if origin and ("*" in allowed or origin in allowed) and not response.prepared:
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*" if "*" in allowed else origin
+            response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "Location, Retry-After"
+            if preflight:
+                response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = "GET, POST, PUT, DELETE, OPTIONS"
+                response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization, Content-Type"
+                response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
+            if "*" not in allowed:
+                response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+        return response
+
+    return add_headers
+
+
+def origin_allowed(request: web.Request, settings: Settings) -> bool:
+    """Browsers send an Origin with WebSocket handshakes, which CORS does not protect."""
+    origin = request.headers.get(hdrs.ORIGIN)
+    return origin is None or "*" in settings.allowed_origins or origin in settings.allowed_origins

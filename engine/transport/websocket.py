@@ -1,0 +1,194 @@
+"""``/ws/ws/{session_id}``: the JSON protocol of one client.
+
+Reads messages one by one, checks them, and tells the conversation; a writer task owns the
+other direction. What cannot be done is answered with an ``error`` and the socket stays open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from engine.errors import BadRequest, Conflict, EngineError, InvalidField, TooFast
+from engine.pipelines.contracts import Avatar
+from engine.sessions import Session
+from engine.transport import messages
+from engine.transport.media import MediaFormat
+from engine.transport.microphone import Microphone
+from engine.transport.sinks import ClipSink, Outbox, StreamSink, close_hard
+
+log = structlog.get_logger(__name__)
+
+BINARY_CHUNK_BYTES = 96_000
+"""Largest binary frame of live microphone: a second of 48 kHz PCM."""
+
+MESSAGES_PER_SECOND = 200
+"""A client that sends more is told ``too_fast`` and slowed down."""
+
+
+class Client:
+    """One open socket of a session."""
+
+    def __init__(self, socket: web.WebSocketResponse, session: Session) -> None:
+        self._socket = socket
+        self._session = session
+        self._conversation = session.conversation
+        parts = session.parts
+        self._parts = parts
+        self._settings = parts.settings
+        self._outbox = Outbox(socket, parts.settings.slow_client_s, parts.metrics)
+        self._sink: ClipSink | StreamSink = ClipSink(self._outbox, parts.encoder, self._form(None))
+        self._avatar: Avatar | None = None
+        self._microphone: Microphone | None = None
+        self._window_began = 0.0
+        self._window_count = 0
+
+    async def serve(self, *, stream: bool) -> None:
+        """Talk until the socket closes, from either side."""
+        writer = asyncio.create_task(self._outbox.write(), name="socket-writer")
+        try:
+            if stream:
+                await self._configure(messages.ConfigureMessage(type="configure"))
+            else:
+                self._conversation.attach(self._sink, streaming=False, avatar=None)
+            async for message in self._socket:
+                self._session.touch()
+                try:
+                    self._limit_rate()
+                    if message.type is WSMsgType.TEXT:
+                        await self._handle(messages.parse(message.data))
+                    elif message.type is WSMsgType.BINARY:
+                        await self._hear_live(message.data)
+                except EngineError as error:
+                    self._parts.metrics.errors.labels(error.code).inc()
+                    await self._outbox.put({"type": "error", **error.to_wire()})
+        finally:
+            self._conversation.detach(self._sink)
+            if self._microphone is not None:
+                self._microphone.close()
+            self._outbox.close()
+            writer.cancel()
+            await asyncio.wait([writer])
+
+    async def close(self, code: int, reason: bytes) -> None:
+        """Close from our side (session ended, replaced by another socket, shutdown)."""
+        await close_hard(self._socket, code, reason)
+
+    async def _handle(self, message: messages.ClientMessage) -> None:
+        match message:
+            case messages.TextMessage():
+                limit = self._settings.max_text_chars
+                if len(message.content) > limit:
+                    raise InvalidField(f"field 'content' has {len(message.content)} characters; the limit is {limit}")
+                if not message.content.strip():
+                    raise InvalidField("field 'content' is empty")
+                self._conversation.say(message.content.strip(), self._avatar_of(message.avatar_id))
+            case messages.AudioMessage():
+                await self._hear(message)
+            case messages.ConfigureMessage():
+                await self._configure(message)
+            case messages.InterruptMessage():
+                self._conversation.interrupt()
+            case messages.PlaybackMessage():
+                self._conversation.acknowledge(message.turn, message.position_ms)
+            case messages.EndTalkMessage():
+                self._conversation.end_talk()
+            case messages.PingMessage():
+                await self._outbox.put({"type": "pong"})
+
+    async def _configure(self, message: messages.ConfigureMessage) -> None:
+        if not message.stream:
+            raise Conflict("field 'stream': a socket cannot leave streaming; open another one")
+        avatar = self._parts.load_avatar(message.avatar_id or self._conversation.profile.avatar)
+        form = self._form(avatar, message.audio_codec)
+        sink = StreamSink(
+            self._outbox, self._parts.encoder, form, self._settings.stream_ahead_s, self._parts.metrics
+        )
+        codecs = await sink.prepare()
+        self._conversation.detach(self._sink)
+        self._sink = sink
+        self._avatar = avatar if message.video == "fmp4" else None
+        self._conversation.attach(sink, streaming=True, avatar=self._avatar)
+        if message.input_audio is not None:
+            self._open_microphone(message.input_audio)
+        width, height = avatar.size
+        await self._outbox.put(
+            {
+                "type": "ready", "session": self._session.id, "avatar": avatar.id, "fps": 25,
+                "size": [width, height], "mime": codecs, "idle_url": f"/v1/avatars/{avatar.id}/idle.mp4",
+                "tutor": self._conversation.profile.name, "greeting": self._conversation.profile.greeting,
+            }
+        )
+
+    async def _hear(self, message: messages.AudioMessage) -> None:
+        if message.format is not None or self._microphone is not None:
+            if self._microphone is None:
+                self._open_microphone(messages.InputAudio(format=message.format or "pcm_s16le"))
+            data = messages.decode_base64(message.data)
+            await self._hear_live(data)
+            if message.end:
+                self._conversation.end_talk()
+            return
+        if not message.data:
+            raise InvalidField("field 'data' is empty")
+        recording = messages.decode_base64(message.data)
+        self._conversation.hear(recording, self._avatar_of(message.avatar_id))
+
+    async def _hear_live(self, data: bytes) -> None:
+        if self._microphone is None:
+            raise BadRequest("binary frames need input_audio in a configure message first")
+        if len(data) > BINARY_CHUNK_BYTES:
+            raise InvalidField(f"field 'data' has {len(data)} bytes of live audio; the limit is {BINARY_CHUNK_BYTES}")
+        for chunk in await self._microphone.push(data):
+            self._conversation.listen(chunk)
+
+    def _open_microphone(self, form: messages.InputAudio) -> None:
+        if self._microphone is not None:
+            self._microphone.close()
+        self._microphone = Microphone(form.format, form.sample_rate)
+
+    def _avatar_of(self, avatar_id: str | None) -> Avatar | None:
+        """The avatar for one reply: the message's, or the stream's."""
+        return self._avatar if avatar_id is None else self._parts.load_avatar(avatar_id)
+
+    def _form(self, avatar: Avatar | None, audio_codec: str = "aac") -> MediaFormat:
+        size = self._settings.video_size
+        width, height = avatar.size if avatar is not None else (size, size)
+        return MediaFormat(
+            width=width, height=height, video_bitrate=self._settings.video_bitrate,
+            audio_bitrate=self._settings.audio_bitrate, audio_codec="opus" if audio_codec == "opus" else "aac",
+        )
+
+    def _limit_rate(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._window_began > 1:
+            self._window_began, self._window_count = now, 0
+        self._window_count += 1
+        if self._window_count > MESSAGES_PER_SECOND:
+            raise TooFast(f"more than {MESSAGES_PER_SECOND} messages a second", retry_after_s=1)
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def serve_socket(request: web.Request, session: Session) -> web.StreamResponse:
+    """Upgrade a request whose token was checked, and serve it. A second socket replaces the first."""
+    socket = web.WebSocketResponse(
+        max_msg_size=session.parts.settings.max_message_bytes, heartbeat=20, compress=False, autoping=True
+    )
+    await socket.prepare(request)
+    client = Client(socket, session)
+    previous = session.take_connection(client)
+    if previous is not None:
+        await previous.close(WSCloseCode.POLICY_VIOLATION, b"replaced by another connection")
+    gauge = session.parts.metrics.sockets.labels("websocket")
+    gauge.inc()
+    try:
+        await client.serve(stream=request.query.get("stream") == "1")
+    finally:
+        gauge.dec()
+        session.drop_connection(client)
+    return socket
