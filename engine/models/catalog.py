@@ -49,8 +49,8 @@ class Found:
     """A model's folder as it lies on disk, before it is checked."""
 
     folder: Path
-    place: str
-    """``models folder``, ``package`` or ``pulled``."""
+    shipped: bool
+    """It lies in its package (perhaps in parts), not in one's own models folder."""
 
 
 class Shelf:
@@ -82,12 +82,12 @@ class Shelf:
 
     def find(self, entry: Entry) -> Found | None:
         """Where a catalogued model lies whole (its parts count), unchecked; None when nowhere."""
-        for folder, place in self._places(entry):
+        for folder in self._places(entry):
             if all((folder / file.name).is_file() for file in entry.files):
-                return Found(folder, place)
+                return Found(folder, shipped=False)
         shipped = module_path(entry.folder)
         if shipped and all(_sources(entry, file) for file in entry.files):
-            return Found(shipped, "package")
+            return Found(shipped, shipped=True)
         return None
 
     def prepared_folder(self, entry: Entry) -> Path | None:
@@ -105,7 +105,7 @@ class Shelf:
         found = self.find(entry)
         if found is None:
             raise ModelMissing(self._absent(entry))
-        if found.place == "package" and entry.prepare == "join":
+        if found.shipped and entry.prepare == "join":
             return self._joined(entry)
         for file in entry.files:
             self._check(entry, found.folder / file.name, file)
@@ -136,16 +136,15 @@ class Shelf:
         if sha256 != file.sha256:
             raise ModelMissing(_corrupt(entry, path, file.sha256, sha256))
 
-    def _places(self, entry: Entry) -> Iterator[tuple[Path, str]]:
+    def _places(self, entry: Entry) -> Iterator[Path]:
         if self.models_dir:
-            yield self.models_dir / entry.name, "models folder"
+            yield self.models_dir / entry.name
             if entry.main:
-                yield self.models_dir, "models folder"
-        yield self.pulled_folder(entry.name), "pulled"
+                yield self.models_dir
 
     def _absent(self, entry: Entry) -> str:
         shipped = module_path(entry.folder)
-        places = [str(folder) for folder, _ in self._places(entry)]
+        places = [str(folder) for folder in self._places(entry)]
         places.append(f"{shipped or 'the package ' + entry.packages[0].split('==')[0] + ' (not installed)'}")
         wanted = ", ".join(file.name for file in entry.files[:4])
         return (
@@ -188,11 +187,9 @@ class Shelf:
         folder = self.cache_dir / "prepared" / f"piper-{voice.stem}-{sha256[:12]}"
 
         def fill(work: Path) -> dict[str, str]:
-            self._progress(f"align {voice.stem}", 0, 1)
             config = voice_config(work / voice.name)
             files = {voice.name: align_voice(voice, work / voice.name)}
             shutil.copyfile(voice_config(voice), config)
-            self._progress(f"align {voice.stem}", 1, 1)
             return {**files, config.name: self._stamps.sha256(voice_config(voice))}
 
         if not intact(folder, self._stamps, reread=self._reread, progress=self._progress):

