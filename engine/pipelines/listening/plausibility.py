@@ -1,0 +1,91 @@
+"""Whisper's known faults, found in what it wrote: words repeated without end, words nobody said.
+
+In: the words of a hypothesis and the evidence for them. Out: the words to keep. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.pipelines.items import FloatArray
+from engine.pipelines.listening.agreement import normal
+from engine.pipelines.listening.speech_spans import find_speech
+
+LOOP_PASSES = 3
+"""So often in a row, up to the very end, a phrase is a loop; a single word one time more ("no, no, no")."""
+
+LONGEST_PHRASE = 24
+"""Words in a phrase that is looked for."""
+
+INVENTIONS = frozenset(
+    {
+        "you", "thankyou", "thanks", "bye", "byebye", "oh", "so", "okay", "thankyouforwatching",
+        "thanksforwatching", "thankyousomuch", "thankyouverymuch", "thankyousomuchforwatching",
+        "thankyouforwatchingandillseeyounexttime", "illseeyounexttime", "seeyounexttime", "subscribe",
+        "pleasesubscribe", "pleasesubscribetomychannel", "thanksforlistening", "illberightback",
+        "subtitlesbytheamaraorgcommunity", "music", "applause", "blankaudio",
+        "谢谢", "謝謝", "谢谢观看", "謝謝觀看", "謝謝大家", "谢谢大家", "请不吝点赞订阅转发打赏支持明镜与点点栏目",
+        "字幕由amaraorg社区提供", "ご視聴ありがとうございました", "시청해주셔서감사합니다",
+        "gracias", "merci", "untertitelderamaraorgcommunity", "soustitragestquebec",
+    }
+)  # fmt: skip
+"""What Whisper writes over silence and noise, in normal form without spaces. All may be said, so
+they go only where the evidence is weak."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for and against a hypothesis."""
+
+    no_speech: float
+    """Whisper's P(nobody speaks), 0..1. Above 0.8 real speech was not seen on the English model;
+    synthetic voices and other languages reach it."""
+
+    avg_logprob: float
+    """Mean log probability of its tokens; below -1 Whisper was guessing."""
+
+    speech_s: float
+    """Seconds the voice detector took for speech."""
+
+    speech_peak: float
+    """Highest P(speech) of the voice detector, 0..1."""
+
+
+def evidence_of(probabilities: FloatArray, no_speech: float, avg_logprob: float) -> Evidence:
+    """From P(speech) of every 32 ms of a window and what Whisper tells of its own doubts."""
+    speech_s = sum(span.seconds for span in find_speech(probabilities))
+    return Evidence(no_speech, avg_logprob, speech_s, float(probabilities.max(initial=0.0)))
+
+
+def is_believable(words: Sequence[str], evidence: Evidence) -> bool:
+    """Whether somebody is likely to have said these words."""
+    spoken = "".join(normal(word) for word in words)
+    if not spoken or evidence.speech_s <= 0:
+        return False
+    heard = evidence.speech_s >= 0.25 and evidence.speech_peak >= 0.8
+    if evidence.no_speech > 0.8 and (not heard or evidence.avg_logprob < -1.3):
+        return False
+    guessed = evidence.no_speech > 0.6 or evidence.avg_logprob < -0.9 or not heard
+    return not (guessed and spoken in INVENTIONS)
+
+
+def cut_closing_loop(words: Sequence[str], *, was_capped: bool = False) -> int:
+    """How many words to keep: all, or up to the first pass of a phrase repeated until the end.
+
+    Args:
+        words: of the hypothesis.
+        was_capped: the decoder was stopped by the token limit, so it was running away and two
+            passes are enough to call it a loop. Its last word may be half a word and goes.
+    """
+    forms = [normal(word) for word in (words[:-1] if was_capped else words)]
+    best = len(forms)
+    for period in range(1, min(LONGEST_PHRASE, len(forms) // 2) + 1):
+        run = period
+        while run < len(forms) and forms[-1 - run] == forms[-1 - run + period]:
+            run += 1
+        passes = run / period
+        enough = LOOP_PASSES + (period == 1) if not was_capped or period < 3 else 2
+        if passes >= enough:
+            best = min(best, len(forms) - run + period)
+    return best

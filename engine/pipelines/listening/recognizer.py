@@ -1,0 +1,227 @@
+"""The recognizer all sessions share: whole recordings, and utterances while they are spoken.
+
+In: float32 mono 16 kHz. Out: ``Transcript``s. Model and voice detector run in the threads of a
+``DecodeQueue``, which decides whose decode is next; the event loop only keeps the books.
+``WhisperRecognizer.close`` ends the threads; a stream owns nothing and is just dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import numpy as np
+import structlog
+
+from engine.errors import RecognitionFailed, SettingsError
+from engine.pipelines.items import INPUT_RATE, FloatArray, Transcript
+from engine.pipelines.listening.agreement import join_words
+from engine.pipelines.listening.decode_queue import DecodeQueue, Ticket, Urgency
+from engine.pipelines.listening.plausibility import evidence_of, is_believable
+from engine.pipelines.listening.speech_spans import STEP, Span, cut_windows, interpolate
+from engine.pipelines.listening.utterance import Heard, Utterance
+from engine.pipelines.listening.vad import SileroStream, SileroVad
+from engine.pipelines.listening.whisper_window import LANGUAGES, Hypothesis, Stale, WhisperWindow
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+SLIDE_S = 10.0
+"""Once a window is longer, it slides at the end of a settled sentence."""
+
+VAD_BATCH = 60 * INPUT_RATE // STEP
+"""Steps judged in one go; between two of them the ticket is looked at."""
+
+_log = structlog.get_logger(__name__)
+
+
+class WhisperRecognizer:
+    """``contracts.Recognizer`` on a Whisper model and Silero's voice detector.
+
+    Loading takes one to two seconds and warms everything up: the first call is as fast as the next.
+
+    Args:
+        model_dir: a Whisper model in CTranslate2 form.
+        detector: shared with the listeners; stays open when this closes.
+        device: ``cpu`` (int8) or ``cuda`` (float16).
+        threads: of one decode; more than one makes short decodes slower.
+        workers: decodes at once.
+        language: an ISO 639-1 code; several joined by commas to detect only among them; None
+            detects any. A call's own language comes first.
+
+    Raises:
+        ModelMissing: a file is not there or does not load.
+        SettingsError: a language Whisper does not know, or an English-only model asked for another.
+    """
+
+    def __init__(
+        self,
+        model_dir: Path,
+        detector: SileroVad,
+        device: str = "cpu",
+        threads: int = 1,
+        workers: int = 1,
+        language: str | None = None,
+    ) -> None:
+        self._window = WhisperWindow(model_dir, device, threads, workers)
+        self._detector = detector
+        self._name = model_dir.name
+        self._language = self._known(language)
+        self._queue = DecodeQueue("asr", workers)
+        self._window.warm_up()
+
+    @property
+    def waiting(self) -> int:
+        """Decodes that wait for their turn (for metrics)."""
+        return self._queue.depth
+
+    async def transcribe(self, pcm: FloatArray, language: str | None = None) -> Transcript:
+        """A whole recording of any length, decoded in windows cut at pauses.
+
+        Word times are interpolated within a window's speech (to about 0.3 s). Cancelled, it stops
+        after the step it is at.
+
+        Raises:
+            RecognitionFailed: the model broke.
+            SettingsError: a language this model can not do.
+        """
+        wanted = self._known(language) or self._language
+        probabilities = await self.run(Urgency.RECORDING, 0.0, self._hear_all, pcm)
+        pieces: list[Transcript] = []
+        for span in cut_windows(probabilities):
+            heard = probabilities[span.start : span.end]
+            said = await self.run(Urgency.RECORDING, span.seconds, self.decode, span.of(pcm), wanted)
+            if not self.believes(said, heard):
+                continue
+            wanted = wanted if wanted and "," not in wanted else said.language if said.language_p > 0.8 else wanted
+            words = interpolate(said.words, heard, span.start)
+            pieces.append(Transcript(said.text, said.text, said.language, words, said.no_speech))
+        if not pieces:
+            return Transcript("", no_speech=1.0, final=True)
+        first = pieces[0]
+        text = join_words([piece.text for piece in pieces], first.language)
+        words = tuple(word for piece in pieces for word in piece.words)
+        return Transcript(text, text, first.language, words, min(piece.no_speech for piece in pieces), final=True)
+
+    def stream(self, language: str | None = None) -> WhisperStream:
+        """Begin an utterance of unknown length.
+
+        Raises:
+            SettingsError: a language this model can not do.
+        """
+        return WhisperStream(self, self._detector.stream(), self._known(language) or self._language)
+
+    def close(self) -> None:
+        """Wait for the decode that runs, drop those that wait, end the threads. Idempotent."""
+        self._queue.close()
+
+    async def run(
+        self,
+        urgency: Urgency,
+        seconds: float,
+        function: Callable[Concatenate[Ticket, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run a step in a worker thread when it is its turn; what breaks is a ``RecognitionFailed``."""
+        try:
+            return await self._queue.run(urgency, seconds, function, *args, **kwargs)
+        except (RuntimeError, ValueError) as error:
+            _log.error("recognition_failed", model=self._name, seconds=round(seconds, 2), exc_info=True)
+            raise RecognitionFailed("the recording could not be recognized") from error
+
+    def decode(self, ticket: Ticket, pcm: FloatArray, language: str | None) -> Hypothesis:
+        """One window to text. Computes: in a worker thread only."""
+        return self._window.decode(pcm, language, ticket.is_dropped)
+
+    def cut_after(self, said: Hypothesis, index: int) -> float:
+        """Ms from the start of the window at which its word ``index`` ends. Computes."""
+        return self._window.word_times(said)[index].end_ms
+
+    @staticmethod
+    def believes(said: Hypothesis, heard: FloatArray) -> bool:
+        """Whether these words were said, given P(speech) of their window."""
+        return is_believable(said.words, evidence_of(heard, said.no_speech, said.avg_logprob))
+
+    def _hear_all(self, ticket: Ticket, pcm: FloatArray) -> FloatArray:
+        detector = self._detector.stream()
+        steps = np.pad(pcm, (0, -len(pcm) % STEP)).reshape(-1, STEP)
+        judged: list[FloatArray] = []
+        for start in range(0, len(steps), VAD_BATCH):
+            if ticket.dropped:
+                raise Stale
+            judged.append(detector.judge(steps[start : start + VAD_BATCH]))
+        return np.concatenate(judged) if judged else np.zeros(0, np.float32)
+
+    def _known(self, language: str | None) -> str | None:
+        for code in language.split(",") if language else ():
+            if code not in LANGUAGES:
+                raise SettingsError(f"asr_language is {code!r}: Whisper knows {', '.join(sorted(LANGUAGES))}")
+            if code != "en" and not self._window.multilingual:
+                raise SettingsError(
+                    f"asr_language is {code!r}: the model {self._name} understands only English; "
+                    "use a multilingual one (whisper-base)"
+                )
+        return language
+
+
+class WhisperStream:
+    """``contracts.RecognitionStream``: one utterance on a growing window.
+
+    The window slides at the end of settled sentences once it is longer than ``SLIDE_S``, so a
+    revision costs the same however long the student speaks. What silence alone was added to is
+    not decoded again: a ``finish`` after a good ``preview`` is immediate. Any call may be cancelled;
+    the next one takes up everything pushed.
+    """
+
+    def __init__(self, recognizer: WhisperRecognizer, detector: SileroStream, language: str | None) -> None:
+        self._recognizer = recognizer
+        self._utterance = Utterance(detector, language)
+
+    def push(self, pcm: FloatArray) -> None:
+        self._utterance.push(pcm)
+
+    async def revise(self) -> Transcript:
+        heard = await self._listen(Urgency.PARTIAL)
+        said = heard.said
+        self._utterance.revised(heard)
+        partial = self._utterance.partial(heard)
+        sentence = self._utterance.settled_sentence(heard) if heard.seconds > SLIDE_S else None
+        if said is not None and sentence is not None:
+            recognizer = self._recognizer
+            cut_ms = await recognizer.run(Urgency.PARTIAL, 0.0, lambda _: recognizer.cut_after(said, sentence))
+            self._utterance.slide(heard, sentence, cut_ms)
+        return partial
+
+    async def preview(self) -> Transcript:
+        return self._utterance.whole(await self._listen(Urgency.PREVIEW), final=False)
+
+    async def finish(self) -> Transcript:
+        return self._utterance.whole(await self._listen(Urgency.FINAL), final=True)
+
+    async def _listen(self, urgency: Urgency) -> Heard:
+        """Decode the window; speech too long for one window, or before a long pause, is committed on the way."""
+        while True:
+            pcm, start = self._utterance.snapshot()
+            heard = await self._recognizer.run(urgency, len(pcm) / INPUT_RATE, self._hear, pcm, start)
+            self._utterance.remember(heard)
+            if not heard.more:
+                return heard
+            self._utterance.commit(heard)
+
+    def _hear(self, ticket: Ticket, pcm: FloatArray, start: int) -> Heard:
+        """In a worker thread: judge what is new, decode the first window of what is there."""
+        utterance = self._utterance
+        probabilities = utterance.hear(pcm, start)
+        windows = cut_windows(probabilities)
+        if not windows:
+            return Heard(start, Span(0, 0), None, probabilities, more=False)
+        window = windows[0]
+        known = utterance.already_heard(start, window, probabilities)
+        if known is not None:
+            return known
+        said = self._recognizer.decode(ticket, window.of(pcm), utterance.language)
+        judged = probabilities[window.start : window.end]
+        believed = said if self._recognizer.believes(said, judged) else None
+        return Heard(start, window, believed, probabilities, more=len(windows) > 1)

@@ -1,0 +1,217 @@
+"""The books of one utterance while it is spoken: its sound, what is settled, what is decoded.
+
+In: sound as it comes, and what the recognizer made of a window. Out: which sound to decode next,
+and transcripts. It decides and remembers; it calls no model but the voice detector (``hear``,
+in a worker thread), has no clock and nothing to stop.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engine.pipelines.items import FloatArray, Transcript, Word
+from engine.pipelines.listening.agreement import LocalAgreement, join_words, normal
+from engine.pipelines.listening.speech_spans import STEP, STEPS_PER_S, Span, find_speech, interpolate
+from engine.pipelines.listening.vad import SileroStream
+from engine.pipelines.listening.whisper_window import Hypothesis
+
+LONGEST_S = 300
+"""Sound that nobody asked to decode is kept so long; then the oldest goes."""
+
+SURE_LANGUAGE, SURE_AFTER_S = 0.8, 2.0
+"""A language detected with this probability in this much sound is kept for the utterance."""
+
+QUIET_STEPS = 4
+"""Steps (128 ms) of silence after speech a decode must have heard to stand for longer silence too."""
+
+CUT_SLACK = 5
+"""Steps (160 ms) around the end of a word within which the quietest place is looked for."""
+
+SENTENCE_ENDS = (".", "?", "!", "。", "？", "！", "…", ";", "；")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the first window of the sound at hand says."""
+
+    start: int
+    """Step of the utterance at which the sound began."""
+
+    window: Span
+    """The piece that was decoded, in steps from ``start``."""
+
+    said: Hypothesis | None
+    """None when nobody spoke."""
+
+    probabilities: FloatArray = field(repr=False)
+    more: bool
+    """Another window follows."""
+
+    @property
+    def seconds(self) -> float:
+        return self.window.seconds
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.said.words if self.said else ()
+
+
+class Utterance:
+    """Everything known of one utterance. One event loop; ``hear`` may run in a thread."""
+
+    def __init__(self, detector: SileroStream, language: str | None) -> None:
+        self.language = language
+        """As given, or as detected once that is sure."""
+
+        self._detector = detector
+        self._hearing = threading.Lock()
+        self._judged: list[FloatArray] = []
+        self._judged_steps = 0
+        self._forgotten_steps = 0
+        self._sound: list[FloatArray] = []
+        self._start = 0
+        self._samples = 0
+        self._agreement = LocalAgreement()
+        self._committed: list[Word] = []
+        self._last: Heard | None = None
+        self._spoken_language = language.split(",")[0] if language else "en"
+        self._tail: list[str] = []
+        self._agreed_on: Hypothesis | None = None
+
+    # --- sound
+
+    def push(self, pcm: FloatArray) -> None:
+        """Add (n,) float32 16 kHz."""
+        self._sound.append(np.asarray(pcm, np.float32))
+        self._samples += len(pcm)
+        excess = self._samples // STEP - int(LONGEST_S * STEPS_PER_S)
+        if excess > 0:
+            self._drop(self._start + excess)
+
+    def snapshot(self) -> tuple[FloatArray, int]:
+        """All sound not slid away, and the step of the utterance it begins at."""
+        pcm = np.concatenate(self._sound) if self._sound else np.zeros(0, np.float32)
+        self._sound = [pcm]
+        return pcm, self._start
+
+    def hear(self, pcm: FloatArray, start: int) -> FloatArray:
+        """P(speech) of each whole step of a snapshot; only what is new is judged. Computes.
+
+        A call given up by its awaiter may still run while the next begins, hence the lock.
+        """
+        with self._hearing:
+            whole = len(pcm) // STEP
+            fresh = start + whole - self._judged_steps
+            if fresh > 0:
+                fresh = min(fresh, whole)
+                steps = pcm[(whole - fresh) * STEP : whole * STEP].reshape(fresh, STEP)
+                skipped = start + whole - fresh - self._judged_steps
+                self._judged.append(np.zeros(skipped, np.float32))
+                self._judged.append(self._detector.judge(steps))
+                self._judged_steps += skipped + fresh
+            judged = np.concatenate(self._judged) if self._judged else np.zeros(0, np.float32)
+            judged = judged[max(0, start - self._forgotten_steps) :]
+            self._judged, self._forgotten_steps = [judged], max(start, self._forgotten_steps)
+            return judged[:whole]
+
+    def already_heard(self, start: int, window: Span, probabilities: FloatArray) -> Heard | None:
+        """The last decode, if since then only silence has come."""
+        last = self._last
+        if last is None or last.start != start or last.more or last.window.start != window.start:
+            return None
+        speech_ends = find_speech(probabilities)[-1].end
+        spoke_until = find_speech(last.probabilities)[-1].end
+        if speech_ends != spoke_until or len(last.probabilities) < spoke_until + QUIET_STEPS:
+            return None
+        return Heard(start, last.window, last.said, probabilities, more=False)
+
+    # --- words
+
+    def remember(self, heard: Heard) -> None:
+        """Take note of a decode: its language, and that it need not be done again."""
+        self._last = heard
+        said = heard.said
+        if said is None:
+            return
+        self._spoken_language = said.language
+        if said.language_p >= SURE_LANGUAGE and heard.seconds >= SURE_AFTER_S:
+            self.language = said.language
+
+    def commit(self, heard: Heard) -> None:
+        """This window is closed: its words are settled and its sound goes."""
+        self._committed += self._timed(heard, heard.words)
+        self._agreement, self._agreed_on = LocalAgreement(), None
+        self._drop(heard.start + heard.window.end)
+
+    def revised(self, heard: Heard) -> None:
+        """Let the words of the open window agree with those of the revision before."""
+        if heard.said is None:
+            self._tail = []
+        elif heard.said is not self._agreed_on:
+            self._tail = self._agreement.update(heard.words)
+            self._agreed_on = heard.said
+
+    def settled_sentence(self, heard: Heard) -> int | None:
+        """Index, in the window's words, of the last one that ends a settled sentence.
+
+        None as well when the window begins with other words than were settled.
+        """
+        settled = self._agreement.settled
+        ends = [i for i, word in enumerate(settled) if word.endswith(SENTENCE_ENDS)]
+        if not ends or [normal(w) for w in heard.words[: ends[-1] + 1]] != [normal(w) for w in settled[: ends[-1] + 1]]:
+            return None
+        return ends[-1]
+
+    def slide(self, heard: Heard, sentence: int, ends_ms: float) -> None:
+        """Begin the window behind the settled sentence that ends with word ``sentence``.
+
+        Args:
+            ends_ms: about when that word ends, from the start of the window. The cut is made where
+                it is quietest nearby.
+        """
+        about = heard.window.start + int(ends_ms / 1000 * STEPS_PER_S)
+        low, high = max(about - CUT_SLACK, heard.window.start + 1), min(about + 2 * CUT_SLACK, heard.window.end)
+        if low >= high:
+            return
+        cut = low + int(np.argmin(heard.probabilities[low:high]))
+        spoken = Heard(heard.start, Span(heard.window.start, cut), heard.said, heard.probabilities, more=True)
+        self._committed += self._timed(spoken, tuple(self._agreement.settled[: sentence + 1]))
+        self._agreement.forget(sentence + 1)
+        self._last = self._agreed_on = None
+        self._drop(heard.start + cut)
+
+    # --- transcripts
+
+    def partial(self, heard: Heard) -> Transcript:
+        """What is believed now; ``stable`` never changes from one to the next but grows."""
+        stable = self._text([word.text for word in self._committed] + list(self._agreement.settled))
+        text = self._text([word.text for word in self._committed] + list(self._agreement.settled) + self._tail)
+        return Transcript(text, stable, self._spoken_language, no_speech=self._no_speech(heard))
+
+    def whole(self, heard: Heard, *, final: bool) -> Transcript:
+        """What has been said, by the best decode of it, with interpolated word times."""
+        words = (*self._committed, *self._timed(heard, heard.words))
+        text = self._text([word.text for word in words])
+        return Transcript(text, text, self._spoken_language, words, self._no_speech(heard), final=final)
+
+    def _text(self, words: list[str]) -> str:
+        return join_words(words, self._spoken_language)
+
+    def _no_speech(self, heard: Heard) -> float:
+        if heard.said is not None:
+            return heard.said.no_speech
+        return 0.0 if self._committed else 1.0
+
+    @staticmethod
+    def _timed(heard: Heard, words: tuple[str, ...]) -> tuple[Word, ...]:
+        window = heard.window
+        return interpolate(words, heard.probabilities[window.start : window.end], heard.start + window.start)
+
+    def _drop(self, step: int) -> None:
+        """Forget the sound before a step of the utterance."""
+        pcm, start = self.snapshot()
+        pcm = pcm[(step - start) * STEP :]
+        self._sound, self._start, self._samples = [pcm], step, len(pcm)

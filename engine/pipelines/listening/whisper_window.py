@@ -1,0 +1,241 @@
+"""Whisper on a short window: one piece of sound (at most 28 s) to text, three to five times cheaper than padded.
+
+In: float32 mono 16 kHz. Out: a ``Hypothesis``. Everything is synchronous and computes for tens to
+hundreds of milliseconds: it runs in worker threads (``DecodeQueue``), several at once if the model
+was opened with as many workers. Nothing to stop; the model goes with the object.
+
+Whisper was trained on windows of 30 s and pays for all of it, however short the speech. Encoding
+only the speech and decoding from that makes it run away: it never finds the end. So the silence
+is given back *after* the encoder: the states of pure silence are computed once at load and
+appended up to the 1500 positions of 30 s. Accuracy is that of the padded window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import numpy as np
+import numpy.typing as npt
+from faster_whisper import WhisperModel
+from faster_whisper.tokenizer import _LANGUAGE_CODES, Tokenizer
+
+from engine.errors import ModelMissing
+from engine.pipelines.items import INPUT_RATE, FloatArray, Word
+from engine.pipelines.listening.agreement import UNSPACED, join_words, split_words
+from engine.pipelines.listening.plausibility import cut_closing_loop
+
+POSITIONS = 1500
+"""Encoder states Whisper's decoder was trained to see (30 s)."""
+
+STATE_SAMPLES = 320
+"""Samples one encoder state speaks of (20 ms)."""
+
+LONGEST_S = 28.0
+"""Longest window; some silence must be left for the decoder to find the end."""
+
+SHORTEST_SAMPLES = INPUT_RATE // 10
+"""Below 100 ms nothing can be told."""
+
+DETECT_POSITIONS = 500
+"""States shown to the language detector: as sure as with 1500 and three times cheaper."""
+
+SIMPLIFIED_CHINESE = "以下是普通话的句子，请用简体字和标点符号。"
+"""Said before Chinese, so that it comes in simplified characters and with punctuation."""
+
+LANGUAGES = frozenset(_LANGUAGE_CODES)
+
+
+class Stale(Exception):
+    """Nobody waits for this result any more; the work was given up between two steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What Whisper makes of one window."""
+
+    words: tuple[str, ...]
+    """As written, punctuation attached; single characters in languages without spaces."""
+
+    language: str
+    language_p: float
+    """How sure the detector was, 1 when the language was given."""
+
+    no_speech: float
+    avg_logprob: float
+    tokens: tuple[int, ...] = ()
+    states: npt.NDArray[Any] | None = field(default=None, repr=False)
+    """(1, n, width) encoder states of the sound alone, for ``word_times``."""
+
+    @property
+    def text(self) -> str:
+        return join_words(self.words, self.language)
+
+
+class WhisperWindow:
+    """A Whisper model in CTranslate2 form.
+
+    Args:
+        model_dir: folder with ``model.bin``, ``config.json``, ``tokenizer.json`` and a vocabulary.
+        device: ``cpu`` (int8) or ``cuda`` (float16).
+        threads: of one decode; more than one makes short decodes slower (they wait for each other
+            at every token).
+        workers: decodes at once.
+        default_language: taken when the detector is not sure of any.
+
+    Raises:
+        ModelMissing: a file is not there, or CTranslate2 can not load it.
+    """
+
+    def __init__(
+        self, model_dir: Path, device: str = "cpu", threads: int = 1, workers: int = 1, default_language: str = "en"
+    ) -> None:
+        for name in ("model.bin", "config.json", "tokenizer.json"):
+            if not (model_dir / name).is_file():
+                raise ModelMissing(f"speech recognition: {name} is not in {model_dir}")
+        try:
+            whisper = WhisperModel(
+                str(model_dir), device=device, compute_type="float16" if device == "cuda" else "int8",
+                cpu_threads=threads, num_workers=workers, local_files_only=True,
+            )  # fmt: skip
+        except (RuntimeError, ValueError) as error:
+            raise ModelMissing(f"speech recognition: {model_dir} does not load on {device}: {error}") from error
+        self._model: ctranslate2.models.Whisper = whisper.model
+        self._features = whisper.feature_extractor
+        self._vocabulary = whisper.hf_tokenizer
+        self._tokenizers: dict[str, Tokenizer] = {}
+        self.multilingual: bool = self._model.is_multilingual
+        self.default_language = default_language if self.multilingual else "en"
+        self._silence = self._encode(np.zeros(POSITIONS * STATE_SAMPLES, np.float32))
+
+    def warm_up(self) -> None:
+        """Run every part once, so that the first student does not pay for allocations."""
+        noise = np.random.default_rng(0).normal(0, 0.01, 2 * INPUT_RATE).astype(np.float32)
+        self.word_times(self.decode(noise))
+
+    def decode(
+        self, pcm: FloatArray, language: str | None = None, is_stale: Callable[[], bool] = lambda: False
+    ) -> Hypothesis:
+        """Transcribe (n,) float32 16 kHz; what is beyond ``LONGEST_S`` is not heard.
+
+        Args:
+            pcm: the window; leading and trailing silence only costs time.
+            language: a code, several joined by commas to choose among, or None for any.
+            is_stale: asked between the steps; True gives up.
+
+        Raises:
+            Stale: ``is_stale`` said so.
+            RuntimeError: the model broke.
+        """
+        if len(pcm) < SHORTEST_SAMPLES:
+            return Hypothesis((), self._tokenizer_language(language), 0.0, 1.0, 0.0)
+        pcm = pcm[: int(LONGEST_S * INPUT_RATE)]
+        states = self._encode(pcm)
+        _check(is_stale)
+        language, language_p = self._language(states, language)
+        _check(is_stale)
+        tokenizer = self._tokenizer(language)
+        limit = token_limit(len(pcm) / INPUT_RATE, language)
+        prompt = self._prompt(tokenizer, language)
+        result = self._model.generate(
+            _storage(self._with_silence(states, POSITIONS)), [prompt], beam_size=1,
+            max_length=_max_length(limit, len(prompt)), return_scores=True, return_no_speech_prob=True,
+        )[0]  # fmt: skip
+        tokens = result.sequences_ids[0]
+        words = split_words(tokenizer.decode(tokens).strip().rstrip("\ufffd"), language)
+        kept = cut_closing_loop(words, was_capped=len(tokens) >= limit)
+        avg_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
+        return Hypothesis(
+            tuple(words[:kept]), language, language_p, result.no_speech_prob, avg_logprob, tuple(tokens), states
+        )
+
+    def word_times(self, hypothesis: Hypothesis) -> tuple[Word, ...]:
+        """When each of its words is heard, ms from the start of the window (to about 100 ms).
+
+        Costs about a tenth of the decode, so only who needs it asks.
+        """
+        if hypothesis.states is None or not hypothesis.words:
+            return ()
+        tokenizer = self._tokenizer(hypothesis.language)
+        positions = hypothesis.states.shape[1]
+        aligned = self._model.align(
+            _storage(hypothesis.states), list(tokenizer.sot_sequence), [list(hypothesis.tokens)], 2 * positions
+        )[0]
+        heard_at = np.full(len(hypothesis.tokens) + 1, positions, np.int64)
+        for token, position in reversed(aligned.alignments):
+            heard_at[token] = position
+        first = _first_tokens(hypothesis, tokenizer)
+        edges = [float(heard_at[token]) * STATE_SAMPLES * 1000 / INPUT_RATE for token in first]
+        return tuple(
+            Word(word, edges[i], max(edges[i], edges[i + 1])) for i, word in enumerate(hypothesis.words)
+        )
+
+    def _encode(self, pcm: FloatArray) -> npt.NDArray[Any]:
+        padded = np.pad(pcm, (0, -len(pcm) % STATE_SAMPLES))
+        mel = self._features(padded, padding=0)
+        return np.array(self._model.encode(_storage(mel[None]), to_cpu=True))
+
+    def _with_silence(self, states: npt.NDArray[Any], positions: int) -> npt.NDArray[Any]:
+        return np.concatenate([states, self._silence[:, states.shape[1] : positions]], axis=1)
+
+    def _language(self, states: npt.NDArray[Any], wanted: str | None) -> tuple[str, float]:
+        if not self.multilingual:
+            return "en", 1.0
+        among = wanted.split(",") if wanted else None
+        if among and len(among) == 1:
+            return among[0], 1.0
+        ranked = self._model.detect_language(_storage(self._with_silence(states, DETECT_POSITIONS)))[0]
+        likely = [(token[2:-2], p) for token, p in ranked if among is None or token[2:-2] in among]
+        language, p = likely[0]
+        if among is None and p < 0.4:
+            return self.default_language, p
+        return language, p / sum(p for _, p in likely)
+
+    def _tokenizer_language(self, wanted: str | None) -> str:
+        return wanted.split(",")[0] if wanted and self.multilingual else self.default_language
+
+    def _tokenizer(self, language: str) -> Tokenizer:
+        if language not in self._tokenizers:
+            self._tokenizers[language] = Tokenizer(self._vocabulary, self.multilingual, "transcribe", language)
+        return self._tokenizers[language]
+
+    def _prompt(self, tokenizer: Tokenizer, language: str) -> list[int]:
+        before = [tokenizer.sot_prev, *tokenizer.encode(SIMPLIFIED_CHINESE)] if language == "zh" else []
+        return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps]
+
+
+def token_limit(seconds: float, language: str) -> int:
+    """Most tokens speech of this length can need; a decoder that wants more is running away.
+
+    English has at most 7 a second; scripts that Whisper spells in bytes need more.
+    """
+    per_second = 7 if language == "en" else 12 if language not in UNSPACED else 16
+    return int(8 + per_second * seconds)
+
+
+def _max_length(limit: int, prompt: int) -> int:
+    """``max_length`` for ``limit`` new tokens: CTranslate2 gives half of it to them, or what the prompt leaves."""
+    return min(max(2 * limit, prompt + limit), 448)
+
+
+def _first_tokens(hypothesis: Hypothesis, tokenizer: Tokenizer) -> Sequence[int]:
+    """Index of each word's first token, and one past the last word's last."""
+    lengths = np.cumsum([len(word) for word in hypothesis.words])
+    starts: list[int] = [0]
+    for token in range(1, len(hypothesis.tokens) + 1):
+        written = len("".join(tokenizer.decode(list(hypothesis.tokens[:token])).split()))
+        while len(starts) <= len(hypothesis.words) and written >= lengths[len(starts) - 1]:
+            starts.append(token)
+    return starts + [len(hypothesis.tokens)] * (len(hypothesis.words) + 1 - len(starts))
+
+
+def _storage(array: npt.NDArray[Any]) -> ctranslate2.StorageView:
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(array))
+
+
+def _check(is_stale: Callable[[], bool]) -> None:
+    if is_stale():
+        raise Stale
