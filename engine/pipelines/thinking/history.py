@@ -1,0 +1,115 @@
+"""What tutor and student have said, as the language model is told it.
+
+Pure and synchronous; one per session. Only what was committed is in it: a dropped speculation
+never calls ``add_*``. A reply that was cut off keeps what was heard of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.pipelines.contracts import Message
+from engine.pipelines.thinking.scripts import is_unspaced
+
+CHARS_PER_TOKEN = 3.4
+"""Measured with SmolLM2's tokenizer on English tutoring dialogue (4.2), less a margin."""
+
+TOKENS_PER_SIGN = 2.2
+"""The same on Chinese, where a small English model spends two tokens and more a character."""
+
+TOKENS_PER_MESSAGE = 8
+"""Role names and separators of a chat template."""
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens ``text`` takes at most, by its characters; errs upwards."""
+    signs = sum(map(is_unspaced, text)) if not text.isascii() else 0
+    other = len(text.encode()) - 3 * signs
+    return round(signs * TOKENS_PER_SIGN + other / CHARS_PER_TOKEN) + TOKENS_PER_MESSAGE
+
+
+@dataclass(slots=True)
+class _Entry:
+    turn: int
+    message: Message
+
+
+class ChatHistory:
+    """The dialogue so far.
+
+    Args:
+        system_prompt: always sent, first.
+        context_tokens: the model's window.
+        reply_tokens: kept free for the answer.
+        greeting: what the tutor said before the student's first word, if anything.
+    """
+
+    def __init__(
+        self, system_prompt: str, *, context_tokens: int = 2048, reply_tokens: int = 160, greeting: str = ""
+    ) -> None:
+        self._system_prompt = system_prompt.strip()
+        self._budget = max(0, context_tokens - reply_tokens)
+        self._entries: list[_Entry] = []
+        if greeting:
+            self._entries.append(_Entry(0, {"role": "assistant", "content": greeting}))
+
+    def __len__(self) -> int:
+        """Messages remembered, the system prompt not counted."""
+        return len(self._entries)
+
+    def add_user(self, turn: int, text: str) -> None:
+        """The student said this; ``turn`` is the turn that answers it."""
+        self._entries.append(_Entry(turn, {"role": "user", "content": text}))
+        self._forget()
+
+    def add_assistant(self, turn: int, text: str) -> None:
+        """The tutor's reply of ``turn``; nothing is kept of an empty one."""
+        if text:
+            self._entries.append(_Entry(turn, {"role": "assistant", "content": text}))
+
+    def heard(self, turn: int, text: str) -> None:
+        """The reply of ``turn`` was cut off: only ``text`` was heard. May be told again, and more."""
+        entry = next((e for e in self._entries if e.turn == turn and e.message["role"] == "assistant"), None)
+        if entry is None:
+            if any(e.turn == turn for e in self._entries):
+                self._insert_reply(turn, text)
+        elif text:
+            entry.message = {"role": "assistant", "content": text}
+        else:
+            self._entries.remove(entry)
+
+    def messages(self, text: str = "", *, knowledge: str = "") -> list[Message]:
+        """What to send: system prompt, the newest turns that fit, then ``text`` as the student's message.
+
+        Args:
+            text: what the student says now; it is not remembered by this call.
+            knowledge: found passages, put behind the system prompt.
+        """
+        system = f"{self._system_prompt}\n\n{knowledge}".strip() if knowledge else self._system_prompt
+        head: list[Message] = [{"role": "system", "content": system}] if system else []
+        tail: list[Message] = [{"role": "user", "content": text}] if text else []
+        left = self._budget - sum(estimate_tokens(m["content"]) for m in (*head, *tail))
+        kept: list[Message] = []
+        for entry in reversed(self._entries):
+            left -= estimate_tokens(entry.message["content"])
+            if left < 0:
+                break
+            kept.append(entry.message)
+        # A window that opens with an answer to nothing confuses small models; the greeting may open it.
+        while kept and kept[-1]["role"] == "assistant" and len(kept) < len(self._entries):
+            kept.pop()
+        return head + kept[::-1] + tail
+
+    def _insert_reply(self, turn: int, text: str) -> None:
+        if text:
+            after = max(i for i, e in enumerate(self._entries) if e.turn == turn)
+            self._entries.insert(after + 1, _Entry(turn, {"role": "assistant", "content": text}))
+
+    def _forget(self) -> None:
+        """Drop what no window can reach any more, so that a long session does not grow."""
+        total = 0
+        for index in range(len(self._entries) - 1, -1, -1):
+            total += estimate_tokens(self._entries[index].message["content"])
+            if total > 2 * self._budget:
+                del self._entries[:index]
+                return
