@@ -41,8 +41,8 @@ SHORTEST_HOLD_S = 0.044
 RAMP_S = 0.03
 SIBILANT_JAW = 0.14
 BITE_JAW = 0.12
-OPENS_BEFORE_S = 0.12
-"""The mouth leaves rest this long before the first sound."""
+OPENS_BEFORE_S = 0.15
+"""Silence lets go this long before a sound; the eye sees the mouth move from about 120 ms before it."""
 
 RESTS_AFTER_S = 0.07
 """After the last sound, silence takes over from here on."""

@@ -29,8 +29,8 @@ EASE_S = 0.24
 MAX_SLEW = 0.08
 """Most any channel but eyelids and gaze moves from one picture to the next by itself."""
 
-KEEP_S = 120.0
-"""How far back in time it can be asked again (an interrupted reply was made ahead)."""
+BLOCK_S = 60.0
+"""Blinks, glances and nods are decided for so long at once, each block from its own seed."""
 
 _LOOKS: dict[Mood, dict[str, float]] = {
     "idle": {"mouth_smile": 0.1},
@@ -86,6 +86,19 @@ class _Glance:
 
 
 @dataclass(frozen=True, slots=True)
+class _Block:
+    """What happens by itself in one stretch of time, in seconds from its start.
+
+    Nothing is under way at its ends, so blocks join without a jump.
+    """
+
+    blinks: tuple[float, ...]
+    glances: tuple[_Glance, ...]
+    nods: tuple[tuple[float, float], ...]
+    """(start, size)"""
+
+
+@dataclass(frozen=True, slots=True)
 class _MoodChange:
     at_s: float
     before: tuple[float, ...]
@@ -111,15 +124,7 @@ class Life:
         }
         self._breath_hz = self._period(1 / _BREATH_S)
         self._looks = {mood: _look(mood) for mood in MOODS}
-        self._blink_rng = np.random.default_rng([seed, 1])
-        self._gaze_rng = np.random.default_rng([seed, 2])
-        self._nod_rng = np.random.default_rng([seed, 3])
-        self._blinks: list[float] = []
-        self._glances: list[_Glance] = [_Glance(-1.0, 0.0, 0.0)]
-        self._nods: list[tuple[float, float]] = []
-        self._next_blink_s = self._blink_pause()
-        self._next_glance_s = 0.8
-        self._next_nod_s = float(self._nod_rng.uniform(1.5, 3.5))
+        self._blocks: dict[int, _Block] = {}
         self._asked_blinks: list[float] = []
         self._moods: list[_MoodChange] = [_MoodChange(-1e9, _one_hot("idle"), "idle")]
         self._eased: tuple[float, FloatArray] | None = None
@@ -127,8 +132,8 @@ class Life:
     def pose(self, t_seconds: float, mood: Mood) -> FloatArray:
         """The face at a time of the session's clock: (len(POSE_CHANNELS),) float32.
 
-        Times may go back by up to ``KEEP_S`` (a reply made ahead was interrupted); mood
-        changes later than ``t_seconds`` are then forgotten.
+        Times may go back (a reply made ahead was interrupted); mood changes later than
+        ``t_seconds`` are then forgotten.
         """
         pose = self._unblended(t_seconds, mood)
         if self._eased is not None:
@@ -149,10 +154,10 @@ class Life:
 
     def blink_at(self, t_seconds: float) -> None:
         """Blink then, unless the eyes are blinking anyway (for pauses between clauses)."""
-        self._grow(t_seconds + 1)
-        near = [*self._blinks[-8:], *self._asked_blinks[-8:]]
-        if all(abs(t_seconds - at) > 0.6 for at in near):
-            self._asked_blinks.append(t_seconds)
+        block, since = self._block(t_seconds)
+        alone = all(abs(since - at) > 0.6 for at in block.blinks)
+        if alone and all(abs(t_seconds - at) > 0.6 for at in self._asked_blinks):
+            self._asked_blinks = [*self._asked_blinks[-7:], t_seconds]
 
     def idle_frame(self, t_seconds: float, mood: Mood = "idle", index: int = 0) -> AnimatedFrame:
         """A silent picture's worth of being there."""
@@ -162,7 +167,7 @@ class Life:
 
     def _unblended(self, t: float, mood: Mood) -> FloatArray:
         weights = self._mood_weights(t, mood)
-        self._grow(t)
+        block, since = self._block(t)
         pose = rest_pose()
         for name, weight in zip(MOODS, weights, strict=True):
             if weight > 0:
@@ -171,13 +176,14 @@ class Life:
         for channel, waves in self._waves.items():
             pose[channel] += sway * sum(a * math.sin(2 * math.pi * (hz * t + phase)) for a, hz, phase in waves)
         pose[_BREATH] = _breath(self._breath_hz * t)
-        x, y = self._gaze(t)
+        x, y = _gaze(block.glances, since)
         glance = sum(w * _GLANCE[m] for m, w in zip(MOODS, weights, strict=True))
         pose[_LOOK_X] += glance * x
         pose[_LOOK_Y] += glance * y
-        pose[_PITCH] -= 0.22 * weights[_ORDER["listening"]] * self._nodding(t)
-        lids = max((eyelid(t - at) for at in self._blinks_near(t)), default=0.0)
-        lids = max(lids, 0.12 * max(-float(pose[_LOOK_Y]), 0.0))
+        pose[_PITCH] -= 0.22 * weights[_ORDER["listening"]] * _nodding(block.nods, since)
+        blinks = [since - at for at in _last_two(block.blinks, since)] + [t - at for at in self._asked_blinks]
+        looking_down = max(-float(pose[_LOOK_Y]), 0.0)
+        lids = max(0.12 * looking_down, *map(eyelid, blinks), 0.0)
         pose[_BLINK_LEFT] = pose[_BLINK_RIGHT] = lids
         clipped: FloatArray = np.clip(pose, _LOWEST, 1.0)
         return clipped
@@ -197,60 +203,16 @@ class Life:
         goal = _one_hot(change.mood)
         return tuple(b + (g - b) * done for b, g in zip(change.before, goal, strict=True))
 
-    def _grow(self, t: float) -> None:
-        """Decide on blinks, glances and nods until a little after ``t``; forget the old."""
-        until = t + 1.0 if self._loop_s is None else self._loop_s - 1.0
-        while self._next_blink_s < until:
-            self._blinks.append(self._next_blink_s)
-            double = self._blink_rng.random() < 0.12
-            self._next_blink_s += 0.32 if double else self._blink_pause()
-        while self._next_glance_s < until:
-            self._glances.append(self._glance(self._next_glance_s))
-            self._next_glance_s += float(self._gaze_rng.gamma(3.0, 0.55)) + 0.35
-        while self._next_nod_s < until:
-            self._nods.append((self._next_nod_s, float(self._nod_rng.uniform(0.6, 1.0))))
-            self._next_nod_s += float(self._nod_rng.uniform(2.6, 6.5))
-        if self._loop_s is not None:
-            if self._glances[-1].at_s < until:
-                self._glances.append(_Glance(until, 0.0, 0.0))
-            return
-        for events in (self._blinks, self._asked_blinks):
-            while events and events[0] < t - KEEP_S:
-                events.pop(0)
-        while len(self._glances) > 2 and self._glances[1].at_s < t - KEEP_S:
-            self._glances.pop(0)
-        while self._nods and self._nods[0][0] < t - KEEP_S:
-            self._nods.pop(0)
-
-    def _blink_pause(self) -> float:
-        """Lognormal, 4 s on average with the double blinks counted, never under 0.9 s."""
-        spread = 0.5
-        typical = math.log(1.09 * _BLINK_MEAN_S) - spread**2 / 2
-        return max(0.9, float(self._blink_rng.lognormal(typical, spread)))
-
-    def _glance(self, at: float) -> _Glance:
-        """Mostly tiny shifts around the student's eyes, now and then a look away."""
-        away = self._gaze_rng.random() < 0.16
-        x, y = self._gaze_rng.normal(0, (0.3, 0.16) if away else (0.05, 0.035))
-        return _Glance(at, float(np.clip(x, -0.6, 0.6)), float(np.clip(y, -0.35, 0.35)))
-
-    def _gaze(self, t: float) -> tuple[float, float]:
-        i = bisect_right(self._glances, t, key=lambda g: g.at_s) - 1
-        now, before = self._glances[max(i, 0)], self._glances[max(i - 1, 0)]
-        done = smoothstep((t - now.at_s) / _SACCADE_S)
-        return before.x + (now.x - before.x) * done, before.y + (now.y - before.y) * done
-
-    def _nodding(self, t: float) -> float:
-        i = bisect_right(self._nods, t, key=lambda n: n[0]) - 1
-        if i < 0:
-            return 0.0
-        at, size = self._nods[i]
-        phase = (t - at) / _NOD_S
-        return size * math.sin(math.pi * phase) ** 2 if phase < 1 else 0.0
-
-    def _blinks_near(self, t: float) -> list[float]:
-        i = bisect_right(self._blinks, t)
-        return [*self._blinks[max(i - 2, 0) : i], *(at for at in self._asked_blinks if 0 < t - at < BLINK_S)]
+    def _block(self, t: float) -> tuple[_Block, float]:
+        """The stretch of time that holds ``t``, and ``t`` from its start."""
+        length = self._loop_s or BLOCK_S
+        number = math.floor(t / length)
+        key = 0 if self._loop_s is not None else number
+        if key not in self._blocks:
+            while len(self._blocks) >= 3:
+                del self._blocks[min(self._blocks)]
+            self._blocks[key] = _decide(np.random.default_rng([self.seed, 1, key & 0xFFFFFFFF]), length)
+        return self._blocks[key], t - number * length
 
     def _drift(self, rng: np.random.Generator) -> list[tuple[float, float, float]]:
         weights = rng.uniform(0.5, 1.0, len(_SWAY_HZ)) * (1.0, 0.8, 0.4, 0.2)
@@ -276,6 +238,61 @@ def idle_loop(seconds: float, seed: int) -> FloatArray:
     count = round(seconds * FPS)
     life = Life(seed, loop_s=count / FPS)
     return np.stack([life.pose(i / FPS, "idle") for i in range(count)])
+
+
+def _decide(rng: np.random.Generator, length_s: float) -> _Block:
+    blinks: list[float] = []
+    at = float(rng.uniform(0.9, min(_BLINK_MEAN_S, length_s - 1)))
+    while at < length_s - 0.5:
+        blinks.append(at)
+        at += 0.32 if rng.random() < 0.12 else _blink_pause(rng)
+    glances = [_Glance(-1.0, 0.0, 0.0)]
+    at = 0.8
+    while at < length_s - 0.6:
+        glances.append(_glance(rng, at))
+        at += float(rng.gamma(3.0, 0.55)) + 0.35
+    glances.append(_Glance(length_s - 0.3, 0.0, 0.0))
+    nods: list[tuple[float, float]] = []
+    at = float(rng.uniform(1.5, 3.5))
+    while at < length_s - _NOD_S:
+        nods.append((at, float(rng.uniform(0.6, 1.0))))
+        at += float(rng.uniform(2.6, 6.5))
+    return _Block(tuple(blinks), tuple(glances), tuple(nods))
+
+
+def _blink_pause(rng: np.random.Generator) -> float:
+    """Lognormal, 4 s on average with the double blinks counted, never under 0.9 s."""
+    spread = 0.5
+    typical = math.log(1.17 * _BLINK_MEAN_S) - spread**2 / 2
+    return max(0.9, float(rng.lognormal(typical, spread)))
+
+
+def _glance(rng: np.random.Generator, at: float) -> _Glance:
+    """Mostly tiny shifts around the student's eyes, now and then a look away."""
+    away = rng.random() < 0.16
+    x, y = rng.normal(0, (0.3, 0.16) if away else (0.05, 0.035))
+    return _Glance(at, float(np.clip(x, -0.6, 0.6)), float(np.clip(y, -0.35, 0.35)))
+
+
+def _gaze(glances: tuple[_Glance, ...], since: float) -> tuple[float, float]:
+    i = bisect_right(glances, since, key=lambda g: g.at_s) - 1
+    now, before = glances[max(i, 0)], glances[max(i - 1, 0)]
+    done = smoothstep((since - now.at_s) / _SACCADE_S)
+    return before.x + (now.x - before.x) * done, before.y + (now.y - before.y) * done
+
+
+def _nodding(nods: tuple[tuple[float, float], ...], since: float) -> float:
+    i = bisect_right(nods, since, key=lambda n: n[0]) - 1
+    if i < 0:
+        return 0.0
+    at, size = nods[i]
+    phase = (since - at) / _NOD_S
+    return size * math.sin(math.pi * phase) ** 2 if phase < 1 else 0.0
+
+
+def _last_two(blinks: tuple[float, ...], since: float) -> tuple[float, ...]:
+    i = bisect_right(blinks, since)
+    return blinks[max(i - 2, 0) : i]
 
 
 def _breath(cycles: float) -> float:

@@ -92,7 +92,7 @@ _CLUSTERS: dict[str, str] = {
     "cç": "ɕ", "ɟʝ": "ʑ", "ts": "s", "dz": "z", "pf": "f", "bv": "v", "kp": "p", "ɡb": "b", "ŋm": "m", "nm": "m",
     "tɬ": "ɬ", "dɮ": "ɮ", "ts.": "ʂ", "dz.": "ʐ", "s.": "ʂ", "z.": "ʐ", "r.": "ʐ", "S;": "ɕ", "Z;": "ʑ",
     "tS;": "ɕ", "dZ;": "ʑ", "s;": "ɕ", "z;": "ʑ", "w#": "ʍ", "i.": "ʅ", "i[": "ɿ", "t#": "ɾ", "R2": "ɹ", "R3": "ɹ",
-    "VR": "ɝ", "IR": "ɝ", "3:": "ɜ", "aa": "æ", "A@": "ɑə", "O@": "ɔə", "@L": "əl", "ng": "ŋ", "_!": "", "'!": "",
+    "VR": "ɝ", "IR": "ɝ", "3:": "ɜ", "aa": "æ", "A@": "ɑə", "O@": "ɔə", "@L": "əl", "ng": "ŋ", "nɡ": "ŋ", "_!": "", "'!": "",
 }  # fmt: skip
 """Sequences that are one gesture of the lips, or mean something else than their letters."""
 
@@ -155,7 +155,7 @@ def _letters(symbol: str) -> list[str]:
             at += 1
             after_vowel = bool(letters) and letters[-1] in _VOWELS
             aspiration = glyph == "h" and bool(letters) and not after_vowel
-            tone = glyph in "ɜ30" and after_vowel
+            tone = (glyph == "ɜ" and after_vowel) or (glyph in "30" and bool(letters))
             if not (aspiration or tone or glyph in _MARKS or unicodedata.combining(glyph)):
                 letters.append(_ASCII.get(glyph, glyph))
     return letters
