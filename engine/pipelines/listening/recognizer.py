@@ -20,15 +20,12 @@ from engine.pipelines.listening.agreement import join_words
 from engine.pipelines.listening.decode_queue import DecodeQueue, Ticket, Urgency
 from engine.pipelines.listening.plausibility import evidence_of, is_believable
 from engine.pipelines.listening.speech_spans import STEP, Span, cut_windows, interpolate
-from engine.pipelines.listening.utterance import Heard, Utterance
+from engine.pipelines.listening.utterance import Heard, Utterance, ends_quietly
 from engine.pipelines.listening.vad import SileroStream, SileroVad
 from engine.pipelines.listening.whisper_window import LANGUAGES, Hypothesis, Stale, WhisperWindow
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-SLIDE_S = 10.0
-"""Once a window is longer, it slides at the end of a settled sentence."""
 
 VAD_BATCH = 60 * INPUT_RATE // STEP
 """Steps judged in one go; between two of them the ticket is looked at."""
@@ -135,9 +132,9 @@ class WhisperRecognizer:
         """One window to text. Computes: in a worker thread only."""
         return self._window.decode(pcm, language, ticket.is_dropped)
 
-    def cut_after(self, said: Hypothesis, index: int) -> float:
-        """Ms from the start of the window at which its word ``index`` ends. Computes."""
-        return self._window.word_times(said)[index].end_ms
+    def timed(self, said: Hypothesis, *, is_open: bool) -> Hypothesis:
+        """The same with word times, see ``WhisperWindow.timed``. Computes: in a worker thread only."""
+        return self._window.timed(said, is_open=is_open)
 
     @staticmethod
     def believes(said: Hypothesis, heard: FloatArray) -> bool:
@@ -169,7 +166,7 @@ class WhisperRecognizer:
 class WhisperStream:
     """``contracts.RecognitionStream``: one utterance on a growing window.
 
-    The window slides at the end of settled sentences once it is longer than ``SLIDE_S``, so a
+    The window slides at the end of settled sentences once it is longer than 10 s, so a
     revision costs the same however long the student speaks. What silence alone was added to is
     not decoded again: a ``finish`` after a good ``preview`` is immediate. Any call may be cancelled;
     the next one takes up everything pushed.
@@ -183,16 +180,7 @@ class WhisperStream:
         self._utterance.push(pcm)
 
     async def revise(self) -> Transcript:
-        heard = await self._listen(Urgency.PARTIAL)
-        said = heard.said
-        self._utterance.revised(heard)
-        partial = self._utterance.partial(heard)
-        sentence = self._utterance.settled_sentence(heard) if heard.seconds > SLIDE_S else None
-        if said is not None and sentence is not None:
-            recognizer = self._recognizer
-            cut_ms = await recognizer.run(Urgency.PARTIAL, 0.0, lambda _: recognizer.cut_after(said, sentence))
-            self._utterance.slide(heard, sentence, cut_ms)
-        return partial
+        return self._utterance.revised(await self._listen(Urgency.PARTIAL))
 
     async def preview(self) -> Transcript:
         return self._utterance.whole(await self._listen(Urgency.PREVIEW), final=False)
@@ -204,24 +192,27 @@ class WhisperStream:
         """Decode the window; speech too long for one window, or before a long pause, is committed on the way."""
         while True:
             pcm, start = self._utterance.snapshot()
-            heard = await self._recognizer.run(urgency, len(pcm) / INPUT_RATE, self._hear, pcm, start)
+            is_partial = urgency is Urgency.PARTIAL
+            heard = await self._recognizer.run(urgency, len(pcm) / INPUT_RATE, self._hear, pcm, start, is_partial)
             self._utterance.remember(heard)
             if not heard.more:
                 return heard
             self._utterance.commit(heard)
 
-    def _hear(self, ticket: Ticket, pcm: FloatArray, start: int) -> Heard:
+    def _hear(self, ticket: Ticket, pcm: FloatArray, start: int, is_partial: bool) -> Heard:
         """In a worker thread: judge what is new, decode the first window of what is there."""
-        utterance = self._utterance
+        utterance, recognizer = self._utterance, self._recognizer
         probabilities = utterance.hear(pcm, start)
         windows = cut_windows(probabilities)
         if not windows:
             return Heard(start, Span(0, 0), None, probabilities, more=False)
-        window = windows[0]
+        window, more = windows[0], len(windows) > 1
         known = utterance.already_heard(start, window, probabilities)
         if known is not None:
             return known
-        said = self._recognizer.decode(ticket, window.of(pcm), utterance.language)
-        judged = probabilities[window.start : window.end]
-        believed = said if self._recognizer.believes(said, judged) else None
-        return Heard(start, window, believed, probabilities, more=len(windows) > 1)
+        said = recognizer.decode(ticket, window.of(pcm), utterance.language)
+        if not recognizer.believes(said, probabilities[window.start : window.end]):
+            return Heard(start, window, None, probabilities, more)
+        if is_partial and not more:
+            said = recognizer.timed(said, is_open=not ends_quietly(probabilities))
+        return Heard(start, window, said, probabilities, more)

@@ -27,6 +27,9 @@ SURE_LANGUAGE, SURE_AFTER_S = 0.8, 2.0
 QUIET_STEPS = 4
 """Steps (128 ms) of silence after speech a decode must have heard to stand for longer silence too."""
 
+SLIDE_S = 10.0
+"""Once a window is longer, it slides to the end of a settled sentence."""
+
 CUT_SLACK = 5
 """Steps (160 ms) around the end of a word within which the quietest place is looked for."""
 
@@ -57,6 +60,12 @@ class Heard:
     @property
     def words(self) -> tuple[str, ...]:
         return self.said.words if self.said else ()
+
+
+def ends_quietly(probabilities: FloatArray) -> bool:
+    """Whether the last word of this sound is over, and was heard to be."""
+    speech = find_speech(probabilities)
+    return not speech or len(probabilities) >= speech[-1].end + QUIET_STEPS
 
 
 class Utterance:
@@ -122,9 +131,9 @@ class Utterance:
         last = self._last
         if last is None or last.start != start or last.more or last.window.start != window.start:
             return None
-        speech_ends = find_speech(probabilities)[-1].end
-        spoke_until = find_speech(last.probabilities)[-1].end
-        if speech_ends != spoke_until or len(last.probabilities) < spoke_until + QUIET_STEPS:
+        if find_speech(probabilities)[-1].end != find_speech(last.probabilities)[-1].end:
+            return None
+        if not ends_quietly(last.probabilities):
             return None
         return Heard(start, last.window, last.said, probabilities, more=False)
 
@@ -146,15 +155,41 @@ class Utterance:
         self._agreement, self._agreed_on = LocalAgreement(), None
         self._drop(heard.start + heard.window.end)
 
-    def revised(self, heard: Heard) -> None:
-        """Let the words of the open window agree with those of the revision before."""
+    def revised(self, heard: Heard) -> Transcript:
+        """Let the words of the open window agree with those of the revision before; what is believed now.
+
+        ``stable`` never changes from one to the next but grows. Slides the window when it is long.
+        """
         if heard.said is None:
             self._tail = []
         elif heard.said is not self._agreed_on:
             self._tail = self._agreement.update(heard.words)
             self._agreed_on = heard.said
+        settled = [word.text for word in self._committed] + list(self._agreement.settled)
+        text, stable = self._text(settled + self._tail), self._text(settled)
+        transcript = Transcript(text, stable, self._spoken_language, no_speech=self._no_speech(heard))
+        if heard.seconds > SLIDE_S:
+            self._slide(heard)
+        return transcript
 
-    def settled_sentence(self, heard: Heard) -> int | None:
+    def _slide(self, heard: Heard) -> None:
+        """Begin the window behind its last settled sentence, where it is quietest."""
+        sentence = self._settled_sentence(heard)
+        if sentence is None or heard.said is None or len(heard.said.times) <= sentence:
+            return
+        window = heard.window
+        about = window.start + int(heard.said.times[sentence].end_ms / 1000 * STEPS_PER_S)
+        low, high = max(about - CUT_SLACK, window.start + 1), min(about + 2 * CUT_SLACK, window.end)
+        if low >= high:
+            return
+        cut = low + int(np.argmin(heard.probabilities[low:high]))
+        spoken = Heard(heard.start, Span(window.start, cut), heard.said, heard.probabilities, more=True)
+        self._committed += self._timed(spoken, tuple(self._agreement.settled[: sentence + 1]))
+        self._agreement.forget(sentence + 1)
+        self._last = self._agreed_on = None
+        self._drop(heard.start + cut)
+
+    def _settled_sentence(self, heard: Heard) -> int | None:
         """Index, in the window's words, of the last one that ends a settled sentence.
 
         None as well when the window begins with other words than were settled.
@@ -165,31 +200,7 @@ class Utterance:
             return None
         return ends[-1]
 
-    def slide(self, heard: Heard, sentence: int, ends_ms: float) -> None:
-        """Begin the window behind the settled sentence that ends with word ``sentence``.
-
-        Args:
-            ends_ms: about when that word ends, from the start of the window. The cut is made where
-                it is quietest nearby.
-        """
-        about = heard.window.start + int(ends_ms / 1000 * STEPS_PER_S)
-        low, high = max(about - CUT_SLACK, heard.window.start + 1), min(about + 2 * CUT_SLACK, heard.window.end)
-        if low >= high:
-            return
-        cut = low + int(np.argmin(heard.probabilities[low:high]))
-        spoken = Heard(heard.start, Span(heard.window.start, cut), heard.said, heard.probabilities, more=True)
-        self._committed += self._timed(spoken, tuple(self._agreement.settled[: sentence + 1]))
-        self._agreement.forget(sentence + 1)
-        self._last = self._agreed_on = None
-        self._drop(heard.start + cut)
-
     # --- transcripts
-
-    def partial(self, heard: Heard) -> Transcript:
-        """What is believed now; ``stable`` never changes from one to the next but grows."""
-        stable = self._text([word.text for word in self._committed] + list(self._agreement.settled))
-        text = self._text([word.text for word in self._committed] + list(self._agreement.settled) + self._tail)
-        return Transcript(text, stable, self._spoken_language, no_speech=self._no_speech(heard))
 
     def whole(self, heard: Heard, *, final: bool) -> Transcript:
         """What has been said, by the best decode of it, with interpolated word times."""
