@@ -18,6 +18,7 @@ import structlog
 from aiohttp import web
 
 from engine.errors import EngineError
+from engine.pipelines.parts import Parts
 from engine.sessions import SessionRegistry
 from engine.settings import Settings, load_settings
 from engine.telemetry import Metrics, configure_logging
@@ -42,6 +43,7 @@ class Engine:
         self.readiness = Readiness()
         self.port = 0
         self.registry: SessionRegistry | None = None
+        self.parts: Parts | None = None
         self._api = Api(
             settings, self.metrics, self.readiness,
             TokenSigner(settings.secret.get_secret_value(), settings.token_ttl_s),
@@ -56,6 +58,7 @@ class Engine:
             registry = SessionRegistry(parts, TutorStore(self.settings.tutors_dir))
             await stack.enter_async_context(registry.running())
             self.registry = registry
+            self.parts = parts
             self._api.serve(registry, IdleClips(parts, parts.scheduler.renderer))
             self._stack = stack.pop_all()
         return self

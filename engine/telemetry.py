@@ -68,7 +68,7 @@ class Metrics:
         self.loop_lag = Histogram(
             "tutor_loop_lag_seconds", "How late the event loop wakes up.", buckets=LAG_BUCKETS, registry=r
         )
-        self.llm_restarts = Counter("tutor_llm_restarts_total", "Restarts of the embedded model.", registry=r)
+        self.llm_restarts = Gauge("tutor_llm_restarts", "Restarts of the embedded model since the start.", registry=r)
 
     def render(self) -> bytes:
         """All metrics in Prometheus text format."""

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 import structlog
+import torch
 
-from engine.models.catalog import locate
+from engine.pipelines.animating.avatars import ART_DIR
+from engine.pipelines.animating.puppet import PuppetRenderer
 from engine.pipelines.animating.scheduler import FrameScheduler
-from engine.pipelines.contracts import LanguageModel
 from engine.pipelines.parts import Parts
 from engine.pipelines.worker import Worker
 from engine.settings import Settings
@@ -32,14 +34,12 @@ async def open_parts(settings: Settings, metrics: Metrics) -> AsyncIterator[Part
     async with contextlib.AsyncExitStack() as stack:
         async with asyncio.TaskGroup() as group:
             language_model = group.create_task(_language_model(settings, metrics, stack))
-            recognizer = group.create_task(_in_thread("recognizer", _load_recognizer, settings))
-            voices = group.create_task(_in_thread("voices", _load_voices, settings))
+            listening = group.create_task(_in_thread("listening", _load_listening, settings))
+            voices = group.create_task(_in_thread("voices", build_voicebook, settings))
             renderer = group.create_task(_in_thread("renderer", _load_renderer, settings))
-            detector = group.create_task(_in_thread("voice detection", _load_detector, settings))
-            end_of_turn = group.create_task(_in_thread("end of turn", _load_end_of_turn, settings))
-        for part in (recognizer.result(), voices.result(), detector.result(), end_of_turn.result()):
+        detector, recognizer, end_of_turn = listening.result()
+        for part in (detector, recognizer, end_of_turn, voices.result(), renderer.result()):
             stack.callback(part.close)
-        stack.callback(renderer.result().close)
         scheduler = FrameScheduler(renderer.result(), metrics)
         await stack.enter_async_context(scheduler.running())
         decoder = Worker("decode", threads=2, backlog=8)
@@ -47,9 +47,9 @@ async def open_parts(settings: Settings, metrics: Metrics) -> AsyncIterator[Part
         stack.callback(decoder.close)
         stack.callback(encoder.close)
         yield Parts(
-            settings=settings, metrics=metrics, recognizer=recognizer.result(),
+            settings=settings, metrics=metrics, recognizer=recognizer,
             language_model=language_model.result(), voices=voices.result(), scheduler=scheduler,
-            detector=detector.result(), end_of_turn=end_of_turn.result(), decoder=decoder, encoder=encoder,
+            detector=detector, end_of_turn=end_of_turn, decoder=decoder, encoder=encoder,
         )
 
 
@@ -58,3 +58,58 @@ async def _in_thread(name: str, load: Callable[[Settings], T], settings: Setting
     part = await asyncio.to_thread(load, settings)
     log.info("loaded", part=name, seconds=round(time.monotonic() - began, 2))
     return part
+
+
+async def _language_model(settings: Settings, metrics: Metrics, stack: contextlib.AsyncExitStack) -> LanguageModel:
+    began = time.monotonic()
+    source: EndpointSource
+    extra: dict[str, object] | None = None
+    if settings.llm_base_url is None:
+        path = await asyncio.to_thread(locate, settings.llm_model, settings.models_dir, settings.cache_dir)
+        model = EmbeddedModel(
+            path, threads=settings.llm_threads, slots=settings.llm_slots, context=settings.llm_context,
+            gpu_layers=999 if torch_device(settings) == "cuda" else 0,
+        )
+        server = await stack.enter_async_context(EmbeddedServer(model))
+        metrics.llm_restarts.set_function(lambda: server.restarts)
+        source = server
+        extra = {"cache_prompt": True}
+    else:
+        key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else "none"
+        source = FixedEndpoint(Endpoint(settings.llm_base_url, key))
+    limits = Limits(
+        connect_s=settings.llm_connect_timeout_s, first_token_s=settings.llm_first_token_timeout_s,
+        token_s=settings.llm_token_timeout_s, max_tokens=settings.llm_max_tokens,
+    )
+    chat = OpenAIChat(source, settings.llm_model, limits, settings.llm_temperature, extra)
+    await chat.start()
+    stack.push_async_callback(chat.close)
+    if settings.llm_base_url is None:
+        await chat.prefill([{"role": "user", "content": "Hello."}])
+    log.info("loaded", part="language model", seconds=round(time.monotonic() - began, 2))
+    return chat
+
+
+def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, SmartTurn]:
+    find = functools.partial(locate, models_dir=settings.models_dir, cache_dir=settings.cache_dir)
+    detector = SileroVad(find("silero-vad"))
+    recognizer = WhisperRecognizer(
+        find(settings.asr_model), detector, torch_device(settings), settings.asr_threads, settings.asr_workers,
+        settings.asr_language,
+    )
+    return detector, recognizer, SmartTurn(find("smart-turn"))
+
+
+def _load_renderer(settings: Settings) -> Renderer:
+    torch.set_num_threads(1)
+    folders = [ART_DIR] if settings.avatars_dir is None else [settings.avatars_dir, ART_DIR]
+    renderer = PuppetRenderer(folders, settings.video_size, torch_device(settings))
+    renderer.load(settings.avatar)
+    return renderer
+
+
+def torch_device(settings: Settings) -> str:
+    """``cuda`` or ``cpu``: what the setting says, or what there is."""
+    if settings.device != "auto":
+        return settings.device
+    return "cuda" if torch.cuda.is_available() else "cpu"

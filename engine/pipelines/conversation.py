@@ -54,7 +54,10 @@ class Conversation:
 
     def __init__(self, parts: Parts, profile: TutorProfile, session_id: str, kb_id: str | None = None) -> None:
         self.profile = profile
-        self.history = ChatHistory(profile.persona, context_tokens=parts.settings.llm_context)
+        self.history = ChatHistory(
+            profile.persona, context_tokens=parts.settings.llm_context, reply_tokens=parts.settings.llm_max_tokens,
+            greeting=profile.greeting,
+        )
         self.life = Life(seed=hash(session_id) & 0x7FFFFFFF)
         self.kb_id = kb_id or profile.knowledge
         self._parts = parts

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.pipelines.animating.scheduler import FrameScheduler
-from engine.pipelines.contracts import LanguageModel, Recognizer
+from engine.pipelines.contracts import Avatar, EndOfTurn, LanguageModel, Recognizer
+from engine.pipelines.listening.listener import Listener
+from engine.pipelines.listening.vad import SpeechDetector
 from engine.pipelines.speaking.voices import VoiceBook
 from engine.pipelines.worker import Worker
 from engine.settings import Settings
@@ -14,7 +16,7 @@ from engine.telemetry import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Handed to every conversation; owned and closed by the app."""
+    """Handed to every conversation; owned and closed by whoever made it (``engine/wiring.py``)."""
 
     settings: Settings
     metrics: Metrics
@@ -22,7 +24,21 @@ class Parts:
     language_model: LanguageModel
     voices: VoiceBook
     scheduler: FrameScheduler
+    detector: SpeechDetector
+    end_of_turn: EndOfTurn
     decoder: Worker
     """Threads that decode what clients send."""
     encoder: Worker
     """Threads that encode what they get."""
+
+    def load_avatar(self, avatar_id: str) -> Avatar:
+        """The avatar, from the renderer's cache or its folder (tens of ms the first time).
+
+        Raises:
+            UnknownAvatar: no such avatar.
+        """
+        return self.scheduler.renderer.load(avatar_id)
+
+    def make_listener(self, language: str | None) -> Listener:
+        """A listener for one microphone."""
+        return Listener(self.recognizer, self.detector, self.end_of_turn, self.settings, language=language)

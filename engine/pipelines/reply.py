@@ -35,7 +35,7 @@ class Reply:
         self._parts = parts
         self._sink = sink
         self._history = history
-        options = TurnOptions(voice=profile.voice, language=profile.language, avatar=avatar, session=session_id)
+        options = TurnOptions(profile, avatar, session_id)
         self.turn = Turn(parts, sink, history.messages(text), options, timeline, life)
         self._spoken = avatar is not None
         self._task: asyncio.Task[None] | None = None

@@ -25,6 +25,7 @@ from engine.pipelines.thinking.clauses import ClauseSplitter
 from engine.pipelines.thinking.language import detect_language
 from engine.pipelines.thinking.speakable import speakable
 from engine.telemetry import Timeline
+from engine.tutors.profile import TutorProfile
 
 PICTURES_IN_FLIGHT = 16
 """Most pictures of one turn that exist at once between renderer and sink."""
@@ -37,9 +38,7 @@ LARGEST_BATCH = 5
 class TurnOptions:
     """How a reply is given."""
 
-    voice: str
-    language: str
-    """ISO 639-1, used where the text does not tell."""
+    profile: TutorProfile
     avatar: Avatar | None
     """None: text only, nothing is spoken."""
     session: str = ""
@@ -100,7 +99,7 @@ class Turn:
         self.timeline.mark(stage, self._loop.time())
 
     async def _think(self) -> None:
-        splitter = ClauseSplitter(self._options.language)
+        splitter = ClauseSplitter(self._options.profile.language)
         index = 0
         early: asyncio.TimerHandle | None = None
 
@@ -119,7 +118,10 @@ class Turn:
                 if self._options.avatar is not None and self._clauses.put_nowait(self._clause(text, index)):
                     index += 1
 
-        deltas = self._parts.language_model.reply(self._messages, max_tokens=self._parts.settings.llm_max_tokens)
+        profile, settings = self._options.profile, self._parts.settings
+        deltas = self._parts.language_model.reply(
+            self._messages, max_tokens=profile.llm_max_tokens or settings.llm_max_tokens
+        )
         try:
             async for delta in deltas:
                 self._mark("llm_first_token")
@@ -140,14 +142,16 @@ class Turn:
             self._out.close()
 
     def _clause(self, text: str, index: int) -> Clause:
-        language = detect_language(text, self._options.language)
+        profile = self._options.profile
+        language = detect_language(text, profile.language, profile.languages)
         return Clause(text=text.strip(), spoken=speakable(text, language), language=language, index=index)
 
     async def _speak(self) -> None:
         async for clause in self._clauses:
             if not clause.spoken.strip():
                 continue
-            async for speech in self._parts.voices.speak(clause, self._options.voice):
+            voice = self._options.profile.voice_for(clause.language) or self._parts.settings.voice
+            async for speech in self._parts.voices.speak(clause, voice):
                 self._mark("tts_first")
                 await self._speech.put(speech)
         self._mark("tts_done")

@@ -102,7 +102,9 @@ class Client:
     async def _configure(self, message: messages.ConfigureMessage) -> None:
         if not message.stream:
             raise Conflict("field 'stream': a socket cannot leave streaming; open another one")
-        avatar = self._parts.load_avatar(message.avatar_id or self._conversation.profile.avatar)
+        avatar = self._parts.load_avatar(
+            message.avatar_id or self._conversation.profile.avatar or self._settings.avatar
+        )
         form = self._form(avatar, message.audio_codec)
         sink = StreamSink(
             self._outbox, self._parts.encoder, form, self._settings.stream_ahead_s, self._parts.metrics
