@@ -1,28 +1,61 @@
 """The listener: one student's microphone in, the events of turn taking out.
 
 Takes ``AudioChunk``s (``push``, from the event loop), gives ``ListenEvent``s in a bounded
-channel. It runs as one task on the event loop while its ``async with`` block lasts; VAD, turn
-model and recognition run in worker threads. It knows no turns, no LLM and no transport.
+channel. It runs as tasks on the event loop while its ``async with`` block lasts; voice detection,
+turn model and recognition run in worker threads. It knows no turns, no LLM and no transport.
+``TurnTaker`` decides everything; this is the async shell around it.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from functools import partial
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Self
 
+import numpy as np
+import structlog
+
+from engine.errors import EngineError
 from engine.pipelines.channel import Channel
-from engine.pipelines.contracts import EndOfTurn, Recognizer
-from engine.pipelines.items import AudioChunk
-from engine.pipelines.listening.events import ListenEvent
-from engine.pipelines.listening.vad import SpeechDetector
+from engine.pipelines.contracts import EndOfTurn, RecognitionStream, Recognizer
+from engine.pipelines.items import INPUT_RATE, AudioChunk
+from engine.pipelines.listening.events import ListenEvent, ListeningFailed, Overload, Partial, TurnEnded
+from engine.pipelines.listening.timeline import Past, Timeline, Window
+from engine.pipelines.listening.turn_options import turn_options
+from engine.pipelines.listening.turn_state import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
+from engine.pipelines.listening.turn_taker import TurnTaker
+from engine.pipelines.listening.vad import WINDOW_MS, SpeechDetector
 from engine.settings import Settings
 
+BACKLOG_WINDOWS = 125
+"""4 s: the most that waits to be heard; beyond it the oldest is dropped."""
 
-class ListenerApi(Protocol):
-    """The signatures the conversation codes against (being filled in)."""
+BATCH_WINDOWS = 8
+"""Judged by the VAD in one go when there is a backlog."""
 
-    events: Channel[ListenEvent]
-    """Read with ``async for event in listener.events``; ends when the listener is closed."""
+TURN_MODEL_S = 8.0
+"""What the turn model listens to."""
+
+PATIENCE_S = 0.25
+"""A line that is silent for so long is jitter; for longer, it is the silence of the student."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Listener:
+    """One live microphone.
+
+    Use as an async context manager; ``push`` and the others may be called before, and are heard
+    when it starts. Leaving the block cancels what is asked of the models and closes ``events``.
+
+    Args:
+        recognizer: shared, as are ``detector`` and ``end_of_turn``; they stay open.
+        end_of_turn: None decides by voice and words alone.
+        language: ISO 639-1 code of the student's speech, or None to detect it.
+    """
 
     def __init__(
         self,
@@ -32,16 +65,55 @@ class ListenerApi(Protocol):
         settings: Settings,
         *,
         language: str | None = None,
-    ) -> None: ...
+    ) -> None:
+        self.events: Channel[ListenEvent] = Channel("listen-events", 256)
+        """Read with ``async for event in listener.events``; ends when the listener is closed."""
 
-    async def __aenter__(self) -> ListenerApi: ...
+        self._recognizer = recognizer
+        self._end_of_turn = end_of_turn
+        self._language = language
+        self._preroll_ms = settings.preroll_ms
+        self._taker = TurnTaker(turn_options(settings, turn_model=end_of_turn is not None))
+        self._voice = detector.stream()
+        self._timeline = Timeline()
+        self._past = Past(TURN_MODEL_S + settings.preroll_ms / 1000)
+        self._microphone: Channel[Window] = Channel("microphone", BACKLOG_WINDOWS, "drop_oldest")
+        # What the models answer and the conversation tells; full only if nobody reads the events.
+        self._notes: Channel[Callable[[], list[Action]]] = Channel("listener-notes", 256, "drop_oldest")
+        self._wake = asyncio.Event()
+        self._line_at = self._arrived_at = 0.0
+        self._cut_samples = 0
+        self._reported_ms = 0.0
+        self._stream: RecognitionStream | None = None
+        self._start_ms = 0.0
+        self._questions: set[asyncio.Task[None]] = set()
+        self._runner: asyncio.Task[None] | None = None
+
+    # --- from outside
+
+    async def __aenter__(self) -> Self:
+        self._runner = asyncio.create_task(self._run(), name="listener")
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        if self._runner is not None:
+            self._runner.cancel()
+            await asyncio.wait([self._runner])
+            if not self._runner.cancelled():
+                self._runner.result()
 
     def push(self, chunk: AudioChunk) -> None:
         """Hear a chunk. Cheap, never waits; when behind, the oldest audio is dropped (``Overload``)."""
+        if self._microphone.closed:
+            return
+        excess = len(chunk.pcm) - int(BACKLOG_WINDOWS * WINDOW_MS * INPUT_RATE / 1000)
+        if excess > 0:
+            self._cut_samples += excess
+            chunk = AudioChunk(chunk.pcm[excess:], chunk.start_sample + excess)
+        self._line_at = self._arrived_at = asyncio.get_running_loop().time()
+        self._queue(self._timeline.add(chunk))
 
     def tutor_speaking(self, speaking: bool, text: str = "") -> None:
         """The tutor's voice is (not) in the room. ``text``: what was said so far, for the echo guard.
@@ -49,9 +121,127 @@ class ListenerApi(Protocol):
         Call with True when the first sound of a reply is sent and whenever ``text`` grows, with
         False when its playback ended or it was interrupted.
         """
+        self._note(partial(self._taker.tutor, speaking, text))
 
     def end_turn(self) -> None:
         """Commit what was said so far without waiting (the client released its talk button)."""
+        self._note(self._taker.end_turn)
 
     def discard(self) -> None:
         """Forget the utterance in progress, without a ``TurnEnded`` (the client typed instead)."""
+        self._note(self._taker.discard)
+
+    # --- the loop
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    await self._something_to_do()
+                    for note in self._notes.drain():
+                        await self._do(note(), group)
+                    await self._hear(group)
+        finally:
+            for channel in (self.events, self._microphone, self._notes):
+                channel.close()
+
+    async def _something_to_do(self) -> None:
+        """Wait for sound or news. While silence means something, a line gone quiet is filled with it."""
+        if len(self._microphone) or len(self._notes):
+            return
+        self._wake.clear()
+        if not self._taker.engaged:
+            await self._wake.wait()
+            return
+        due = max(self._arrived_at + PATIENCE_S, self._line_at + WINDOW_MS / 1000)
+        try:
+            async with asyncio.timeout_at(due):
+                await self._wake.wait()
+        except TimeoutError:
+            now = asyncio.get_running_loop().time()
+            self._queue(self._timeline.fill(now - self._line_at))
+            self._line_at = now
+
+    async def _hear(self, group: asyncio.TaskGroup) -> None:
+        windows = [await self._microphone.get() for _ in range(min(BATCH_WINDOWS, len(self._microphone)))]
+        await self._report_overload()
+        if not windows:
+            return
+        try:
+            probabilities = await self._voice.probabilities(np.stack([window.pcm for window in windows]))
+        except EngineError as error:
+            await self.events.put(ListeningFailed(error))
+            probabilities = np.zeros(len(windows), np.float32)
+        for window, probability in zip(windows, probabilities, strict=True):
+            self._past.add(window)
+            if self._stream is not None:
+                self._stream.push(window.pcm)
+            await self._do(self._taker.window(float(probability), window.end_ms), group)
+
+    async def _report_overload(self) -> None:
+        dropped_ms = self._microphone.stats.dropped * WINDOW_MS + self._cut_samples * 1000 / INPUT_RATE
+        if dropped_ms > self._reported_ms:
+            await self.events.put(Overload(dropped_ms - self._reported_ms))
+            self._reported_ms = dropped_ms
+
+    def _queue(self, windows: list[Window]) -> None:
+        for window in windows:
+            self._microphone.put_nowait(window)
+        if windows:
+            self._wake.set()
+
+    def _note(self, note: Callable[[], list[Action]]) -> None:
+        if not self._notes.closed:
+            self._notes.put_nowait(note)
+            self._wake.set()
+
+    # --- what the turn taker asks for
+
+    async def _do(self, actions: list[Action], group: asyncio.TaskGroup) -> None:
+        for action in actions:
+            match action:
+                case BeginUtterance(start_ms=start_ms):
+                    self._start_ms = start_ms - self._preroll_ms
+                    self._stream = self._recognizer.stream(self._language)
+                    self._stream.push(self._past.since(self._start_ms))
+                case EndUtterance():
+                    self._stream = None
+                    for question in self._questions:
+                        question.cancel()
+                case AskWords() if self._stream is not None:
+                    self._ask(group, self._ask_words(action, self._stream), "listener-words")
+                case AskTurnModel() if self._end_of_turn is not None:
+                    self._ask(group, self._ask_turn_model(action, self._end_of_turn), "listener-turn-model")
+                case Partial():
+                    self.events.put_nowait(action)  # a display may miss one; it is no reason to stop hearing
+                case TurnEnded():
+                    await self.events.put(replace(action, acoustic_end_at=self._at(action.acoustic_end_ms)))
+                case AskWords() | AskTurnModel():
+                    raise AssertionError(f"nobody to ask: {action}")
+                case _:
+                    await self.events.put(action)
+
+    def _ask(self, group: asyncio.TaskGroup, question: Coroutine[Any, Any, None], name: str) -> None:
+        task = group.create_task(question, name=name)
+        self._questions.add(task)
+        task.add_done_callback(self._questions.discard)
+
+    async def _ask_words(self, action: AskWords, stream: RecognitionStream) -> None:
+        try:
+            transcript = await (stream.preview() if action.kind == "preview" else stream.revise())
+        except EngineError as error:
+            self._note(partial(self._taker.words_failed, action.utterance, error))
+        else:
+            self._note(partial(self._taker.words, action.utterance, action.kind, transcript))
+
+    async def _ask_turn_model(self, action: AskTurnModel, model: EndOfTurn) -> None:
+        probability: float | None = None
+        try:
+            probability = await model.probability(self._past.since(self._start_ms))
+        except EngineError:
+            _log.error("turn_model_failed", exc_info=True)
+        self._note(partial(self._taker.verdict, action.utterance, probability))
+
+    def _at(self, ms: float) -> float:
+        """When this moment of the stream was, on the loop's clock."""
+        return self._line_at - (self._timeline.received_ms - ms) / 1000

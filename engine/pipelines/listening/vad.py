@@ -166,9 +166,6 @@ class VadGate:
         self.speaking = False
         """Between a ``start`` and its ``stop``."""
 
-        self.voiced_ms = 0.0
-        """Speech heard since the latest ``start``, silences left out."""
-
         self.voice_end_ms = 0.0
         """Estimated acoustic end of the latest speech."""
 
@@ -177,9 +174,18 @@ class VadGate:
         self._silent = False
 
     @property
+    def sounding(self) -> bool:
+        """The latest window is speech."""
+        return self.speaking and not self._silent
+
+    @property
     def stirring(self) -> bool:
-        """Something is heard right now that is or may become speech."""
-        return (self.speaking and not self._silent) or self._candidate_ms > 0
+        """Something is heard that may become speech with the next window."""
+        return self._candidate_ms > 0
+
+    def reset(self) -> None:
+        """Forget speech in progress: the next of it is a new ``start``."""
+        self.speaking, self._silent, self._candidate_ms = False, False, 0.0
 
     def feed(self, probability: float, end_ms: float) -> GateEvent | None:
         """The next window, which ends at ``end_ms``."""
@@ -197,7 +203,7 @@ class VadGate:
         if self._candidate_ms == 0 or self._candidate_ms < self._options.min_speech_ms:
             return None
         self.speaking, self._silent = True, False
-        self.voiced_ms, self._candidate_ms = self._candidate_ms, 0.0
+        self._candidate_ms = 0.0
         self.voice_end_ms = end_ms
         return GateEvent("start", self._start_ms)
 
@@ -205,7 +211,6 @@ class VadGate:
         threshold = self._options.start if self._silent else self._options.stop
         if probability >= threshold:
             self._silent = False
-            self.voiced_ms += WINDOW_MS
             self.voice_end_ms = end_ms
             return None
         if not self._silent:

@@ -1,0 +1,386 @@
+"""Turn taking as a pure state machine: what is heard goes in, what to do comes out.
+
+No clock, no I/O: the shell (``listener.py``) tells it each 32 ms window, every recognition and
+verdict as it arrives, and what the tutor does; each call returns actions in order: events for the
+conversation and requests to the models. It keeps one utterance at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.errors import EngineError, RecognitionFailed
+from engine.pipelines.items import Transcript
+from engine.pipelines.listening.barge_in import BargeInPolicy, Judgement, Sound
+from engine.pipelines.listening.endpointing import EndpointPolicy
+from engine.pipelines.listening.events import (
+    Duck,
+    Interrupt,
+    ListeningFailed,
+    NoSpeech,
+    Partial,
+    Resume,
+    Speculate,
+    SpeculationDropped,
+    SpeechStarted,
+    SpeechStopped,
+    TurnEnded,
+)
+from engine.pipelines.listening.transcript_cues import Completeness, echo_share, equivalent
+from engine.pipelines.listening.turn_options import TurnOptions
+from engine.pipelines.listening.turn_state import (
+    Action,
+    AskTurnModel,
+    AskWords,
+    BeginUtterance,
+    Bid,
+    EndUtterance,
+    Heard,
+    Kind,
+)
+from engine.pipelines.listening.vad import WINDOW_MS, VadGate
+
+CONTINUATION_MS = 1200
+"""Speech so soon after a turn ended shows that it was cut off: the pause was an inner one."""
+
+ECHO_TAIL_MS = 500
+"""A loudspeaker's last words arrive so late; until then they are weighed against the tutor's."""
+
+
+_RESUMES = {
+    Judgement.NOISE: Resume("noise"),
+    Judgement.BACKCHANNEL: Resume("backchannel"),
+    Judgement.ECHO: Resume("echo"),
+}
+
+
+class TurnTaker:
+    """The state machine. Every method returns what to do, in order."""
+
+    def __init__(self, options: TurnOptions | None = None) -> None:
+        self._options = options or TurnOptions()
+        self._gate = VadGate(self._options.gate)
+        self._policy = EndpointPolicy(self._options.endpoint)
+        self._barge_in = BargeInPolicy(self._options.barge_in)
+        self._bid: Bid | None = None
+        self._count = 0
+        self._speculations = 0
+        self._now_ms = 0.0
+        self._turn_end_ms: float | None = None
+        self._tutor_since_ms: float | None = None
+        self._tutor_end_ms = float("-inf")
+        self._tutor_text = ""
+        self._actions: list[Action] = []
+
+    @property
+    def engaged(self) -> bool:
+        """Silence has a meaning now: the shell must not let time stand still when no audio comes."""
+        return self._bid is not None or self._gate.speaking or self._gate.stirring
+
+    # --- what happens
+
+    def window(self, probability: float, end_ms: float) -> list[Action]:
+        """The next 32 ms of the microphone, which end at ``end_ms``, hold speech with ``probability``."""
+        self._now_ms = end_ms
+        forced = self._bid is not None and self._bid.forced_ms is not None
+        if forced or (self._options.barge_in is None and self._tutor_since_ms is not None):
+            probability = 0.0
+        event = self._gate.feed(probability, end_ms)
+        if event is not None and event.kind == "start":
+            self._voice_began(event.ms)
+        bid = self._bid
+        if bid is not None:
+            bid.end_ms = max(bid.start_ms, self._gate.voice_end_ms)
+            if self._gate.sounding:
+                bid.voiced_ms += WINDOW_MS
+                bid.marks.clear()
+            if event is not None and event.kind == "stop":
+                bid.stopped = True
+                self._tell(SpeechStopped(event.ms))
+        return self._advance()
+
+    def words(self, utterance_id: int, kind: Kind, transcript: Transcript) -> list[Action]:
+        """The answer to ``AskWords``."""
+        current = self._current(utterance_id)
+        if current is None:
+            return []
+        heard = Heard(transcript, current.asked_ms, self._now_ms)
+        current.asked, current.failures = None, 0
+        before = current.latest()
+        if kind == "preview":
+            current.preview = heard
+        else:
+            current.partial = heard
+        told = before.transcript.text if before else ""
+        if transcript.text and transcript.text != told and not current.on_trial:
+            self._tell(Partial(transcript))
+        return self._advance()
+
+    def words_failed(self, utterance_id: int, error: EngineError) -> list[Action]:
+        """``AskWords`` could not be answered. The second failure in a row ends the bid."""
+        current = self._current(utterance_id)
+        if current is None:
+            return []
+        current.asked = None
+        current.failures += 1
+        if current.failures > 1:
+            self._dismiss(current, ListeningFailed(error))
+        return self._advance()
+
+    def verdict(self, utterance_id: int, probability: float | None) -> list[Action]:
+        """The answer to ``AskTurnModel``; None when the model broke."""
+        current = self._current(utterance_id)
+        if current is None or current.judging_ms is None:
+            return []
+        current.probability, current.judged_ms = probability, current.judging_ms
+        current.judging_ms = None
+        current.marks.setdefault("turn_model", self._now_ms)
+        return self._advance()
+
+    def tutor(self, speaking: bool, text: str = "") -> list[Action]:
+        """The tutor's voice is in the room, having said ``text``; or it is not any more."""
+        bid = self._bid
+        if speaking:
+            self._tutor_text = text
+            if self._tutor_since_ms is None:
+                self._tutor_since_ms = self._now_ms
+                if bid is not None and not bid.floor and self._options.barge_in is not None:
+                    # The student was first: what they say cannot be the tutor's echo.
+                    bid.tutor_ms = float("inf")
+                    self._duck(bid)
+        elif self._tutor_since_ms is not None:
+            self._tutor_since_ms, self._tutor_end_ms = None, self._now_ms
+            if bid is not None:
+                if bid.ducked:
+                    self._tell(Resume("tutor_finished"))
+                bid.ducked = bid.dismissed = False
+        return self._advance()
+
+    def end_turn(self) -> list[Action]:
+        """The client says that the student has finished."""
+        bid = self._bid
+        if bid is not None and bid.forced_ms is None:
+            bid.forced_ms = self._now_ms
+            self._stop_voice(bid)
+        return self._advance()
+
+    def discard(self) -> list[Action]:
+        """Forget the bid, without a word."""
+        if self._bid is not None:
+            self._dismiss(self._bid, None)
+        return self._flush()
+
+    # --- speech
+
+    def _voice_began(self, ms: float) -> None:
+        bid = self._bid
+        if bid is not None:
+            self._policy.habit.learn(ms - bid.end_ms)
+            bid.stopped = False
+            self._tell(SpeechStarted(ms))
+            return
+        self._count += 1
+        self._bid = bid = Bid(self._count, ms, end_ms=self._now_ms)
+        bid.voiced_ms = max(0.0, self._options.gate.min_speech_ms - WINDOW_MS)
+        bid.over_tutor = ms - self._tutor_end_ms <= ECHO_TAIL_MS
+        self._tell(BeginUtterance(bid.id, ms))
+        self._tell(SpeechStarted(ms))
+        if self._tutor_since_ms is not None:
+            bid.tutor_ms = ms - self._tutor_since_ms
+            self._duck(bid)
+
+    def _duck(self, bid: Bid) -> None:
+        bid.over_tutor = bid.ducked = True
+        bid.duck_ms = self._now_ms
+        self._drop_speculation(bid)
+        self._tell(Duck(bid.start_ms))
+
+    def _advance(self) -> list[Action]:
+        bid = self._bid
+        if bid is not None:
+            if self._gate.sounding:
+                self._while_speaking(bid)
+            else:
+                self._while_silent(bid)
+        return self._flush()
+
+    def _while_speaking(self, bid: Bid) -> None:
+        options = self._options
+        resumed_ms = bid.voiced_ms - bid.speculation_voiced_ms
+        if bid.speculation is not None and resumed_ms >= options.speculation_grace_ms:
+            self._drop_speculation(bid)
+        first_ms = options.first_partial_ms
+        if bid.on_trial and options.barge_in is not None:
+            first_ms = min(first_ms, options.barge_in.min_speech_ms)
+        step_ms = options.partial_every_ms if bid.latest() else first_ms
+        if bid.asked is None and bid.voiced_ms - bid.asked_voiced_ms >= step_ms:
+            self._ask_words(bid, "revise")
+        if bid.on_trial:
+            self._judge(bid, silence_ms=0.0)
+        if self._now_ms - bid.start_ms >= options.max_turn_ms:
+            bid.forced_ms = self._now_ms
+            self._stop_voice(bid)
+
+    # --- silence
+
+    def _while_silent(self, bid: Bid) -> None:
+        silence_ms = self._now_ms - bid.end_ms
+        if silence_ms >= self._options.preview_ms or bid.forced_ms is not None:
+            bid.marks.setdefault("silence", self._now_ms)
+            if bid.asked is None and bid.fresh_preview() is None:
+                self._ask_words(bid, "preview")
+            self._ask_turn_model(bid, silence_ms)
+        if bid.on_trial:
+            self._judge(bid, silence_ms)
+        else:
+            self._decide(bid, silence_ms)
+
+    def _decide(self, bid: Bid, silence_ms: float) -> None:
+        """End the turn, begin a reply ahead, or wait."""
+        options = self._options
+        heard = bid.fresh_preview()
+        wait_ms = self._policy.wait_ms(bid.reading(), bid.fresh_probability())
+        if bid.forced_ms is not None:
+            wait_ms = bid.forced_ms - bid.end_ms
+        elif self._gate.stirring:
+            wait_ms += options.gate.min_speech_ms
+        if heard is not None and not heard.transcript.text:
+            if silence_ms >= max(wait_ms, options.endpoint.question_max_ms) or bid.forced_ms is not None:
+                self._dismiss(bid, NoSpeech(bid.start_ms))
+            return
+        if heard is not None and wait_ms - silence_ms <= options.speculate_ahead_ms:
+            self._speculate(bid, heard.transcript)
+        if silence_ms < wait_ms:
+            return
+        late_ms = silence_ms - wait_ms
+        if heard is None and late_ms >= options.late_ms:
+            heard = bid.latest()
+            if heard is not None and not heard.transcript.text:
+                heard = None
+            if heard is None and late_ms >= options.give_up_ms:
+                self._dismiss(bid, ListeningFailed(RecognitionFailed("the words came too late")))
+                return
+        if heard is not None:
+            self._commit(bid, heard, wait_ms)
+
+    def _commit(self, bid: Bid, heard: Heard, wait_ms: float) -> None:
+        transcript = heard.transcript
+        barge_in = self._options.barge_in
+        echoed = echo_share(transcript.text, self._tutor_text)
+        if bid.over_tutor and not bid.floor and barge_in and echoed >= barge_in.echo_share:
+            self._dismiss(bid, NoSpeech(bid.start_ms))
+            return
+        if bid.speculation is not None and not equivalent(bid.speculation_text, transcript.text):
+            self._drop_speculation(bid)
+        self._stop_voice(bid)
+        if self._turn_end_ms is not None and bid.start_ms - self._turn_end_ms <= CONTINUATION_MS:
+            self._policy.habit.learn(bid.start_ms - self._turn_end_ms)
+        self._turn_end_ms = bid.end_ms
+        marks = {**bid.marks, "transcript": heard.at_ms, "commit": self._now_ms}
+        timings = {name: at_ms - bid.end_ms for name, at_ms in marks.items()}
+        probability = bid.fresh_probability()
+        if probability is not None:
+            timings["probability"] = probability
+        timings["waited"] = wait_ms
+        self._tell(
+            TurnEnded(replace(transcript, final=True), bid.end_ms, 0.0, bid.speculation, timings)
+        )
+        bid.speculation = None
+        self._close(bid)
+
+    # --- speculation
+
+    def _speculate(self, bid: Bid, transcript: Transcript) -> None:
+        if bid.speculation is not None:
+            if equivalent(bid.speculation_text, transcript.text):
+                bid.speculation_voiced_ms = bid.voiced_ms
+                return
+            self._drop_speculation(bid)
+        if bid.speculations >= self._options.speculations:
+            return
+        if bid.reading() is Completeness.UNFINISHED and bid.forced_ms is None:
+            return
+        self._speculations += 1
+        bid.speculations += 1
+        bid.speculation = self._speculations
+        bid.speculation_text = transcript.text
+        bid.speculation_voiced_ms = bid.voiced_ms
+        self._tell(Speculate(transcript, self._speculations))
+
+    def _drop_speculation(self, bid: Bid) -> None:
+        if bid.speculation is not None:
+            self._tell(SpeculationDropped(bid.speculation))
+            bid.speculation = None
+
+    # --- over the tutor's voice
+
+    def _judge(self, bid: Bid, silence_ms: float) -> None:
+        latest = bid.latest()
+        complete = bid.fresh_preview() is not None
+        first = bid.tutor_ms == float("inf")
+        sound = Sound(
+            bid.voiced_ms,
+            silence_ms,
+            bid.tutor_ms,
+            "" if first else self._tutor_text,
+            latest.transcript if latest else None,
+            complete,
+        )
+        judgement = self._barge_in.judge(sound)
+        if judgement in (Judgement.WORDS, Judgement.SPEECH):
+            bid.ducked, bid.dismissed, bid.floor = False, False, True
+            self._tell(Interrupt(bid.start_ms, "words" if judgement is Judgement.WORDS else "speech"))
+            return
+        if judgement in _RESUMES:
+            self._dismiss(bid, _RESUMES[judgement] if bid.ducked else None)
+        elif bid.ducked and self._now_ms - bid.duck_ms >= self._options.duck_max_ms:
+            bid.ducked, bid.dismissed = False, True
+            self._tell(Resume("noise"))
+
+    # --- small change
+
+    def _ask_words(self, bid: Bid, kind: Kind) -> None:
+        bid.asked, bid.asked_ms = kind, self._now_ms
+        bid.asked_voiced_ms = bid.voiced_ms
+        self._tell(AskWords(bid.id, kind))
+
+    def _ask_turn_model(self, bid: Bid, silence_ms: float) -> None:
+        if not self._options.turn_model or bid.judging_ms is not None or bid.on_trial:
+            return
+        judged_ms = bid.judged_ms - bid.end_ms
+        """Silence in the sound that was judged last; negative when there was speech since."""
+        again = any(judged_ms < at_ms <= silence_ms for at_ms in self._options.judge_again_ms)
+        if judged_ms < 0 or again:
+            bid.judging_ms = self._now_ms
+            self._tell(AskTurnModel(bid.id))
+
+    def _stop_voice(self, bid: Bid) -> None:
+        self._gate.reset()
+        if not bid.stopped:
+            bid.stopped = True
+            self._tell(SpeechStopped(bid.end_ms))
+
+    def _dismiss(self, bid: Bid, event: NoSpeech | Resume | ListeningFailed | None) -> None:
+        """Nothing of it is answered."""
+        self._stop_voice(bid)
+        if bid.ducked and not isinstance(event, Resume):
+            self._tell(Resume("noise"))
+        self._drop_speculation(bid)
+        if event is not None:
+            self._tell(event)
+        self._close(bid)
+
+    def _close(self, bid: Bid) -> None:
+        self._tell(EndUtterance(bid.id))
+        self._bid = None
+
+    def _current(self, utterance_id: int) -> Bid | None:
+        current = self._bid
+        return current if current is not None and current.id == utterance_id else None
+
+    def _tell(self, action: Action) -> None:
+        self._actions.append(action)
+
+    def _flush(self) -> list[Action]:
+        actions, self._actions = self._actions, []
+        return actions
