@@ -85,6 +85,13 @@ class Voice:
     timed: bool
     """Gives phoneme and word times."""
 
+    languages: tuple[str, ...] = ()
+    """Further ones it speaks, ISO 639-1; ``*`` is any."""
+
+    def speaks(self, language: str) -> bool:
+        """Whether clauses in this language (ISO 639-1) can be given to it."""
+        return language == self.language or language in self.languages or "*" in self.languages
+
 
 class Synthesizer(Protocol):
     """Text to speech."""
@@ -129,6 +136,17 @@ class Avatar(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class AvatarInfo:
+    """What a client may know about an avatar."""
+
+    id: str
+    name: str
+    description: str
+    size: tuple[int, int]
+    """(width, height) in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
 class FrameRequest:
     """One picture somebody needs."""
 
@@ -154,6 +172,9 @@ class Renderer(Protocol):
         Raises:
             UnknownAvatar: no folder with a manifest has this id.
         """
+
+    def list_avatars(self) -> Sequence[AvatarInfo]:
+        """All avatars that are sound. Reads small files."""
 
     def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
         """One picture a request, in order; requests may be of several sessions."""

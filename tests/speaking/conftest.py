@@ -1,0 +1,19 @@
+"""The real voices, loaded once for all tests of speaking."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from engine.pipelines.speaking.voices import VoiceBook, build_voicebook
+from engine.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def voicebook() -> Iterator[VoiceBook]:
+    book = build_voicebook(Settings(tts_workers=1))
+    asyncio.run(book.warm_up(["espeak:en-us"]))
+    yield book
+    book.close()
