@@ -6,6 +6,7 @@ never calls ``add_*``. A reply that was cut off keeps what was heard of it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.pipelines.contracts import Message
@@ -42,13 +43,18 @@ class ChatHistory:
         context_tokens: the model's window.
         reply_tokens: kept free for the answer.
         greeting: what the tutor said before the student's first word, if anything.
+        examples: (question, answer) pairs that show how the tutor talks; always sent, after the system prompt.
     """
 
     def __init__(
-        self, system_prompt: str, *, context_tokens: int = 2048, reply_tokens: int = 160, greeting: str = ""
+        self, system_prompt: str, *, context_tokens: int = 2048, reply_tokens: int = 160, greeting: str = "",
+        examples: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._system_prompt = system_prompt.strip()
         self._budget = max(0, context_tokens - reply_tokens)
+        self._examples: list[Message] = []
+        for question, answer in examples:
+            self._examples += ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
         self._entries: list[_Entry] = []
         if greeting:
             self._entries.append(_Entry(0, {"role": "assistant", "content": greeting}))
@@ -87,6 +93,7 @@ class ChatHistory:
         """
         system = f"{self._system_prompt}\n\n{knowledge}".strip() if knowledge else self._system_prompt
         head: list[Message] = [{"role": "system", "content": system}] if system else []
+        head += self._examples
         tail: list[Message] = [{"role": "user", "content": text}] if text else []
         left = self._budget - sum(estimate_tokens(m["content"]) for m in (*head, *tail))
         kept: list[Message] = []

@@ -32,6 +32,9 @@ log = structlog.get_logger(__name__)
 RETRY_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 """HTTP answers after which a second try may work."""
 
+SMALL_MODEL_SAMPLING = {"cache_prompt": True, "min_p": 0.3, "dry_multiplier": 0.8}
+"""llama.cpp's own fields: a small model wanders off on unlikely tokens and repeats itself without them."""
+
 
 class EndpointSource(Protocol):
     """Tells where the model is; the embedded one moves when it is restarted."""
@@ -287,7 +290,7 @@ async def language_model(settings: Settings, model: Path | None = None) -> Async
         elif model is None:
             raise LanguageModelFailed("neither an endpoint nor a model to embed is given")
         else:
-            extra = {"cache_prompt": True}
+            extra = SMALL_MODEL_SAMPLING
             source = await stack.enter_async_context(EmbeddedServer(EmbeddedModel(
                 model, threads=settings.llm_threads, slots=settings.llm_slots, context=settings.llm_context,
             )))

@@ -1,0 +1,78 @@
+"""What a tutor is: a validated profile, as it stands in a TOML file and in the API."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+TUTOR_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""What a tutor's id looks like; ids that could be paths do not match."""
+
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+VoiceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+:[A-Za-z0-9][A-Za-z0-9_./+-]{0,120}$")]
+
+DEFAULT_APOLOGY = "Sorry, I lost my train of thought. Please ask me again."
+DEFAULT_NOTHING_FOUND = "I can not find that in our course material."
+
+
+class Example(BaseModel):
+    """A question and how this tutor would answer it; a small model copies the manner and the length."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    question: str = Field(min_length=1, max_length=300)
+    answer: str = Field(min_length=1, max_length=600)
+
+
+class TutorProfile(BaseModel):
+    """A tutor. Immutable: a live session keeps the one it began with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    id: str = Field("default", description="The tutor_id it answers to; the file's name.")
+    version: int = Field(1, ge=1, description="Grows with every change made over the API.")
+    name: Name = Field("Tutor", description="Shown to the student.")
+    persona: str = Field(
+        "You are a friendly tutor. Answer in one or two short sentences.", min_length=1, max_length=4000,
+        description="The system prompt. Keep it short: small models follow short prompts only.",
+    )
+    examples: tuple[Example, ...] = Field(
+        (), max_length=8, description="Put before every dialogue; worth more to small models than a longer persona."
+    )
+    language: Language = Field("en", description="ISO 639-1; spoken when the student's words do not tell.")
+    languages: tuple[Language, ...] = Field((), description="Others it may answer in; empty allows any.")
+    voice: VoiceId | None = Field(None, description="For example piper:en_US-joe-medium; unset takes the setting's.")
+    voices: dict[Language, VoiceId] = Field({}, description="A voice for each further language.")
+    avatar: Identifier | None = Field(None, description="Face when the client names none; unset takes the setting's.")
+    greeting: str = Field("", max_length=500, description="Said when a session begins; empty for none.")
+    apology: str = Field(
+        DEFAULT_APOLOGY, min_length=1, max_length=300, description="Said when no answer could be made."
+    )
+    knowledge: Identifier | None = Field(None, description="Knowledge base used when the session names none.")
+    nothing_found: str = Field(
+        DEFAULT_NOTHING_FOUND, min_length=1, max_length=300,
+        description="Told the model to say when the knowledge base has nothing on the question.",
+    )
+    llm_temperature: float | None = Field(None, ge=0, le=2, description="Overrides the setting.")
+    llm_max_tokens: int | None = Field(None, ge=8, le=8192, description="Overrides the setting.")
+
+    @field_validator("id")
+    @classmethod
+    def _plain_id(cls, value: str) -> str:
+        if not TUTOR_ID.fullmatch(value):
+            raise ValueError("letters, digits, - and _, at most 64")
+        return value
+
+    def speaks(self, language: str) -> bool:
+        """Whether it may answer in ``language``."""
+        return not self.languages or language == self.language or language in self.languages
+
+    def voice_for(self, language: str) -> str | None:
+        """The voice it uses for ``language``, or None to leave the choice to the engine."""
+        if language in self.voices:
+            return self.voices[language]
+        return self.voice if language == self.language else None
