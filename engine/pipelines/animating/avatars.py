@@ -1,0 +1,230 @@
+"""Avatar folders: finding them by id, checking their manifest, reading their pictures.
+
+In: directories of avatar folders and an id from a client. Out: a validated ``Manifest`` and
+RGBA arrays. Plain functions, no threads, nothing to stop. An id is a name, never a path; a
+picture is PNG or JPEG of a declared size and nothing else is opened.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from engine.errors import UnknownAvatar
+
+BUILTIN = Path(__file__).parent / "art"
+"""The avatars that come with the engine."""
+
+MANIFEST = "manifest.json"
+MAX_EDGE = 2048
+"""Largest width or height of a layer in pixels."""
+
+MAX_FILE_BYTES = 8 << 20
+MAX_MANIFEST_BYTES = 256 << 10
+
+AVATAR_ID = re.compile(r"[a-z0-9_-]{1,64}")
+FILE_NAME = re.compile(r"[a-z0-9_-]{1,64}\.(png|jpg)")
+
+Coordinate = Annotated[float, Field(ge=-512, le=2560, allow_inf_nan=False)]
+Curve = Annotated[tuple[Coordinate, ...], Field(min_length=5, max_length=129)]
+
+
+class BrokenAvatar(UnknownAvatar):
+    """The folder exists, but its manifest or a picture cannot be used; the message says which."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LayerFile(_Strict):
+    """One picture and where its upper left corner lies on the canvas."""
+
+    file: Annotated[str, Field(pattern=f"^{FILE_NAME.pattern}$")]
+    x: Annotated[int, Field(ge=0, le=MAX_EDGE)] = 0
+    y: Annotated[int, Field(ge=0, le=MAX_EDGE)] = 0
+
+
+class Layers(_Strict):
+    """Back to front. ``eyes`` to ``tongue`` show only through the openings of the head."""
+
+    backdrop: LayerFile
+    body: LayerFile | None = None
+    head: LayerFile
+    eyes: LayerFile | None = None
+    lashes: LayerFile | None = None
+    cavity: LayerFile
+    lower_teeth: LayerFile
+    tongue: LayerFile
+    upper_teeth: LayerFile
+
+
+class Head(_Strict):
+    """Where the head is, in canvas units."""
+
+    x: Coordinate
+    """Axis of the face."""
+
+    top: Coordinate
+    """Top of the hair."""
+
+    chin: Coordinate
+    half_width: Annotated[float, Field(gt=8, le=1024)]
+    """Of the face at the cheekbones."""
+
+    eyes_y: Coordinate
+    nose: tuple[Coordinate, Coordinate]
+    """Tip."""
+
+    neck: tuple[Coordinate, Coordinate]
+    """The point the head rolls about."""
+
+    motion: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """How far the head may turn: 1 for drawn layers, less where there is only one picture."""
+
+    @model_validator(mode="after")
+    def _upright(self) -> Head:
+        if not self.top < self.eyes_y < self.nose[1] < self.chin < self.neck[1]:
+            raise ValueError("top, eyes_y, nose, chin and neck must lie below one another")
+        return self
+
+
+class MouthLines(_Strict):
+    """The closed mouth: four curves over the same ascending ``x``."""
+
+    x: Curve
+    upper: Curve
+    """Upper edge of the upper lip."""
+
+    line: Curve
+    """Where the lips meet."""
+
+    lower: Curve
+    """Lower edge of the lower lip."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> MouthLines:
+        _check_curves(self.x, self.upper, self.line, self.lower)
+        return self
+
+
+class EyeLines(_Strict):
+    """One open eye; curves over the same ascending ``x``."""
+
+    x: Curve
+    crease: Curve
+    """Fold of the upper lid."""
+
+    upper: Curve
+    lower: Curve
+    gaze: tuple[float, float]
+    """How far the eyeball moves for a look of 1, across and up."""
+
+    brow: tuple[Coordinate, Coordinate, Coordinate]
+    """x of the brow's inner and outer end, and its y."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> EyeLines:
+        _check_curves(self.x, self.crease, self.upper, self.lower)
+        return self
+
+
+class Manifest(_Strict):
+    """``manifest.json`` of an avatar folder."""
+
+    format: Literal[1]
+    id: Annotated[str, Field(pattern=f"^{AVATAR_ID.pattern}$")]
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    description: Annotated[str, Field(max_length=400)] = ""
+    canvas: Annotated[int, Field(ge=128, le=MAX_EDGE)]
+    """Edge of the square all coordinates refer to."""
+
+    layers: Layers
+    head: Head
+    mouth: MouthLines
+    eyes: tuple[EyeLines, EyeLines]
+    """The one on the picture's left first."""
+
+
+def _check_curves(x: tuple[float, ...], *curves: tuple[float, ...]) -> None:
+    if any(len(curve) != len(x) for curve in curves):
+        raise ValueError("curves must have as many points as x")
+    if any(b <= a for a, b in zip(x, x[1:], strict=False)):
+        raise ValueError("x must ascend")
+    for above, below in zip(curves, curves[1:], strict=False):
+        if any(b < a - 0.01 for a, b in zip(above, below, strict=True)):
+            raise ValueError("curves must not cross")
+
+
+def find_folder(directories: Sequence[Path], avatar_id: str) -> Path:
+    """The folder of this avatar: a real, direct child of one of ``directories``; later ones win.
+
+    Raises:
+        UnknownAvatar: no such folder, or the id is not a plain name.
+    """
+    if AVATAR_ID.fullmatch(avatar_id):
+        for directory in reversed(directories):
+            folder = directory / avatar_id
+            if folder.is_dir() and not folder.is_symlink() and (folder / MANIFEST).is_file():
+                return folder
+    raise UnknownAvatar("there is no avatar with this id")
+
+
+def find_ids(directories: Sequence[Path]) -> list[str]:
+    """Ids of all avatar folders, sorted, whether their manifest is sound or not."""
+    return sorted({
+        folder.name
+        for directory in directories if directory.is_dir()
+        for folder in directory.iterdir()
+        if AVATAR_ID.fullmatch(folder.name) and not folder.is_symlink() and (folder / MANIFEST).is_file()
+    })
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Parse and check the manifest of ``folder``.
+
+    Raises:
+        BrokenAvatar: too large, not JSON, or a field is wrong (the first one is named).
+    """
+    path = folder / MANIFEST
+    if path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise BrokenAvatar(f"avatar {folder.name}: the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
+    try:
+        manifest = Manifest.model_validate(json.loads(path.read_bytes()))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "manifest"
+        raise BrokenAvatar(f"avatar {folder.name}: {where}: {first['msg']}") from None
+    except (ValueError, RecursionError):
+        raise BrokenAvatar(f"avatar {folder.name}: the manifest is not JSON") from None
+    if manifest.id != folder.name:
+        raise BrokenAvatar(f"avatar {folder.name}: the manifest is for {manifest.id}")
+    return manifest
+
+
+def read_layer(folder: Path, layer: LayerFile) -> npt.NDArray[np.uint8]:
+    """The picture of one layer, (height, width, 4) uint8 RGBA, straight alpha.
+
+    Raises:
+        BrokenAvatar: missing, a link, larger than ``MAX_EDGE``, or not a PNG or JPEG.
+    """
+    path = folder / layer.file
+    if path.is_symlink() or not path.is_file():
+        raise BrokenAvatar(f"avatar {folder.name}: {layer.file} is missing")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise BrokenAvatar(f"avatar {folder.name}: {layer.file} is larger than {MAX_FILE_BYTES} bytes")
+    try:
+        with Image.open(path, formats=["PNG", "JPEG"]) as image:
+            if max(image.size) > MAX_EDGE:
+                raise BrokenAvatar(f"avatar {folder.name}: {layer.file} is larger than {MAX_EDGE} pixels")
+            return np.asarray(image.convert("RGBA"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise BrokenAvatar(f"avatar {folder.name}: {layer.file} is not a sound PNG or JPEG") from None

@@ -1,0 +1,136 @@
+"""What a mouth looks like for a pose: the curves of its lips and where teeth and tongue are.
+
+In: poses. Out: small tables over the mouth's width, in output pixels. Pure, no threads.
+
+The closed mouth of the manifest is the rest state. ``u`` runs along the lips: -1 and 1 are the
+corners, beyond them is cheek.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.pipelines.animating.avatars import Manifest
+from engine.pipelines.animating.pose import CHANNEL
+from engine.pipelines.items import FloatArray
+
+Array = npt.NDArray[np.float64]
+
+SPAN = 1.9
+"""Tables cover ``u`` from -SPAN to SPAN."""
+
+SAMPLES = 384
+
+
+@dataclass(frozen=True, slots=True)
+class MouthShape:
+    """One mouth. Tables are (SAMPLES,), heights in output pixels of the picture at rest."""
+
+    width: float
+    """Half the distance of the corners."""
+
+    upper: Array
+    """Upper edge of the upper lip."""
+
+    top: Array
+    """Lower edge of the upper lip."""
+
+    bottom: Array
+    """Upper edge of the lower lip; ``top`` where the mouth is shut."""
+
+    lower: Array
+    """Lower edge of the lower lip."""
+
+    upper_teeth: float
+    """How far below their place on the closed line the teeth and tongue are, output pixels."""
+
+    lower_teeth: float
+    tongue: float
+    gap: float
+    """Widest opening, output pixels."""
+
+
+class MouthRest:
+    """The closed mouth of an avatar and how far it goes, in output pixels."""
+
+    def __init__(self, manifest: Manifest, size: int) -> None:
+        scale = size / manifest.canvas
+        mouth, head = manifest.mouth, manifest.head
+        x = np.array(mouth.x) * scale
+        self.x = float(x[0] + x[-1]) / 2
+        self.width = float(x[-1] - x[0]) / 2
+        self.u = np.linspace(-SPAN, SPAN, SAMPLES)
+        at = (x - self.x) / self.width
+        self.upper, self.line, self.lower = (
+            np.interp(self.u, at, np.array(curve) * scale) for curve in (mouth.upper, mouth.line, mouth.lower)
+        )
+        self.y = float(self.line[SAMPLES // 2])
+        self.unit = self.width / 67
+        """The drawing this was tuned on has a mouth of 134 units."""
+        nose_y, chin = (head.nose[1] * scale, head.chin * scale)
+        self.ceiling = nose_y + 0.36 * (self.y - nose_y)
+        """Above it nothing moves with the lips."""
+        self.reach = self.width * 1.75
+        """Nothing moves further than this from the middle."""
+
+        self.floor = np.full(SAMPLES, chin - 0.05 * (chin - self.y))
+        """Below it nothing moves with the lips, (SAMPLES,)."""
+
+    def shape(self, pose: FloatArray) -> MouthShape:
+        """The mouth of one pose, (channels,)."""
+        p = {name: float(pose[index]) for name, index in CHANNEL.items()}
+        shut = min(1.0, max(0.0, p["mouth_close"]))
+        jaw = min(1.0, max(0.0, p["jaw_open"]))
+        funnel, pucker, stretch = p["mouth_funnel"], p["mouth_pucker"], p["mouth_stretch"]
+        smile, frown, bite = p["mouth_smile"], p["mouth_frown"], p["lip_bite"]
+        raised, lowered = p["upper_lip_up"], p["lower_lip_down"]
+        round_ = min(1.0, funnel + pucker)
+        width = 1 + 0.15 * stretch + 0.13 * smile - 0.42 * pucker - 0.3 * funnel - 0.06 * jaw * (1 - stretch)
+        width = self.width * min(1.3, max(0.5, width))
+
+        free = 1 - shut
+        up = free * (3 * jaw + 9 * raised + 4 * funnel + 1.5 * pucker + 2.5 * stretch + 6.5 * bite)
+        down = free * (40 * jaw * (1 - 0.25 * pucker) + 13 * lowered + 11 * funnel + 4 * pucker + 3.5 * stretch)
+        down = down * (1 - 0.85 * bite) - 1.0 * bite * free
+        inner = 1 - free * (0.26 * pucker + 0.14 * funnel + 0.04)
+        bow = self._opening(inner, round_)
+        unit = self.unit
+
+        corner = -10 * smile + 8 * frown + free * 7 * jaw * (1 - 0.5 * stretch) - 1.0 * pucker
+        middle = 1.5 * smile - 2 * frown - free * 0.5 * raised - 3.0 * bite
+        bend = np.minimum(1.0, self.u**2)
+        line = self.line + unit * (corner * bend + middle * (1 - bend))
+        line = line + np.where(np.abs(self.u) > 1, -unit * corner * self._fade(), 0.0)
+        # a small mouth is straighter: the wave of the closed line goes with the width
+        line = line - (self.line - self.y) * 0.35 * round_ * (1 - bend)
+
+        top = line - unit * up * bow
+        bottom = np.maximum(top, line + unit * down * bow)
+        thick = 1 + 0.24 * pucker + 0.14 * funnel - 0.12 * stretch - 0.1 * smile - 0.1 * raised - 0.1 * jaw - 0.14 * shut
+        full = 1 + 0.2 * pucker + 0.16 * funnel - 0.1 * stretch - 0.06 * smile - 0.06 * jaw - 0.42 * bite - 0.12 * shut
+        upper = top - (self.line - self.upper) * thick
+        lower = bottom + (self.lower - self.line) * full
+        gap = float((bottom - top).max())
+        teeth = unit * (2.0 + 3.0 * jaw)
+        drop = unit * down
+        tongue_rest = drop + unit * (3 - 9 * jaw)
+        lift = min(1.0, max(0.0, p["tongue_up"]))
+        out = min(1.0, max(0.0, p["tongue_out"]))
+        tongue = tongue_rest * (1 - lift) + unit * 4.5 * lift
+        tongue = tongue * (1 - out) + unit * (1.5 if gap > 0 else 0) * out
+        return MouthShape(
+            width=width, upper=upper, top=top, bottom=bottom, lower=lower, upper_teeth=teeth,
+            lower_teeth=drop - unit * (4 - 3 * jaw), tongue=min(tongue, drop + unit * 6), gap=gap,
+        )
+
+    def _opening(self, inner: float, round_: float) -> Array:
+        """Height of the opening along the lips, 1 in the middle, 0 from the corners on."""
+        u = np.clip(np.abs(self.u) / inner, 0, 1)
+        return np.asarray((1 - u ** (2.1 + 0.2 * round_)) ** (0.86 - 0.28 * round_))
+
+    def _fade(self) -> Array:
+        t = np.clip((np.abs(self.u) - 1) / (SPAN - 1), 0, 1)
+        return np.asarray(t * t * (3 - 2 * t))

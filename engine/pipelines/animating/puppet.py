@@ -1,0 +1,73 @@
+"""The puppet: a layered 2.5-D illustrated tutor, drawn with the same code on CPU and CUDA.
+
+In: frame requests, possibly of several sessions and avatars. Out: finished YUV pictures. All
+calls but ``avatars`` come from one worker thread, whose owner stops it; there is nothing else
+to stop. Loading an avatar takes some hundred milliseconds, drawing a picture about two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.pipelines.animating.avatars import BUILTIN, BrokenAvatar, find_folder, find_ids, read_manifest
+from engine.pipelines.animating.puppet_face import Face
+from engine.pipelines.contracts import Avatar, AvatarInfo, FrameRequest
+from engine.pipelines.items import Picture
+
+
+class PuppetRenderer:
+    """A ``Renderer`` of drawn avatars (and of portraits, which are avatars of one layer)."""
+
+    name = "puppet"
+    batch_sizes: Sequence[int] = (1, 2, 4, 8)
+
+    def __init__(self, avatars_dirs: Sequence[Path] = (), size: int = 512, device: str = "cpu") -> None:
+        """``avatars_dirs`` come on top of the built-in avatars; ``size`` is the edge in pixels."""
+        self._directories = (BUILTIN, *avatars_dirs)
+        self._size = size
+        self._device = torch.device(device)
+        self._faces: dict[str, Face] = {}
+
+    def load(self, avatar_id: str) -> Avatar:
+        """Load or return the cached avatar.
+
+        Raises:
+            UnknownAvatar: no folder with a manifest has this id, or (``BrokenAvatar``) it is not sound.
+        """
+        face = self._faces.get(avatar_id)
+        if face is None:
+            face = self._faces[avatar_id] = Face(find_folder(self._directories, avatar_id), self._size, self._device)
+        return face
+
+    def list_avatars(self) -> list[AvatarInfo]:
+        """All avatars whose manifest is sound. Reads small files; any thread."""
+        found = []
+        for avatar_id in find_ids(self._directories):
+            try:
+                manifest = read_manifest(find_folder(self._directories, avatar_id))
+            except BrokenAvatar:
+                continue
+            found.append(AvatarInfo(avatar_id, manifest.name, manifest.description, (self._size, self._size)))
+        return found
+
+    def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
+        """One picture a request, in order. The same pose gives the same picture in any batch."""
+        groups: dict[str, list[int]] = {}
+        for index, request in enumerate(requests):
+            groups.setdefault(request.avatar.id, []).append(index)
+        pictures: dict[int, Picture] = {}
+        with torch.inference_mode():
+            for avatar_id, indices in groups.items():
+                face = self._faces[avatar_id]
+                drawn = face.draw(np.stack([requests[index].frame.pose for index in indices])).cpu().numpy()
+                for index, yuv in zip(indices, drawn, strict=True):
+                    pictures[index] = Picture(yuv=yuv, width=self._size, height=self._size)
+        return [pictures[index] for index in range(len(requests))]
+
+    def close(self) -> None:
+        """Let go of all textures."""
+        self._faces.clear()
