@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 from engine.pipelines.items import Transcript
-from engine.pipelines.listening.transcript_cues import content, echo_share, is_backchannel
+from engine.pipelines.listening.transcript_cues import (
+    content,
+    echo_share,
+    is_backchannel,
+    may_become_backchannel,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,8 @@ class BargeInPolicy:
             text = ""
         if text and sound.tutor_text and echo_share(text, sound.tutor_text) >= options.echo_share:
             return Judgement.ECHO if over or self._faded(sound) else Judgement.WAIT
-        if content(text) and sound.voiced_ms >= self._needed_ms(sound):
+        undecided = not over and may_become_backchannel(text)
+        if content(text) and not undecided and sound.voiced_ms >= self._needed_ms(sound):
             return Judgement.WORDS
         if over:
             return Judgement.BACKCHANNEL if is_backchannel(text) else Judgement.NOISE

@@ -73,6 +73,7 @@ class Listener:
         self._end_of_turn = end_of_turn
         self._language = language
         self._preroll_ms = settings.preroll_ms
+        self._late_s = settings.turn_late_ms / 1000
         self._taker = TurnTaker(turn_options(settings, turn_model=end_of_turn is not None))
         self._voice = detector.stream()
         self._timeline = Timeline()
@@ -163,6 +164,10 @@ class Listener:
             self._line_at = now
 
     async def _hear(self, group: asyncio.TaskGroup) -> None:
+        if len(self._microphone) > BATCH_WINDOWS and self._taker.awaits_words and self._questions:
+            # Sound that came faster than real time must not outrun its own words.
+            await asyncio.wait(self._questions, timeout=self._late_s)
+            return
         windows = [await self._microphone.get() for _ in range(min(BATCH_WINDOWS, len(self._microphone)))]
         await self._report_overload()
         if not windows:

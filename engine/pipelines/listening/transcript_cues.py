@@ -73,6 +73,12 @@ def is_backchannel(text: str) -> bool:
     return bool(said) and not content(text) and " ".join(said) not in INVENTED
 
 
+def may_become_backchannel(text: str) -> bool:
+    """The beginning of a phrase that means *go on*, as a partial transcript shows it."""
+    said = tokens(text)
+    return any(phrase.startswith((" ".join(said), "".join(said))) for phrase in BACKCHANNEL_PHRASES)
+
+
 def echo_share(heard: str, spoken: str) -> float:
     """Share of ``heard`` that is, in order, in the latest of what the tutor has ``spoken``. 0..1."""
     said = tokens(heard)

@@ -77,6 +77,11 @@ class TurnTaker:
         """Silence has a meaning now: the shell must not let time stand still when no audio comes."""
         return self._bid is not None or self._gate.speaking or self._gate.stirring
 
+    @property
+    def awaits_words(self) -> bool:
+        """The student is silent and the decision hangs on words that are being decoded."""
+        return self._bid is not None and not self._gate.sounding and self._bid.asked is not None
+
     # --- what happens
 
     def window(self, probability: float, end_ms: float) -> list[Action]:
@@ -252,7 +257,7 @@ class TurnTaker:
             self._speculate(bid, heard.transcript)
         if silence_ms < wait_ms:
             return
-        late_ms = silence_ms - wait_ms
+        late_ms = self._now_ms - max(bid.end_ms + wait_ms, bid.asked_ms if bid.asked else 0.0)
         if heard is None and late_ms >= options.late_ms:
             heard = bid.latest()
             if heard is not None and not heard.transcript.text:

@@ -1,0 +1,325 @@
+"""Scripted conversations in virtual time: what is heard, and the exact order of what follows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes import FakeDetector, FakeEndOfTurn, FakeRecognizer, Script, play
+from virtual_time import run_virtual
+
+from engine.pipelines.items import INPUT_RATE, AudioChunk, FloatArray
+from engine.pipelines.listening.events import (
+    Interrupt,
+    ListenEvent,
+    ListeningFailed,
+    NoSpeech,
+    Overload,
+    Partial,
+    Resume,
+    Speculate,
+    SpeculationDropped,
+    SpeechStarted,
+    TurnEnded,
+)
+from engine.pipelines.listening.listener import Listener
+from engine.settings import Settings
+
+Drive = Callable[[Listener], Awaitable[None]]
+
+
+def listen(
+    pcm: FloatArray,
+    drive: Drive | None = None,
+    recognizer: FakeRecognizer | None = None,
+    model: FakeEndOfTurn | None = None,
+    **options: Any,
+) -> list[tuple[float, ListenEvent]]:
+    """Play ``pcm`` to a listener; gives its events with the second at which each came."""
+    settings = Settings(**{name: value for name, value in options.items() if name in Settings.model_fields})
+    playing = {name: value for name, value in options.items() if name not in Settings.model_fields}
+
+    async def main() -> list[tuple[float, ListenEvent]]:
+        heard: list[tuple[float, ListenEvent]] = []
+        began = asyncio.get_running_loop().time()
+        listener = Listener(recognizer or FakeRecognizer(), FakeDetector(), model or FakeEndOfTurn(), settings)
+
+        async def collect() -> None:
+            heard.extend([(asyncio.get_running_loop().time() - began, event) async for event in listener.events])
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(collect())
+            async with listener:
+                if drive is not None:
+                    group.create_task(_as_task(drive(listener)))
+                await play(listener.push, pcm, **playing)
+                await asyncio.sleep(6)
+        return heard
+
+    return run_virtual(main())
+
+
+async def _as_task(work: Awaitable[None]) -> None:
+    await work
+
+
+def kinds(heard: list[tuple[float, ListenEvent]], *without: type) -> list[str]:
+    return [type(event).__name__ for _, event in heard if not isinstance(event, (Partial, *without))]
+
+
+def only(heard: list[tuple[float, ListenEvent]], kind: type) -> list[Any]:
+    return [event for _, event in heard if isinstance(event, kind)]
+
+
+def tutor_from(start_s: float, end_s: float, text: str = "the mitochondria make energy") -> Drive:
+    async def drive(listener: Listener) -> None:
+        await asyncio.sleep(start_s)
+        listener.tutor_speaking(True, text)
+        await asyncio.sleep(end_s - start_s)
+        listener.tutor_speaking(False)
+
+    return drive
+
+
+def test_a_question_is_speculated_on_and_committed() -> None:
+    script = Script().say(1000, "What is a plant cell made of?")
+    heard = listen(script.pcm(4000))
+    assert kinds(heard) == ["SpeechStarted", "SpeechStopped", "Speculate", "TurnEnded"]
+    at, ended = next((at, event) for at, event in heard if isinstance(event, TurnEnded))
+    assert ended.transcript.text == "What is a plant cell made of?"
+    assert ended.transcript.final
+    assert ended.speculation_id == only(heard, Speculate)[0].id
+    assert abs(only(heard, SpeechStarted)[0].ms - 1000) <= 40
+    assert abs(ended.acoustic_end_ms - script.end_of()) <= 50
+    assert 0.2 <= at - script.end_of() / 1000 <= 0.45
+    assert abs(ended.acoustic_end_at - 1000 - script.end_of() / 1000) <= 0.06
+    assert ended.timings["commit"] <= 450
+    assert ended.timings["silence"] <= ended.timings["transcript"] <= ended.timings["commit"]
+
+
+def test_partials_grow_while_the_student_speaks() -> None:
+    script = Script().say(500, "I would like to know how a leaf makes sugar from light and air today")
+    heard = listen(script.pcm(7000))
+    partials = [event.transcript.text for event in only(heard, Partial)]
+    assert len(partials) >= 5
+    assert all(later.startswith(earlier) for earlier, later in pairwise(partials))
+    first_at = next(at for at, event in heard if isinstance(event, Partial))
+    assert first_at - 0.5 <= 0.7
+
+
+def test_an_inner_pause_does_not_end_an_unfinished_clause() -> None:
+    script = Script().say(1000, "I was wondering if the").say(3560, "sun is a star.")
+    heard = listen(script.pcm(7000), model=FakeEndOfTurn(0.4))
+    ended = only(heard, TurnEnded)
+    assert [event.transcript.text for event in ended] == ["I was wondering if the sun is a star."]
+    assert kinds(heard, Speculate, SpeculationDropped) == [
+        "SpeechStarted", "SpeechStopped", "SpeechStarted", "SpeechStopped", "TurnEnded"
+    ]  # fmt: skip
+
+
+def test_a_reply_begun_too_early_is_dropped() -> None:
+    script = Script().say(1000, "I know that one.").say(2340, "It is the sun.")
+    heard = listen(script.pcm(6000), model=FakeEndOfTurn(0.3))
+    assert [event.transcript.text for event in only(heard, TurnEnded)] == ["I know that one. It is the sun."]
+    first, second = only(heard, Speculate)
+    assert [event.id for event in only(heard, SpeculationDropped)] == [first.id]
+    assert only(heard, TurnEnded)[0].speculation_id == second.id
+    order = kinds(heard)
+    assert order.index("SpeculationDropped") < len(order) - 1 - order[::-1].index("Speculate")
+
+
+def test_a_breath_in_the_pause_drops_nothing() -> None:
+    script = Script().say(1000, "What is a star?").cough(2260, 64)
+    heard = listen(script.pcm(5000))
+    assert len(only(heard, Speculate)) == 1
+    assert not only(heard, SpeculationDropped)
+    assert only(heard, TurnEnded)[0].speculation_id == only(heard, Speculate)[0].id
+
+
+def test_a_doubtful_turn_model_cannot_hold_back_a_whole_question() -> None:
+    script = Script().say(1000, "What is a star?")
+    heard = listen(script.pcm(6000), model=FakeEndOfTurn(0.01))
+    at = next(at for at, event in heard if isinstance(event, TurnEnded))
+    assert at - script.end_of() / 1000 <= 0.8
+
+
+def test_a_sure_turn_model_cannot_end_an_unfinished_clause_early() -> None:
+    script = Script().say(1000, "because the")
+    heard = listen(script.pcm(8000), model=FakeEndOfTurn(0.99))
+    at = next(at for at, event in heard if isinstance(event, TurnEnded))
+    assert 1.0 <= at - script.end_of() / 1000 <= 2.6
+
+
+def test_noise_is_no_turn() -> None:
+    heard = listen(Script().cough(1000, 400).pcm(4000))
+    assert kinds(heard) == ["SpeechStarted", "SpeechStopped", "NoSpeech"]
+
+
+def test_a_click_is_not_even_speech() -> None:
+    assert listen(Script().cough(1000, 30).pcm(3000)) == []
+
+
+def test_words_interrupt_the_tutor() -> None:
+    script = Script().say(3000, "Wait, what is that?", word_ms=200)
+    heard = listen(script.pcm(6000), tutor_from(1, 6))
+    assert kinds(heard, Speculate) == ["SpeechStarted", "Duck", "Interrupt", "SpeechStopped", "TurnEnded"]
+    at = {type(event).__name__: at for at, event in heard}
+    assert at["Duck"] - 3 <= 0.13
+    assert at["Interrupt"] - 3 <= 0.45
+    assert only(heard, Interrupt)[0].reason == "words"
+    assert only(heard, TurnEnded)[0].transcript.text == "Wait, what is that?"
+
+
+@pytest.mark.parametrize("nod", ["mm-hm", "okay.", "Yeah, right.", "uh-huh", "I see."])
+def test_a_nod_only_ducks(nod: str) -> None:
+    heard = listen(Script().say(3000, nod).pcm(5000), tutor_from(1, 6))
+    assert kinds(heard) == ["SpeechStarted", "Duck", "SpeechStopped", "Resume"]
+    assert only(heard, Resume)[0].reason == "backchannel"
+
+
+def test_a_cough_only_ducks_and_not_for_long() -> None:
+    heard = listen(Script().cough(3000, 300).pcm(5000), tutor_from(1, 6))
+    assert kinds(heard) == ["SpeechStarted", "Duck", "SpeechStopped", "Resume"]
+    at = {type(event).__name__: at for at, event in heard}
+    assert at["Resume"] - 3.3 <= 0.4
+
+
+def test_endless_noise_does_not_keep_the_tutor_quiet() -> None:
+    heard = listen(Script().cough(3000, 5000).pcm(9000), tutor_from(1, 12))
+    assert kinds(heard) == ["SpeechStarted", "Duck", "Resume", "SpeechStopped"]
+
+
+def test_words_within_noise_still_interrupt() -> None:
+    script = Script().cough(3000, 3500).say(6500, "Stop that please.")
+    heard = listen(script.pcm(9000), tutor_from(1, 12))
+    assert kinds(heard, Speculate) == ["SpeechStarted", "Duck", "Resume", "Interrupt", "SpeechStopped", "TurnEnded"]
+
+
+def test_the_tutors_own_voice_is_no_interruption() -> None:
+    spoken = "Well, the mitochondria make energy for the cell"
+    heard = listen(Script().say(1200, "the mitochondria make energy").pcm(4000), tutor_from(1, 6, spoken))
+    assert kinds(heard) == ["SpeechStarted", "Duck", "SpeechStopped", "Resume"]
+    assert only(heard, Resume)[0].reason == "echo"
+
+
+def test_a_late_echo_is_no_turn() -> None:
+    spoken = "Well, the mitochondria make energy for the cell"
+    heard = listen(Script().say(2100, "energy for the cell").pcm(5000), tutor_from(1, 2, spoken))
+    assert not only(heard, TurnEnded)
+    assert len(only(heard, NoSpeech)) == 1
+
+
+def test_an_answer_over_the_tutors_last_word_is_a_turn() -> None:
+    heard = listen(Script().say(3000, "Yes.").pcm(5000), tutor_from(1, 3.2))
+    assert kinds(heard, Speculate) == ["SpeechStarted", "Duck", "Resume", "SpeechStopped", "TurnEnded"]
+
+
+def test_speaking_on_when_the_tutor_begins_interrupts_it() -> None:
+    script = Script().say(2000, "and I also want to know about leaves.")
+    heard = listen(script.pcm(6000), tutor_from(2.6, 8, "also want to know"))
+    assert kinds(heard, Speculate) == ["SpeechStarted", "Duck", "Interrupt", "SpeechStopped", "TurnEnded"]
+
+
+def test_without_barge_in_the_tutor_is_not_disturbed() -> None:
+    heard = listen(Script().say(3000, "Wait, what is that?").pcm(6000), tutor_from(1, 8), barge_in=False)
+    assert heard == []
+
+
+def test_a_microphone_that_stops_sending_ends_the_turn() -> None:
+    script = Script().say(1000, "What is a star?")
+    heard = listen(script.pcm(1000 + 4 * 240))
+    assert only(heard, TurnEnded)[0].transcript.text == "What is a star?"
+    at = next(at for at, event in heard if isinstance(event, TurnEnded))
+    assert at - script.end_of() / 1000 <= 0.7
+
+
+def test_muting_by_silence_on_the_line_and_going_on_later() -> None:
+    script = Script().say(1000, "What is a star?").say(6000, "And a moon?")
+    heard = listen(script.pcm(9000), mute=[(2100, 5000)])
+    assert [event.transcript.text for event in only(heard, TurnEnded)] == ["What is a star?", "And a moon?"]
+    starts = [event.ms for event in only(heard, SpeechStarted)]
+    assert abs(starts[1] - 6000) <= 80
+
+
+def test_jitter_is_not_taken_for_silence() -> None:
+    script = Script().say(1000, "One two three four five six seven eight nine ten eleven.")
+    heard = listen(script.pcm(6000), chunk_ms=200)
+    assert len(only(heard, TurnEnded)) == 1
+    assert kinds(heard, Speculate) == ["SpeechStarted", "SpeechStopped", "TurnEnded"]
+
+
+def test_a_flood_drops_the_oldest_and_says_so() -> None:
+    script = Script().say(200, "What is a star?")
+
+    async def flood(listener: Listener) -> None:
+        await asyncio.sleep(2.5)
+        listener.push(AudioChunk(np.zeros(20 * INPUT_RATE, np.float32), 10**6))
+
+    heard = listen(script.pcm(3000), flood)
+    assert [event.transcript.text for event in only(heard, TurnEnded)] == ["What is a star?"]
+    assert sum(event.dropped_ms for event in only(heard, Overload)) >= 15_000
+
+
+def test_a_slow_recognizer_delays_a_turn_by_no_more_than_its_limit() -> None:
+    script = Script().say(1000, "Tell me how a leaf makes sugar from light.", word_ms=400)
+    heard = listen(script.pcm(5000), recognizer=FakeRecognizer(decode_s=2.5))
+    at, ended = next((at, event) for at, event in heard if isinstance(event, TurnEnded))
+    assert ended.transcript.text
+    assert at - script.end_of() / 1000 <= 2.4
+
+
+def test_one_failure_of_the_recognizer_is_made_up_for() -> None:
+    heard = listen(Script().say(1000, "What is a star?").pcm(4000), recognizer=FakeRecognizer(failures=1))
+    assert only(heard, TurnEnded)[0].transcript.text == "What is a star?"
+    assert not only(heard, ListeningFailed)
+
+
+def test_a_broken_recognizer_is_told_and_listening_goes_on() -> None:
+    script = Script().say(1000, "What is a star?").say(6000, "And a moon?")
+    heard = listen(script.pcm(9000), recognizer=FakeRecognizer(failures=2))
+    assert len(only(heard, ListeningFailed)) == 1
+    assert only(heard, TurnEnded)[-1].transcript.text == "And a moon?"
+
+
+def test_push_to_talk_commits_at_once() -> None:
+    async def release(listener: Listener) -> None:
+        await asyncio.sleep(2.0)
+        listener.end_turn()
+
+    heard = listen(Script().say(1000, "because the sun is").pcm(3000), release)
+    at, ended = next((at, event) for at, event in heard if isinstance(event, TurnEnded))
+    assert ended.transcript.text == "because the sun is"
+    assert at <= 2.3
+
+
+def test_discarded_speech_is_forgotten() -> None:
+    async def type_instead(listener: Listener) -> None:
+        await asyncio.sleep(2.0)
+        listener.discard()
+
+    heard = listen(Script().say(1000, "What is a").pcm(4000), type_instead)
+    assert not only(heard, TurnEnded)
+    assert kinds(heard, Speculate, SpeculationDropped) == ["SpeechStarted", "SpeechStopped"]
+
+
+def test_a_turn_without_end_is_ended() -> None:
+    text = " ".join(f"word{index}" for index in range(60))
+    heard = listen(Script().say(500, text).pcm(16_000), turn_max_s=5)
+    assert len(only(heard, TurnEnded)) >= 3
+    assert only(heard, TurnEnded)[0].acoustic_end_ms <= 5700
+
+
+def test_no_first_sound_is_lost() -> None:
+    """The first word is 100 ms long: without pre-roll less than two thirds of it would be heard."""
+    heard = listen(Script().say(1000, "No", word_ms=100).say(1100, "thank you kindly.").pcm(4000))
+    assert only(heard, TurnEnded)[0].transcript.text == "No thank you kindly."
+
+
+def test_mandarin_particles_and_questions() -> None:
+    heard = listen(Script().say(1000, "你好 什么是光合作用吗").pcm(4000), recognizer=FakeRecognizer(language="zh"))
+    at = next(at for at, event in heard if isinstance(event, TurnEnded))
+    assert at - 1.48 <= 0.7
