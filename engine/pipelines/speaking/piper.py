@@ -33,6 +33,14 @@ _FIRST_S, _GROWTH, _LONGEST_S = 0.3, 2.0, 2.4
 """Sound in the first piece, how pieces grow, and the longest one, seconds."""
 
 
+_PAD_BEFORE = 0.25
+"""Share of the pad between two phonemes that sounds like the one before it.
+
+Measured on sibilants, whose edges are seen in the spectrum: with this share labels and sound
+agree on average; were all of it given to the one before, labels would come 18 ms late.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     voice: Voice
@@ -164,14 +172,17 @@ class _Utterance:
 def _sounds(codes: list[str], ids: list[int], config: PiperConfig, widths: IntArray | None) -> list[Sound]:
     """Phonemes with their columns; empty when the voice tells no widths or spells ids in its own way."""
     table = config.phoneme_id_map
-    kept = [code for code in codes if code in table]
-    sizes = [len(table[code]) + len(table[PAD]) for code in kept]
-    head, tail = len(table[BOS]) + len(table[PAD]), len(table[EOS])
-    if widths is None or len(widths) != len(ids) or head + sum(sizes) + tail != len(ids):
+    kept = [BOS, *(code for code in codes if code in table), EOS]
+    pad = len(table[PAD])
+    sizes = [len(table[code]) for code in kept]
+    if widths is None or len(widths) != len(ids) or sum(sizes) + pad * (len(kept) - 1) != len(ids):
         return []
-    edges = np.cumsum([0, head, *sizes, tail])
-    durations = np.add.reduceat(widths, edges[:-1])
-    return assemble(["^", *kept, "$"], [float(d) for d in durations])
+    # Code points and the pads between them, in turn.
+    starts = np.cumsum([0, *(width for size in sizes for width in (size, pad))])[:-2]
+    lengths = np.add.reduceat(widths, starts).astype(float)
+    own, pads = lengths[0::2], lengths[1::2]
+    durations = own + np.append(pads * _PAD_BEFORE, 0) + np.insert(pads * (1 - _PAD_BEFORE), 0, 0)
+    return assemble(kept, durations.tolist())
 
 
 def _without_joints(sounds: Sequence[Sound]) -> list[Sound]:
