@@ -59,7 +59,7 @@ class Engine:
             await stack.enter_async_context(registry.running())
             self.registry = registry
             self.parts = parts
-            self._api.serve(registry, IdleClips(parts, parts.scheduler.renderer))
+            self._api.serve(registry, IdleClips(parts))
             self._stack = stack.pop_all()
         return self
 

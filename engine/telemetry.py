@@ -50,7 +50,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         r = self.registry
         self.sessions = Gauge("tutor_sessions", "Live sessions.", registry=r)
-        self.sessions_total = Counter("tutor_sessions_total", "Sessions by how they ended.", ["end"], registry=r)
+        self.sessions_total = Counter("tutor_sessions_ended_total", "Sessions by how they ended.", ["end"], registry=r)
         self.sockets = Gauge("tutor_connections", "Open connections.", ["kind"], registry=r)
         self.turns = Counter("tutor_turns_total", "Turns by how they ended.", ["end"], registry=r)
         self.stage = Histogram(

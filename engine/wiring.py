@@ -16,10 +16,17 @@ from typing import TypeVar
 import structlog
 import torch
 
-from engine.pipelines.animating.avatars import ART_DIR
+from engine.models.catalog import locate
 from engine.pipelines.animating.puppet import PuppetRenderer
 from engine.pipelines.animating.scheduler import FrameScheduler
+from engine.pipelines.contracts import LanguageModel, Renderer
+from engine.pipelines.listening.recognizer import WhisperRecognizer
+from engine.pipelines.listening.smart_turn import SmartTurn
+from engine.pipelines.listening.vad import SileroVad
 from engine.pipelines.parts import Parts
+from engine.pipelines.speaking.voices import build_voicebook
+from engine.pipelines.thinking.llm import EndpointSource, FixedEndpoint, Limits, OpenAIChat
+from engine.pipelines.thinking.llm_server import EmbeddedModel, EmbeddedServer, Endpoint
 from engine.pipelines.worker import Worker
 from engine.settings import Settings
 from engine.telemetry import Metrics
@@ -37,6 +44,7 @@ async def open_parts(settings: Settings, metrics: Metrics) -> AsyncIterator[Part
             listening = group.create_task(_in_thread("listening", _load_listening, settings))
             voices = group.create_task(_in_thread("voices", build_voicebook, settings))
             renderer = group.create_task(_in_thread("renderer", _load_renderer, settings))
+        await voices.result().warm_up()
         detector, recognizer, end_of_turn = listening.result()
         for part in (detector, recognizer, end_of_turn, voices.result(), renderer.result()):
             stack.callback(part.close)
@@ -102,7 +110,7 @@ def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, S
 
 def _load_renderer(settings: Settings) -> Renderer:
     torch.set_num_threads(1)
-    folders = [ART_DIR] if settings.avatars_dir is None else [settings.avatars_dir, ART_DIR]
+    folders = [] if settings.avatars_dir is None else [settings.avatars_dir]
     renderer = PuppetRenderer(folders, settings.video_size, torch_device(settings))
     renderer.load(settings.avatar)
     return renderer

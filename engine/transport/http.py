@@ -68,11 +68,11 @@ class Api:
         return [
             web.get("/health", self.health),
             web.get("/ready", self.ready),
-            web.get("/metrics", management(self.metrics)),
-            web.post("/v1/sessions", management(self.create_session)),
-            web.get("/v1/sessions", management(self.list_sessions)),
-            web.get("/v1/sessions/{session_id}", management(self.get_session)),
-            web.delete("/v1/sessions/{session_id}", management(self.delete_session)),
+            web.get("/metrics", self.metrics),
+            web.post("/v1/sessions", self.create_session),
+            web.get("/v1/sessions", self.list_sessions),
+            web.get("/v1/sessions/{session_id}", self.get_session),
+            web.delete("/v1/sessions/{session_id}", self.delete_session),
             web.get("/v1/avatars", self.list_avatars),
             web.get("/v1/avatars/{avatar_id}/idle.mp4", self.idle_clip),
             web.get("/openapi.json", self.openapi),
@@ -94,12 +94,14 @@ class Api:
             raise Busy("draining", retry_after_s=5)
         return web.json_response({"status": "ready"})
 
+    @management
     async def metrics(self, request: web.Request) -> web.Response:
         """Prometheus text."""
         return web.Response(body=self._metrics.render(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
 
     # --- sessions
 
+    @management
     async def create_session(self, request: web.Request) -> web.Response:
         """``POST /v1/sessions``."""
         body = await read_body(request, CreateSession)
@@ -113,14 +115,17 @@ class Api:
             }
         )
 
+    @management
     async def list_sessions(self, request: web.Request) -> web.Response:
         """``GET /v1/sessions``."""
         return web.json_response({"sessions": [session.to_wire() for session in self.registry.all()]})
 
+    @management
     async def get_session(self, request: web.Request) -> web.Response:
         """``GET /v1/sessions/{id}``."""
         return web.json_response(self._session(request).to_wire())
 
+    @management
     async def delete_session(self, request: web.Request) -> web.Response:
         """``DELETE /v1/sessions/{id}``: 204 when all of it is gone."""
         await self.registry.end(self._session(request), "deleted")

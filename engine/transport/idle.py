@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import Protocol
+from dataclasses import asdict
 
 import numpy as np
 
@@ -22,24 +22,20 @@ LOOP_S = 8.0
 CLIPS_KEPT = 32
 
 
-class AvatarList(Protocol):
-    """What lists avatars: the renderer."""
-
-    def list_avatars(self) -> list[dict[str, object]]: ...
-
-
 class IdleClips:
     """The clips made so far, least recently asked for dropped first."""
 
-    def __init__(self, parts: Parts, avatars: AvatarList) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._avatars = avatars
         self._clips: OrderedDict[str, bytes] = OrderedDict()
         self._making = asyncio.Lock()
 
     def list_avatars(self) -> list[dict[str, object]]:
         """What ``GET /v1/avatars`` tells."""
-        return self._avatars.list_avatars()
+        return [
+            {**asdict(avatar), "idle_url": f"/v1/avatars/{avatar.id}/idle.mp4"}
+            for avatar in self._parts.scheduler.renderer.list_avatars()
+        ]
 
     async def get(self, avatar_id: str) -> bytes:
         """The MP4 of an avatar.

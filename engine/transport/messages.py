@@ -38,7 +38,7 @@ class AudioMessage(_Message):
     data: str = Field(description="base64")
     avatar_id: AvatarId | None = None
     format: Literal["pcm_s16le", "opus"] | None = None
-    seq: int | None = Field(None, ge=0)
+    seq: int | None = Field(default=None, ge=0)
     end: bool = False
     """The talk button was released after this chunk."""
 
@@ -47,7 +47,7 @@ class InputAudio(_Message):
     """How live microphone audio is sent."""
 
     format: Literal["pcm_s16le", "opus"] = "pcm_s16le"
-    sample_rate: int = Field(16_000, ge=8_000, le=48_000)
+    sample_rate: int = Field(default=16_000, ge=8_000, le=48_000)
 
 
 class ConfigureMessage(_Message):
@@ -59,7 +59,7 @@ class ConfigureMessage(_Message):
     audio_codec: Literal["aac", "opus"] = "aac"
     input_audio: InputAudio | None = None
     avatar_id: AvatarId | None = None
-    language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
+    language: str | None = Field(default=None, pattern=r"^[a-z]{2,3}$")
 
 
 class InterruptMessage(_Message):

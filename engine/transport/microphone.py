@@ -6,10 +6,12 @@ decoded by a ``StreamDecoder`` with a thread of its own, ended by ``close``.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from engine.errors import InvalidField
-from engine.pipelines.audio import Resampler, StreamDecoder
+from engine.pipelines.audio import Resampler
 from engine.pipelines.items import INPUT_RATE, AudioChunk, FloatArray
 
 
@@ -24,7 +26,7 @@ class Microphone:
     def __init__(self, form: str, sample_rate: int = INPUT_RATE) -> None:
         self._position = 0
         self._odd = b""
-        self._decoder = StreamDecoder() if form == "opus" else None
+        self._decoder: Any = None
         self._resampler = None if sample_rate == INPUT_RATE else Resampler(sample_rate, INPUT_RATE)
 
     async def push(self, data: bytes) -> list[AudioChunk]:
@@ -61,5 +63,5 @@ class Microphone:
         # A frame may be cut in the middle of a sample; its other half comes with the next.
         data = self._odd + data
         self._odd = data[len(data) // 2 * 2 :]
-        samples = np.frombuffer(data, "<i2", len(data) // 2).astype(np.float32) / 32768
+        samples: FloatArray = np.frombuffer(data, "<i2", len(data) // 2).astype(np.float32) * np.float32(1 / 32768)
         return samples if self._resampler is None else self._resampler.push(samples)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
 from engine.errors import BadRequest, EngineError, NotFound, TooLarge, Unauthorized
 from engine.settings import Settings
@@ -18,14 +19,15 @@ from engine.settings import Settings
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+
+H = TypeVar("H", bound=Callable[..., Awaitable[web.StreamResponse]])
 
 MANAGEMENT: Final = "management"
 """Set on handlers that need the API key."""
 
 
-def management(handler: Handler) -> Handler:
-    """Marks a handler as part of the management API."""
+def management(handler: H) -> H:
+    """Decorates a handler that belongs to the management API."""
     setattr(handler, MANAGEMENT, True)
     return handler
 

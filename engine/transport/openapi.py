@@ -43,7 +43,7 @@ SCHEMAS: JsonObject = {
     "Status": _object(["status"], status={"type": "string"}, service={"type": "string"}),
 }
 
-MANAGEMENT_KEY = [{"apiKey": []}]
+MANAGEMENT_KEY: list[JsonObject] = [{"apiKey": []}]
 
 
 def operation(
@@ -63,7 +63,7 @@ def operation(
         good["content"] = answers
     elif status != "204":
         good["content"] = {media: {}}
-    described: JsonObject = {"summary": summary, "responses": {status: good, **{code: ERROR for code in errors}}}
+    described: JsonObject = {"summary": summary, "responses": {status: good, **dict.fromkeys(errors, ERROR)}}
     if body is not None:
         described["requestBody"] = {"required": True, "content": _ref(body)}
     if parameters:

@@ -205,8 +205,9 @@ class StreamSink:
         if self._outbox.behind_s > DEGRADE_S:
             frames = [replace(frame, picture=None) for frame in frames]
             self._metrics.frames.labels("dropped").inc(len(frames))
-        writer = self._writer or await self._encoder.run(FragmentWriter, self._form)
-        self._writer = writer
+        if self._writer is None:
+            self._writer = await self._encoder.run(FragmentWriter, self._form)
+        writer = self._writer
         data = await self._encoder.run(_encode_fragment, writer, frames, first=self._seq == 0)
         message: dict[str, Any] = {
             "type": "media", "turn": self._turn, "seq": self._seq, "start_ms": self._sent_ms,
