@@ -56,6 +56,7 @@ class Engine:
             await stack.enter_async_context(self.metrics.watch_loop_lag())
             parts = await stack.enter_async_context(open_parts(self.settings, self.metrics))
             registry = SessionRegistry(parts, TutorStore(self.settings.tutors_dir))
+            await stack.enter_async_context(self._api.webrtc.running())
             await stack.enter_async_context(registry.running())
             self.registry = registry
             self.parts = parts

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -133,10 +135,26 @@ class Settings(BaseSettings):
     encode_workers: int = Field(2, ge=1, le=64, description="Threads that encode pictures.")
     stream_ahead_s: float = Field(3.0, ge=0.2, le=60, description="How far a streamed reply may run ahead of playback.")
 
+    # --- WebRTC
+    ice_servers: Annotated[list[str], NoDecode] = Field(
+        [], description="stun: and turn: URLs for peers (comma separated), e.g. stun:stun.example.org:3478."
+    )
+    ice_turn_secret: SecretStr | None = Field(
+        None, description="Shared secret of the TURN server (coturn use-auth-secret); peers get short-lived passwords."
+    )
+    ice_turn_ttl_s: int = Field(3600, ge=60, le=86400, description="Life of a TURN password, seconds.")
+    webrtc_ports: str | None = Field(None, description="UDP ports of peers, e.g. 40000-40100; unset takes any.")
+    webrtc_public_address: str | None = Field(
+        None, description="Address peers reach this machine at, when it is behind one-to-one NAT."
+    )
+    webrtc_codec: Literal["h264", "vp8"] = Field("h264", description="Picture codec preferred; the other is the spare.")
+    webrtc_voice_bitrate: int = Field(40_000, ge=8_000, le=256_000, description="Opus bits per second.")
+    webrtc_idle_fps: Literal[5, 10, 12, 25] = Field(12, description="Pictures per second while the tutor is silent.")
+
     # --- tutors
     tutors_dir: Path | None = Field(None, description="TOML profiles of your own tutors, beside the built-in ones.")
 
-    @field_validator("trusted_proxies", "allowed_origins", mode="before")
+    @field_validator("trusted_proxies", "allowed_origins", "ice_servers", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -152,6 +170,28 @@ class Settings(BaseSettings):
         if len(value.get_secret_value().encode()) < 32:
             raise ValueError("at least 32 bytes")
         return value
+
+    @field_validator("ice_servers")
+    @classmethod
+    def _known_ice_schemes(cls, value: list[str]) -> list[str]:
+        for url in value:
+            if re.fullmatch(r"(stun|stuns|turn|turns):[^\s?]+(\?transport=(udp|tcp))?", url) is None:
+                raise ValueError("URLs like stun:host:3478 or turn:host:3478?transport=udp")
+        return value
+
+    @field_validator("webrtc_ports")
+    @classmethod
+    def _two_ports(cls, value: str | None) -> str | None:
+        if value is not None:
+            first, _, last = value.partition("-")
+            if not (first.isdecimal() and last.isdecimal() and 1024 <= int(first) <= int(last) <= 65535):
+                raise ValueError("two ports from 1024 to 65535, for example 40000-40100")
+        return value
+
+    @field_validator("webrtc_public_address")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        return value if value is None else str(ipaddress.ip_address(value))
 
     @model_validator(mode="after")
     def _order_of_thresholds(self) -> Settings:

@@ -18,6 +18,7 @@ from engine.transport.idle import IdleClips
 from engine.transport.messages import explain
 from engine.transport.middleware import bearer, management, origin_allowed
 from engine.transport.openapi import description
+from engine.transport.webrtc import WebRtcApi
 from engine.transport.websocket import serve_socket
 
 WEB_DIR = Path(__file__).parent.parent / "web"
@@ -56,6 +57,7 @@ class Api:
         self._tokens = tokens
         self._registry: SessionRegistry | None = None
         self._idle_clips: IdleClips | None = None
+        self.webrtc = WebRtcApi(self.authorize)
 
     def serve(self, registry: SessionRegistry, idle_clips: IdleClips) -> None:
         """The models are warm: let sessions in."""
@@ -77,6 +79,7 @@ class Api:
             web.get("/v1/avatars/{avatar_id}/idle.mp4", self.idle_clip),
             web.get("/openapi.json", self.openapi),
             web.get("/ws/ws/{session_id}", self.websocket),
+            *self.webrtc.routes(),
             web.get("/", self.page),
         ]
 

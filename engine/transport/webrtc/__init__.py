@@ -1,0 +1,5 @@
+"""WebRTC peers: one media clock a peer, coders off the event loop, aiortc for the wire."""
+
+from engine.transport.webrtc.routes import WebRtcApi
+
+__all__ = ["WebRtcApi"]

@@ -1,0 +1,197 @@
+"""One peer's media clock at work: fifty times a second sound leaves, and the picture that goes with it.
+
+In: frames of replies in a ``Playout``, and a callable that draws the idle face. Out: packets in
+two tracks that aiortc's senders read. ``run`` holds the clock until it is cancelled; coding is
+done in worker threads, sound in its own so that no picture makes it late. RTP time is the tick
+number and nothing else, so sound and picture cannot drift apart: pictures that come too late
+are left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av.packet import Packet
+
+from engine.errors import EngineError
+from engine.pipelines.channel import Channel, ChannelClosed
+from engine.pipelines.items import Picture
+from engine.pipelines.worker import Worker
+from engine.transport.webrtc.coders import OpusPackets, VideoPackets
+from engine.transport.webrtc.congestion import Congestion
+from engine.transport.webrtc.playout import TICK_S, Playout, Tick
+
+log = structlog.get_logger(__name__)
+
+STALL_S = 0.5
+"""When the whole process stood still for longer, the missed sound is left out instead of sent in a burst."""
+
+KEYFRAME_GAP_TICKS = 15
+"""Receivers may ask for keyframes as often as they like; they get one in 300 ms."""
+
+
+class PacketTrack(MediaStreamTrack):
+    """A track of coded packets for a sender to pass through."""
+
+    def __init__(self, kind: str, capacity: int) -> None:
+        super().__init__()
+        self.kind = kind
+        self._packets: Channel[Packet[Any]] = Channel(f"{kind}-packets", capacity, "drop_oldest")
+
+    def put(self, packet: Packet[Any]) -> bool:
+        """Send a packet; False when the sender is so far behind that an older one was discarded."""
+        dropped = self._packets.stats.dropped
+        if not self._packets.closed:
+            self._packets.put_nowait(packet)
+        return self._packets.stats.dropped == dropped
+
+    async def recv(self) -> Packet[Any]:
+        """The next packet, for aiortc."""
+        try:
+            return await self._packets.get()
+        except ChannelClosed:
+            raise MediaStreamError from None
+
+    def stop(self) -> None:
+        """End the sender that reads it."""
+        super().stop()
+        self._packets.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A picture to code and the tick it belongs to."""
+
+    picture: Picture
+    tick: int
+    idle: bool
+
+
+@dataclass(slots=True)
+class BroadcastStats:
+    """Counters since the clock began."""
+
+    pictures: int = 0
+    dropped: int = 0
+    """Speaking pictures left out: coder behind, or too few bits."""
+    stalls: int = 0
+
+
+class Broadcast:
+    """Sound and pictures of one peer.
+
+    Args:
+        playout: what is to be said.
+        opus, video: coders; ``video`` is None when the peer takes no pictures.
+        congestion: how many bits pictures may have.
+        sound_worker, picture_worker: threads that code.
+        idle_picture: draws the idle face as it is now; None when it cannot in time.
+        on_tick: told what left, on the event loop.
+    """
+
+    def __init__(
+        self, playout: Playout, opus: OpusPackets, video: VideoPackets | None, congestion: Congestion, *,
+        sound_worker: Worker, picture_worker: Worker, idle_picture: Callable[[], Awaitable[Picture | None]],
+        on_tick: Callable[[Tick], None],
+    ) -> None:
+        self.playout = playout
+        self.stats = BroadcastStats()
+        self.audio_track = PacketTrack("audio", 50)
+        self.video_track = PacketTrack("video", 25)
+        self._opus = opus
+        self._video = video
+        self._congestion = congestion
+        self._sound_worker = sound_worker
+        self._picture_worker = picture_worker
+        self._idle_picture = idle_picture
+        self._on_tick = on_tick
+        # One place: while the coder is busy, a newer picture replaces the one that waits.
+        self._due: Channel[_Due] = Channel("picture-due", 1, "drop_oldest")
+        self._drawing: asyncio.Task[None] | None = None
+        self._tick = 0
+        self._keyframe_wanted = True
+        self._keyframe_tick = -KEYFRAME_GAP_TICKS
+        self._speaking_pictures = 0
+
+    def request_keyframe(self) -> None:
+        """The receiver cannot decode without one."""
+        self._keyframe_wanted = True
+
+    def drop(self, turn: int) -> None:
+        """``turn`` was interrupted; its sound and pictures that have not left stay here."""
+        self.playout.drop(turn)
+        self._due.drain()
+
+    def close(self) -> None:
+        """End the tracks. ``run`` must have been cancelled."""
+        self.audio_track.stop()
+        self.video_track.stop()
+
+    async def run(self) -> None:
+        """Hold the clock."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._code_pictures(), name="code-pictures")
+            while True:
+                late = loop.time() - began - self._tick * TICK_S
+                if late < 0:
+                    await asyncio.sleep(-late)
+                elif late > STALL_S:
+                    self._tick += int(late / TICK_S)
+                    self.stats.stalls += 1
+                tick = self.playout.tick()
+                self._show(tick, group)
+                packet = await self._sound_worker.run(self._opus.encode, tick.pcm, self._tick)
+                self.audio_track.put(packet)
+                self._on_tick(tick)
+                self._tick += 1
+
+    def _show(self, tick: Tick, group: asyncio.TaskGroup) -> None:
+        if self._video is None:
+            return
+        if tick.picture is not None:
+            self._speaking_pictures += 1
+            if self._speaking_pictures % self._congestion.every:
+                self.stats.dropped += 1
+                return
+            self._put(_Due(tick.picture, self._tick, idle=False))
+        elif tick.idle and (self._drawing is None or self._drawing.done()):
+            self._drawing = group.create_task(self._draw_idle(), name="draw-idle")
+
+    def _put(self, due: _Due) -> None:
+        dropped = self._due.stats.dropped
+        self._due.put_nowait(due)
+        self.stats.dropped += self._due.stats.dropped - dropped
+
+    async def _draw_idle(self) -> None:
+        try:
+            picture = await self._idle_picture()
+        except EngineError as error:
+            log.warning("idle picture failed", code=error.code)
+            return
+        # While it was drawn a reply may have begun: then its pictures are on their way.
+        if picture is not None and not self.playout.busy:
+            self._put(_Due(picture, self._tick, idle=True))
+
+    async def _code_pictures(self) -> None:
+        assert self._video is not None or self._due is not None
+        last_tick = -1
+        async for due in self._due:
+            if self._video is None or due.tick <= last_tick:
+                continue
+            last_tick = due.tick
+            keyframe = self._keyframe_wanted and due.tick - self._keyframe_tick >= KEYFRAME_GAP_TICKS
+            if keyframe:
+                self._keyframe_wanted, self._keyframe_tick = False, due.tick
+            packet = await self._picture_worker.run(
+                self._video.encode, due.picture, due.tick, keyframe=keyframe, bitrate=self._congestion.bitrate
+            )
+            self.stats.pictures += 1
+            if not self.video_track.put(packet):
+                self.request_keyframe()

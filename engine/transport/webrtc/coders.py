@@ -1,0 +1,114 @@
+"""Coders of a peer's sound and pictures, as packets aiortc passes through.
+
+aiortc's own coders are bypassed: they open x264 with its slow default preset, start anew with
+every change of bit rate, and one pool of threads serves DNS and all else too. Synchronous;
+each object is used by one worker thread at a time. Dropping the last reference frees the codec.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, Literal, cast
+
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.frame import AudioFrame
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType, VideoFrame
+
+from engine.pipelines.items import FPS, OUTPUT_RATE, FloatArray, Picture
+from engine.transport.media import h264_encoder
+
+VIDEO_CLOCK = 90_000
+AUDIO_CLOCK = 48_000
+VIDEO_TICK = VIDEO_CLOCK // 50
+AUDIO_TICK = AUDIO_CLOCK // 50
+
+KEYFRAME_EVERY = 10 * FPS
+"""A receiver asks for a keyframe when it needs one; this is for those whose request was lost."""
+
+_RATE_STEP = 0.15
+"""A smaller change of bit rate is not worth telling the codec."""
+
+VideoCodecName = Literal["h264", "vp8"]
+
+
+class OpusPackets:
+    """20 ms of sound to one packet; lags 6.5 ms and holds nothing else back."""
+
+    def __init__(self, bitrate: int) -> None:
+        codec = AudioCodecContext.create("libopus", "w")
+        codec.sample_rate, codec.layout, codec.format = OUTPUT_RATE, "mono", "flt"
+        codec.bit_rate, codec.time_base = bitrate, Fraction(1, OUTPUT_RATE)
+        # A lost packet can be rebuilt from the next one.
+        codec.options = {"application": "voip", "frame_duration": "20", "fec": "1", "packet_loss": "5"}
+        codec.open()
+        self._codec = codec
+
+    def encode(self, pcm: FloatArray, tick: int) -> Packet[Any]:
+        """(480,) float32 that leave in tick number ``tick``."""
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(pcm[None], np.float32), format="flt", layout="mono")
+        frame.sample_rate, frame.time_base = OUTPUT_RATE, Fraction(1, OUTPUT_RATE)
+        frame.pts = tick * len(pcm)
+        packet = self._codec.encode(frame)[0]
+        packet.pts, packet.time_base = tick * AUDIO_TICK, Fraction(1, AUDIO_CLOCK)
+        return packet
+
+
+class VideoPackets:
+    """Pictures to packets; the bit rate can change at any time without a keyframe.
+
+    Args:
+        name: what was negotiated.
+        width, height: of every picture.
+        bitrate: bits per second at first.
+    """
+
+    def __init__(self, name: VideoCodecName, width: int, height: int, bitrate: int) -> None:
+        self.name = name
+        self._bitrate = bitrate
+        self._codec = _open_h264(width, height, bitrate) if name == "h264" else _open_vp8(width, height, bitrate)
+
+    def encode(self, picture: Picture, tick: int, *, keyframe: bool, bitrate: int) -> Packet[Any]:
+        """Code the picture that leaves in tick number ``tick``, at ``bitrate`` from now on."""
+        if abs(bitrate - self._bitrate) > _RATE_STEP * self._bitrate:
+            self._codec.bit_rate = self._bitrate = bitrate
+        frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture.yuv), format="yuv420p")
+        frame.pts, frame.time_base = tick * VIDEO_TICK, Fraction(1, VIDEO_CLOCK)
+        frame.pict_type = PictureType.I if keyframe else PictureType.NONE
+        packet = self._codec.encode(frame)[0]
+        packet.pts, packet.time_base = tick * VIDEO_TICK, Fraction(1, VIDEO_CLOCK)
+        return packet
+
+
+def _open_h264(width: int, height: int, bitrate: int) -> VideoCodecContext:
+    name = h264_encoder()
+    options = {"maxrate": str(bitrate), "bufsize": str(bitrate // 2), "forced-idr": "1", "profile": "baseline"}
+    if name == "h264_nvenc":
+        options |= {"preset": "p3", "tune": "ull", "zerolatency": "1", "delay": "0", "rc": "cbr"}
+    else:
+        options |= {"preset": "ultrafast", "tune": "zerolatency"}
+    return _open(name, width, height, bitrate, options)
+
+
+def _open_vp8(width: int, height: int, bitrate: int) -> VideoCodecContext:
+    options = {
+        "deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "static-thresh": "100",
+        "minrate": str(bitrate), "maxrate": str(bitrate), "bufsize": str(bitrate),
+        "undershoot-pct": "100", "overshoot-pct": "15", "error-resilient": "0",
+    }  # fmt: skip
+    return _open("libvpx", width, height, bitrate, options)
+
+
+def _open(name: str, width: int, height: int, bitrate: int, options: dict[str, str]) -> VideoCodecContext:
+    codec = cast(VideoCodecContext, VideoCodecContext.create(name, "w"))
+    codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
+    codec.time_base, codec.framerate = Fraction(1, VIDEO_CLOCK), Fraction(FPS)
+    codec.bit_rate, codec.gop_size, codec.max_b_frames = bitrate, KEYFRAME_EVERY, 0
+    codec.color_primaries, codec.color_trc, codec.colorspace, codec.color_range = 6, 6, 6, 1
+    codec.qmin, codec.qmax = (4, 56) if name == "libvpx" else (10, 48)
+    codec.thread_count = 1
+    codec.options = options
+    codec.open()
+    return codec

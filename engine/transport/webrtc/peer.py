@@ -1,0 +1,263 @@
+"""One WebRTC peer of a session: microphone and commands in, voice, face and events out.
+
+``Peer.answer`` takes an offer; from then on the peer lives by itself on the event loop until it
+is closed: by the client (``DELETE``, a closed connection, silence on the line for 12 s), by the
+session's end, or by another connection of the session. ``close`` ends every task, track, coder
+and socket it has; the conversation and its history stay with the session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, cast
+
+import structlog
+from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamTrack
+from aiortc.rtcconfiguration import RTCBundlePolicy
+
+from engine.pipelines.contracts import Avatar, FrameRequest
+from engine.pipelines.items import Picture
+from engine.pipelines.worker import Worker
+from engine.sessions import Session
+from engine.transport import ice
+from engine.transport.webrtc.broadcast import Broadcast
+from engine.transport.webrtc.coders import OpusPackets, VideoCodecName, VideoPackets
+from engine.transport.webrtc.commands import Commands
+from engine.transport.webrtc.congestion import Congestion
+from engine.transport.webrtc.events import EventChannel, PeerTooSlow
+from engine.transport.webrtc.feedback import watch_feedback
+from engine.transport.webrtc.microphone import MicrophoneReader, listen_at_once
+from engine.transport.webrtc.offers import Offer, prefer
+from engine.transport.webrtc.playout import TICK_S, Playout, Tick
+from engine.transport.webrtc.sink import PeerSink
+
+log = structlog.get_logger(__name__)
+
+CONNECT_S = 15
+"""A peer that is not connected so long after its answer is given up."""
+
+SILENT_LINE_S = 12
+"""A peer from which no packet has come for so long has vanished (reports come every second)."""
+
+CHECK_LINE_S = 2
+CLOSE_S = 5
+
+CLIENT_DELAY_MS = 80
+"""About what network, jitter buffer and sound card add before the student hears what has left."""
+
+TELL_PLAYED_TICKS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PeerParts:
+    """What all peers share besides the session's parts."""
+
+    sound: Worker
+    """Codes voices, so that no picture makes one late."""
+
+
+class Peer:
+    """See above.
+
+    Args:
+        session: whose conversation this is.
+        shared: what all peers share.
+        avatar: the face.
+        on_closed: called once, when the peer is gone.
+    """
+
+    def __init__(
+        self, session: Session, shared: PeerParts, avatar: Avatar, on_closed: Callable[[Peer], None] = lambda _: None
+    ) -> None:
+        self.id = uuid.uuid4().hex
+        self.session = session
+        self._avatar = avatar
+        self._shared = shared
+        self._settings = session.parts.settings
+        self._events = EventChannel(self._settings.slow_client_s)
+        self._commands = Commands(session, self._events, avatar)
+        self._connection = RTCPeerConnection(
+            RTCConfiguration(
+                iceServers=ice.own_servers(self._settings, time.time()), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE
+            )
+        )
+        self._broadcast: Broadcast | None = None
+        self._sink: PeerSink | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing: asyncio.Task[None] | None = None
+        self._connected = asyncio.Event()
+        self._ticks = 0
+        self._on_closed = on_closed
+
+    # --- life cycle
+
+    async def answer(self, offer: Offer) -> str:
+        """Negotiate; gives the answer's SDP. The caller closes the peer when this fails.
+
+        Raises:
+            ValueError: and others of aiortc, when the offer is not as it should be.
+        """
+        pc = self._connection
+        pc.on("track", self._on_track)
+        pc.on("datachannel", self._on_data_channel)
+        pc.on("connectionstatechange", self._on_state)
+        codec: VideoCodecName | None = offer.video_codec(self._settings.webrtc_codec)
+        self._broadcast = await self._make_broadcast(codec)
+        pc.addTrack(self._broadcast.audio_track)
+        if codec is not None:
+            pc.addTrack(self._broadcast.video_track)
+            prefer(pc, codec)
+        await pc.setRemoteDescription(RTCSessionDescription(ice.without_mdns(offer.sdp), "offer"))
+        ice.prepare(pc, ice.port_range(self._settings.webrtc_ports))
+        for transceiver in pc.getTransceivers():
+            if transceiver.kind == "audio":
+                listen_at_once(transceiver.receiver)
+            watch_feedback(transceiver.sender, self._broadcast, self._congestion)
+        await pc.setLocalDescription(await pc.createAnswer())
+        self._spawn(self._watch_line(), "peer-line")
+        return ice.advertise(pc.localDescription.sdp, self._settings.webrtc_public_address)
+
+    async def close(self, code: int = 1000, reason: bytes = b"closed") -> None:
+        """End the peer and wait until it is gone. Idempotent."""
+        self._begin_close(reason.decode(errors="replace"))
+        if self._closing is not None and asyncio.current_task() not in self._tasks:
+            await asyncio.shield(self._closing)
+
+    def _begin_close(self, reason: str) -> None:
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(reason), name="peer-close")
+
+    async def _close(self, reason: str) -> None:
+        log.info("peer closed", session=self.session.id, peer=self.id, reason=reason)
+        if self._sink is not None:
+            self.session.conversation.detach(self._sink)
+        if self._connected.is_set():
+            self.session.parts.metrics.sockets.labels("webrtc").dec()
+        self.session.drop_connection(self)
+        self._events.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._broadcast is not None:
+            self._broadcast.close()
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._connection.close()
+        except TimeoutError:
+            log.warning("peer did not close in time", session=self.session.id, peer=self.id)
+        self._connection.remove_all_listeners()
+        self._on_closed(self)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(self._guard(work), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Awaitable[None]) -> None:
+        """A task of this peer that fails takes the peer with it, and nothing else."""
+        try:
+            await work
+        except PeerTooSlow:
+            self._begin_close("too slow")
+        except Exception:
+            log.exception("peer failed", session=self.session.id, peer=self.id)
+            self._begin_close("failed")
+
+    # --- what aiortc tells
+
+    def _on_state(self) -> None:
+        state = self._connection.connectionState
+        if state == "connected" and not self._connected.is_set() and self._closing is None:
+            self._connected.set()
+            self._begin_talking()
+        elif state in ("failed", "closed"):
+            self._begin_close(state)
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        if track.kind == "audio":
+            reader = MicrophoneReader(track, self.session.conversation.listen)
+            self._spawn(reader.run(), "peer-microphone")
+
+    def _on_data_channel(self, channel: RTCDataChannel) -> None:
+        if channel.label == "events":
+            channel.on("message", self._commands.receive)
+            self._events.open(channel)
+
+    # --- at work
+
+    async def _make_broadcast(self, codec: VideoCodecName | None) -> Broadcast:
+        settings, parts = self._settings, self.session.parts
+        width, height = self._avatar.size
+        video = None
+        if codec is not None:
+            video = await parts.encoder.run(VideoPackets, codec, width, height, settings.video_bitrate)
+        opus = await self._shared.sound.run(OpusPackets, settings.webrtc_voice_bitrate)
+        self._congestion = Congestion(settings.video_bitrate, settings.webrtc_voice_bitrate)
+        return Broadcast(
+            Playout(idle_ticks=round(1 / settings.webrtc_idle_fps / TICK_S)), opus, video, self._congestion,
+            sound_worker=self._shared.sound, picture_worker=parts.encoder, idle_picture=self._idle_picture,
+            on_tick=self._on_tick,
+        )  # fmt: skip
+
+    def _begin_talking(self) -> None:
+        assert self._broadcast is not None
+        conversation, avatar = self.session.conversation, self._avatar
+        self._sink = PeerSink(self._events, self._broadcast)
+        conversation.attach(self._sink, streaming=True, avatar=avatar)
+        width, height = avatar.size
+        self._events.put_nowait(
+            {
+                "type": "ready", "session": self.session.id, "avatar": avatar.id, "fps": 25, "size": [width, height],
+                "idle_url": f"/v1/avatars/{avatar.id}/idle.mp4", "transport": "webrtc",
+                "tutor": conversation.profile.name, "greeting": conversation.profile.greeting,
+            }
+        )
+        self.session.parts.metrics.sockets.labels("webrtc").inc()
+        self._spawn(self._broadcast.run(), "peer-clock")
+        self._spawn(self._events.write(), "peer-events")
+
+    def _on_tick(self, tick: Tick) -> None:
+        """Tell the conversation what was heard: the clock that sends is ours, so nobody knows better."""
+        assert self._sink is not None
+        self._sink.ticked(tick)
+        self._ticks += 1
+        if tick.turn and self._ticks % TELL_PLAYED_TICKS == 0:
+            self.session.touch()
+            self.session.conversation.acknowledge(tick.turn, max(0.0, tick.played_ms - CLIENT_DELAY_MS))
+
+    async def _idle_picture(self) -> Picture | None:
+        conversation = self.session.conversation
+        now = asyncio.get_running_loop().time()
+        mood = self._sink.mood if self._sink is not None else "idle"
+        frame = conversation.life.idle_frame(now, mood)
+        # Speaking faces of other sessions are more urgent.
+        request = FrameRequest(self._avatar, frame, now + 0.2, self.session.id)
+        pictures = await self.session.parts.scheduler.render([request])
+        return pictures[0] if pictures else None
+
+    async def _watch_line(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CONNECT_S):
+                await self._connected.wait()
+        if not self._connected.is_set():
+            self._begin_close("not connected in time")
+            return
+        loop = asyncio.get_running_loop()
+        received, heard_at = -1, loop.time()
+        while loop.time() - heard_at < SILENT_LINE_S:
+            await asyncio.sleep(CHECK_LINE_S)
+            count = await self._packets_received()
+            if count != received:
+                received, heard_at = count, loop.time()
+        self._begin_close("vanished")
+
+    async def _packets_received(self) -> int:
+        report = await self._connection.getSenders()[0].getStats()
+        return sum(cast(int, s.packetsReceived) for s in report.values() if s.type == "transport")

@@ -1,0 +1,169 @@
+"""The media clock's decisions: which 20 ms of sound and which picture leave now.
+
+Pure and synchronous: told to ``push`` what a reply made and asked ``tick`` fifty times a second
+by whoever holds the clock. Sound is the master. A frame of a reply is two ticks: its picture
+leaves with the first half of its sound. When nothing is due there is silence, and an idle
+picture is asked for at the moment it would leave; none waits anywhere.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.pipelines.items import FRAME_MS, OUTPUT_RATE, FloatArray, MediaFrame, Picture
+
+TICK_S = 0.02
+TICK_SAMPLES = OUTPUT_RATE // 50
+FADE_SAMPLES = OUTPUT_RATE * 8 // 1000
+"""What was cut off in the middle of a sound fades out over 8 ms; a hard edge would click."""
+
+START_FRAMES, START_TICKS = 2, 2
+"""A reply begins with two frames in hand, or after 40 ms with one, so that it does not stumble at once."""
+
+HOLD_TICKS = 10
+"""A reply that is late with its next frame keeps its last picture for 200 ms, then the idle face shows."""
+
+DUCKED = 0.25
+RAMP_PER_TICK = 0.25
+"""Change of loudness in one tick: ducking and its end take 60 ms."""
+
+_SILENCE: FloatArray = np.zeros(TICK_SAMPLES, np.float32)
+_SILENCE.setflags(write=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What leaves in one tick."""
+
+    pcm: FloatArray
+    """(480,) float32, 24 kHz."""
+
+    picture: Picture | None = None
+    """A speaking picture that leaves with this sound."""
+
+    idle: bool = False
+    """An idle picture is due instead."""
+
+    turn: int = 0
+    """Of which reply the sound is; 0 for silence."""
+
+    played_ms: float = 0.0
+    """How much of that reply has left once this tick has."""
+
+
+class Playout:
+    """Frames of the current reply waiting for their moment.
+
+    Args:
+        capacity: most frames held.
+        idle_ticks: ticks between two idle pictures; 4 is 12.5 a second.
+    """
+
+    def __init__(self, capacity: int = 25, idle_ticks: int = 4) -> None:
+        self.capacity = capacity
+        self._idle_ticks = idle_ticks
+        self._frames: deque[MediaFrame] = deque()
+        self._second_half: MediaFrame | None = None
+        self._fade: FloatArray | None = None
+        self._dropped_through = 0
+        self._finished_turn = 0
+        self._last_turn = 0
+        self._waited_ticks = 0
+        self._quiet_ticks = HOLD_TICKS
+        self._since_picture = idle_ticks
+        self._gain = self._target_gain = 1.0
+        self.underruns = 0
+        """Times a reply was late with its next frame."""
+
+    @property
+    def room(self) -> int:
+        """Frames that may be pushed now."""
+        return max(0, self.capacity - len(self._frames))
+
+    @property
+    def busy(self) -> bool:
+        """Sound of a reply is waiting or half sent."""
+        return bool(self._frames) or self._second_half is not None
+
+    def push(self, frames: Sequence[MediaFrame]) -> None:
+        """Add frames in order; those of an interrupted turn are ignored."""
+        for frame in frames:
+            if frame.turn > self._dropped_through:
+                self._frames.append(frame)
+                self._last_turn = frame.turn
+
+    def finish(self, turn: int) -> None:
+        """Nothing more of ``turn`` follows, so running out of it is no underrun."""
+        self._finished_turn = max(self._finished_turn, turn)
+
+    def drop(self, turn: int) -> None:
+        """``turn`` was interrupted: nothing of it leaves any more but a fade of 8 ms."""
+        self._dropped_through = max(self._dropped_through, turn)
+        cut = self._second_half
+        if cut is not None and cut.turn <= turn:
+            self._fade = cut.pcm[TICK_SAMPLES : TICK_SAMPLES + FADE_SAMPLES]
+        elif self._quiet_ticks == 0 and self._frames and self._frames[0].turn <= turn:
+            self._fade = self._frames[0].pcm[:FADE_SAMPLES]
+        if cut is not None and cut.turn <= turn:
+            self._second_half = None
+        self._frames = deque(f for f in self._frames if f.turn > turn)
+        self._quiet_ticks = HOLD_TICKS
+        self._target_gain = 1.0
+
+    def duck(self, on: bool) -> None:
+        """Speak softly while the student may be interrupting, or aloud again."""
+        self._target_gain = DUCKED if on else 1.0
+
+    def tick(self) -> Tick:
+        """The next 20 ms."""
+        if self._second_half is not None:
+            frame, self._second_half = self._second_half, None
+            self._since_picture += 1
+            return Tick(self._loudness(frame.pcm[TICK_SAMPLES:]), None, False, frame.turn, (frame.index + 1) * FRAME_MS)
+        if self._frames and self._may_begin():
+            frame = self._frames.popleft()
+            self._second_half = frame
+            self._quiet_ticks = 0
+            self._since_picture = 1
+            played_ms = (frame.index + 0.5) * FRAME_MS
+            return Tick(self._loudness(frame.pcm[:TICK_SAMPLES]), frame.picture, False, frame.turn, played_ms)
+        return self._quiet()
+
+    def _may_begin(self) -> bool:
+        if self._quiet_ticks > 0 and len(self._frames) < START_FRAMES and not self._finished:
+            self._waited_ticks += 1
+            if self._waited_ticks <= START_TICKS:
+                return False
+        self._waited_ticks = 0
+        return True
+
+    def _quiet(self) -> Tick:
+        if self._quiet_ticks == 0 and not self._finished:
+            self.underruns += 1
+        self._quiet_ticks += 1
+        self._gain = self._target_gain
+        holding = self._quiet_ticks <= HOLD_TICKS and not self._finished
+        idle = not holding and self._since_picture >= self._idle_ticks
+        self._since_picture = 1 if idle else self._since_picture + 1
+        pcm = _SILENCE
+        if self._fade is not None:
+            pcm = np.zeros(TICK_SAMPLES, np.float32)
+            pcm[: len(self._fade)] = self._fade * np.linspace(self._gain, 0, len(self._fade), dtype=np.float32)
+            self._fade = None
+        return Tick(pcm, None, idle)
+
+    @property
+    def _finished(self) -> bool:
+        return self._last_turn <= max(self._finished_turn, self._dropped_through)
+
+    def _loudness(self, pcm: FloatArray) -> FloatArray:
+        if self._gain == self._target_gain:
+            return pcm if self._gain == 1.0 else pcm * np.float32(self._gain)
+        before = self._gain
+        step = np.clip(self._target_gain - before, -RAMP_PER_TICK, RAMP_PER_TICK)
+        self._gain = float(before + step)
+        return pcm * np.linspace(before, self._gain, len(pcm), dtype=np.float32)

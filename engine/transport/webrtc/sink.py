@@ -1,0 +1,63 @@
+"""A conversation's output on a WebRTC peer: events on the data channel, frames to the media clock.
+
+On the event loop. Holds what the face should look like while it is silent, since that follows
+from the events that pass here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from engine.pipelines.animating.life import Mood
+from engine.pipelines.items import MediaFrame
+from engine.pipelines.sink import Event
+from engine.transport.webrtc.broadcast import Broadcast
+from engine.transport.webrtc.events import EventChannel
+from engine.transport.webrtc.playout import Tick
+
+_MOODS: dict[str, Mood] = {
+    "speech_started": "listening", "speech_stopped": "thinking", "transcription": "thinking",
+    "no_speech": "idle", "turn_done": "idle", "interrupted": "idle", "error": "idle",
+}  # fmt: skip
+
+
+class PeerSink:
+    """See ``engine.pipelines.sink.Sink``."""
+
+    live = True
+
+    def __init__(self, events: EventChannel, broadcast: Broadcast) -> None:
+        self.mood: Mood = "idle"
+        self._events = events
+        self._broadcast = broadcast
+        self._room = asyncio.Event()
+
+    async def event(self, event: Event) -> None:
+        kind = event["type"]
+        self.mood = _MOODS.get(kind, self.mood)
+        if kind in ("duck", "resume"):
+            self._broadcast.playout.duck(kind == "duck")
+        if kind == "text":
+            event = {**event, "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds")}
+        await self._events.put(event)
+
+    async def media(self, frames: Sequence[MediaFrame]) -> None:
+        while self._broadcast.playout.room < len(frames):
+            self._room.clear()
+            await self._room.wait()
+        self._broadcast.playout.push(frames)
+
+    async def finish(self, turn: int) -> None:
+        self._broadcast.playout.finish(turn)
+
+    def drop(self, turn: int) -> None:
+        self._broadcast.drop(turn)
+        self._events.drop(turn)
+        self._room.set()
+
+    def ticked(self, tick: Tick) -> None:
+        """The clock took something: there may be room."""
+        if tick.turn:
+            self._room.set()
