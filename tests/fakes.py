@@ -68,14 +68,14 @@ VOCABULARY: dict[int, tuple[str, int]] = {}
 
 def words_in(pcm: FloatArray) -> str:
     """The words of which two thirds were heard, in order."""
-    levels = np.rint((pcm - 0.1) / _STEP).astype(int)
+    levels = np.rint((pcm - 0.1) / _STEP).astype(np.int32)
     levels[(pcm <= VOICE_LEVEL) | (pcm >= COUGH_LEVEL - 0.01)] = 0
+    found, first, counts = np.unique(levels, return_index=True, return_counts=True)
     heard: list[str] = []
-    for level in dict.fromkeys(levels.tolist()):
-        if level in VOCABULARY:
-            word, samples = VOCABULARY[level]
-            if int((levels == level).sum()) >= samples * 2 / 3:
-                heard.append(word)
+    for at in np.argsort(first):
+        word, samples = VOCABULARY.get(int(found[at]), ("", 0))
+        if word and counts[at] >= samples * 2 / 3:
+            heard.append(word)
     return " ".join(heard)
 
 

@@ -88,6 +88,7 @@ class Listener:
         self._stream: RecognitionStream | None = None
         self._start_ms = 0.0
         self._questions: set[asyncio.Task[None]] = set()
+        self._words: asyncio.Task[None] | None = None
         self._runner: asyncio.Task[None] | None = None
 
     # --- from outside
@@ -214,7 +215,9 @@ class Listener:
                     for question in self._questions:
                         question.cancel()
                 case AskWords() if self._stream is not None:
-                    self._ask(group, self._ask_words(action, self._stream), "listener-words")
+                    if self._words is not None:
+                        self._words.cancel()
+                    self._words = self._ask(group, self._ask_words(action, self._stream), "listener-words")
                 case AskTurnModel() if self._end_of_turn is not None:
                     self._ask(group, self._ask_turn_model(action, self._end_of_turn), "listener-turn-model")
                 case Partial():
@@ -226,16 +229,19 @@ class Listener:
                 case _:
                     await self.events.put(action)
 
-    def _ask(self, group: asyncio.TaskGroup, question: Coroutine[Any, Any, None], name: str) -> None:
+    def _ask(
+        self, group: asyncio.TaskGroup, question: Coroutine[Any, Any, None], name: str
+    ) -> asyncio.Task[None]:
         task = group.create_task(question, name=name)
         self._questions.add(task)
         task.add_done_callback(self._questions.discard)
+        return task
 
     async def _ask_words(self, action: AskWords, stream: RecognitionStream) -> None:
         try:
             transcript = await (stream.preview() if action.kind == "preview" else stream.revise())
         except EngineError as error:
-            self._note(partial(self._taker.words_failed, action.utterance, error))
+            self._note(partial(self._taker.words_failed, action.utterance, action.kind, error))
         else:
             self._note(partial(self._taker.words, action.utterance, action.kind, transcript))
 

@@ -30,7 +30,7 @@ class EndUtterance:
 
 @dataclass(frozen=True, slots=True)
 class AskWords:
-    """Call ``revise`` or ``preview`` and report with ``TurnTaker.words``. One at a time."""
+    """Call ``revise`` or ``preview`` and report with ``TurnTaker.words``; give up the call before, if it still runs."""
 
     utterance: int
     kind: Kind

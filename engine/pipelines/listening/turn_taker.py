@@ -107,7 +107,7 @@ class TurnTaker:
     def words(self, utterance_id: int, kind: Kind, transcript: Transcript) -> list[Action]:
         """The answer to ``AskWords``."""
         current = self._current(utterance_id)
-        if current is None:
+        if current is None or current.asked != kind:
             return []
         heard = Heard(transcript, current.asked_ms, self._now_ms)
         current.asked, current.failures = None, 0
@@ -121,10 +121,10 @@ class TurnTaker:
             self._tell(Partial(transcript))
         return self._advance()
 
-    def words_failed(self, utterance_id: int, error: EngineError) -> list[Action]:
+    def words_failed(self, utterance_id: int, kind: Kind, error: EngineError) -> list[Action]:
         """``AskWords`` could not be answered. The second failure in a row ends the bid."""
         current = self._current(utterance_id)
-        if current is None:
+        if current is None or current.asked != kind:
             return []
         current.asked = None
         current.failures += 1
@@ -232,7 +232,7 @@ class TurnTaker:
         silence_ms = self._now_ms - bid.end_ms
         if silence_ms >= self._options.preview_ms or bid.forced_ms is not None:
             bid.marks.setdefault("silence", self._now_ms)
-            if bid.asked is None and bid.fresh_preview() is None:
+            if bid.asked != "preview" and bid.fresh_preview() is None:
                 self._ask_words(bid, "preview")
             self._ask_turn_model(bid, silence_ms)
         if bid.on_trial:
