@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from engine.errors import BadRequest, Conflict, EngineError, InvalidField, TooFast
+from engine.errors import BadRequest, Conflict, EngineError, InvalidField, TooFast, UnknownAvatar
 from engine.pipelines.contracts import Avatar
 from engine.sessions import Session
 from engine.transport import messages
@@ -102,9 +102,7 @@ class Client:
     async def _configure(self, message: messages.ConfigureMessage) -> None:
         if not message.stream:
             raise Conflict("field 'stream': a socket cannot leave streaming; open another one")
-        avatar = self._parts.load_avatar(
-            message.avatar_id or self._conversation.profile.avatar or self._settings.avatar
-        )
+        avatar = self._parts.load_avatar(message.avatar_id) if message.avatar_id else self._tutors_avatar()
         form = self._form(avatar, message.audio_codec)
         sink = StreamSink(
             self._outbox, self._parts.encoder, form, self._settings.stream_ahead_s, self._parts.metrics
@@ -155,6 +153,15 @@ class Client:
     def _avatar_of(self, avatar_id: str | None) -> Avatar | None:
         """The avatar for one reply: the message's, or the stream's."""
         return self._avatar if avatar_id is None else self._parts.load_avatar(avatar_id)
+
+    def _tutors_avatar(self) -> Avatar:
+        """The face of the tutor's profile; the default one when that is gone, so that the tutor still talks."""
+        wanted = self._conversation.profile.avatar or self._settings.avatar
+        try:
+            return self._parts.load_avatar(wanted)
+        except UnknownAvatar:
+            log.warning("the tutor's avatar is missing", tutor=self._conversation.profile.id, avatar=wanted)
+            return self._parts.load_avatar(self._settings.avatar)
 
     def _form(self, avatar: Avatar | None, audio_codec: str = "aac") -> MediaFormat:
         size = self._settings.video_size
