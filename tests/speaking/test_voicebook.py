@@ -86,6 +86,12 @@ async def test_the_first_piece_of_a_long_clause_comes_before_the_rest_is_made(vo
     assert pieces[0].words[0].text == "This"
 
 
+async def test_every_espeak_voice_speaks(voicebook: VoiceBook) -> None:
+    ids = [voice.id for voice in voicebook.voices if voice.id.startswith("espeak:")]
+    silent = [voice for voice in ids if np.abs(await voicebook.render(voice, "1 2 a")).max() < 0.1]
+    assert not silent
+
+
 async def test_a_sample_is_a_wav_made_once(voicebook: VoiceBook) -> None:
     data = await voicebook.sample("espeak:cmn")
     assert await voicebook.sample("espeak:cmn") is data

@@ -35,11 +35,11 @@ class EspeakSynthesizer:
     """
 
     def __init__(self) -> None:
-        listed = sorted(library().voices(), key=lambda item: item[0] not in _FIRST)
-        self._tags = {f"{PREFIX}{tag}": tag for tag, _ in listed}
+        listed = sorted(library().voices(), key=lambda voice: voice.tag not in _FIRST)
+        self._files = {f"{PREFIX}{voice.tag}": voice.file for voice in listed}
         self._voices = [
-            Voice(f"{PREFIX}{tag}", _LANGUAGES.get(tag.split("-")[0], tag.split("-")[0]), f"espeak-ng {name}", True)
-            for tag, name in listed
+            Voice(f"{PREFIX}{voice.tag}", _language(voice.tag), f"espeak-ng {voice.name}", timed=True)
+            for voice in listed
         ]
         self._levellers: dict[str, Leveller] = {}
         self._worker = Worker("espeak", 1)
@@ -50,13 +50,13 @@ class EspeakSynthesizer:
 
     async def speak(self, clause: Clause, voice: Voice) -> AsyncIterator[Speech]:
         """See ``Synthesizer.speak``."""
-        tag = self._tags.get(voice.id)
-        if tag is None:
+        file = self._files.get(voice.id)
+        if file is None:
             raise SynthesisFailed(f"espeak-ng has no voice {voice.id}")
-        leveller = self._levellers.setdefault(tag, Leveller())
+        leveller = self._levellers.setdefault(file, Leveller())
         abandoned = threading.Event()
         try:
-            yield await self._worker.run(_speak, clause, tag, leveller, abandoned)
+            yield await self._worker.run(_speak, clause, file, leveller, abandoned)
         finally:
             abandoned.set()
 
@@ -64,10 +64,15 @@ class EspeakSynthesizer:
         self._worker.close()
 
 
-def _speak(clause: Clause, tag: str, leveller: Leveller, abandoned: threading.Event) -> Speech:
-    made = library().speak(clause.spoken, tag, abandoned.is_set)
+def _language(tag: str) -> str:
+    base = tag.partition("-")[0]
+    return _LANGUAGES.get(base, base)
+
+
+def _speak(clause: Clause, file: str, leveller: Leveller, abandoned: threading.Event) -> Speech:
+    made = library().speak(clause.spoken, file, abandoned.is_set)
     if not len(made.pcm):
-        raise SynthesisFailed(f"espeak-ng voice {tag} could not speak a clause")
+        raise SynthesisFailed(f"espeak-ng voice {file} could not speak a clause")
     timeline = _timeline(clause, made, len(made.pcm) * 1000 / library().rate)
     return Shaper(clause, library().rate, leveller, timeline).finish(made.pcm)
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import espeakng_loader
@@ -61,6 +62,17 @@ class _VoiceRecord(ctypes.Structure):
 
 
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+
+
+@dataclass(frozen=True, slots=True)
+class ListedVoice:
+    """A voice the library has."""
+
+    tag: str
+    """Language tag in lower case, for example ``en-us``."""
+    name: str
+    file: str
+    """What the library finds it by (not every tag works)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,33 +128,37 @@ class EspeakLibrary:
         self._phonemes: list[PhonemeMark] = []
         self._cancelled: Callable[[], bool] = bool
 
-    def voices(self) -> list[tuple[str, str]]:
-        """(language tag, name) of every voice, for example ``("en-us", "English (America)")``."""
+    def voices(self) -> list[ListedVoice]:
+        """Every voice whose dictionary is installed."""
+        data = Path(espeakng_loader.get_data_path())
         with self._lock:
             records = self._lib.espeak_ListVoices(None)
-            found: dict[str, str] = {}
+            found: dict[str, ListedVoice] = {}
             at = 0
             while records[at]:
                 record = records[at].contents
-                # A byte of priority, then the tag.
-                tag = ctypes.string_at(record.languages + 1).decode()
-                found.setdefault(tag, record.name.decode().strip())
                 at += 1
-            return list(found.items())
+                # A byte of priority, then the tag.
+                tag, path = ctypes.string_at(record.languages + 1).decode(), record.identifier.decode()
+                if _dictionary(data, path).is_file():
+                    voice = ListedVoice(tag.lower(), record.name.decode().strip(), path.rpartition("/")[2])
+                    found.setdefault(voice.tag, voice)
+            return list(found.values())
 
-    def speak(self, text: str, tag: str, cancelled: Callable[[], bool], words_per_minute: int = 165) -> Utterance:
-        """Speak ``text`` with the voice of a language tag.
+    def speak(self, text: str, voice: str, cancelled: Callable[[], bool], words_per_minute: int = 165) -> Utterance:
+        """Speak ``text``.
 
         Args:
+            voice: a ``ListedVoice.file``.
             cancelled: asked for every 60 ms of sound; True ends the call with what there is.
 
         Raises:
-            SynthesisFailed: unknown tag, or the library refused the text.
+            SynthesisFailed: unknown voice, or the library refused the text.
         """
         data = text.replace("\0", " ").encode()
         with self._lock:
-            if self._lib.espeak_SetVoiceByName(tag.encode()) != 0:
-                raise SynthesisFailed(f"espeak-ng has no voice {tag}")
+            if self._lib.espeak_SetVoiceByName(voice.encode()) != 0:
+                raise SynthesisFailed(f"espeak-ng has no voice {voice}")
             self._lib.espeak_SetParameter(_RATE_WPM, words_per_minute, 0)
             self._pieces, self._words, self._phonemes, self._cancelled = [], [], [], cancelled
             status = self._lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8 | _END_PAUSE, None, None)
@@ -165,6 +181,13 @@ class EspeakLibrary:
         if wav and count > 0:
             self._pieces.append(np.ctypeslib.as_array(wav, (count,)).astype(np.float32) / np.float32(32768))
         return 1 if self._cancelled() else 0
+
+
+def _dictionary(data: Path, voice: str) -> Path:
+    """The pronunciation dictionary of a voice file, named in it or as the voice."""
+    text = (data / "lang" / voice).read_text("utf-8", "replace")
+    named = [line.split()[1] for line in text.splitlines() if line.startswith("dictionary ")]
+    return data / f"{named[0] if named else voice.rpartition('/')[2].partition('-')[0].lower()}_dict"
 
 
 @cache
