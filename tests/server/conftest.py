@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -11,6 +12,7 @@ from typing import Any
 import aiohttp
 import av
 import numpy as np
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -79,10 +81,26 @@ async def engine() -> AsyncIterator[Engine]:
         yield running
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(loop_scope="session")
 async def caller(engine: Engine) -> AsyncIterator[Caller]:
-    async with aiohttp.ClientSession() as http:
+    connector = aiohttp.TCPConnector(force_close=True, limit=0)
+    async with aiohttp.ClientSession(connector=connector) as http:
         yield Caller(http, engine.port)
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def no_leaked_threads_or_sockets(engine: Engine) -> AsyncIterator[None]:
+    """Here the engine outlives the test, and its pools grow when first used: a test must end its
+    own sessions and connections; ``test_resilience`` counts everything else."""
+    yield
+    assert engine.registry is not None
+    for _ in range(100):
+        left = [c for c in psutil.Process().net_connections("tcp") if c.laddr.port == engine.port and c.raddr]
+        left = [c for c in left if c.status == "ESTABLISHED"]
+        if not left and not len(engine.registry):
+            return
+        await asyncio.sleep(0.03)
+    pytest.fail(f"left behind: {len(engine.registry)} sessions, {left}")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
