@@ -100,7 +100,9 @@ class OpenAIChat:
     async def start(self) -> None:
         """Import the SDK (over a second) and build the client before the first turn needs it."""
         await asyncio.to_thread(_import_sdk)
-        await self._connected()
+        client = await self._connected()
+        # The SDK imports its resources when they are first touched.
+        await asyncio.to_thread(lambda: client.chat.completions.create)
 
     async def close(self) -> None:
         """Close kept connections. Idempotent."""
@@ -217,16 +219,21 @@ class OpenAIChat:
         sdk = _import_sdk()
         async with asyncio.timeout(self.limits.connect_s):
             at = await self.source.endpoint()
-        if self._client is None or at != self._at:
-            await self.close()
-            self._client = sdk.AsyncOpenAI(
-                base_url=at.base_url, api_key=at.api_key, max_retries=0,
+        client: AsyncOpenAI
+        if self._client is None:
+            # Reading the system's certificates takes over 100 ms.
+            client = await asyncio.to_thread(
+                sdk.AsyncOpenAI, base_url=at.base_url, api_key=at.api_key, max_retries=0,
                 timeout=sdk.Timeout(
                     connect=self.limits.connect_s, write=self.limits.connect_s, read=None, pool=self.limits.connect_s
                 ),
             )
-            self._at = at
-        return self._client
+        else:
+            client = self._client
+            if at != self._at:
+                client = client.with_options(base_url=at.base_url, api_key=at.api_key)
+        self._client, self._at = client, at
+        return client
 
 
 class _Broken(LanguageModelFailed):
@@ -297,4 +304,6 @@ async def language_model(settings: Settings, model: Path | None = None) -> Async
         chat = OpenAIChat(source, settings.llm_model, limits, settings.llm_temperature, extra)
         stack.push_async_callback(chat.close)
         await chat.start()
+        if extra is not None:
+            await chat.prefill([{"role": "user", "content": "Hello!"}])
         yield chat

@@ -124,20 +124,22 @@ class EmbeddedServer:
 
     async def restart(self) -> Endpoint:
         """End the child, let the watcher start another, and wait for that one."""
-        process = self._process
-        self._up.clear()
-        if process is not None and process.returncode is None:
-            process.kill()
+        self._kill()
         return await self.endpoint()
 
     async def suspect(self) -> None:
         """A caller got no answer in time: restart the child unless it proves alive."""
-        process = self._process
-        if not self._up.is_set() or await self._healthy():
+        suspected = self._process
+        if not self._up.is_set() or await self._healthy() or suspected is not self._process:
             return
         log.error("llm_child_hangs", pid=self.pid)
-        if process is not None and process is self._process and process.returncode is None:
-            process.kill()
+        self._kill()
+
+    def _kill(self) -> None:
+        """End the child; the watcher starts the next."""
+        self._up.clear()
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
 
     async def _healthy(self) -> bool:
         """Whether ``GET /health`` answers 200 in time."""

@@ -48,8 +48,8 @@ def _read(text: str, language: str) -> str:
         return text
     try:
         return str(_grammar(language).normalize(text)) or text
-    except (RuntimeError, ValueError, IndexError):
-        # A grammar that can not parse a line of symbols must not silence the tutor.
+    except (RuntimeError, ValueError, IndexError, KeyError, AssertionError):
+        # The grammars assert that they could parse; a line of symbols must not silence the tutor.
         return text
 
 

@@ -1,0 +1,89 @@
+"""The memory of a dialogue: window, interruption, nothing uncommitted."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.pipelines.thinking.history import ChatHistory, estimate_tokens
+
+
+def contents(history: ChatHistory, text: str = "") -> list[str]:
+    return [m["content"] for m in history.messages(text)]
+
+
+def test_order_of_a_prompt() -> None:
+    history = ChatHistory("Be kind.", greeting="Hi!", examples=[("q", "a")])
+    history.add_user(1, "one")
+    history.add_assistant(1, "uno")
+    assert [(m["role"], m["content"]) for m in history.messages("two")] == [
+        ("system", "Be kind."), ("user", "q"), ("assistant", "a"), ("assistant", "Hi!"),
+        ("user", "one"), ("assistant", "uno"), ("user", "two"),
+    ]
+
+
+def test_asking_does_not_remember() -> None:
+    history = ChatHistory("s")
+    history.messages("speculated")
+    assert contents(history) == ["s"]
+
+
+def test_heard_cuts_and_may_be_corrected() -> None:
+    history = ChatHistory("s")
+    history.add_user(1, "q")
+    history.add_assistant(1, "a long answer that was cut off")
+    history.heard(1, "a long")
+    assert contents(history)[-1] == "a long"
+    history.heard(1, "a long answer")
+    assert contents(history)[-1] == "a long answer"
+    history.heard(1, "")
+    assert contents(history) == ["s", "q"]
+
+
+def test_heard_after_nothing_was_heard_comes_back_in_its_place() -> None:
+    history = ChatHistory("s")
+    history.add_user(1, "q1")
+    history.add_assistant(1, "a1")
+    history.heard(1, "")
+    history.add_user(2, "q2")
+    history.heard(1, "a")
+    assert contents(history) == ["s", "q1", "a", "q2"]
+    history.heard(7, "unknown turn")
+    assert len(history) == 3
+
+
+@given(st.lists(st.text(min_size=1, max_size=400), max_size=40), st.integers(256, 2048))
+def test_prompt_fits_and_keeps_the_newest(texts: list[str], window: int) -> None:
+    history = ChatHistory("system prompt", context_tokens=window, reply_tokens=64)
+    for turn, text in enumerate(texts, 1):
+        history.add_user(turn, text)
+        history.add_assistant(turn, f"reply {turn}")
+    messages = history.messages("now")
+    assert messages[0]["content"] == "system prompt" and messages[-1]["content"] == "now"
+    assert sum(estimate_tokens(m["content"]) for m in messages) <= window - 64
+    kept = [m["content"] for m in messages[1:-1]]
+    everything = [m["content"] for m in ChatHistoryOf(texts).messages()[1:]]
+    assert kept == everything[len(everything) - len(kept) :]
+    assert not kept or messages[1]["role"] == "user"
+
+
+def ChatHistoryOf(texts: list[str]) -> ChatHistory:
+    history = ChatHistory("system prompt", context_tokens=10**7)
+    for turn, text in enumerate(texts, 1):
+        history.add_user(turn, text)
+        history.add_assistant(turn, f"reply {turn}")
+    return history
+
+
+def test_a_long_session_does_not_grow() -> None:
+    history = ChatHistory("s", context_tokens=512)
+    for turn in range(2000):
+        history.add_user(turn, "what is this? " * 5)
+        history.add_assistant(turn, "it is that. " * 5)
+    assert len(history) < 100
+
+
+def test_knowledge_stands_behind_the_system_prompt() -> None:
+    history = ChatHistory("s")
+    assert history.messages("q", knowledge="PASSAGES")[0]["content"] == "s\n\nPASSAGES"
+    assert contents(history, "q")[0] == "s"
