@@ -42,6 +42,8 @@ def read_offer(sdp: str) -> Offer:
     """
     if len(sdp) > OFFER_CHARS or sdp.count("\n") > MOST_LINES:
         raise TooLarge(f"field 'sdp' is longer than {OFFER_CHARS} characters or {MOST_LINES} lines")
+    if not sdp.startswith("v=0"):
+        raise BadRequest("field 'sdp' is not SDP")
     try:
         description = SessionDescription.parse(sdp)
     # The parser meets bad text with whatever its expressions raise.
@@ -63,11 +65,12 @@ def read_offer(sdp: str) -> Offer:
 
 
 def prefer(connection: RTCPeerConnection, codec: VideoCodecName) -> None:
-    """Answer with ``codec`` alone, and Opus alone."""
+    """Answer with ``codec`` (and retransmission) alone, and Opus alone."""
     for transceiver in connection.getTransceivers():
         wanted = MIME_TYPES[codec] if transceiver.kind == "video" else "audio/opus"
         capabilities = RTCRtpSender.getCapabilities(transceiver.kind)
-        transceiver.setCodecPreferences([c for c in capabilities.codecs if c.mimeType.lower() == wanted.lower()])
+        names = (wanted.lower(), "video/rtx")
+        transceiver.setCodecPreferences([c for c in capabilities.codecs if c.mimeType.lower() in names])
 
 
 def _video_codecs(description: SessionDescription) -> frozenset[VideoCodecName]:

@@ -27,6 +27,12 @@ NEGOTIATIONS = 4
 
 SDP = "application/sdp"
 
+_BAD_OFFER = (
+    ValueError, LookupError, TypeError, AttributeError, AssertionError,
+    OperationError, InvalidAccessError, InvalidStateError,
+)  # fmt: skip
+"""What aiortc raises on offers that parse but make no sense."""
+
 
 class WebRtcApi:
     """Handlers for peers.
@@ -108,7 +114,7 @@ class WebRtcApi:
         self._peers[peer.id] = peer
         try:
             answer = await peer.answer(offer)
-        except (ValueError, LookupError, OperationError, InvalidAccessError, InvalidStateError) as error:
+        except _BAD_OFFER as error:
             await peer.close(reason=b"bad offer")
             raise InvalidField(f"field 'sdp' cannot be answered ({type(error).__name__})") from None
         except BaseException:
