@@ -90,7 +90,8 @@ class Settings(BaseSettings):
     turn_floor_ms: float = Field(250, ge=0, le=5000, description="Shortest silence that ends a turn.")
     turn_ceiling_ms: float = Field(2500, ge=200, le=20_000, description="Longest silence within a turn.")
     turn_question_max_ms: float = Field(700, ge=0, le=10_000, description="Longest wait after a whole question.")
-    turn_complete_max_ms: float = Field(1100, ge=0, le=10_000, description="Longest wait after a whole sentence.")
+    turn_complete_min_ms: float = Field(600, ge=0, le=10_000, description="Shortest wait after a whole statement.")
+    turn_complete_max_ms: float = Field(1200, ge=0, le=10_000, description="Longest wait after a whole statement.")
     turn_open_max_ms: float = Field(1500, ge=0, le=10_000, description="Longest wait when words tell nothing.")
     turn_late_ms: float = Field(800, ge=0, le=10_000, description="How long a turn waits for its last words.")
     turn_max_s: float = Field(120, ge=5, le=3600, description="Longest turn of a student, seconds.")
@@ -124,6 +125,13 @@ class Settings(BaseSettings):
     speech_base_url: str | None = Field(None, description="OpenAI-compatible speech endpoint for speech:* voices.")
     speech_api_key: SecretStr | None = Field(None, description="Key for speech_base_url.")
     speech_model: str = Field("tts-1", description="Model name at the speech endpoint.")
+    speech_voices: Annotated[list[str], NoDecode] = Field(
+        [], description="Its voices, NAME or NAME=LANGUAGE (comma separated); without a language it speaks any."
+    )
+    speech_format: Literal["pcm", "wav", "mp3"] = Field("pcm", description="Sound asked of the speech endpoint.")
+    speech_connect_timeout_s: float = Field(3, gt=0, le=120, description="Time to reach the speech endpoint.")
+    speech_first_sound_timeout_s: float = Field(8, gt=0, le=600, description="Time to its first sound.")
+    speech_gap_timeout_s: float = Field(5, gt=0, le=600, description="Longest gap in its sound.")
 
     # --- the face
     renderer: Literal["puppet", "musetalk"] = Field("puppet", description="What draws the face.")

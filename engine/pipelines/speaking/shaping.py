@@ -23,6 +23,9 @@ _MOST_GAIN_DB = 20.0
 _QUIET_DBFS = -48.0
 """Below this, after levelling, is silence."""
 
+_FIRST_HEARING = OUTPUT_RATE * 2 // 5
+"""How much of a voice never heard before is gathered to judge its level."""
+
 _MEMORY_S = 20.0
 """Seconds of speech over which a voice's level is averaged."""
 
@@ -44,6 +47,11 @@ class Leveller:
         self._lock = threading.Lock()
         self._power = 0.0
         self._seconds = 0.0
+
+    @property
+    def known(self) -> bool:
+        """Something was learnt."""
+        return self._seconds > 0.0
 
     def gain(self, pcm: FloatArray) -> float:
         """Factor that brings the voice to the target. ``pcm`` tells while nothing is known yet."""
@@ -113,6 +121,8 @@ class Shaper:
         self._timeline = timeline or Timeline()
         self._resampler = Resampler(rate, OUTPUT_RATE)
         self._gain: float | None = None
+        self._waiting: FloatArray = np.zeros(0, np.float32)
+        """Sound before the gain is settled."""
         self._held: FloatArray = np.zeros(0, np.float32)
         self._position = 0
         """Raw samples (at 24 kHz) before what is held."""
@@ -135,7 +145,7 @@ class Shaper:
         """The last piece (if any) and all that was held, with the pause that belongs after. Call once."""
         if pcm is not None:
             self._take(self._resampler.push(pcm))
-        self._take(self._resampler.flush())
+        self._take(self._resampler.flush(), last=True)
         sound = self._trim_lead()
         wanted = sound + int(tail_ms(self._clause.text) * OUTPUT_RATE / 1000)
         kept = self._held[: min(wanted, len(self._held))].copy()
@@ -146,15 +156,16 @@ class Shaper:
         self._leveller.learn(self._power / self._seconds if self._seconds else 0.0, self._seconds)
         return self._emit(len(self._held), last=True)
 
-    def _take(self, pcm: FloatArray) -> None:
-        if not len(pcm):
-            return
-        if self._gain is None and float(np.max(np.abs(pcm))) > 1e-4:
-            self._gain = self._leveller.gain(pcm)
+    def _take(self, pcm: FloatArray, *, last: bool = False) -> None:
         power, seconds = speech_power(pcm)
         self._power += power * seconds
         self._seconds += seconds
-        self._held = np.concatenate([self._held, limit(pcm * np.float32(self._gain or 1.0))])
+        if self._gain is None:
+            self._waiting = pcm = np.concatenate([self._waiting, pcm])
+            if not (last or self._leveller.known or len(pcm) >= _FIRST_HEARING):
+                return
+            self._gain = self._leveller.gain(pcm)
+        self._held = np.concatenate([self._held, limit(pcm * np.float32(self._gain))])
 
     def _trim_lead(self) -> int:
         """Drop silence before the first sound. Gives the end of the last sound held, in samples."""
