@@ -65,7 +65,7 @@ class Api:
         self._idle_clips = idle_clips
         self._readiness.waiting_for = None
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[web.AbstractRouteDef]:
         """All routes of this API."""
         return [
             web.get("/health", self.health),
@@ -81,6 +81,7 @@ class Api:
             web.get("/ws/ws/{session_id}", self.websocket),
             *self.webrtc.routes(),
             web.get("/", self.page),
+            web.static("/static", WEB_DIR, append_version=False),
         ]
 
     # --- health
