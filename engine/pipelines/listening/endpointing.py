@@ -25,9 +25,12 @@ class EndpointOptions:
     question_max_ms: float = 700
     """A whole question is answered within this even when the turn model says no."""
 
-    complete_max_ms: float = 1100
+    complete_min_ms: float = 600
+    complete_max_ms: float = 1200
+    """Shortest and longest wait after a statement that reads whole: another often follows."""
+
     open_max_ms: float = 1500
-    """Longest wait after a sentence that reads whole, and after one that reads either way."""
+    """Longest wait after words that tell nothing."""
 
 
 class PauseHabit:
@@ -80,7 +83,7 @@ class EndpointPolicy:
         if reading is Completeness.QUESTION:
             return options.floor_ms, options.question_max_ms
         if reading is Completeness.COMPLETE:
-            return options.floor_ms, options.complete_max_ms
+            return options.complete_min_ms, options.complete_max_ms
         if reading is Completeness.UNFINISHED:
             return options.complete_max_ms, options.ceiling_ms
-        return (options.floor_ms + options.question_max_ms) / 2, options.open_max_ms
+        return options.complete_min_ms, options.open_max_ms

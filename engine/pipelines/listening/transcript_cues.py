@@ -17,6 +17,12 @@ from engine.pipelines.listening.word_lists import (
     CJK_FINISHED,
     CJK_QUESTION,
     CJK_UNFINISHED,
+    ENGLISH_ASKING,
+    ENGLISH_AUXILIARIES,
+    ENGLISH_BEFORE_OF,
+    ENGLISH_BEFORE_POINTERS,
+    ENGLISH_POINTERS,
+    ENGLISH_SUBJECTS,
     FILLERS,
     INVENTED,
     NEVER_LAST,
@@ -104,6 +110,8 @@ def completeness(text: str, language: str = "en") -> Completeness:
         return _cjk_completeness("".join(words), question, full_stop)
     if words[-1] in NEVER_LAST.get(language, ()):
         return Completeness.UNFINISHED
+    if language == "en" and len(words) > 1 and _breaks_off(words, question):
+        return Completeness.UNFINISHED
     if question:
         return Completeness.QUESTION
     if words[-1] in SELDOM_LAST.get(language, ()):
@@ -111,6 +119,20 @@ def completeness(text: str, language: str = "en") -> Completeness:
     if words[0] in OPENERS.get(language, ()) and "," not in stripped:
         return Completeness.UNFINISHED
     return Completeness.COMPLETE if full_stop else Completeness.OPEN
+
+
+def _breaks_off(words: Sequence[str], question: bool) -> bool:
+    """An English sentence that stops before what its last word needs; recognizers end it with ``?`` or ``.`` alike."""
+    last, before = words[-1], words[-2]
+    if last in ENGLISH_AUXILIARIES:
+        return before not in ENGLISH_SUBJECTS or len(words) == 2
+    if last in ENGLISH_POINTERS:
+        return before not in ENGLISH_BEFORE_POINTERS
+    if last == "of":
+        return before not in ENGLISH_BEFORE_OF
+    if last in SELDOM_LAST["en"]:
+        return not (question and words[0] in ENGLISH_ASKING and last not in ENGLISH_ASKING)
+    return False
 
 
 def _cjk_completeness(text: str, question: bool, full_stop: bool) -> Completeness:

@@ -29,9 +29,6 @@ class TurnOptions:
     preview_ms: float = 100
     """Silence at which the final decode and the turn model start."""
 
-    judge_again_ms: tuple[float, ...] = (400, 900)
-    """Silences at which the turn model is asked anew: it grows surer."""
-
     late_ms: float = 800
     """How long a turn waits for its last words before it takes the words it has."""
 
@@ -73,6 +70,7 @@ def turn_options(settings: Settings, *, turn_model: bool) -> TurnOptions:
             floor_ms=settings.turn_floor_ms,
             ceiling_ms=settings.turn_ceiling_ms,
             question_max_ms=settings.turn_question_max_ms,
+            complete_min_ms=settings.turn_complete_min_ms,
             complete_max_ms=settings.turn_complete_max_ms,
             open_max_ms=settings.turn_open_max_ms,
         ),

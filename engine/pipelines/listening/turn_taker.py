@@ -234,7 +234,7 @@ class TurnTaker:
             bid.marks.setdefault("silence", self._now_ms)
             if bid.asked != "preview" and bid.fresh_preview() is None:
                 self._ask_words(bid, "preview")
-            self._ask_turn_model(bid, silence_ms)
+            self._ask_turn_model(bid)
         if bid.on_trial:
             self._judge(bid, silence_ms)
         else:
@@ -349,13 +349,10 @@ class TurnTaker:
         bid.asked_voiced_ms = bid.voiced_ms
         self._tell(AskWords(bid.id, kind))
 
-    def _ask_turn_model(self, bid: Bid, silence_ms: float) -> None:
-        if not self._options.turn_model or bid.judging_ms is not None or bid.on_trial:
-            return
-        judged_ms = bid.judged_ms - bid.end_ms
-        """Silence in the sound that was judged last; negative when there was speech since."""
-        again = any(judged_ms < at_ms <= silence_ms for at_ms in self._options.judge_again_ms)
-        if judged_ms < 0 or again:
+    def _ask_turn_model(self, bid: Bid) -> None:
+        """Once in a silence, early: later answers only grow surer with the silence itself."""
+        wanted = self._options.turn_model and not bid.on_trial and bid.judging_ms is None
+        if wanted and bid.judged_ms < bid.end_ms:
             bid.judging_ms = self._now_ms
             self._tell(AskTurnModel(bid.id))
 

@@ -29,7 +29,8 @@ INVENTED = _words("you|thank you|thanks for watching|bye|bye bye|谢谢|谢谢�
 NEVER_LAST = {
     "en": _words(
         """a an the and or but because if unless although my your our their every very um uh er erm hmm
-        i'm you're we're they're he's she's i've we've you've i'd i'll let's gonna wanna than"""
+        i'm you're we're they're he's she's i've we've you've i'd i'll let's gonna wanna than
+        i he we they between into during through while"""
     ),
     "es": _words("el la los las un una y o pero porque que de mi tu su muy si"),
     "fr": _words("le la les un une et ou mais parce que de mon ma mes ton ta son sa très si"),
@@ -39,15 +40,33 @@ NEVER_LAST = {
 
 SELDOM_LAST = {
     "en": _words(
-        """of to in on at for with from by about into between is are was were am do does did can could
-        will would should has have had so that when while where which who what how like i he she we they
-        not its it's that's there's what's his some any this these those don't doesn't can't just also then"""
+        """in on at for with from by about to so when while where which who what how like his some any also then
+        not its it's that's there's what's don't doesn't can't just many much"""
     ),
     "es": _words("por para con en del al es son está están cuando donde como quien"),
     "fr": _words("pour avec dans du des sur à est sont quand où comme qui ne pas"),
     "de": _words("von zu mit für auf in im ist sind war wie wo wer als ich er sie wir nicht"),
 }
-"""By language: usually more follows; a question mark overrules it (*What is it for?*)."""
+"""By language: usually more follows; only a question that asks for it overrules it (*What is it for?*)."""
+
+ENGLISH_AUXILIARIES = _words(
+    "is are was were am do does did can could will would should has have had may might must"
+)
+"""Last only after their subject: *what it is*, *yes I do*."""
+
+ENGLISH_SUBJECTS = _words("i you he she it we they that this there what who")
+
+ENGLISH_POINTERS = _words("this that these those")
+"""Whole after a verb or a preposition (*what is that*), not after *said* or *true*."""
+
+ENGLISH_BEFORE_POINTERS = ENGLISH_AUXILIARIES | _words(
+    "about of for with like to in on from at by mean see want know understand explain why not understood all says"
+)
+
+ENGLISH_BEFORE_OF = _words("made consist consists composed think thinking heard afraid proud capable full kind sort")
+"""Verbs and adjectives that *of* may close a question after."""
+
+ENGLISH_ASKING = _words("what who whom whose where which when why how what's who's where's")
 
 OPENERS = {
     "en": _words("if although unless whenever when while since"),

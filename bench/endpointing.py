@@ -1,0 +1,243 @@
+"""How soon a turn may end, and how often that cuts somebody off.
+
+    python bench/endpointing.py              measure (minutes the first time), print, write JSON and a plot
+    python bench/endpointing.py --speakers 2 fewer voices, faster
+
+Speech with a pause of 0.3 to 1.5 s inside goes through the engine's own voice detector, turn model,
+recognizer and turn taking; only time is simulated: answers come when they came in the
+measurement, or after ``--decode-ms``. A false cut-off is a turn that ended in the inner pause. The
+delay is from the acoustic end of the last word to the commit. The curve stretches all waits by a
+factor; the point marked is the default. ``VAD only`` ends a turn after a fixed silence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from tqdm import tqdm
+from turn_clips import SPEAKERS, Clip, clips
+
+from engine.models.catalog import locate
+from engine.pipelines.items import INPUT_RATE, FloatArray, Transcript
+from engine.pipelines.listening.endpointing import EndpointOptions
+from engine.pipelines.listening.events import TurnEnded
+from engine.pipelines.listening.recognizer import WhisperRecognizer
+from engine.pipelines.listening.smart_turn import SmartTurn
+from engine.pipelines.listening.turn_options import TurnOptions, turn_options
+from engine.pipelines.listening.turn_state import Action, AskTurnModel, AskWords
+from engine.pipelines.listening.turn_taker import TurnTaker
+from engine.pipelines.listening.vad import WINDOW_MS, WINDOW_SAMPLES, SileroVad
+from engine.settings import Settings
+
+matplotlib.use("Agg")
+
+PAUSES_MS = (300, 450, 600, 800, 1000, 1250, 1500)
+LEAD_MS, TAIL_MS = 400, 3200
+ASKED_AT_MS = 110
+"""Silence at which words and verdict are asked for, as the turn taker does."""
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the models say about speech that has just stopped."""
+
+    text: str
+    probability: float
+    """Of the turn model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A clip as the models hear it."""
+
+    clip: Clip
+    inner: Evidence
+    """At the hesitation."""
+
+    whole: Evidence
+    """At the end."""
+
+    voice: dict[int, list[float]]
+    """P(speech) of each window of the clip with a pause of so many ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one policy did."""
+
+    label: str
+    cut_off: dict[int, float]
+    """Share of turns cut off, by pause in ms."""
+
+    delay_ms: float
+    """Median from the acoustic end to the commit, of turns not cut off."""
+
+    delay_p95_ms: float
+
+
+def silence(ms: float) -> FloatArray:
+    """Room noise 60 dB below full scale."""
+    noise: FloatArray = np.random.default_rng(7).normal(0, 3e-4, int(ms * INPUT_RATE / 1000)).astype(np.float32)
+    return noise
+
+
+def sound(clip: Clip, pause_ms: float) -> FloatArray:
+    return np.concatenate((silence(LEAD_MS), clip.before, silence(pause_ms), clip.after, silence(TAIL_MS)))
+
+
+async def evidence(pcm: FloatArray, recognizer: WhisperRecognizer, model: SmartTurn) -> Evidence:
+    heard = np.concatenate((pcm, silence(ASKED_AT_MS)))
+    return Evidence((await recognizer.transcribe(heard, "en")).text, await model.probability(heard))
+
+
+async def hear(all_clips: Sequence[Clip], asr: str) -> list[Case]:
+    """Run the models once over everything."""
+    detector, model = SileroVad(locate("silero-vad")), SmartTurn(locate("smart-turn"))
+    recognizer = WhisperRecognizer(locate(asr), detector, language="en")
+    cases = []
+    try:
+        for clip in tqdm(all_clips, unit="clip"):
+            inner = await evidence(np.concatenate((silence(LEAD_MS), clip.before)), recognizer, model)
+            whole_pcm = np.concatenate((silence(LEAD_MS), clip.before, silence(600), clip.after))
+            whole = await evidence(whole_pcm, recognizer, model)
+            voice = {}
+            for pause in PAUSES_MS:
+                pcm = sound(clip, pause)
+                windows = pcm[: len(pcm) // WINDOW_SAMPLES * WINDOW_SAMPLES].reshape(-1, WINDOW_SAMPLES)
+                voice[pause] = (await detector.stream().probabilities(windows)).tolist()
+            cases.append(Case(clip, inner, whole, voice))
+    finally:
+        recognizer.close()
+        model.close()
+        detector.close()
+    return cases
+
+
+def play(case: Case, pause_ms: int, options: TurnOptions, decode_ms: float, model_ms: float) -> list[float]:
+    """Commits of one clip in stream time, ms."""
+    taker = TurnTaker(options)
+    inner_end = LEAD_MS + len(case.clip.before) * 1000 / INPUT_RATE
+    resume = inner_end + pause_ms
+    coming: list[tuple[float, Action, float]] = []
+    commits = []
+    for index, probability in enumerate(case.voice[pause_ms]):
+        now = (index + 1) * WINDOW_MS
+        actions: list[Action] = []
+        for due, question, asked in sorted(coming, key=lambda item: item[0]):
+            if due > now:
+                continue
+            coming.remove((due, question, asked))
+            known = case.inner if asked < resume + 64 else case.whole
+            if isinstance(question, AskWords):
+                actions += taker.words(question.utterance, question.kind, Transcript(known.text))
+            elif isinstance(question, AskTurnModel):
+                actions += taker.verdict(question.utterance, known.probability)
+        actions += taker.window(probability, now)
+        for action in actions:
+            if isinstance(action, AskWords):
+                coming = [item for item in coming if not isinstance(item[1], AskWords)]
+                coming.append((now + decode_ms, action, now))
+            elif isinstance(action, AskTurnModel):
+                coming.append((now + model_ms, action, now))
+            elif isinstance(action, TurnEnded):
+                commits.append(now)
+    return commits
+
+
+def _end_ms(case: Case, pause_ms: int) -> float:
+    return LEAD_MS + pause_ms + (len(case.clip.before) + len(case.clip.after)) * 1000 / INPUT_RATE
+
+
+def judge(cases: Sequence[Case], label: str, options: TurnOptions, decode_ms: float, model_ms: float) -> Outcome:
+    cut_off = dict.fromkeys(PAUSES_MS, 0)
+    delays = []
+    for case in cases:
+        for pause in PAUSES_MS:
+            commits = play(case, pause, options, decode_ms, model_ms)
+            end = _end_ms(case, pause)
+            if commits and commits[0] < end:
+                cut_off[pause] += 1
+            elif commits:
+                delays.append(commits[0] - end)
+    shares = {pause: count / len(cases) for pause, count in cut_off.items()}
+    p50, p95 = np.percentile(delays, [50, 95]) if delays else (float("nan"), float("nan"))
+    return Outcome(label, shares, float(p50), float(p95))
+
+
+def stretched(options: TurnOptions, factor: float) -> TurnOptions:
+    """All waits longer or shorter; the ceiling stays."""
+    waits = asdict(options.endpoint)
+    scaled = {name: min(ms * factor, waits["ceiling_ms"]) for name, ms in waits.items() if name != "ceiling_ms"}
+    return replace(options, endpoint=EndpointOptions(ceiling_ms=waits["ceiling_ms"], **scaled))
+
+
+def fixed(options: TurnOptions, ms: float) -> TurnOptions:
+    """A turn ends after this much silence, whatever is said."""
+    return replace(options, endpoint=EndpointOptions(ms, ms, ms, ms, ms, ms), turn_model=False)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--asr", default="whisper-base")
+    parser.add_argument("--speakers", type=int, default=len(SPEAKERS))
+    parser.add_argument("--decode-ms", type=float, default=160, help="Time of the final decode.")
+    parser.add_argument("--model-ms", type=float, default=40, help="Time of the turn model.")
+    arguments = parser.parse_args()
+    made = clips(speakers=SPEAKERS[: arguments.speakers])
+    cases = asyncio.run(hear(made, arguments.asr))
+    default = turn_options(Settings(), turn_model=True)
+    times = (arguments.decode_ms, arguments.model_ms)
+    ours = [judge(cases, f"x{f:g}", stretched(default, f), *times) for f in (0.6, 0.8, 1.0, 1.25, 1.6, 2.0)]
+    no_model = [judge(cases, f"x{f:g}", replace(stretched(default, f), turn_model=False), *times)
+                for f in (0.6, 1.0, 1.6, 2.0)]  # fmt: skip
+    vad = [judge(cases, f"{ms} ms", fixed(default, ms), *times) for ms in (300, 450, 600, 800, 1000, 1250, 1500)]
+    series = {"words, voice and habit": ours, "without the turn model": no_model, "VAD only": vad}
+    report(series, cases)
+
+
+def report(series: dict[str, list[Outcome]], cases: Sequence[Case]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    for name, outcomes in series.items():
+        print(f"\n{name:24}" + "".join(f"{pause:>8}" for pause in PAUSES_MS) + "   delay p50   p95")
+        for outcome in outcomes:
+            shares = "".join(f"{100 * share:7.1f}%" for share in outcome.cut_off.values())
+            print(f"{outcome.label:24}{shares}{outcome.delay_ms:9.0f}{outcome.delay_p95_ms:9.0f}")
+    rows = {name: [asdict(outcome) for outcome in outcomes] for name, outcomes in series.items()}
+    heard = [{"speaker": c.clip.speaker, "text": c.clip.text, "inner": asdict(c.inner), "whole": asdict(c.whole)}
+             for c in cases]  # fmt: skip
+    (RESULTS / "endpointing.json").write_text(json.dumps({"series": rows, "heard": heard}, indent=1))
+    plot(series)
+    print(f"\n{len(cases)} clips; written to {RESULTS}/endpointing.json and .png")
+
+
+def plot(series: dict[str, list[Outcome]]) -> None:
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, 3, figsize=(12, 4), sharey=True)
+    for panel, pause in zip(panels, (300, 600, 1000), strict=True):
+        for name, outcomes in series.items():
+            points = [(outcome.delay_ms, 100 * outcome.cut_off[pause]) for outcome in outcomes]
+            panel.plot(*zip(*points, strict=True), marker="o", markersize=4, label=name)
+            default = [point for point, outcome in zip(points, outcomes, strict=True) if outcome.label == "x1"]
+            if default and outcomes is next(iter(series.values())):
+                panel.scatter(*default[0], s=120, facecolors="none", edgecolors="black", zorder=3)
+        panel.set_title(f"inner pause {pause} ms")
+        panel.set_xlabel("median delay of the commit, ms")
+        panel.grid(alpha=0.3)
+    panels[0].set_ylabel("turns cut off, %")
+    panels[0].legend()
+    figure.tight_layout()
+    figure.savefig(RESULTS / "endpointing.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,323 @@
+"""The pure policies of turn taking, each alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.pipelines.items import AudioChunk, Transcript
+from engine.pipelines.listening.barge_in import BargeInPolicy, Judgement, Sound
+from engine.pipelines.listening.endpointing import EndpointOptions, EndpointPolicy, PauseHabit
+from engine.pipelines.listening.speculation import GateState, SpeculationGate
+from engine.pipelines.listening.timeline import Past, Timeline
+from engine.pipelines.listening.transcript_cues import (
+    Completeness,
+    completeness,
+    content,
+    echo_share,
+    equivalent,
+    is_backchannel,
+    may_become_backchannel,
+)
+from engine.pipelines.listening.vad import WINDOW_MS, GateEvent, GateOptions, LevelFollower, VadGate
+from engine.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("What is photosynthesis?", "en", Completeness.QUESTION),
+        ("What is it for?", "en", Completeness.QUESTION),
+        ("Where are you from?", "en", Completeness.QUESTION),
+        ("What is that?", "en", Completeness.QUESTION),
+        ("What is it made of?", "en", Completeness.QUESTION),
+        ("Do you know who he is?", "en", Completeness.QUESTION),
+        ("Why?", "en", Completeness.QUESTION),
+        ("I think it is twelve.", "en", Completeness.COMPLETE),
+        ("Yes, I do.", "en", Completeness.COMPLETE),
+        ("I don't know what it is.", "en", Completeness.COMPLETE),
+        ("If it rains, we stay.", "en", Completeness.COMPLETE),
+        ("I like horses", "en", Completeness.OPEN),
+        ("", "en", Completeness.OPEN),
+        ("I was wondering if the...", "en", Completeness.UNFINISHED),
+        ("What is the difference between?", "en", Completeness.UNFINISHED),
+        ("Can you explain how?", "en", Completeness.UNFINISHED),
+        ("Why do we?", "en", Completeness.UNFINISHED),
+        ("What is?", "en", Completeness.UNFINISHED),
+        ("Could you tell me about?", "en", Completeness.UNFINISHED),
+        ("Is it true that?", "en", Completeness.UNFINISHED),
+        ("My teacher said that", "en", Completeness.UNFINISHED),
+        ("The capital of", "en", Completeness.UNFINISHED),
+        ("If I have two apples.", "en", Completeness.UNFINISHED),
+        ("Well, first,", "en", Completeness.UNFINISHED),
+        ("I went there because", "en", Completeness.UNFINISHED),
+        ("Quiero saber por", "es", Completeness.UNFINISHED),
+        ("Ich weiß nicht, ob das ein", "de", Completeness.UNFINISHED),
+        ("你好，请问什么是光合作用？", "zh", Completeness.QUESTION),
+        ("你知道答案吗", "zh", Completeness.QUESTION),
+        ("我知道了", "zh", Completeness.COMPLETE),
+        ("因为", "zh", Completeness.UNFINISHED),
+        ("我觉得", "zh", Completeness.UNFINISHED),
+        ("光合作用", "zh", Completeness.OPEN),
+        ("光合作用とは何ですか", "ja", Completeness.QUESTION),
+        ("私は", "ja", Completeness.UNFINISHED),
+    ],
+)
+def test_how_finished_a_transcript_reads(text: str, language: str, expected: Completeness) -> None:
+    assert completeness(text, language) is expected
+
+
+def test_equivalence_is_of_words() -> None:
+    assert equivalent("What is a cell?", "what is, um, a cell")
+    assert equivalent("你好，嗯，什么是光", "你好 什么是光。")
+    assert not equivalent("What is a cell?", "What is a cell wall?")
+    assert not equivalent("两个", "二个")
+    assert equivalent("It’s ok", "it's OK.")
+
+
+@pytest.mark.parametrize("text", ["mm-hmm", "Uh-huh.", "Okay.", "嗯", "对对对", "好的", "yeah, right", "I see."])
+def test_nods(text: str) -> None:
+    assert is_backchannel(text)
+    assert content(text) == []
+
+
+@pytest.mark.parametrize("text", ["stop", "okay but why", "好的老师我想问", "no", "I see a bird"])
+def test_bids(text: str) -> None:
+    assert content(text)
+    assert not is_backchannel(text)
+
+
+def test_invented_words_are_neither() -> None:
+    assert not content("Thank you.")
+    assert not is_backchannel("Thank you.")
+
+
+def test_the_beginning_of_a_nod_is_not_yet_a_bid() -> None:
+    assert may_become_backchannel("I")
+    assert not may_become_backchannel("I want")
+
+
+def test_echo_is_what_the_tutor_just_said() -> None:
+    spoken = "Plants use sunlight to make sugar. " * 20 + "The leaves take in carbon dioxide."
+    assert echo_share("leaves take in carbon", spoken) == 1.0
+    assert echo_share("what about the roots", spoken) <= 0.5
+    assert echo_share("", spoken) == 0.0
+    assert echo_share("二氧化碳", "叶子吸收二氧化碳") == 1.0
+
+
+readings = st.sampled_from([*Completeness, None])
+
+
+@given(readings, st.none() | st.floats(0, 1), st.lists(st.floats(0, 10_000), max_size=30))
+def test_every_wait_is_between_floor_and_ceiling(
+    reading: Completeness | None, probability: float | None, pauses: list[float]
+) -> None:
+    policy, options = EndpointPolicy(), EndpointOptions()
+    for pause in pauses:
+        policy.habit.learn(pause)
+    wait = policy.wait_ms(reading, probability)
+    assert options.floor_ms <= wait <= options.ceiling_ms
+    if reading is Completeness.QUESTION:
+        assert wait <= options.question_max_ms
+
+
+@given(readings, st.floats(0, 1), st.floats(0, 1))
+def test_a_surer_model_never_waits_longer(reading: Completeness | None, one: float, other: float) -> None:
+    policy = EndpointPolicy()
+    low, high = sorted((one, other))
+    assert policy.wait_ms(reading, high) <= policy.wait_ms(reading, low)
+
+
+@given(st.floats(0, 1))
+def test_the_more_finished_it_reads_the_shorter_the_wait(probability: float) -> None:
+    waits = [EndpointPolicy().wait_ms(reading, probability) for reading in Completeness]
+    assert waits == sorted(waits)
+
+
+def test_habits_stretch_and_shrink_within_limits() -> None:
+    slow, quick = PauseHabit(), PauseHabit()
+    for _ in range(50):
+        slow.learn(5000)
+        quick.learn(210)
+    assert slow.stretch == 2.0
+    assert quick.stretch == 0.8
+    quick.learn(50)
+    assert quick.average_ms > 200
+
+
+def windows(gate: VadGate, probabilities: list[float], start: int = 0) -> list[GateEvent]:
+    fed = (gate.feed(p, (start + i + 1) * WINDOW_MS) for i, p in enumerate(probabilities))
+    return [event for event in fed if event is not None]
+
+
+def test_the_gate_tells_when_it_was_heard_not_when_it_was_sure() -> None:
+    events = windows(VadGate(), [0.0] * 10 + [0.9] * 20 + [0.1] * 20)
+    assert [event.kind for event in events] == ["start", "stop"]
+    assert abs(events[0].ms - 10 * WINDOW_MS) <= 32
+    assert abs(events[1].ms - 30 * WINDOW_MS) <= 48
+
+
+def test_the_gate_ignores_clicks_and_bridges_short_silences() -> None:
+    assert windows(VadGate(), [0.0] * 5 + [0.9] + [0.1] * 5) == []
+    events = windows(VadGate(), [0.9] * 10 + [0.1] * 4 + [0.9] * 10 + [0.1] * 20)
+    assert [event.kind for event in events] == ["start", "stop"]
+
+
+def test_between_the_thresholds_nothing_changes() -> None:
+    gate = VadGate()
+    assert windows(gate, [0.45] * 50) == []
+    assert [event.kind for event in windows(gate, [0.9, 0.9] + [0.45] * 50, 50)] == ["start"]
+
+
+@given(st.lists(st.floats(0, 1), max_size=300), st.floats(0.4, 0.9), st.floats(0.05, 0.4), st.floats(0, 200))
+def test_the_gate_alternates_and_time_does_not_run_back(
+    probabilities: list[float], start: float, stop: float, min_speech_ms: float
+) -> None:
+    gate = VadGate(GateOptions(start, stop, min_speech_ms, 200))
+    events = windows(gate, probabilities + [0.0] * 20)
+    assert [event.kind for event in events] == ["start", "stop"] * (len(events) // 2)
+    for begin, end in zip(events[::2], events[1::2], strict=True):
+        assert begin.ms <= end.ms
+    assert not gate.speaking
+    assert not gate.stirring
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=400))
+def test_gain_never_clips_and_never_turns_down(peaks: list[float]) -> None:
+    level = LevelFollower()
+    for peak in peaks:
+        gain = level.gain(peak)
+        assert 1.0 <= gain <= 15.0
+        assert gain == 1.0 or gain * peak <= LevelFollower.TARGET_PEAK * 1.0001
+
+
+def test_the_speculation_gate_holds_then_releases_in_order() -> None:
+    gate: SpeculationGate[int] = SpeculationGate("What is a cell?", capacity=3)
+    assert [gate.offer(item) for item in (1, 2, 3)] == [[], [], []]
+    assert gate.full
+    with pytest.raises(OverflowError):
+        gate.offer(4)
+    assert gate.settle("what is a cell") == [1, 2, 3]
+    assert gate.offer(4) == [4]
+    assert gate.settle("what is a cell") == []
+    gate.drop()
+    assert gate.offer(5) == []
+
+
+def test_the_speculation_gate_drops_for_good() -> None:
+    gate: SpeculationGate[int] = SpeculationGate("What is a cell?")
+    gate.offer(1)
+    assert gate.settle("What is a cell wall?") == []
+    assert gate.state is GateState.DROPPING
+    assert gate.settle("What is a cell?") == []
+    assert gate.offer(2) == []
+
+
+@given(st.lists(st.sampled_from(["offer", "settle same", "settle other", "drop"]), max_size=40))
+def test_nothing_passes_a_speculation_gate_before_it_opens_or_after_it_drops(steps: list[str]) -> None:
+    gate: SpeculationGate[int] = SpeculationGate("yes", capacity=100)
+    offered, sent = 0, []
+    opened = dropped = False
+    for step in steps:
+        before = len(sent)
+        if step == "offer":
+            sent += gate.offer(offered)
+            offered += 1
+        elif step == "drop":
+            gate.drop()
+            dropped = True
+        else:
+            same = step == "settle same"
+            sent += gate.settle("Yes." if same else "no")
+            opened, dropped = opened or (same and not dropped), dropped or (not same and not opened)
+        if not opened or dropped:
+            assert len(sent) == before
+    assert sent == list(range(len(sent)))
+
+
+def sound(text: str | None, voiced: float = 400, silent: float = 0, **more: object) -> Sound:
+    fields: dict[str, object] = {"tutor_ms": 2000.0, "tutor_text": "Plants turn light into sugar", "complete": False}
+    fields |= more
+    transcript = None if text is None else Transcript(text, no_speech=0.1)
+    return Sound(voiced, silent, transcript=transcript, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("heard", "expected"),
+    [
+        (sound("stop please"), Judgement.WORDS),
+        (sound("stop", voiced=150), Judgement.WAIT),
+        (sound("stop please", voiced=250, tutor_ms=100.0), Judgement.WAIT),
+        (sound("stop please", voiced=450, tutor_ms=100.0), Judgement.WORDS),
+        (sound(None), Judgement.WAIT),
+        (sound(None, voiced=1100), Judgement.SPEECH),
+        (sound("", voiced=1100), Judgement.WAIT),
+        (sound("okay"), Judgement.WAIT),
+        (sound("okay", silent=150, complete=True), Judgement.BACKCHANNEL),
+        (sound("", silent=150, complete=True), Judgement.NOISE),
+        (sound(None, silent=150), Judgement.WAIT),
+        (sound(None, silent=400), Judgement.NOISE),
+        (sound("turn light into sugar"), Judgement.WAIT),
+        (sound("turn light into sugar", silent=150, complete=True), Judgement.ECHO),
+        (sound("okay but why", silent=150, complete=True), Judgement.WORDS),
+    ],
+)
+def test_what_a_sound_over_the_tutor_means(heard: Sound, expected: Judgement) -> None:
+    assert BargeInPolicy().judge(heard) is expected
+
+
+def chunk(start: int, samples: int, level: float = 0.5) -> AudioChunk:
+    return AudioChunk(np.full(samples, level, np.float32), start)
+
+
+@given(st.lists(st.integers(0, 3000), max_size=30))
+def test_the_timeline_loses_nothing_of_what_comes_whole(sizes: list[int]) -> None:
+    timeline, position, windows = Timeline(), 0, 0
+    for size in sizes:
+        windows += len(timeline.add(chunk(position, size)))
+        position += size
+    assert windows == position // 512
+    assert timeline.received_ms == pytest.approx(position / 16)
+
+
+def test_the_timeline_fills_holes_and_cuts_what_comes_twice() -> None:
+    timeline = Timeline()
+    assert len(timeline.add(chunk(0, 512))) == 1
+    holed = timeline.add(chunk(1024, 512))
+    assert [float(window.pcm.max()) for window in holed] == [0.0, 0.5]
+    assert timeline.add(chunk(1024, 512)) == []
+    assert len(timeline.add(chunk(1280, 768))) == 1
+    assert timeline.received_ms == 4 * 32
+
+
+def test_silence_made_up_is_not_made_up_again() -> None:
+    timeline = Timeline()
+    timeline.add(chunk(0, 512))
+    assert len(timeline.fill(0.32)) == 10
+    assert len(timeline.add(chunk(512 * 12, 512))) == 2
+    assert timeline.received_ms == 13 * 32
+
+
+@given(st.lists(st.tuples(st.integers(-(10**9), 10**9), st.integers(0, 2000)), max_size=20))
+def test_no_position_makes_the_timeline_run_away(chunks: list[tuple[int, int]]) -> None:
+    timeline = Timeline()
+    for start, samples in chunks:
+        assert len(timeline.add(chunk(start, samples))) <= (3 * 16000 + samples) // 512 + 1
+
+
+def test_the_past_is_bounded_and_starts_where_it_is_asked_to() -> None:
+    timeline, past = Timeline(), Past(1.0)
+    for window in timeline.add(chunk(0, 512 * 100)):
+        past.add(window)
+    assert len(past.since(99 * 32)) == 512
+    assert len(past.since(98.5 * 32)) == 1024
+    assert len(past.since(0)) == 31 * 512
+
+
+def test_thresholds_in_the_wrong_order_are_refused() -> None:
+    with pytest.raises(ValueError, match="vad_stop"):
+        Settings(vad_start=0.3, vad_stop=0.6)
+    with pytest.raises(ValueError, match="turn_floor_ms"):
+        Settings(turn_floor_ms=3000, turn_ceiling_ms=2000)

@@ -1,0 +1,213 @@
+"""Whatever happens in whatever order, the turn taker keeps its promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import RecognitionFailed
+from engine.pipelines.items import Transcript
+from engine.pipelines.listening.events import (
+    Duck,
+    Interrupt,
+    ListeningFailed,
+    NoSpeech,
+    Resume,
+    Speculate,
+    SpeculationDropped,
+    SpeechStarted,
+    SpeechStopped,
+    TurnEnded,
+)
+from engine.pipelines.listening.turn_options import TurnOptions
+from engine.pipelines.listening.turn_state import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
+from engine.pipelines.listening.turn_taker import TurnTaker
+from engine.pipelines.listening.vad import WINDOW_MS
+
+TEXTS = ("", "okay", "stop that", "What is a star?", "because the", "I like it.", "plants make sugar", "thank you")
+
+steps = st.one_of(
+    st.tuples(st.just("voice"), st.integers(1, 40)),
+    st.tuples(st.just("silence"), st.integers(1, 60)),
+    st.tuples(st.just("murmur"), st.integers(1, 10)),
+    st.tuples(st.just("words"), st.sampled_from(TEXTS)),
+    st.tuples(st.just("fail"), st.none()),
+    st.tuples(st.just("verdict"), st.none() | st.floats(0, 1)),
+    st.tuples(st.just("tutor"), st.sampled_from(["", "plants make sugar from light"])),
+    st.tuples(st.just("hush"), st.none()),
+    st.tuples(st.just("end"), st.none()),
+    st.tuples(st.just("discard"), st.none()),
+)
+
+
+class Bench:
+    """Drives a turn taker as the shell does, and keeps what it said."""
+
+    def __init__(self, options: TurnOptions) -> None:
+        self.taker = TurnTaker(options)
+        self.said: list[Action] = []
+        self.words: AskWords | None = None
+        self.model: AskTurnModel | None = None
+        self.now = 0.0
+
+    def take(self, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, AskWords):
+                assert self.words is None or action.kind == "preview", "a revision got in the way"
+                self.words = action
+            elif isinstance(action, AskTurnModel):
+                assert self.model is None
+                self.model = action
+            elif isinstance(action, EndUtterance):
+                self.words = self.model = None
+        self.said += actions
+
+    def hear(self, probability: float, windows: int = 1) -> None:
+        for _ in range(windows):
+            self.now += WINDOW_MS
+            self.take(self.taker.window(probability, self.now))
+
+    def answer(self, text: str) -> None:
+        if self.words is not None:
+            question, self.words = self.words, None
+            self.take(self.taker.words(question.utterance, question.kind, Transcript(text, no_speech=0.1)))
+
+    def step(self, kind: str, value: Any) -> None:
+        if kind in ("voice", "silence", "murmur"):
+            self.hear({"voice": 0.9, "silence": 0.05, "murmur": 0.42}[kind], value)
+        elif kind == "words":
+            self.answer(value)
+        elif kind == "fail" and self.words is not None:
+            question, self.words = self.words, None
+            self.take(self.taker.words_failed(question.utterance, question.kind, RecognitionFailed("no")))
+        elif kind == "verdict" and self.model is not None:
+            asked, self.model = self.model, None
+            self.take(self.taker.verdict(asked.utterance, value))
+        elif kind in ("tutor", "hush"):
+            self.take(self.taker.tutor(kind == "tutor", value or ""))
+        elif kind == "end":
+            self.take(self.taker.end_turn())
+        elif kind == "discard":
+            self.take(self.taker.discard())
+
+
+def check(said: list[Action]) -> None:
+    """Promises of ``events.py``, on everything said until nothing is in progress."""
+    speaking = ducked = False
+    open_utterance: int | None = None
+    speculation: int | None = None
+    for action in said:
+        match action:
+            case BeginUtterance(utterance=utterance):
+                assert open_utterance is None
+                open_utterance = utterance
+            case EndUtterance(utterance=utterance):
+                assert open_utterance == utterance
+                assert speculation is None
+                assert not ducked
+                open_utterance = None
+            case AskWords(utterance=utterance) | AskTurnModel(utterance=utterance):
+                assert utterance == open_utterance
+            case SpeechStarted():
+                assert not speaking
+                speaking = True
+            case SpeechStopped():
+                assert speaking
+                speaking = False
+            case Duck():
+                assert not ducked
+                ducked = True
+            case Resume() | Interrupt():
+                assert ducked or isinstance(action, Interrupt)
+                ducked = False
+            case Speculate(id=number, transcript=transcript):
+                assert speculation is None
+                assert not ducked
+                assert transcript.text
+                speculation = number
+            case SpeculationDropped(id=number):
+                assert speculation == number
+                speculation = None
+            case TurnEnded():
+                assert not ducked
+                assert not speaking
+                assert action.transcript.text
+                assert action.transcript.final
+                assert action.speculation_id == speculation
+                assert action.timings["commit"] >= 0
+                speculation = None
+            case NoSpeech() | ListeningFailed():
+                assert not ducked
+    assert open_utterance is None
+    assert speculation is None
+    assert not speaking
+    assert not ducked
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(steps, max_size=40), st.booleans(), st.integers(0, 2))
+def test_every_promise_is_kept_and_every_turn_ends(script: list[tuple[str, Any]], barge_in: bool, ahead: int) -> None:
+    defaults = TurnOptions()
+    options = TurnOptions(barge_in=defaults.barge_in if barge_in else None, speculations=ahead, max_turn_ms=8000)
+    bench = Bench(options)
+    for kind, value in script:
+        bench.step(kind, value)
+    bench.hear(0.05, 500)  # 16 s of silence in which no model answers any more
+    assert not bench.taker.engaged
+    check(bench.said)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(3, 30), st.integers(1, 12)), min_size=1, max_size=8), st.floats(0, 1))
+def test_pauses_below_the_floor_never_end_a_turn(parts: list[tuple[int, int]], opinion: float) -> None:
+    """Voice and pauses shorter than the floor, with a model and words as hasty as can be."""
+    bench = Bench(TurnOptions())
+    floor_windows = int(TurnOptions().endpoint.floor_ms // WINDOW_MS) - 2
+    for voice, pause in parts:
+        bench.hear(0.9, voice)
+        for _ in range(min(pause, floor_windows)):
+            bench.hear(0.05)
+            bench.answer("What is a star?")
+            bench.step("verdict", opinion)
+        bench.hear(0.9, 3)
+    assert not [action for action in bench.said if isinstance(action, TurnEnded)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(TEXTS), st.none() | st.floats(0, 1), st.integers(0, 30))
+def test_words_end_a_turn_within_the_ceiling(text: str, opinion: float | None, decode_windows: int) -> None:
+    options = TurnOptions()
+    bench = Bench(options)
+    bench.hear(0.9, 20)
+    while bench.taker.engaged:
+        bench.hear(0.05)
+        bench.step("verdict", opinion)
+        if bench.words and bench.now - 20 * WINDOW_MS >= decode_windows * WINDOW_MS:
+            bench.answer(text)
+        assert bench.now <= 20 * WINDOW_MS + options.endpoint.ceiling_ms + 100
+    last = bench.said[-2]
+    assert isinstance(last, TurnEnded if text else NoSpeech)
+
+
+def test_a_student_who_pauses_for_long_is_given_more_time() -> None:
+    """After some long inner pauses the same statement waits longer than at first."""
+    waits = []
+    bench = Bench(TurnOptions())
+    for _ in range(4):
+        bench.hear(0.9, 20)
+        bench.hear(0.05, 8)
+        bench.answer("because the")
+        bench.step("verdict", 0.5)
+        bench.hear(0.05, 26)
+        bench.hear(0.9, 20)
+        before = len(bench.said)
+        while bench.taker.engaged:
+            bench.hear(0.05)
+            bench.answer("because the sun is hot.")
+            bench.step("verdict", 0.8)
+        ended = next(action for action in bench.said[before:] if isinstance(action, TurnEnded))
+        waits.append(ended.timings["waited"])
+        bench.hear(0.05, 100)
+    assert waits[-1] > 1.3 * waits[0]
