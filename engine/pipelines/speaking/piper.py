@@ -8,9 +8,8 @@ stops within one piece and clauses of several sessions take turns. ``close`` end
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
@@ -20,25 +19,16 @@ from piper.const import BOS, EOS, PAD
 
 from engine.errors import ModelMissing, SynthesisFailed
 from engine.pipelines.contracts import Voice
-from engine.pipelines.items import Clause, Phoneme, Speech, Word
+from engine.pipelines.items import Clause, Phoneme, Speech
 from engine.pipelines.speaking.ipa import Sound, assemble
+from engine.pipelines.speaking.letters import share_pads, spoken_words, without_joints
+from engine.pipelines.speaking.pieces import PiecePlan
 from engine.pipelines.speaking.piper_graph import IntArray, Latent, PiperGraph
 from engine.pipelines.speaking.shaping import Leveller, Shaper
-from engine.pipelines.speaking.timeline import Span, Timeline, shown_words, spread, tokens
+from engine.pipelines.speaking.timeline import Timeline, shown_words
 from engine.pipelines.worker import Worker
 
 PREFIX = "piper:"
-
-_FIRST_S, _GROWTH, _LONGEST_S = 0.3, 2.0, 2.4
-"""Sound in the first piece, how pieces grow, and the longest one, seconds."""
-
-
-_PAD_BEFORE = 0.25
-"""Share of the pad between two phonemes that sounds like the one before it.
-
-Measured on sibilants, whose edges are seen in the spectrum: with this share labels and sound
-agree on average; were all of it given to the one before, labels would come 18 ms late.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +99,7 @@ class _Utterance:
         self._clause = clause
         self._latent: Latent | None = None
         self._shaper: Shaper
-        self._cuts: IntArray
-        self._at = 0
-        self._goal_s = _FIRST_S
+        self._plan: PiecePlan
 
     def next_piece(self) -> Speech:
         """Compute until there is something to say; the last piece has ``last`` set.
@@ -123,9 +111,8 @@ class _Utterance:
             if self._latent is None:
                 self._latent = self._encode()
             while True:
-                start, self._at = self._at, self._next_cut(self._latent.columns)
-                pcm = self._latent.sound(start, self._at)
-                if self._at >= self._latent.columns:
+                pcm = self._latent.sound(*self._plan.next())
+                if self._plan.done:
                     return self._shaper.finish(pcm)
                 speech = self._shaper.push(pcm)
                 if speech is not None:
@@ -143,27 +130,15 @@ class _Utterance:
         sounds = _sounds(codes, ids, config, latent.widths)
         total_ms = latent.columns * column_ms
         timeline = Timeline(shown_words(self._clause.text, (), total_ms))
-        self._cuts = np.array([latent.columns])
         if sounds:
-            spoken = _spoken_words(self._clause.spoken, sounds, column_ms, self._phonemes_of)
+            spoken = spoken_words(self._clause.spoken, sounds, column_ms, self._phonemes_of)
             phonemes = tuple(
-                Phoneme(s.symbol, s.start * column_ms, s.end * column_ms, s.stress) for s in _without_joints(sounds)
+                Phoneme(s.symbol, s.start * column_ms, s.end * column_ms, s.stress) for s in without_joints(sounds)
             )
             timeline = Timeline(shown_words(self._clause.text, spoken, total_ms), phonemes)
-            self._cuts = np.array([round(sound.end) for sound in sounds])
+        self._plan = PiecePlan([sound.end for sound in sounds], latent.columns, config.sample_rate / config.hop_length)
         self._shaper = Shaper(self._clause, config.sample_rate, self._voice.leveller, timeline)
         return latent
-
-    def _next_cut(self, columns: int) -> int:
-        """The end of a phoneme near the length wanted for this piece; the end rather than a scrap."""
-        config = self._voice.piper.config
-        second = config.sample_rate / config.hop_length
-        goal = self._at + self._goal_s * second
-        self._goal_s = min(self._goal_s * _GROWTH, _LONGEST_S)
-        cut = int(self._cuts[np.argmin(np.abs(self._cuts - goal))])
-        if cut <= self._at or columns - cut < _FIRST_S * second:
-            return columns
-        return cut
 
     def _phonemes_of(self, word: str) -> list[str]:
         return [code for sentence in self._voice.piper.phonemize(word) for code in sentence]
@@ -174,65 +149,8 @@ def _sounds(codes: list[str], ids: list[int], config: PiperConfig, widths: IntAr
     table = config.phoneme_id_map
     kept = [BOS, *(code for code in codes if code in table), EOS]
     pad = len(table[PAD])
-    sizes = [len(table[code]) for code in kept]
-    if widths is None or len(widths) != len(ids) or sum(sizes) + pad * (len(kept) - 1) != len(ids):
+    sizes = [width for code in kept for width in (len(table[code]), pad)][:-1]
+    if widths is None or len(widths) != len(ids) or sum(sizes) != len(ids):
         return []
-    # Code points and the pads between them, in turn.
-    starts = np.cumsum([0, *(width for size in sizes for width in (size, pad))])[:-2]
-    lengths = np.add.reduceat(widths, starts).astype(float)
-    own, pads = lengths[0::2], lengths[1::2]
-    durations = own + np.append(pads * _PAD_BEFORE, 0) + np.insert(pads * (1 - _PAD_BEFORE), 0, 0)
-    return assemble(kept, durations.tolist())
-
-
-def _without_joints(sounds: Sequence[Sound]) -> list[Sound]:
-    """Speech runs on between words: a joint's time goes half to either neighbour."""
-    kept: list[Sound] = []
-    for i, sound in enumerate(sounds):
-        if sound.symbol != " ":
-            kept.append(Sound(sound.symbol, sound.start, sound.end, sound.stress))
-            continue
-        middle = (sound.start + sound.end) / 2
-        if kept:
-            kept[-1].end = middle
-        if i + 1 < len(sounds):
-            sounds[i + 1].start = middle
-    return kept
-
-
-def _spoken_words(
-    text: str, sounds: Sequence[Sound], column_ms: float, phonemes_of: Callable[[str], list[str]]
-) -> tuple[Word, ...]:
-    """Times of the words of ``text``.
-
-    Usually every word is one group of phonemes between joints. espeak-ng joins some ("of the")
-    and says others as several ("25"), so when the counts differ each word is pronounced alone
-    and found again in what was said.
-    """
-    groups: list[list[Sound]] = [[]]
-    for sound in sounds:
-        if sound.symbol.strip():
-            groups[-1].append(sound)
-        elif groups[-1]:
-            groups.append([])
-    groups = [group for group in groups if group]
-    words = [token.text for token in tokens(text)]
-    end_ms = max((group[-1].end for group in groups), default=0.0) * column_ms
-    if len(groups) == len(words) and not any(char.isdigit() for char in text):
-        spans: list[Span | None] = [(group[0].start * column_ms, group[-1].end * column_ms) for group in groups]
-        return spread(words, spans, 0.0, end_ms)
-    said = [sound for group in groups for sound in group]
-    owners: list[int] = []
-    expected: list[str] = []
-    for i, word in enumerate(words):
-        codes = phonemes_of(word)
-        alone = [sound.symbol for sound in assemble(codes, [0.0] * len(codes)) if sound.symbol.strip()]
-        expected += alone
-        owners += [i] * len(alone)
-    known: list[Span | None] = [None] * len(words)
-    matcher = SequenceMatcher(None, expected, [sound.symbol for sound in said], autojunk=False)
-    for at, said_at, size in matcher.get_matching_blocks():
-        for owner, sound in zip(owners[at : at + size], said[said_at : said_at + size], strict=True):
-            begin = known[owner]
-            known[owner] = (begin[0] if begin else sound.start * column_ms, sound.end * column_ms)
-    return spread(words, known, said[0].start * column_ms if said else 0.0, end_ms)
+    lengths = np.add.reduceat(widths, np.cumsum([0, *sizes])[:-1])
+    return assemble(kept, share_pads(lengths[0::2], lengths[1::2]))
