@@ -162,12 +162,24 @@ class Settings(BaseSettings):
     # --- tutors
     tutors_dir: Path | None = Field(None, description="TOML profiles of your own tutors, beside the built-in ones.")
 
+    # --- knowledge bases
+    knowledge_dir: Path = Field(
+        Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "talking-tutor" / "knowledge",
+        description="Knowledge bases are kept here, a file each.",
+    )
+    knowledge_embeddings: str = Field("minilm-l6-v2", description="Embedding model: catalog name or folder (a BERT).")
+    knowledge_found: int = Field(2, ge=1, le=20, description="Most passages given to the language model.")
+    knowledge_tokens: int = Field(260, ge=50, le=100_000, description="Most tokens of passages in a prompt.")
+    knowledge_document_bytes: int = Field(32_000_000, ge=1000, le=1_000_000_000, description="Largest document.")
+    knowledge_documents: int = Field(2000, ge=1, le=1_000_000, description="Most documents of a knowledge base.")
+    knowledge_passages: int = Field(100_000, ge=1, le=10_000_000, description="Most passages of a knowledge base.")
+
     @field_validator("trusted_proxies", "allowed_origins", "ice_servers", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-    @field_validator("cache_dir", "models_dir", "avatars_dir", "tutors_dir")
+    @field_validator("cache_dir", "models_dir", "avatars_dir", "tutors_dir", "knowledge_dir")
     @classmethod
     def _expand_home(cls, value: Path | None) -> Path | None:
         return value.expanduser() if value is not None else None
