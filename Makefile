@@ -61,9 +61,9 @@ $(STAMPS)/web: requirements/lock-web.txt $(STAMPS)/engine
 	@$(PIP) -r requirements/lock-web.txt
 	@touch $@
 
-$(STAMPS)/portrait: requirements/portrait.txt $(STAMPS)/engine
+$(STAMPS)/portrait: requirements/portrait.txt requirements/lock-portrait.txt $(STAMPS)/engine
 	@echo "== face models for avatars made from a portrait"
-	@$(PIP) -c requirements/lock.txt ai-edge-litert
+	@$(PIP) -r requirements/lock-portrait.txt
 	@$(PIP) --no-compile --no-deps --require-hashes -r requirements/portrait.txt
 	@touch $@
 

@@ -17,10 +17,12 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 STEPS = (
-    ("lock.txt", "", "Everything `make run` installs."),
-    ("lock-web.txt", "web", "What the web tier in web/ needs besides."),
-    ("lock-dev.txt", "dev", "What tests, linters and benchmarks need besides."),
+    ("lock.txt", "", "", "Everything `make run` installs."),
+    ("lock-web.txt", "web", "lock.txt", "What the web tier in web/ needs besides."),
+    ("lock-dev.txt", "dev", "lock-web.txt", "What tests, linters and benchmarks need besides."),
+    ("lock-portrait.txt", "portrait", "lock.txt", "What avatars made from a portrait need besides."),
 )
+"""File, extra, the file it stands on, what it is."""
 HEADER = "# {about} Tested together on CPython 3.11, Linux x86-64.\n# Written by requirements/freeze.py; do not edit.\n"
 BUILD = "setuptools>=75"
 """Needed once everything else is there, to put the engine itself in place."""
@@ -29,11 +31,11 @@ BUILD = "setuptools>=75"
 def main(keep: list[str]) -> int:
     """``keep`` holds requirement lines that are not to move (``torch==2.13.0``)."""
     known: dict[str, str] = {}
-    for step, (name, extra, about) in enumerate(STEPS):
+    for name, extra, base, about in STEPS:
         fixed = [*keep, BUILD, *(f"{package}=={version}" for package, version in known.items())]
         chosen = resolve(f"{HERE.parent}[{extra}]" if extra else str(HERE.parent), fixed)
         added = {package: version for package, version in chosen.items() if package not in known}
-        body = f"-r {STEPS[step - 1][0]}\n" if step else ""
+        body = f"-r {base}\n" if base else ""
         body += "".join(f"{package}=={added[package]}\n" for package in sorted(added, key=str.lower))
         (HERE / name).write_text(HEADER.format(about=about) + body)
         print(f"{name}: {len(added)} packages")
