@@ -168,17 +168,23 @@ def test_whatever_happens_sound_is_in_order_once_and_never_of_a_dropped_turn(scr
     assert left == [item for item in pushed if item in set(left)], "in order, none twice"
 
 
-def test_congestion_follows_the_estimate_and_keeps_the_voice() -> None:
+def test_a_low_estimate_of_an_idle_stream_is_no_congestion() -> None:
     congestion = Congestion(800_000, 40_000)
+    for second, estimate in enumerate((30_000, 45_000, 60_000, 60_000, 90_000)):
+        congestion.estimated(estimate, float(second))
     assert (congestion.bitrate, congestion.every) == (800_000, 1)
-    congestion.estimated(400_000)
+
+
+def test_a_falling_estimate_cuts_bits_but_not_pictures_and_they_come_back() -> None:
+    congestion = Congestion(800_000, 40_000)
+    congestion.estimated(900_000, 0.0)
+    congestion.estimated(400_000, 1.0)
     assert congestion.bitrate == 300_000
-    congestion.estimated(150_000)
-    assert (congestion.bitrate, congestion.every) == (87_500, 2)
-    congestion.estimated(10_000)
-    assert congestion.bitrate == FLOOR
-    congestion.estimated(5_000_000)
-    assert (congestion.bitrate, congestion.every) == (800_000, 1)
+    congestion.estimated(100_000, 2.0)
+    assert (congestion.bitrate, congestion.every) == (150_000, 1)
+    for second in range(3, 9):
+        congestion.estimated(120_000, float(second))
+    assert congestion.bitrate == 800_000
 
 
 def test_losses_cut_bits_and_time_brings_them_back() -> None:
@@ -190,6 +196,9 @@ def test_losses_cut_bits_and_time_brings_them_back() -> None:
     for second in range(5, 10):
         congestion.lost(0.08, float(second))
     assert congestion.bitrate == low, "some loss: neither up nor down"
-    for second in range(10, 40):
+    for second in range(10, 15):
+        congestion.lost(0.6, float(second))
+    assert congestion.every == 2
+    for second in range(15, 45):
         congestion.lost(0.0, float(second))
     assert congestion.bitrate == 800_000

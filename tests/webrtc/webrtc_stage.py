@@ -230,6 +230,10 @@ async def _watch(track: MediaStreamTrack, browser: Browser) -> None:
             browser.sounds.append(Seen(loop.time(), float(frame.time), level))
 
 
+async def _empty_page(request: web.Request) -> web.Response:
+    return web.Response(text="<!doctype html><title>peer</title>", content_type="text/html")
+
+
 @asynccontextmanager
 async def open_stage(**settings: Any) -> AsyncIterator[Stage]:
     encoder = Worker("test-encode", threads=1)
@@ -243,6 +247,7 @@ async def open_stage(**settings: Any) -> AsyncIterator[Stage]:
     api = WebRtcApi(authorize)
     app = web.Application(middlewares=[errors_as_json])
     app.add_routes(api.routes())
+    app.router.add_get("/page", _empty_page)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -1,6 +1,10 @@
 """How many bits and pictures the network takes now: pure, told what receivers report.
 
 Sound keeps its bits whatever happens; pictures get what is left, then fewer of them are sent.
+
+A receiver's estimate (REMB) says little by itself: it starts at what little an idle face needs
+and never grows past half as much again as is being sent. Only its falling means that a queue is
+building up somewhere, and then it is no lower than what got through.
 """
 
 from __future__ import annotations
@@ -9,9 +13,15 @@ FLOOR = 60_000
 """Fewest bits per second a picture stream is worth having at."""
 
 HALF_RATE_BELOW = 150_000
-"""Below this every second picture stays out, so that the others are not mud."""
+"""Below this every second picture stays out, so that the others are not mud. Only losses lead there."""
 
 HEADROOM = 0.85
+FALL = 0.97
+"""An estimate below this part of the one before has fallen."""
+
+GROWTH_PER_S = 1.4
+"""After a fall bits grow by this factor each second in which no other follows."""
+
 RECOVERY_PER_S = 0.05
 """The part of the wanted bit rate that comes back each second after losses."""
 
@@ -20,7 +30,7 @@ LOSSY, VERY_LOSSY = 0.04, 0.12
 
 
 class Congestion:
-    """The bit rate of one peer's pictures.
+    """The bit rate of one peer's pictures. Times are seconds on any one clock.
 
     Args:
         wanted: bits per second when nothing is in the way.
@@ -31,12 +41,19 @@ class Congestion:
         self._wanted = wanted
         self._sound = sound
         self._estimate: float | None = None
-        self._by_loss = float(wanted)
+        self._estimated_at = 0.0
+        self._by_estimate = self._by_loss = float(wanted)
         self._reported_at: float | None = None
 
-    def estimated(self, bits_per_s: float) -> None:
+    def estimated(self, bits_per_s: float, now: float) -> None:
         """The receiver's estimate of what the path takes (REMB)."""
-        self._estimate = bits_per_s
+        before, self._estimate = self._estimate, bits_per_s
+        since, self._estimated_at = now - self._estimated_at, now
+        if before is not None and bits_per_s < before * FALL:
+            path = max(bits_per_s * HEADROOM - self._sound, HALF_RATE_BELOW)
+            self._by_estimate = min(self._by_estimate, path)
+        elif before is not None:
+            self._by_estimate = min(self._by_estimate * GROWTH_PER_S ** min(since, 2.0), self._wanted)
 
     def lost(self, fraction: float, now: float) -> None:
         """The receiver's report: ``fraction`` of packets lost since the one before, 0..1."""
@@ -51,12 +68,9 @@ class Congestion:
     @property
     def bitrate(self) -> int:
         """Bits per second for pictures."""
-        limit = self._by_loss
-        if self._estimate is not None:
-            limit = min(limit, self._estimate * HEADROOM - self._sound)
-        return int(min(max(limit, FLOOR), self._wanted))
+        return int(max(min(self._by_loss, self._by_estimate, self._wanted), min(FLOOR, self._wanted)))
 
     @property
     def every(self) -> int:
         """1 to send every picture, 2 to send every second one."""
-        return 2 if self.bitrate < HALF_RATE_BELOW else 1
+        return 2 if self.bitrate < min(HALF_RATE_BELOW, self._wanted) else 1

@@ -36,10 +36,11 @@ def watch_feedback(sender: RTCRtpSender, broadcast: Broadcast, congestion: Conge
 
 
 def _tell(packet: AnyRtcpPacket, sender: RTCRtpSender, broadcast: Broadcast, congestion: Congestion) -> None:
+    now = asyncio.get_running_loop().time()
     if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
         for report in packet.reports:
             if report.ssrc == sender._ssrc:
-                congestion.lost(report.fraction_lost / 256, asyncio.get_running_loop().time())
+                congestion.lost(report.fraction_lost / 256, now)
     elif isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
         broadcast.request_keyframe()
     elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
@@ -47,4 +48,4 @@ def _tell(packet: AnyRtcpPacket, sender: RTCRtpSender, broadcast: Broadcast, con
             bits_per_s, _ = unpack_remb_fci(packet.fci)
         except ValueError:
             return
-        congestion.estimated(bits_per_s)
+        congestion.estimated(bits_per_s, now)

@@ -1,0 +1,122 @@
+"""A real Chromium as the peer: it connects, shows the face, and hears what it sees at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.async_api import Page, async_playwright
+from webrtc_stage import TOKEN, beeps, open_stage
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required", "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]  # fmt: skip
+
+pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium here")
+
+SCRIPT = """
+async ({token}) => {
+  const seen = window.seen = {flashes: [], beeps: [], states: [], frames: 0};
+  const pc = window.pc = new RTCPeerConnection();
+  const mic = await navigator.mediaDevices.getUserMedia({audio: true});
+  pc.addTransceiver(mic.getAudioTracks()[0], {direction: 'sendrecv', streams: [mic]});
+  pc.addTransceiver('video', {direction: 'recvonly'});
+  const channel = window.channel = pc.createDataChannel('events');
+  const opened = new Promise(done => { channel.onopen = done; });
+  const video = document.createElement('video');
+  video.autoplay = true; video.muted = true; document.body.append(video);
+  const canvas = new OffscreenCanvas(8, 8), paint = canvas.getContext('2d', {willReadFrequently: true});
+  let wasBright = false;
+  const onFrame = (now, meta) => {
+    paint.drawImage(video, 0, 0, 8, 8);
+    const bright = paint.getImageData(4, 4, 1, 1).data[1] > 190;
+    if (bright && !wasBright) seen.flashes.push(meta.expectedDisplayTime);
+    wasBright = bright; seen.frames++;
+    video.requestVideoFrameCallback(onFrame);
+  };
+  video.requestVideoFrameCallback(onFrame);
+  const stream = new MediaStream();
+  pc.ontrack = async ({track}) => {
+    stream.addTrack(track); video.srcObject = stream;
+    if (track.kind !== 'audio') return;
+    const context = new AudioContext({latencyHint: 'interactive'});
+    await context.audioWorklet.addModule(URL.createObjectURL(new Blob([`
+      registerProcessor('beeps', class extends AudioWorkletProcessor {
+        constructor() { super(); this.quiet = 1e9; }
+        process([input]) {
+          const pcm = input[0]; if (!pcm) return true;
+          for (let i = 0; i < pcm.length; i++) {
+            if (Math.abs(pcm[i]) > 0.1) {
+              if (this.quiet > 4800) this.port.postMessage(currentTime + i / sampleRate);
+              this.quiet = 0;
+            } else this.quiet++;
+          }
+          return true;
+        }
+      });`], {type: 'text/javascript'})));
+    const node = new AudioWorkletNode(context, 'beeps');
+    node.port.onmessage = ({data}) => {
+      const stamp = context.getOutputTimestamp();
+      seen.beeps.push(stamp.performanceTime + (data - stamp.contextTime) * 1000);
+    };
+    context.createMediaStreamSource(new MediaStream([track])).connect(node);
+  };
+  pc.onconnectionstatechange = () => seen.states.push(pc.connectionState);
+  await pc.setLocalDescription();
+  if (pc.iceGatheringState !== 'complete') {
+    await new Promise(done => { pc.onicegatheringstatechange = () => pc.iceGatheringState === 'complete' && done(); });
+  }
+  const reply = await fetch('/v1/sessions/s1/webrtc', {
+    method: 'POST', headers: {'Authorization': 'Bearer ' + token, 'Content-Type': 'application/json'},
+    body: JSON.stringify({sdp: pc.localDescription.sdp, type: 'offer'}),
+  });
+  if (!reply.ok) throw new Error(await reply.text());
+  await pc.setRemoteDescription(await reply.json());
+  await opened;
+}
+"""
+
+
+async def until(page: Page, expression: str, seconds: float = 15) -> None:
+    await page.wait_for_function(expression, timeout=seconds * 1000)
+
+
+async def test_chromium_sees_and_hears_together() -> None:
+    async with open_stage() as stage, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = await browser.new_page()
+        await page.goto(f"{stage.base}/page")
+        await page.evaluate(SCRIPT, {"token": TOKEN})
+        await until(page, "seen.frames > 5")
+        await asyncio.wait_for(stage.conversation.attached.wait(), 5)
+        # Lip sync at the receiver settles with the first sender reports.
+        await asyncio.sleep(3)
+        marks = list(range(10, 250, 30))
+        frames = beeps(1, 260, marks)
+        sink = stage.conversation.sink
+        for i in range(0, 260, 5):
+            await sink.media(frames[i : i + 5])
+        await sink.finish(1)
+        await until(page, f"seen.beeps.length >= {len(marks)} && seen.flashes.length >= {len(marks)}")
+        seen = await page.evaluate("seen")
+        heard = sum(len(c.pcm) for c in stage.conversation.heard)
+        await browser.close()
+        await stage_empty(stage)
+    assert seen["states"][-1] == "connected"
+    assert heard > 16_000, "the microphone arrived"
+    skew = np.array(seen["flashes"][: len(marks)]) - np.array(seen["beeps"][: len(marks)])
+    print("skew ms, picture after sound:", np.round(skew, 1))
+    assert np.quantile(np.abs(skew), 0.95) < 120
+    assert np.ptp(skew) < 120, "no drift"
+
+
+async def stage_empty(stage: object) -> None:
+    async with asyncio.timeout(16):
+        while stage.session.connections:  # type: ignore[attr-defined]  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
