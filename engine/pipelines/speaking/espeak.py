@@ -71,8 +71,6 @@ def _language(tag: str) -> str:
 
 def _speak(clause: Clause, file: str, leveller: Leveller, abandoned: threading.Event) -> Speech:
     made = library().speak(clause.spoken, file, abandoned.is_set)
-    if not len(made.pcm):
-        raise SynthesisFailed(f"espeak-ng voice {file} could not speak a clause")
     timeline = _timeline(clause, made, len(made.pcm) * 1000 / library().rate)
     return Shaper(clause, library().rate, leveller, timeline).finish(made.pcm)
 
@@ -95,6 +93,8 @@ def _words(text: str, made: Utterance, phonemes: Sequence[Phoneme], ms: float) -
     sounding = [phoneme for phoneme in phonemes if phoneme.symbol]
     end_ms = sounding[-1].end_ms if sounding else 0.0
     starts: list[float | None] = [None] * len(found)
+    if not found or not made.words:
+        return spread([token.text for token in found], [None] * len(found), 0.0, end_ms)
     for mark in made.words:
         # Positions inside a number or abbreviation may point past it; the nearest token before counts.
         owner = next((i for i in reversed(range(len(found))) if found[i].start <= mark.position), 0)

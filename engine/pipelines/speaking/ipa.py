@@ -86,6 +86,11 @@ def _joins(last: Sound, code: str, stress: int) -> bool:
     return code in _RELEASE.get(last.symbol, "")
 
 
+def is_letter(code: str) -> bool:
+    """Whether a code point is heard: no mark, no pause."""
+    return code not in PAUSES and code not in STRESS and code != SPACE and not _modifies(code)
+
+
 def symbol_of(text: str) -> tuple[str, int]:
     """An espeak-ng phoneme name to its symbol and stress: ``"ˈaɪ"`` is ``("aɪ", 2)``.
 

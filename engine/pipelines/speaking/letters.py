@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.pipelines.items import Word
+from engine.pipelines.items import Clause, Phoneme, Word
 from engine.pipelines.speaking.ipa import Sound, assemble
-from engine.pipelines.speaking.timeline import Span, spread, tokens
+from engine.pipelines.speaking.timeline import Span, Timeline, shown_words, spread, tokens
 
 _PAD_BEFORE = 0.25
 """Share of the pad between two phonemes that sounds like the one before it.
@@ -32,22 +32,45 @@ def share_pads(own: npt.NDArray[Any], pads: npt.NDArray[Any]) -> list[float]:
     return durations
 
 
-def without_joints(sounds: Sequence[Sound]) -> list[Sound]:
+def clause_timeline(
+    clause: Clause, sounds: Sequence[Sound], column_ms: float, columns: int, phonemes_of: Callable[[str], list[str]]
+) -> Timeline:
+    """Words and phonemes of a clause, in ms of its ``columns`` columns of raw sound.
+
+    Args:
+        sounds: what is said, with times in columns; empty when the voice tells none, and the
+            words then share the time by their length.
+        phonemes_of: the letters of one word pronounced alone.
+    """
+    total_ms = columns * column_ms
+    if not sounds:
+        return Timeline(shown_words(clause.text, (), total_ms))
+    spoken = _spoken_words(clause.spoken, sounds, column_ms, phonemes_of)
+    phonemes = tuple(
+        Phoneme(s.symbol, s.start * column_ms, s.end * column_ms, s.stress) for s in _without_joints(sounds)
+    )
+    return Timeline(shown_words(clause.text, spoken, total_ms), phonemes)
+
+
+def _without_joints(sounds: Sequence[Sound]) -> list[Sound]:
     """Speech runs on between words: a joint's time goes half to either neighbour."""
     kept: list[Sound] = []
-    for i, sound in enumerate(sounds):
-        if sound.symbol != " ":
-            kept.append(Sound(sound.symbol, sound.start, sound.end, sound.stress))
+    joint: Sound | None = None
+    for sound in sounds:
+        if sound.symbol == " ":
+            joint = sound
             continue
-        middle = (sound.start + sound.end) / 2
-        if kept:
-            kept[-1].end = middle
-        if i + 1 < len(sounds):
-            sounds[i + 1].start = middle
+        start = sound.start
+        if joint is not None:
+            start = (joint.start + joint.end) / 2
+            if kept:
+                kept[-1].end = start
+            joint = None
+        kept.append(Sound(sound.symbol, start, sound.end, sound.stress))
     return kept
 
 
-def spoken_words(
+def _spoken_words(
     text: str, sounds: Sequence[Sound], column_ms: float, phonemes_of: Callable[[str], list[str]]
 ) -> tuple[Word, ...]:
     """Times of the words of ``text``.

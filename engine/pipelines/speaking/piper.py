@@ -19,13 +19,13 @@ from piper.const import BOS, EOS, PAD
 
 from engine.errors import ModelMissing, SynthesisFailed
 from engine.pipelines.contracts import Voice
-from engine.pipelines.items import Clause, Phoneme, Speech
-from engine.pipelines.speaking.ipa import Sound, assemble
-from engine.pipelines.speaking.letters import share_pads, spoken_words, without_joints
+from engine.pipelines.items import Clause, Speech
+from engine.pipelines.speaking.ipa import Sound, assemble, is_letter
+from engine.pipelines.speaking.letters import clause_timeline, share_pads
 from engine.pipelines.speaking.pieces import PiecePlan
-from engine.pipelines.speaking.piper_graph import IntArray, Latent, PiperGraph
+from engine.pipelines.speaking.piper_graph import SPEAKING_ERRORS, IntArray, Latent, PiperGraph
 from engine.pipelines.speaking.shaping import Leveller, Shaper
-from engine.pipelines.speaking.timeline import Timeline, shown_words
+from engine.pipelines.speaking.timeline import Timeline
 from engine.pipelines.worker import Worker
 
 PREFIX = "piper:"
@@ -98,7 +98,7 @@ class _Utterance:
         self._voice = loaded
         self._clause = clause
         self._latent: Latent | None = None
-        self._shaper: Shaper
+        self._shaper: Shaper | None = None
         self._plan: PiecePlan
 
     def next_piece(self) -> Speech:
@@ -108,37 +108,35 @@ class _Utterance:
             SynthesisFailed: the text has nothing this voice can speak, or the network broke.
         """
         try:
-            if self._latent is None:
-                self._latent = self._encode()
-            while True:
+            if self._shaper is None:
+                self._shaper = self._begin()
+            while self._latent is not None:
                 pcm = self._latent.sound(*self._plan.next())
                 if self._plan.done:
                     return self._shaper.finish(pcm)
                 speech = self._shaper.push(pcm)
                 if speech is not None:
                     return speech
-        except (RuntimeError, ValueError, KeyError) as error:
+            return self._shaper.finish()
+        except SPEAKING_ERRORS as error:
             raise SynthesisFailed(f"voice {self._voice.voice.id} could not speak a clause") from error
 
-    def _encode(self) -> Latent:
+    def _begin(self) -> Shaper:
+        """Pronounce the text and run the first half of the network, unless there is nothing to say."""
         piper, config = self._voice.piper, self._voice.piper.config
-        codes = [code for sentence in piper.phonemize(self._clause.spoken) for code in [*sentence, " "]][:-1]
-        ids = piper.phonemes_to_ids(codes)
-        scales = (config.noise_scale, config.length_scale, config.noise_w_scale)
-        latent = self._voice.graph.encode(ids, scales, config.default_speaker_id)
-        column_ms = config.hop_length * 1000 / config.sample_rate
-        sounds = _sounds(codes, ids, config, latent.widths)
-        total_ms = latent.columns * column_ms
-        timeline = Timeline(shown_words(self._clause.text, (), total_ms))
-        if sounds:
-            spoken = spoken_words(self._clause.spoken, sounds, column_ms, self._phonemes_of)
-            phonemes = tuple(
-                Phoneme(s.symbol, s.start * column_ms, s.end * column_ms, s.stress) for s in without_joints(sounds)
-            )
-            timeline = Timeline(shown_words(self._clause.text, spoken, total_ms), phonemes)
-        self._plan = PiecePlan([sound.end for sound in sounds], latent.columns, config.sample_rate / config.hop_length)
-        self._shaper = Shaper(self._clause, config.sample_rate, self._voice.leveller, timeline)
-        return latent
+        text = self._clause.spoken.replace("\0", " ")
+        codes = [code for sentence in piper.phonemize(text) for code in [*sentence, " "]][:-1]
+        timeline = Timeline()
+        if any(is_letter(code) for code in codes):
+            ids = piper.phonemes_to_ids(codes)
+            scales = (config.noise_scale, config.length_scale, config.noise_w_scale)
+            self._latent = self._voice.graph.encode(ids, scales, config.default_speaker_id)
+            column_ms = config.hop_length * 1000 / config.sample_rate
+            sounds = _sounds(codes, ids, config, self._latent.widths)
+            timeline = clause_timeline(self._clause, sounds, column_ms, self._latent.columns, self._phonemes_of)
+            second = config.sample_rate / config.hop_length
+            self._plan = PiecePlan([sound.end for sound in sounds], self._latent.columns, second)
+        return Shaper(self._clause, config.sample_rate, self._voice.leveller, timeline)
 
     def _phonemes_of(self, word: str) -> list[str]:
         return [code for sentence in self._voice.piper.phonemize(word) for code in sentence]

@@ -16,12 +16,19 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from engine.models.onnx import open_session
 from engine.pipelines.items import FloatArray
 
 MARGIN = 12
 """Columns of context the vocoder needs on either side (10 measured)."""
+
+SPEAKING_ERRORS: tuple[type[Exception], ...] = (
+    RuntimeError, ValueError, KeyError,
+    *(kind for kind in vars(ort_state).values() if isinstance(kind, type) and issubclass(kind, Exception)),
+)  # fmt: skip
+"""What pronouncing and the networks may raise; onnxruntime's errors have no base class of their own."""
 
 _VOCODER_INPUT_WEIGHT = "dec.conv_pre.weight"
 
