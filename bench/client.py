@@ -171,6 +171,7 @@ class Client:
                     if not cut:
                         break
                 case "interrupted":
+                    result.timings = message["timings"]
                     break
         self._finish(result, decoder, sent_at)
         return result

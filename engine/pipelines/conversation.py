@@ -258,7 +258,7 @@ class Conversation:
         self._parts.metrics.interruptions.labels(reason).inc()
         self._parts.metrics.turns.labels("interrupted").inc()
         await self._tell({"type": "interrupted", "turn": reply.number, "played_ms": round(played_ms),
-                          "content": content, "reason": reason})
+                          "content": content, "reason": reason, "timings": dict(reply.turn.timeline.marks)})
 
     # --- the microphone
 
