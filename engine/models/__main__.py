@@ -76,23 +76,25 @@ def show(shelf: Shelf) -> int:
         row = _row(entry, shelf)
         missing += row[4] == "missing"
         rows.append(row)
-    for name, size in pulled(shelf).items():
-        rows.append((name, "pulled", _megabytes(size), "see its page", "ready", str(shelf.pulled_folder(name))))
+    for name, (size, licence) in pulled(shelf).items():
+        rows.append((name, "pulled", _megabytes(size), licence, "ready", str(shelf.pulled_folder(name))))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
         print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]).rstrip())
     return 1 if missing else 0
 
 
-def pulled(shelf: Shelf) -> dict[str, int]:
-    """Names and bytes of what was fetched from a hub."""
+def pulled(shelf: Shelf) -> dict[str, tuple[int, str]]:
+    """Bytes and licences of what was fetched from a hub, by name."""
     found = {}
-    for manifest in sorted((shelf.cache_dir / "pulled").glob(f"[!.]*/{MANIFEST}")):
+    for path in sorted((shelf.cache_dir / "pulled").glob(f"[!.]*/{MANIFEST}")):
         try:
-            name = str(json.loads(manifest.read_bytes())["model"])
+            manifest = json.loads(path.read_bytes())
+            name = str(manifest["model"])
+            licence = ", ".join(sorted({str(source["licence"]) for source in manifest["sources"]}))
         except (ValueError, KeyError, TypeError):
-            name = manifest.parent.name
-        found[name] = sum(path.stat().st_size for path in manifest.parent.rglob("*") if path.is_file())
+            name, licence = path.parent.name, "unknown (damaged manifest)"
+        found[name] = sum(file.stat().st_size for file in path.parent.rglob("*") if file.is_file()), licence
     return found
 
 

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 import httpx2
 from filelock import FileLock
-from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub import HfApi, ModelInfo, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, RevisionNotFoundError
 
 from engine.errors import ModelMissing
@@ -113,7 +113,8 @@ def _fetch(
     sources: list[dict[str, str]] = []
     for part in parts:
         info = HfApi(endpoint=endpoint).model_info(part.repo, revision=revision, files_metadata=True)
-        commit = str(info.sha)
+        commit, licence = str(info.sha), _licence(info)
+        print(f"{part.repo} at {commit[:12]}, licence: {licence}", file=sys.stderr, flush=True)
         stated = {item.rfilename: item.lfs.sha256 if item.lfs else None for item in info.siblings or ()}
         for path in part.files or tuple(stated):
             if path not in stated:
@@ -128,12 +129,18 @@ def _fetch(
             target.parent.mkdir(parents=True, exist_ok=True)
             got.rename(target)
             files[str(inside)] = sha256
-        sources.append({"repo": part.repo, "revision": commit})
+        sources.append({"repo": part.repo, "revision": commit, "licence": licence})
     (work / "model" / MANIFEST).write_text(json.dumps({"model": name, "sources": sources, "files": files}, indent=1))
     if folder.exists():
         shutil.rmtree(folder)
     (work / "model").rename(folder)
     shutil.rmtree(work)
+
+
+def _licence(info: ModelInfo) -> str:
+    """What the model's card states, so that it is seen before the model is used."""
+    stated = info.card_data.get("license_name") or info.card_data.get("license") if info.card_data else None
+    return str(stated or "not stated")
 
 
 def _install(entry: Entry) -> None:

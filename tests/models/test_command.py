@@ -52,7 +52,8 @@ class _Answers(BaseHTTPRequestHandler):
                 {"rfilename": "model.bin", "size": 24, "blobId": "1" * 40,
                  "lfs": {"sha256": self.server.stated_sha256, "size": 24, "pointerSize": 130}},
             ]
-            content = json.dumps({"id": "owner/model", "sha": COMMIT, "siblings": siblings}).encode()
+            content = json.dumps({"id": "owner/model", "sha": COMMIT, "siblings": siblings,
+                                  "cardData": {"license": "apache-2.0"}}).encode()
             return self._send(200, content, {"Content-Type": "application/json"}, body)
         if path.startswith(f"/owner/model/resolve/{COMMIT}/") and name in FILES:
             headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{sha256(FILES[name])}"'}
@@ -96,12 +97,17 @@ def no_lingering_connection() -> Iterator[None]:
     close_session()
 
 
-def test_a_fetched_model_is_complete_pinned_and_found_again(hub: Hub, shelf: Shelf) -> None:
+def test_a_fetched_model_is_complete_pinned_and_found_again(
+    hub: Hub, shelf: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = pull("owner/model", shelf, quiet, endpoint=hub.url)
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name in FILES} == FILES
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["sources"] == [{"repo": "owner/model", "revision": COMMIT}]
+    assert manifest["sources"] == [{"repo": "owner/model", "revision": COMMIT, "licence": "apache-2.0"}]
     assert shelf.locate("owner/model") == folder
+    command.main(["--cache-dir", str(shelf.cache_dir), "list"])
+    assert any(line.split()[:1] == ["owner/model"] and "apache-2.0" in line and "ready" in line
+               for line in capsys.readouterr().out.splitlines())
     assert not list(folder.parent.glob(".*.partial"))
     (folder / "model.bin").write_bytes(b"rot")
     with pytest.raises(ModelMissing, match=r"damaged.*pull owner/model"):
