@@ -201,7 +201,7 @@ class FrameConverter:
         pieces: list[FloatArray] = []
         if key != self._key:
             pieces += self.flush()
-            self._key, self._resampler = key, AudioResampler("flt", "mono", INPUT_RATE)
+            self._key, self._resampler = key, AudioResampler("fltp", frame.layout, INPUT_RATE)
         assert self._resampler is not None
         # Sound is contiguous by definition here: gaps in a browser's clock are not silence to keep.
         frame.pts = None
@@ -265,8 +265,8 @@ def _all_sound(container: InputContainer, source: _Deadline, max_seconds: float,
 
 
 def _clean(frame: AudioFrame) -> FloatArray:
-    """A float file may hold anything: NaN becomes silence, the rest is clipped."""
-    pcm: FloatArray = np.nan_to_num(frame.to_ndarray()[0], nan=0.0, posinf=1.0, neginf=-1.0)
+    """The mean of all channels (libav's own mix may clip). NaN, of which a float file may be full, is silence."""
+    pcm: FloatArray = np.nan_to_num(frame.to_ndarray(), nan=0.0, posinf=1.0, neginf=-1.0).mean(axis=0)
     return np.clip(pcm, -1.0, 1.0)
 
 

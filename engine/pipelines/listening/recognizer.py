@@ -179,6 +179,11 @@ class WhisperStream:
     def push(self, pcm: FloatArray) -> None:
         self._utterance.push(pcm)
 
+    @property
+    def held_s(self) -> float:
+        """Seconds of sound in the window and waiting to be decoded."""
+        return self._utterance.held_s
+
     async def revise(self) -> Transcript:
         return self._utterance.revised(await self._listen(Urgency.PARTIAL))
 

@@ -107,10 +107,11 @@ def interpolate(words: Sequence[str], probabilities: FloatArray, first_step: int
     spoken = np.flatnonzero(probabilities >= OFF)
     steps = spoken if len(spoken) else np.arange(len(probabilities) or 1)
     letters = np.cumsum([0, *(len(word) + 1 for word in words)])
-    edges = np.append(steps, steps[-1] + 1).astype(float)
-    at = np.interp(letters / letters[-1] * len(steps), np.arange(len(edges)), edges)
-    ms = (at + first_step) * 1000 / STEPS_PER_S
-    return tuple(Word(word, float(ms[i]), float(ms[i + 1])) for i, word in enumerate(words))
+    shares = letters / letters[-1] * len(steps)
+    starts = steps[np.floor(shares[:-1]).astype(int)] + shares[:-1] % 1
+    ends = steps[np.ceil(shares[1:] - 1e-9).astype(int) - 1] + 1 - (-shares[1:] % 1)
+    starts_ms, ends_ms = ((at + first_step) * 1000 / STEPS_PER_S for at in (starts, ends))
+    return tuple(Word(word, float(a), float(b)) for word, a, b in zip(words, starts_ms, ends_ms, strict=True))
 
 
 def _best_cut(group: Sequence[Span], following: Span) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.pipelines.items import FloatArray, Transcript, Word
+from engine.pipelines.items import INPUT_RATE, FloatArray, Transcript, Word
 from engine.pipelines.listening.agreement import LocalAgreement, join_words, normal
 from engine.pipelines.listening.speech_spans import STEP, STEPS_PER_S, Span, find_speech, interpolate
 from engine.pipelines.listening.vad import SileroStream
@@ -91,6 +91,11 @@ class Utterance:
         self._agreed_on: Hypothesis | None = None
 
     # --- sound
+
+    @property
+    def held_s(self) -> float:
+        """Seconds of sound not slid away."""
+        return self._samples / INPUT_RATE
 
     def push(self, pcm: FloatArray) -> None:
         """Add (n,) float32 16 kHz."""

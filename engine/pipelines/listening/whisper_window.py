@@ -46,7 +46,7 @@ DETECT_POSITIONS = 500
 MADE_UP_POSITIONS = 2
 """A word that begins within so many states (40 ms) of the end of open sound was made up."""
 
-SIMPLIFIED_CHINESE = "以下是普通话的句子，请用简体字和标点符号。"
+SIMPLIFIED_CHINESE = "以下是普通话的句子。"
 """Said before Chinese, so that it comes in simplified characters and with punctuation."""
 
 LANGUAGES = frozenset(_LANGUAGE_CODES)

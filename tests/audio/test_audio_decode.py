@@ -1,0 +1,159 @@
+"""Recordings in, 16 kHz mono out; what is damaged, hostile or too large is refused by name."""
+
+from __future__ import annotations
+
+import struct
+import time
+
+import numpy as np
+import pytest
+from containers import KINDS, encode, tone
+
+from engine.errors import TooLarge, UnreadableMedia
+from engine.pipelines import audio
+from engine.pipelines.audio import decode
+
+
+def loudest_hz(pcm: np.ndarray) -> float:
+    middle = pcm[len(pcm) // 4 : 3 * len(pcm) // 4]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    return float(np.argmax(spectrum) * 16_000 / len(middle))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_container_gives_the_same_tone(kind: str) -> None:
+    pcm = decode(encode(tone(2.0), 16_000, kind))
+    assert pcm.dtype == np.float32 and pcm.ndim == 1
+    assert abs(len(pcm) / 16_000 - 2.0) < 0.12
+    assert abs(loudest_hz(pcm) - 440) < 2
+    assert 0.3 < float(np.abs(pcm[8000:-8000]).max()) < 0.6
+
+
+def test_live_webm_without_length_decodes() -> None:
+    assert abs(len(decode(encode(tone(1.5), 16_000, "webm", live=True))) / 16_000 - 1.5) < 0.1
+
+
+def test_stereo_is_mixed_and_float_rubbish_is_tamed() -> None:
+    left, right = tone(1.0), np.zeros(16_000, np.float32)
+    left[100], left[101], right[102] = np.nan, np.inf, 50.0
+    frames = np.stack([left, right], 1).astype("<f4").tobytes()
+    described = struct.pack("<IHHIIHH", 16, 3, 2, 16_000, 128_000, 8, 32)
+    header = b"RIFF" + struct.pack("<I", 36 + len(frames)) + b"WAVEfmt " + described
+    pcm = decode(header + b"data" + struct.pack("<I", len(frames)) + frames)
+    assert len(pcm) == 16_000
+    assert np.isfinite(pcm).all() and float(np.abs(pcm).max()) <= 1.0
+    assert float(np.abs(pcm[4000:]).max()) == pytest.approx(0.25, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["wav", "webm", "ogg", "mp3", "flac"])
+def test_recording_cut_off_gives_what_there_is(kind: str) -> None:
+    whole = encode(tone(3.0), 16_000, kind)
+    assert 1.0 < len(decode(whole[: len(whole) * 2 // 3])) / 16_000 < 2.7
+
+
+def test_nothing_is_unreadable() -> None:
+    with pytest.raises(UnreadableMedia, match=r"data: .*empty"):
+        decode(b"")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"x",
+        b"hello, this is not sound" * 100,
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:1/a.ts\n",
+        b"ffconcat version 1.0\nfile /etc/passwd\n",
+        b'<?xml version="1.0"?><MPD><Period><BaseURL>http://127.0.0.1:1/</BaseURL></Period></MPD>',
+        b"\x89PNG\r\n\x1a\n" + bytes(100),
+    ],
+    ids=["x", "text", "hls", "concat", "dash", "png"],
+)
+def test_what_is_no_recording_is_refused_before_libav_sees_it(data: bytes) -> None:
+    with pytest.raises(UnreadableMedia, match="data: not a recording"):
+        decode(data)
+
+
+@pytest.mark.parametrize(
+    "head", [b"OggS", b"fLaC", b"ID3\x04", b"RIFF\0\0\0\0WAVE", b"\x1a\x45\xdf\xa3", b"\0\0\0 ftypM4A "]
+)
+def test_garbage_behind_a_good_beginning(head: bytes) -> None:
+    noise = np.random.default_rng(3).bytes(50_000)
+    with pytest.raises(UnreadableMedia):
+        decode(head + noise)
+
+
+def test_playlist_in_a_wav_coat() -> None:
+    with pytest.raises(UnreadableMedia):
+        decode(b"RIFF\0\0\0\0WAVE#EXTM3U\nhttp://127.0.0.1:1/a.ts\n" * 3)
+
+
+def test_file_without_sound_samples() -> None:
+    with pytest.raises(UnreadableMedia, match="no sound"):
+        decode(audio.to_wav(np.zeros(0, np.float32), 16_000))
+
+
+def test_too_many_bytes_names_field_and_limit() -> None:
+    with pytest.raises(TooLarge, match=r"recording: 1044 bytes .* at most 1000"):
+        decode(audio.to_wav(np.zeros(500, np.float32), 16_000), max_bytes=1000, field="recording")
+
+
+def test_a_small_file_that_unfolds_far_beyond_the_limit_stops_at_the_limit() -> None:
+    bomb = encode(np.zeros(4_000 * 1800, np.float32), 4_000, "flac", codec_rate=4_000)
+    assert len(bomb) < 300_000
+    begun = time.monotonic()
+    with pytest.raises(TooLarge, match="longer than the limit of 60 s"):
+        decode(bomb, max_seconds=60)
+    assert time.monotonic() - begun < 2
+
+
+def test_a_rate_that_would_unfold_to_hours_is_refused() -> None:
+    wav = bytearray(audio.to_wav(np.zeros(100_000, np.float32), 16_000))
+    wav[24:28] = struct.pack("<I", 1)
+    with pytest.raises(UnreadableMedia):
+        decode(bytes(wav))
+
+
+def test_length_claimed_by_the_header_is_not_believed() -> None:
+    wav = bytearray(audio.to_wav(tone(1.0), 16_000))
+    wav[4:8] = wav[40:44] = b"\xff\xff\xff\xff"
+    assert len(decode(bytes(wav), max_seconds=2)) == 16_000
+
+
+def test_decoding_time_is_limited() -> None:
+    long = audio.to_wav(np.zeros(16_000 * 100, np.float32), 16_000)
+    with pytest.raises(TooLarge, match="decoding took longer"):
+        decode(long, max_decode_s=0.0)
+
+
+@pytest.mark.parametrize(
+    ("from_rate", "to_rate"), [(48_000, 16_000), (44_100, 16_000), (22_050, 24_000), (8_000, 16_000), (16_000, 16_000)]
+)
+def test_resampling_keeps_time_and_tone(from_rate: int, to_rate: int) -> None:
+    out = audio.resample(tone(1.0, 1000.0, from_rate), from_rate, to_rate)
+    assert len(out) == to_rate
+    expected = tone(1.0, 1000.0, to_rate)
+    assert float(np.abs(out - expected)[200:-200].max()) < 1e-3
+
+
+def test_resampling_in_pieces_is_resampling_at_once() -> None:
+    pcm = np.random.default_rng(0).uniform(-0.5, 0.5, 44_100).astype(np.float32)
+    resampler = audio.Resampler(44_100)
+    pieces = [resampler.push(pcm[i : i + 441]) for i in range(0, len(pcm), 441)]
+    assert sum(map(len, pieces)) > 15_900, "only a filter's length may be held back"
+    whole = np.concatenate([*pieces, resampler.flush()])
+    assert np.allclose(whole[:16_000], audio.resample(pcm, 44_100), atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 100, 10_000_000])
+def test_rates_no_microphone_has(rate: int) -> None:
+    with pytest.raises(ValueError, match=str(rate)):
+        audio.Resampler(rate)
+
+
+def test_pcm16_there_and_back() -> None:
+    pcm = np.array([0.0, 0.5, -0.5, 1.5, -1.5], np.float32)
+    assert np.allclose(audio.pcm16_to_float(audio.float_to_pcm16(pcm) + b"\x01"), [0, 0.5, -0.5, 1, -1], atol=1e-4)
+
+
+def test_wav_reads_back() -> None:
+    assert np.allclose(decode(audio.to_wav(tone(0.5), 16_000)), tone(0.5), atol=1e-4)

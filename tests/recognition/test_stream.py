@@ -1,0 +1,141 @@
+"""Utterances while they are spoken, through the real model."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+
+import numpy as np
+import pytest
+
+from engine.pipelines.items import FloatArray, Transcript
+from engine.pipelines.listening.agreement import normal
+from engine.pipelines.listening.recognizer import WhisperRecognizer, WhisperStream
+
+QUESTION = "What is the capital of France, and how large is it?"
+STORY = (
+    "Yesterday in class our teacher explained how the heart pumps blood through the body. "
+    "First the blood goes to the lungs. Then it comes back and is sent to all of the muscles. "
+    "I want to know why there are four chambers. Please tell me what the valves are for. "
+    "My brother says that the heart never rests. I think that he is right."
+)
+
+
+def quiet(seconds: float) -> FloatArray:
+    return np.random.default_rng(7).normal(0, 0.0005, int(seconds * 16_000)).astype(np.float32)
+
+
+def forms(text: str) -> list[str]:
+    return [normal(word) for word in text.split()]
+
+
+async def speak(stream: WhisperStream, pcm: FloatArray, step_s: float = 0.8) -> list[Transcript]:
+    revisions = []
+    step = int(step_s * 16_000)
+    for start in range(0, len(pcm), step):
+        stream.push(pcm[start : start + step])
+        revisions.append(await stream.revise())
+    return revisions
+
+
+async def test_words_come_while_they_are_spoken_and_stable_ones_stay(english: WhisperRecognizer, say) -> None:
+    stream = english.stream()
+    revisions = await speak(stream, np.concatenate([quiet(0.3), say(QUESTION), quiet(0.5)]))
+    for before, after in itertools.pairwise(revisions):
+        assert after.stable.startswith(before.stable)
+        assert after.text.startswith(after.stable) and not after.final
+    assert "capital" in revisions[len(revisions) // 2].text
+    final = await stream.finish()
+    assert forms(final.text) == forms(QUESTION)
+    assert final.final and final.stable == final.text and len(final.words) == len(QUESTION.split())
+
+
+async def test_a_preview_is_what_finish_says_and_then_finish_is_immediate(english: WhisperRecognizer, say) -> None:
+    stream = english.stream()
+    stream.push(np.concatenate([say(QUESTION), quiet(0.25)]))
+    preview = await stream.preview()
+    assert not preview.final and forms(preview.text) == forms(QUESTION)
+    stream.push(quiet(0.4))
+    begun = time.process_time()
+    final = await stream.finish()
+    assert final.text == preview.text and final.final
+    assert time.process_time() - begun < 0.05, "silence is not decoded again"
+
+
+async def test_after_a_preview_the_student_may_go_on(english: WhisperRecognizer, say) -> None:
+    stream = english.stream()
+    stream.push(np.concatenate([say("I have a question."), quiet(0.3)]))
+    assert forms((await stream.preview()).text) == forms("I have a question.")
+    stream.push(np.concatenate([say("Why is the sky blue?"), quiet(0.3)]))
+    assert forms((await stream.finish()).text) == forms("I have a question. Why is the sky blue?")
+
+
+async def test_long_speech_slides_and_loses_nothing(english: WhisperRecognizer, say) -> None:
+    stream = english.stream()
+    pcm = np.concatenate([say(STORY), quiet(0.4)])
+    assert len(pcm) > 15 * 16_000
+    held = []
+    for start in range(0, len(pcm), 24_000):
+        stream.push(pcm[start : start + 24_000])
+        revision = await stream.revise()
+        held.append(stream.held_s)
+    assert max(held) < 15, "the window is bounded"
+    final = await stream.finish()
+    wrong = sum(a != b for a, b in zip(forms(final.text), forms(STORY), strict=False))
+    assert len(forms(final.text)) == len(forms(STORY)) and wrong <= 3
+    assert forms(revision.text)[:10] == forms(STORY)[:10]
+    starts = [word.start_ms for word in final.words]
+    assert starts == sorted(starts) and final.words[-1].end_ms == pytest.approx(len(pcm) / 16 - 400, abs=500)
+
+
+async def test_finish_without_a_single_revision_takes_all_of_a_long_utterance(english, say) -> None:
+    stream = english.stream()
+    stream.push(np.concatenate([say(STORY), quiet(1.0), say(STORY), quiet(0.4)]))
+    final = await stream.finish()
+    assert abs(len(forms(final.text)) - 2 * len(forms(STORY))) <= 2
+    assert stream.held_s < 26
+
+
+@pytest.mark.parametrize("pcm", [np.zeros(0, np.float32), quiet(0.02), quiet(3.0)], ids=["none", "20 ms", "3 s"])
+async def test_silence_says_nothing(english: WhisperRecognizer, pcm: FloatArray) -> None:
+    stream = english.stream()
+    stream.push(pcm)
+    for transcript in (await stream.revise(), await stream.preview(), await stream.finish()):
+        assert transcript.text == "" and transcript.stable == "" and transcript.no_speech == 1.0
+
+
+async def test_a_cancelled_revision_loses_no_sound(english: WhisperRecognizer, say) -> None:
+    stream = english.stream()
+    pcm = np.concatenate([say(QUESTION), quiet(0.3)])
+    stream.push(pcm[:20_000])
+    revision = asyncio.create_task(stream.revise())
+    await asyncio.sleep(0.02)
+    revision.cancel()
+    stream.push(pcm[20_000:])
+    assert forms((await stream.finish()).text) == forms(QUESTION)
+
+
+async def test_two_students_at_once_hear_only_themselves(english: WhisperRecognizer, say) -> None:
+    other = "Please show me the next step of this long division."
+    one, two = english.stream(), english.stream()
+    await asyncio.gather(speak(one, say(QUESTION)), speak(two, say(other)))
+    one.push(quiet(0.3))
+    two.push(quiet(0.3))
+    first, second = await asyncio.gather(one.finish(), two.finish())
+    assert forms(first.text) == forms(QUESTION) and forms(second.text) == forms(other)
+
+
+async def test_mandarin_stream_keeps_its_language(multilingual: WhisperRecognizer, mandarin) -> None:
+    stream = multilingual.stream("en,zh")
+    revisions = await speak(stream, np.concatenate([mandarin, quiet(0.3)]), 1.5)
+    final = await stream.finish()
+    assert final.language == "zh" and "请问什么" in final.text
+    assert revisions[-1].text.startswith(revisions[-1].stable)
+
+
+async def test_a_microphone_nobody_reads_is_bounded(english: WhisperRecognizer) -> None:
+    stream = english.stream()
+    for _ in range(40):
+        stream.push(np.zeros(160_000, np.float32))
+    assert stream.held_s <= 301
