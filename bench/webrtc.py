@@ -33,6 +33,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from client import SPEAKING_DBFS, http_session, machine, percentile, started_engine
 from ttff import QUESTIONS
 
+AVATAR = "avatar_tutor_13"
 LISTEN_S = 4.0
 """So much of each reply is watched before it is interrupted."""
 
@@ -110,7 +111,7 @@ class HeadlessPeer:
         await self._pc.setLocalDescription(await self._pc.createOffer())
         async with self._http.post(
             f"{self._base}/v1/sessions/{self._session['session_id']}/webrtc",
-            json={"sdp": self._pc.localDescription.sdp, "type": "offer"},
+            json={"sdp": self._pc.localDescription.sdp, "type": "offer", "avatar_id": AVATAR},
             headers={"Authorization": f"Bearer {self._session['engine_token']}"},
         ) as reply:
             reply.raise_for_status()
@@ -178,7 +179,7 @@ class HeadlessPeer:
 
 
 BROWSER_SCRIPT = """
-async ({base, session}) => {
+async ({base, session, avatar_id}) => {
   const seen = window.seen = {frames: [], sync: [], errors: []};
   const pc = window.pc = new RTCPeerConnection();
   const mic = await navigator.mediaDevices.getUserMedia({audio: true});
@@ -207,7 +208,7 @@ async ({base, session}) => {
   }
   const reply = await fetch(`${base}/v1/sessions/${session.session_id}/webrtc`, {
     method: 'POST', headers: {'Authorization': 'Bearer ' + session.engine_token, 'Content-Type': 'application/json'},
-    body: JSON.stringify({sdp: pc.localDescription.sdp, type: 'offer'}),
+    body: JSON.stringify({sdp: pc.localDescription.sdp, type: 'offer', avatar_id}),
   });
   if (!reply.ok) throw new Error(await reply.text());
   await pc.setRemoteDescription(await reply.json());
@@ -237,7 +238,7 @@ async def browser_turns(base: str, turns: int, reply_s: float) -> list[Turn]:
         page = await browser.new_page()
         await page.goto(f"{base}/health")
         await page.evaluate(SILENT_MICROPHONE)
-        await page.evaluate(BROWSER_SCRIPT, {"base": base, "session": session})
+        await page.evaluate(BROWSER_SCRIPT, {"base": base, "session": session, "avatar_id": AVATAR})
         await page.wait_for_timeout(4000)
         results = []
         for index in range(turns + 1):

@@ -1,0 +1,114 @@
+"""Speech for the benches, made on the spot: several voices, inner pauses, noise, and sounds that are no speech."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.pipelines.audio import resample
+from engine.pipelines.items import INPUT_RATE, OUTPUT_RATE, FloatArray
+from engine.pipelines.speaking.voices import VoiceBook, build_voicebook
+from engine.settings import Settings
+
+VOICES = ("piper:en_US-joe-medium", "espeak:en-us", "espeak:en-gb", "espeak:en-gb-scotland")
+
+QUESTIONS = (
+    "Why is the sky blue?",
+    "How do plants make food from sunlight?",
+    "What is the difference between weather and climate?",
+    "Can you explain how a magnet works?",
+    "How many planets are there in the solar system?",
+    "What is the largest ocean on earth?",
+    "Please tell me about the water cycle.",
+    "Why do leaves change color in autumn?",
+)
+
+BROKEN = (
+    ("I would like to know", "why the moon has phases."),
+    ("Can you tell me", "how a volcano works?"),
+    ("If I have twelve apples and", "give away five, how many are left?"),
+    ("What happens to water when", "it gets very cold?"),
+)
+
+BARGE_INS = ("Wait, stop there please.", "Sorry, I have another question.", "No, that is not what I meant.")
+BACKCHANNELS = ("Mm-hm.", "Uh-huh.", "Okay.")
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A recording with what is in it."""
+
+    pcm: FloatArray
+    """(n,) float32 mono 16 kHz."""
+
+    text: str
+    start_s: float
+    """First sound."""
+    end_s: float
+    """End of the last sound."""
+
+    resumes_s: float | None = None
+    """When it goes on after its inner pause."""
+
+
+class Speakers:
+    """Synthesizes clips. Close it at the end."""
+
+    def __init__(self) -> None:
+        settings = Settings(_cli_parse_args=False)  # type: ignore[call-arg]
+        self._book: VoiceBook = build_voicebook(settings)
+
+    async def say(self, text: str, voice: str) -> Clip:
+        """One utterance."""
+        pcm = resample(await self._book.render(voice, text), OUTPUT_RATE, INPUT_RATE)
+        start, end = _extent(pcm)
+        return Clip(pcm, text, start, end)
+
+    async def say_broken(self, first: str, second: str, pause_s: float, voice: str) -> Clip:
+        """Two parts with so much silence between the last sound of one and the first of the other."""
+        a, b = await self.say(first, voice), await self.say(second, voice)
+        head = a.pcm[: int(a.end_s * INPUT_RATE)]
+        tail = b.pcm[int(b.start_s * INPUT_RATE) :]
+        gap = np.zeros(int(pause_s * INPUT_RATE), np.float32)
+        resumes = a.end_s + pause_s
+        end = resumes + b.end_s - b.start_s
+        return Clip(np.concatenate([head, gap, tail]), f"{first} {second}", a.start_s, end, resumes)
+
+    def close(self) -> None:
+        """End the synthesizers' threads."""
+        self._book.close()
+
+
+def cough(rng: np.random.Generator) -> Clip:
+    """Two bursts of coloured noise, as a cough sounds to a voice detector."""
+    pieces = []
+    for length in (0.09, 0.14):
+        n = int(length * INPUT_RATE)
+        noise = np.convolve(rng.standard_normal(n + 8), np.ones(8) / 8, "valid")[:n]
+        pieces += [noise * np.exp(-np.linspace(0, 5, n)) * 0.5, np.zeros(int(0.08 * INPUT_RATE))]
+    pcm = np.concatenate(pieces).astype(np.float32)
+    return Clip(pcm, "", 0.0, len(pcm) / INPUT_RATE)
+
+
+def click() -> Clip:
+    """A pen on a desk."""
+    n = int(0.03 * INPUT_RATE)
+    pcm = (np.sin(np.arange(n) * 0.9) * np.exp(-np.linspace(0, 9, n)) * 0.7).astype(np.float32)
+    return Clip(pcm, "", 0.0, n / INPUT_RATE)
+
+
+def with_noise(clip: Clip, snr_db: float, rng: np.random.Generator) -> Clip:
+    """The clip in a hissing room."""
+    level = float(np.sqrt(np.mean(clip.pcm**2))) * 10 ** (-snr_db / 20)
+    noise = (rng.standard_normal(len(clip.pcm)) * level).astype(np.float32)
+    return Clip(clip.pcm + noise, clip.text, clip.start_s, clip.end_s, clip.resumes_s)
+
+
+def _extent(pcm: FloatArray, below_peak_db: float = 34) -> tuple[float, float]:
+    """First and last moment, in seconds, at which 10 ms are within ``below_peak_db`` of the loudest."""
+    size = INPUT_RATE // 100
+    blocks = pcm[: len(pcm) // size * size].reshape(-1, size)
+    levels = np.sqrt(np.mean(blocks**2, axis=1))
+    loud = np.flatnonzero(levels > levels.max() * 10 ** (-below_peak_db / 20))
+    return float(loud[0] * size / INPUT_RATE), float((loud[-1] + 1) * size / INPUT_RATE)

@@ -1,0 +1,281 @@
+"""Spoken turns in real time over a live socket: how fast it answers, when it cuts in, when it yields.
+
+    python bench/voice.py                     starts an engine, measures, ends it
+    python bench/voice.py --parts plain barge --turns 8
+
+A microphone task sends 20 ms of PCM every 20 ms, also while nobody speaks. Every time is counted from
+the *acoustic* moment: the last sound of the question, the first sound of an interruption.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import json
+import re
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from client import Client, FragmentDecoder, http_session, machine, percentile, started_engine
+from speech import (
+    BACKCHANNELS,
+    BARGE_INS,
+    BROKEN,
+    QUESTIONS,
+    VOICES,
+    Clip,
+    Speakers,
+    click,
+    cough,
+    with_noise,
+)  # fmt: skip
+from tqdm import tqdm
+
+CHUNK_S = 0.02
+CHUNK = 320
+PAUSES_S = (0.3, 0.6, 1.0, 1.5)
+ANSWER_LIMIT_S = 8.0
+
+
+class LiveMicrophone:
+    """Sends sound in real time for as long as it is open; a clip is mixed in when asked for."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._clip: np.ndarray = np.zeros(0, np.float32)
+        self._rng = np.random.default_rng(1)
+        self._next_at = 0.0
+
+    def play(self, clip: Clip) -> float:
+        """Begin a clip with the next chunk; gives the ``perf_counter`` time of its first sample."""
+        self._clip = clip.pcm
+        return self._next_at
+
+    async def run(self) -> None:
+        """The microphone task."""
+        self._next_at = time.perf_counter()
+        while True:
+            chunk, self._clip = self._clip[:CHUNK], self._clip[CHUNK:]
+            room = self._rng.standard_normal(CHUNK) * 3e-4
+            room[: len(chunk)] += chunk
+            await self._client.socket.send_bytes((np.clip(room, -1, 1) * 32767).astype("<i2").tobytes())
+            self._next_at += CHUNK_S
+            await asyncio.sleep(max(0.0, self._next_at - time.perf_counter()))
+
+
+class Bench:
+    """One client with a microphone, and what was measured so far."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.microphone = LiveMicrophone(client)
+        self.values: dict[str, list[float]] = defaultdict(list)
+        self.messages: asyncio.Queue[tuple[float, dict[str, Any]]] = asyncio.Queue(10_000)
+        self.stale = 0
+
+    async def receive(self) -> None:
+        """The receiver task: stamps every message, and watches for what should not come any more."""
+        interrupted: set[int] = set()
+        while True:
+            message = await self.client.receive(600)
+            if message["type"] == "interrupted":
+                interrupted.add(message["turn"])
+            elif message.get("turn") in interrupted:
+                self.stale += 1
+            await self.messages.put((time.perf_counter(), message))
+
+    async def until(self, *kinds: str, limit_s: float = ANSWER_LIMIT_S) -> tuple[float, dict[str, Any]] | None:
+        """The next message of one of ``kinds``, or None when it does not come in time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while True:
+                    at, message = await self.messages.get()
+                    if message["type"] in kinds:
+                        return at, message
+        return None
+
+    async def hush(self) -> None:
+        """Stop the tutor and wait until it is quiet."""
+        await self.client.send(type="interrupt")
+        await asyncio.sleep(0.5)
+        while not self.messages.empty():
+            self.messages.get_nowait()
+
+    async def plain(self, clip: Clip) -> None:
+        """One question: to the commit, to the first speaking picture, and what was understood."""
+        began = self.microphone.play(clip)
+        ended, first_sound = began + clip.end_s, began + clip.start_s
+        decoder, committed = FragmentDecoder(), None
+        partial = False
+        while True:
+            got = await self.until("partial_transcription", "transcription", "media", "error", limit_s=ANSWER_LIMIT_S)
+            if got is None:
+                self.values["missed ends"].append(1.0)
+                return
+            at, message = got
+            if message["type"] == "partial_transcription" and not partial:
+                partial = True
+                self.values["first word to first partial"].append((at - first_sound) * 1000)
+            elif message["type"] == "transcription":
+                committed = at
+                self.values["end of speech to commit"].append((at - ended) * 1000)
+                self.values["word errors %"].append(100 * word_errors(clip.text, message["content"]))
+            elif message["type"] == "error":
+                self.values["errors"].append(1.0)
+                return
+            elif message["type"] == "media":
+                decoder.push(base64.b64decode(message["data"]), message["seq"] == 0)
+                if len(decoder.picture_at) >= 15:
+                    break
+        index = decoder.first_speaking_frame()
+        if committed is not None and index is not None:
+            self.values["end of speech to first speaking picture"].append((decoder.picture_at[index] - ended) * 1000)
+        self.values["missed ends"].append(0.0)
+
+    async def broken(self, clip: Clip, pause_s: float) -> None:
+        """A question with a pause inside: was it cut off there?"""
+        began = self.microphone.play(clip)
+        got = await self.until("transcription")
+        cut = got is not None and got[0] < began + clip.end_s
+        self.values[f"cut off at a pause of {pause_s:.1f} s, %"].append(100.0 if cut else 0.0)
+        await asyncio.sleep(max(0.0, began + clip.end_s + 0.5 - time.perf_counter()))
+
+    async def interrupting(self, clip: Clip, *, real: bool) -> None:
+        """Make a sound while the tutor speaks: does it stop, and how fast; or does it rightly go on?"""
+        await self.client.send(type="text", content="Tell me a long story about a river, in many sentences.")
+        first = await self.until("media")
+        if first is None:
+            self.values["errors"].append(1.0)
+            return
+        await asyncio.sleep(1.2)
+        while not self.messages.empty():
+            self.messages.get_nowait()
+        sounded = self.microphone.play(clip) + clip.start_s
+        last_media, ducked, stopped = sounded, None, None
+        deadline = sounded + clip.end_s + 1.5
+        while (left := deadline - time.perf_counter()) > 0:
+            got = await self.until("media", "duck", "interrupted", limit_s=left)
+            if got is None:
+                break
+            at, message = got
+            if message["type"] == "media":
+                last_media = at
+            elif message["type"] == "duck":
+                ducked = ducked or at
+            else:
+                stopped = at
+                break
+        if not real:
+            self.values["phantom interruptions, %"].append(100.0 if stopped else 0.0)
+            return
+        self.values["barge-ins missed, %"].append(0.0 if stopped else 100.0)
+        if ducked:
+            self.values["first sound to duck"].append((ducked - sounded) * 1000)
+        if stopped:
+            self.values["first sound to interrupted"].append((stopped - sounded) * 1000)
+            self.values["first sound to last media"].append(max(0.0, (last_media - sounded) * 1000))
+
+
+def word_errors(reference: str, heard: str) -> float:
+    """Word error rate: edits over words of the reference."""
+    a, b = (re.sub(r"[^\w\s']", " ", text.lower()).split() for text in (reference, heard))
+    row = list(range(len(b) + 1))
+    for i, word in enumerate(a, 1):
+        row, before = [i], row
+        for j, other in enumerate(b, 1):
+            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (word != other)))
+    return row[-1] / max(1, len(a))
+
+
+async def run(base: str, pid: int | None, parts: Sequence[str], turns: int) -> dict[str, list[float]]:
+    """All parts, in one session."""
+    speakers = Speakers()
+    rng = np.random.default_rng(0)
+    async with http_session() as http, Client(http, base, tutor_id=13) as client:
+        await client.stream(input_audio={"format": "pcm_s16le", "sample_rate": 16_000})
+        bench = Bench(client)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(bench.microphone.run()), group.create_task(bench.receive())]
+            await asyncio.sleep(0.5)
+            cpu = _cpu_s(pid)
+            began = time.perf_counter()
+            with tqdm(unit="turn") as bar:
+                for index in range(turns):
+                    voice = VOICES[index % len(VOICES)]
+                    if "plain" in parts:
+                        clip = await speakers.say(QUESTIONS[index % len(QUESTIONS)], voice)
+                        noisy = {1: 20.0, 3: 10.0}.get(index % 4)
+                        await bench.plain(with_noise(clip, noisy, rng) if noisy else clip)
+                        await bench.hush()
+                        bar.update()
+                    if "pauses" in parts:
+                        pause = PAUSES_S[index % len(PAUSES_S)]
+                        first, second = BROKEN[(index // len(PAUSES_S)) % len(BROKEN)]
+                        await bench.broken(await speakers.say_broken(first, second, pause, voice), pause)
+                        await bench.hush()
+                        bar.update()
+                    if "barge" in parts:
+                        clip = await speakers.say(BARGE_INS[index % len(BARGE_INS)], voice)
+                        await bench.interrupting(clip, real=True)
+                        await bench.hush()
+                        bar.update()
+                    if "phantom" in parts:
+                        no_words = (cough(rng), click(), await speakers.say(BACKCHANNELS[index % 3], voice))
+                        await bench.interrupting(no_words[index % 3], real=False)
+                        await bench.hush()
+                        bar.update()
+            minutes = (time.perf_counter() - began) / 60
+            if pid is not None:
+                bench.values["engine CPU seconds a minute"].append((_cpu_s(pid) - cpu) / minutes)
+            bench.values["stale items"].append(float(bench.stale))
+            for task in tasks:
+                task.cancel()
+    speakers.close()
+    return bench.values
+
+
+def _cpu_s(pid: int | None) -> float:
+    if pid is None:
+        return 0.0
+    process = psutil.Process(pid)
+    times = [p.cpu_times() for p in (process, *process.children(recursive=True))]
+    return sum(t.user + t.system for t in times)
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", help="a running engine; default starts one")
+    parser.add_argument("--parts", nargs="+", default=["plain", "pauses", "barge", "phantom"])
+    parser.add_argument("--turns", type=int, default=16)
+    parser.add_argument("--engine-args", default="", help="more arguments for the engine that is started")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        base, pid = args.url, None
+        if base is None:
+            base, pid = stack.enter_context(
+                started_engine(*args.engine_args.split(), log_path=args.out / "engine.log")
+            )
+        values = asyncio.run(run(base, pid, args.parts, args.turns))
+    print(f"\n{machine()}; {args.turns} rounds of {', '.join(args.parts)}")
+    print(f"{'ms where not said otherwise':<44}{'mean':>8}{'p50':>8}{'p95':>8}{'n':>6}")
+    report = {}
+    for name, v in values.items():
+        row = {"mean": float(np.mean(v)), "p50": percentile(v, 50), "p95": percentile(v, 95), "n": len(v)}
+        report[name] = row
+        print(f"{name:<44}{row['mean']:>8.0f}{row['p50']:>8.0f}{row['p95']:>8.0f}{row['n']:>6}")
+    (args.out / "voice.json").write_text(json.dumps({"machine": machine(), "values": report}, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
