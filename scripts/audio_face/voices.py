@@ -1,13 +1,12 @@
 """Speech with known phoneme times from many voices, to train and judge the audio-driven mouth.
 
-espeak-ng through its library (dozens of voices, any rate and pitch) and one Piper voice,
-each also resampled so that one throat becomes several. Blocking; one thread.
+espeak-ng (dozens of voices at any pace) and one Piper voice, each also resampled so that one
+throat becomes several. Blocking; one thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import tempfile
 from collections.abc import Iterator
@@ -15,18 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import espeakng_loader
 import numpy as np
 
 from engine.models.catalog import voice_config
 from engine.pipelines.items import OUTPUT_RATE, Clause, FloatArray, Phoneme, Speech
+from engine.pipelines.speaking.espeak_library import library
+from engine.pipelines.speaking.ipa import symbol_of
 from engine.pipelines.speaking.piper import PiperSynthesizer
 from engine.pipelines.worker import Worker
-
-_SYNCHRONOUS, _PHONEME_EVENTS, _IPA = 2, 1, 2
-_PHONEME, _END = 7, 6
-_RATE, _PITCH, _RANGE = 1, 3, 4
-_UTF8 = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,63 +34,24 @@ class Sample:
     voice: str
 
 
-class _EventId(ctypes.Union):
-    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
+def espeak_say(text: str, voice: str, words_per_minute: int) -> Sample:
+    """``voice``: a language and a variant of the speaker, such as ``en-us+f3``.
 
-
-class _Event(ctypes.Structure):
-    _fields_ = [
-        ("type", ctypes.c_int), ("unique", ctypes.c_uint), ("text_position", ctypes.c_int), ("length", ctypes.c_int),
-        ("audio_ms", ctypes.c_int), ("sample", ctypes.c_int), ("user", ctypes.c_void_p), ("id", _EventId),
-    ]  # fmt: skip
-
-
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
-
-
-class Espeak:
-    """espeak-ng in this process. Its library is one global voice, so make only one of these."""
-
-    def __init__(self) -> None:
-        self._library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
-        data = str(espeakng_loader.get_data_path()).encode()
-        self._rate = self._library.espeak_Initialize(_SYNCHRONOUS, 200, data, _PHONEME_EVENTS | _IPA)
-        self._pcm: list[FloatArray] = []
-        self._marks: list[tuple[int, str]] = []
-        self._callback = _Callback(self._take)  # kept alive: the library calls it
-        self._library.espeak_SetSynthCallback(self._callback)
-
-    def say(self, text: str, voice: str, words_per_minute: int, pitch: int, liveliness: int) -> Sample:
-        """``voice``: such as ``en-us+f3``; pitch and liveliness 0..100."""
-        if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
-            raise ValueError(f"espeak-ng has no voice {voice}")
-        for parameter, value in ((_RATE, words_per_minute), (_PITCH, pitch), (_RANGE, liveliness)):
-            self._library.espeak_SetParameter(parameter, value, 0)
-        self._pcm, self._marks = [], []
-        raw = text.encode()
-        self._library.espeak_Synth(raw, len(raw) + 1, 0, 1, 0, _UTF8, None, None)
-        pcm = np.concatenate([*self._pcm, np.zeros(1, dtype=np.float32)])
-        starts = [(sample * 1000 / self._rate, symbol) for sample, symbol in self._marks]
-        ends = [start for start, _ in starts[1:]] + [len(pcm) * 1000 / self._rate]
-        phonemes = tuple(
-            Phoneme(symbol.strip("ˈˌ"), start, end, 2 if "ˈ" in symbol else 1 if "ˌ" in symbol else 0)
-            for (start, symbol), end in zip(starts, ends, strict=True)
-            if end > start
-        )
-        sample = Sample(pcm, phonemes, "zh" if voice.startswith("cmn") else voice[:2], f"espeak:{voice}")
-        return resampled(sample, OUTPUT_RATE / self._rate, keep_time=True)
-
-    def _take(self, wav: object, count: int, events: object) -> int:
-        if wav:
-            block = np.ctypeslib.as_array(wav, (count,))  # type: ignore[arg-type]
-            self._pcm.append(block.astype(np.float32) / 32768)
-        i = 0
-        while events[i].type != 0:  # type: ignore[index]
-            event = events[i]  # type: ignore[index]
-            if event.type == _PHONEME:
-                self._marks.append((event.sample, event.id.string.decode("utf-8", "ignore")))
-            i += 1
-        return 0
+    Raises:
+        SynthesisFailed: espeak-ng has no such voice.
+    """
+    made = library().speak(text, voice, bool, words_per_minute)
+    ms = 1000 / library().rate
+    marks = [mark for mark in made.phonemes if not mark.name.startswith("(")]
+    ends = [mark.sample for mark in marks[1:]] + [len(made.pcm)]
+    phonemes = []
+    for mark, end in zip(marks, ends, strict=True):
+        symbol, stress = symbol_of(mark.name)
+        if end > mark.sample:
+            phonemes.append(Phoneme(symbol, mark.sample * ms, end * ms, stress))
+    language = "zh" if voice.startswith("cmn") else voice[:2]
+    sample = Sample(made.pcm, tuple(phonemes), language, f"espeak:{voice}")
+    return resampled(sample, OUTPUT_RATE / library().rate, keep_time=True)
 
 
 @contextmanager

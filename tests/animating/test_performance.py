@@ -66,7 +66,7 @@ def test_it_is_an_animator() -> None:
     st.integers(0, 10),
 )
 def test_sound_is_the_speech_and_then_silence(pieces: list[tuple[int, bool, bool]], seed: int) -> None:
-    animator = TurnAnimator(Life(seed), 3.0)
+    animator = TurnAnimator(Life(seed), 3.0, energy_track)
     fed, frames = [], []
     for samples, last, timed in pieces:
         length_ms = samples * 1000 / OUTPUT_RATE

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
+from engine.pipelines.animating.audio_driven import default_audio_face
 from engine.pipelines.animating.coarticulation import Segments, blend, enforce_rules, no_segments, segments
-from engine.pipelines.animating.energy import energy_track
 from engine.pipelines.animating.gestures import Gesture, evaluate, plan
 from engine.pipelines.animating.life import Life, Mood
 from engine.pipelines.animating.pose import CHANNEL
@@ -49,10 +49,10 @@ class TurnAnimator:
     Args:
         life: the session's, which goes on before and after the turn.
         start_time_s: when the turn's first frame is shown, on the clock ``life`` is asked by.
-        sound_driven: gives the mouth for speech without phonemes.
+        sound_driven: gives the mouth for speech without phonemes; the embedded network when None.
     """
 
-    def __init__(self, life: Life, start_time_s: float, sound_driven: SoundDriven = energy_track) -> None:
+    def __init__(self, life: Life, start_time_s: float, sound_driven: SoundDriven | None = None) -> None:
         self._life = life
         self._start_time_s = start_time_s
         self._sound_driven = sound_driven
@@ -139,6 +139,8 @@ class TurnAnimator:
 
     def _from_sound(self, count: int) -> FloatArray:
         """(count + 1, 12): of the frame before the next one too, rest before the first."""
+        if self._sound_driven is None:
+            self._sound_driven = default_audio_face()
         track = self._sound_driven(self._pcm)
         at = self._next - self._first_kept
         before = track[at - 1 : at] if at else np.zeros((1, MOUTH_CHANNELS), dtype=np.float32)
