@@ -55,7 +55,7 @@ def assemble(codes: Sequence[str], durations: Sequence[float]) -> list[Sound]:
             _gap(sounds, "" if code in PAUSES else SPACE, start - pending, at)
             pending = 0.0
         elif last and last.symbol.strip() and (_modifies(code) or _joins(last, code, stress)):
-            last.end = at
+            last.end, pending = at, 0.0
             last.symbol += "" if code in _TONES or code in "ːˑ" else code
         elif not _modifies(code):
             sounds.append(Sound(code, start - pending, at, stress if code in VOWELS else 0))

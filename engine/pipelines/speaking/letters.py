@@ -106,3 +106,21 @@ def _spoken_words(
             begin = known[owner]
             known[owner] = (begin[0] if begin else sound.start * column_ms, sound.end * column_ms)
     return spread(words, known, said[0].start * column_ms if said else 0.0, end_ms)
+
+
+def letter_durations(letters: Sequence[str | None], widths: npt.NDArray[Any]) -> tuple[list[str], list[float]]:
+    """Letters and their columns from ids that may have pads (None) between, before and after them.
+
+    What lies before the first and after the last letter becomes silence.
+    """
+    kept = [letter or "" for letter in ("^", *letters, "$") if letter is not None]
+    own = np.zeros(len(kept))
+    pads = np.zeros(len(kept) - 1)
+    at = 0
+    for letter, width in zip(letters, widths, strict=True):
+        if letter is None:
+            pads[at] += width
+        else:
+            at += 1
+            own[at] = width
+    return kept, share_pads(own, pads)

@@ -51,9 +51,9 @@ class PiperSynthesizer:
         ModelMissing: a file is not there or is no Piper voice.
     """
 
-    def __init__(self, models: Sequence[Path], worker: Worker, threads: int = 1, device: str = "cpu") -> None:
+    def __init__(self, models: Sequence[Path], worker: Worker, threads: int = 1) -> None:
         self._worker = worker
-        self._loaded = {loaded.voice.id: loaded for loaded in (_load(path, threads, device) for path in models)}
+        self._loaded = {loaded.voice.id: loaded for loaded in (_load(path, threads) for path in models)}
 
     @property
     def voices(self) -> Sequence[Voice]:
@@ -75,7 +75,7 @@ class PiperSynthesizer:
         self._worker.close()
 
 
-def _load(path: Path, threads: int, device: str) -> _Loaded:
+def _load(path: Path, threads: int) -> _Loaded:
     side = path.with_name(f"{path.name}.json")
     try:
         raw = json.loads(side.read_text(encoding="utf-8"))
@@ -83,7 +83,7 @@ def _load(path: Path, threads: int, device: str) -> _Loaded:
     except (OSError, ValueError, KeyError) as error:
         raise ModelMissing(f"Piper voice {path.name}: its configuration {side} cannot be read ({error!r})") from error
     name = path.stem.removeprefix("piper-")
-    graph = PiperGraph(path, config.hop_length, threads, device)
+    graph = PiperGraph(path, config.hop_length, threads)
     language = str(raw.get("language", {}).get("family") or config.espeak_voice.split("-")[0])
     language = {"cmn": "zh", "nb": "no"}.get(language, language)
     voice = Voice(f"{PREFIX}{name}", language, name, timed=graph.tells_times)

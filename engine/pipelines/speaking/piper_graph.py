@@ -41,16 +41,16 @@ class PiperGraph:
     Thread safe: onnxruntime sessions are.
     """
 
-    def __init__(self, model: Path, hop: int, threads: int = 1, device: str = "cpu") -> None:
+    def __init__(self, model: Path, hop: int, threads: int = 1) -> None:
         """``hop``: samples of one column."""
         self._hop = hop
         halves = _split(onnx.load(str(model)))
         if halves is None:
-            self._encoder, self._decoder = open_session(model, threads, device), None
+            self._encoder, self._decoder = open_session(model, threads), None
         else:
             encoder, decoder = halves
-            self._encoder = open_session(encoder, threads, device)
-            self._decoder = open_session(decoder, threads, device)
+            self._encoder = open_session(encoder, threads)
+            self._decoder = open_session(decoder, threads)
         self.tells_times = any(_is_width(node.name) for node in self._encoder.get_outputs())
         self._takes_speaker = any(node.name == "sid" for node in self._encoder.get_inputs())
 

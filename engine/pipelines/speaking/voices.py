@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from engine.errors import InvalidField
-from engine.models.catalog import locate
+from engine.errors import InvalidField, SettingsError
+from engine.models.catalog import locate, voice_config
 from engine.pipelines.audio import to_wav
 from engine.pipelines.contracts import Synthesizer, Voice
 from engine.pipelines.items import OUTPUT_RATE, Clause, FloatArray, Speech
@@ -23,10 +23,15 @@ from engine.pipelines.speaking.espeak import EspeakSynthesizer
 from engine.pipelines.speaking.piper import PREFIX as PIPER
 from engine.pipelines.speaking.piper import PiperSynthesizer
 from engine.pipelines.speaking.samples import sample_text
+from engine.pipelines.speaking.speech_endpoint import PREFIX as SPEECH
+from engine.pipelines.speaking.speech_endpoint import SpeechEndpoint, SpeechServer, Waits
 from engine.pipelines.worker import Worker
 from engine.settings import Settings
 
 _log = structlog.get_logger(__name__)
+
+EMBEDDED = "en_US-joe-medium"
+"""The Piper voice that comes with the engine."""
 
 _ALIASES = {"cmn": "zh", "nb": "no", "nn": "no", "iw": "he", "in": "id", "jw": "jv"}
 
@@ -83,6 +88,13 @@ class VoiceBook:
                 return self._by_id[voice.id]
         _log.warning("no_voice_for_language", language=language, voice=wanted.id)
         return self._by_id[wanted.id]
+
+    def stand_in(self, language: str, failed: str) -> str:
+        """Id of a voice of another engine that speaks the language on this machine, for when one failed."""
+        language = _ALIASES.get(language, language)
+        engine = failed.partition(":")[0]
+        others = [v for v in self.voices if v.id.partition(":")[0] not in (engine, "speech")]
+        return next((voice.id for voice in others if voice.speaks(language)), self.default)
 
     async def speak(self, clause: Clause, preferred: str | None = None) -> AsyncIterator[Speech]:
         """Stream a clause in its language; see ``Synthesizer.speak``.
@@ -162,25 +174,55 @@ def build_voicebook(settings: Settings) -> VoiceBook:
     """All voices the settings and the model folders offer. Blocking (loads models).
 
     Raises:
-        ModelMissing: a voice's file is missing or damaged.
+        ModelMissing: a voice's file is missing or damaged, or what it needs is not installed.
         InvalidField: ``settings.voice`` names none of them.
+        SettingsError: a voice of the speech server is not written as NAME or NAME=LANGUAGE.
     """
-    device = "cpu" if settings.device == "auto" else settings.device
     worker = Worker("tts", settings.tts_workers)
-    piper = PiperSynthesizer(piper_models(settings), worker, settings.tts_threads, device)
-    return VoiceBook([piper, EspeakSynthesizer()], settings.voice)
+    synthesizers: list[Synthesizer] = [PiperSynthesizer(piper_models(settings), worker, settings.tts_threads)]
+    coqui = coqui_models(settings)
+    if coqui:
+        # The package is an extra: it is imported only where its models are.
+        from engine.pipelines.speaking.coqui import CoquiSynthesizer
+
+        synthesizers.append(CoquiSynthesizer(coqui, settings.device))
+    if settings.speech_base_url:
+        synthesizers.append(_speech_endpoint(settings, settings.speech_base_url))
+    return VoiceBook([*synthesizers, EspeakSynthesizer()], settings.voice)
+
+
+def _speech_endpoint(settings: Settings, base_url: str) -> SpeechEndpoint:
+    key = settings.speech_api_key.get_secret_value() if settings.speech_api_key else None
+    listed = list(settings.speech_voices)
+    own = settings.voice.removeprefix(SPEECH)
+    if settings.voice.startswith(SPEECH) and own not in (item.partition("=")[0] for item in listed):
+        listed.insert(0, own)
+    voices = []
+    for item in listed:
+        name, _, language = item.partition("=")
+        if not name:
+            raise SettingsError(f"speech_voices: {item!r} is not NAME or NAME=LANGUAGE")
+        voices.append((name, language or "*"))
+    waits = Waits(
+        connect_s=settings.speech_connect_timeout_s,
+        first_sound_s=settings.speech_first_sound_timeout_s,
+        gap_s=settings.speech_gap_timeout_s,
+    )
+    return SpeechEndpoint(SpeechServer(base_url, settings.speech_model, key, settings.speech_format), voices, waits)
+
+
+def coqui_models(settings: Settings) -> list[Path]:
+    """Folders of Coqui models: those in ``coqui/`` of the models folder and those pulled."""
+    roots = [root for root in (settings.models_dir, settings.cache_dir / "pulled") if root is not None]
+    return sorted(config.parent for root in roots for config in (root / "coqui").glob("*/config.json"))
 
 
 def piper_models(settings: Settings) -> list[Path]:
-    """The embedded Piper voice and those in the models folder, prepared."""
-    names = ["piper-en_US-joe-medium"]
+    """The embedded Piper voice, those in the models folder, and the one the settings name; prepared."""
+    own = sorted(settings.models_dir.glob("*.onnx")) if settings.models_dir else []
+    wanted = {path.stem.removeprefix("piper-"): str(path) for path in own if voice_config(path).is_file()}
+    wanted.setdefault(EMBEDDED, f"piper-{EMBEDDED}")
     if settings.voice.startswith(PIPER):
-        names.insert(0, f"piper-{settings.voice.removeprefix(PIPER)}")
-    if settings.models_dir and settings.models_dir.is_dir():
-        names += sorted(path.stem for path in settings.models_dir.glob("*.onnx") if _is_voice(path))
-    unique = {name if name.startswith("piper-") else f"piper-{name}": None for name in names}
-    return [locate(name, settings.models_dir, settings.cache_dir) for name in unique]
-
-
-def _is_voice(path: Path) -> bool:
-    return path.with_name(f"{path.name}.json").is_file()
+        name = settings.voice.removeprefix(PIPER)
+        wanted.setdefault(name, f"piper-{name}")
+    return [locate(model, settings.models_dir, settings.cache_dir) for model in wanted.values()]
