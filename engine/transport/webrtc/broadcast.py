@@ -69,7 +69,6 @@ class _Due:
 
     picture: Picture
     tick: int
-    idle: bool
 
 
 @dataclass(slots=True)
@@ -92,12 +91,13 @@ class Broadcast:
         sound_worker, picture_worker: threads that code.
         idle_picture: draws the idle face as it is now; None when it cannot in time.
         on_tick: told what left, on the event loop.
+        on_left_out: told how many speaking pictures were left out.
     """
 
     def __init__(
         self, playout: Playout, opus: OpusPackets, video: VideoPackets | None, congestion: Congestion, *,
         sound_worker: Worker, picture_worker: Worker, idle_picture: Callable[[], Awaitable[Picture | None]],
-        on_tick: Callable[[Tick], None],
+        on_tick: Callable[[Tick], None], on_left_out: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.playout = playout
         self.stats = BroadcastStats()
@@ -110,6 +110,7 @@ class Broadcast:
         self._picture_worker = picture_worker
         self._idle_picture = idle_picture
         self._on_tick = on_tick
+        self._on_left_out = on_left_out
         # One place: while the coder is busy, a newer picture replaces the one that waits.
         self._due: Channel[_Due] = Channel("picture-due", 1, "drop_oldest")
         self._drawing: asyncio.Task[None] | None = None
@@ -137,7 +138,8 @@ class Broadcast:
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._code_pictures(), name="code-pictures")
+            if self._video is not None:
+                group.create_task(self._code_pictures(self._video), name="code-pictures")
             while True:
                 late = loop.time() - began - self._tick * TICK_S
                 if late < 0:
@@ -158,16 +160,21 @@ class Broadcast:
         if tick.picture is not None:
             self._speaking_pictures += 1
             if self._speaking_pictures % self._congestion.every:
-                self.stats.dropped += 1
+                self._leave_out(1)
                 return
-            self._put(_Due(tick.picture, self._tick, idle=False))
+            self._put(_Due(tick.picture, self._tick))
         elif tick.idle and (self._drawing is None or self._drawing.done()):
             self._drawing = group.create_task(self._draw_idle(), name="draw-idle")
 
     def _put(self, due: _Due) -> None:
         dropped = self._due.stats.dropped
         self._due.put_nowait(due)
-        self.stats.dropped += self._due.stats.dropped - dropped
+        self._leave_out(self._due.stats.dropped - dropped)
+
+    def _leave_out(self, count: int) -> None:
+        if count:
+            self.stats.dropped += count
+            self._on_left_out(count)
 
     async def _draw_idle(self) -> None:
         try:
@@ -177,20 +184,19 @@ class Broadcast:
             return
         # While it was drawn a reply may have begun: then its pictures are on their way.
         if picture is not None and not self.playout.busy:
-            self._put(_Due(picture, self._tick, idle=True))
+            self._put(_Due(picture, self._tick))
 
-    async def _code_pictures(self) -> None:
-        assert self._video is not None or self._due is not None
+    async def _code_pictures(self, video: VideoPackets) -> None:
         last_tick = -1
         async for due in self._due:
-            if self._video is None or due.tick <= last_tick:
+            if due.tick <= last_tick:
                 continue
             last_tick = due.tick
             keyframe = self._keyframe_wanted and due.tick - self._keyframe_tick >= KEYFRAME_GAP_TICKS
             if keyframe:
                 self._keyframe_wanted, self._keyframe_tick = False, due.tick
             packet = await self._picture_worker.run(
-                self._video.encode, due.picture, due.tick, keyframe=keyframe, bitrate=self._congestion.bitrate
+                video.encode, due.picture, due.tick, keyframe=keyframe, bitrate=self._congestion.bitrate
             )
             self.stats.pictures += 1
             if not self.video_track.put(packet):

@@ -21,6 +21,7 @@ from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessi
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
+from engine.errors import EngineError
 from engine.pipelines.contracts import Avatar, FrameRequest
 from engine.pipelines.items import Picture
 from engine.pipelines.worker import Worker
@@ -166,6 +167,8 @@ class Peer:
             await work
         except PeerTooSlow:
             self._begin_close("too slow")
+        except EngineError as error:
+            self._begin_close(error.code)
         except Exception:
             log.exception("peer failed", session=self.session.id, peer=self.id)
             self._begin_close("failed")
@@ -203,13 +206,13 @@ class Peer:
         return Broadcast(
             Playout(idle_ticks=round(1 / settings.webrtc_idle_fps / TICK_S)), opus, video, self._congestion,
             sound_worker=self._shared.sound, picture_worker=parts.encoder, idle_picture=self._idle_picture,
-            on_tick=self._on_tick,
+            on_tick=self._on_tick, on_left_out=parts.metrics.frames.labels("dropped").inc,
         )  # fmt: skip
 
     def _begin_talking(self) -> None:
         assert self._broadcast is not None
         conversation, avatar = self.session.conversation, self._avatar
-        self._sink = PeerSink(self._events, self._broadcast)
+        self._sink = PeerSink(self._events, self._broadcast, self.session.touch)
         conversation.attach(self._sink, streaming=True, avatar=avatar)
         width, height = avatar.size
         self._events.put_nowait(

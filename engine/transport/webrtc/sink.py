@@ -7,7 +7,7 @@ from the events that pass here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from engine.pipelines.animating.life import Mood
@@ -24,18 +24,21 @@ _MOODS: dict[str, Mood] = {
 
 
 class PeerSink:
-    """See ``engine.pipelines.sink.Sink``."""
+    """See ``engine.pipelines.sink.Sink``. ``touch`` is called when the student is heard to speak."""
 
     live = True
 
-    def __init__(self, events: EventChannel, broadcast: Broadcast) -> None:
+    def __init__(self, events: EventChannel, broadcast: Broadcast, touch: Callable[[], None]) -> None:
         self.mood: Mood = "idle"
+        self._touch = touch
         self._events = events
         self._broadcast = broadcast
         self._room = asyncio.Event()
 
     async def event(self, event: Event) -> None:
         kind = event["type"]
+        if kind in ("speech_started", "transcription"):
+            self._touch()
         self.mood = _MOODS.get(kind, self.mood)
         if kind in ("duck", "resume"):
             self._broadcast.playout.duck(kind == "duck")
