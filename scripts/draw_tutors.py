@@ -24,14 +24,13 @@ def draw(tutor: Tutor, folder: Path) -> None:
     """All files of one avatar."""
     folder.mkdir(parents=True, exist_ok=True)
     look = tutor.look
-    sheets = {name: Sheet() for name in ("backdrop", "body", "head", "eyes", "lashes", "cavity", "upper_teeth", "lower_teeth", "tongue")}
+    sheets = {name: Sheet() for name in ("backdrop", "body", "head", "eyes", "lashes", "upper_teeth", "lower_teeth", "tongue")}
     tutor.backdrop(sheets["backdrop"])
     tutor.body(sheets["body"], look)
     face.draw_face(sheets["head"], look)
     tutor.hair(sheets["head"], look)
     face.draw_eyeballs(sheets["eyes"], look)
     face.draw_lashes(sheets["lashes"], look)
-    face.draw_cavity(sheets["cavity"], look)
     face.draw_upper_teeth(sheets["upper_teeth"], look)
     face.draw_lower_teeth(sheets["lower_teeth"], look)
     face.draw_tongue(sheets["tongue"], look)

@@ -200,35 +200,77 @@ def taper(width: float, start: float = 0.2, end: float = 0.1) -> Callable[[float
     return at
 
 
+def wavy(points: Sequence[Point], depth: float, waves: float, phase: float = 0.0, start: float = 0.35) -> list[Point]:
+    """A guide curve with a wave that grows from ``start`` (share of its length) to its end."""
+    line = _resample(points, 60)
+    direction = np.gradient(line, axis=0)
+    direction /= np.maximum(np.hypot(direction[:, 0], direction[:, 1]), 1e-6)[:, None]
+    along = np.linspace(0, 1, len(line))
+    grown = np.clip((along - start) / (1 - start), 0, 1)
+    swing = depth * grown**0.7 * np.sin(2 * np.pi * waves * grown + phase)
+    bent = line + np.stack([-direction[:, 1], direction[:, 0]], 1) * swing[:, None]
+    return [tuple(point) for point in bent[::3]]
+
+
 def lock(
     sheet: Sheet, inner: Sequence[Point], outer: Sequence[Point], tones: tuple[str, str, str], seed: int,
-    strands: int = 46, shine: tuple[float, float] | None = (0.18, 0.34), shine_alpha: float = 0.5,
+    strands: int = 46, shine: tuple[float, float] | None = (0.18, 0.34), shine_alpha: float = 0.5, depth: float = 0.35,
+    pointed: float = 0.0,
 ) -> None:
     """A lock of hair between two guide curves: body, shadowed edges, strands and a band of shine.
 
-    ``tones`` are dark, middle and light.
+    ``tones`` are dark, middle and light; ``depth`` darkens the body (locks behind others);
+    ``pointed`` draws the curves together towards the tip.
     """
     dark, middle, light = tones
     chance = random.Random(seed)
     first, second = _resample(inner), _resample(outer)
+    if pointed:
+        close = (pointed * np.clip((np.linspace(0, 1, len(first)) - 0.55) / 0.45, 0, 1) ** 1.6)[:, None] / 2
+        first, second = first + (second - first) * close, second + (first - second) * close
     shape = outline([*map(tuple, first), *map(tuple, second[::-1])])
-    sheet.gradient(shape, tuple(first[0]), tuple(second[-1]), [(0, mix(middle, dark, 0.25)), (0.35, middle), (1, mix(middle, dark, 0.45))])
+    body = mix(middle, dark, depth)
+    sheet.gradient(
+        shape, tuple(first[0]), tuple(second[-1]),
+        [(0, mix(body, dark, 0.3)), (0.3, body), (0.65, mix(body, dark, 0.15)), (1, mix(body, dark, 0.6))],
+    )
     with sheet.clipped(shape):
-        for edge, depth in ((first, 0.55), (second, 0.3)):
-            sheet.fill(stroke_shape(list(map(tuple, edge)), 22), dark, depth, blur=9)
+        for edge, strength in ((first, 0.5), (second, 0.35)):
+            sheet.fill(stroke_shape(list(map(tuple, edge)), 20), dark, strength, blur=9)
+        centre = (first + second) / 2
+        sheet.fill(stroke_shape(list(map(tuple, centre[8:90])), taper(42, 0.2, 0.1)), middle, 0.5 * (1 - depth), blur=12)
         for _ in range(strands):
-            where, drift = chance.random(), chance.uniform(-0.16, 0.16)
-            begin, stop = chance.uniform(0, 0.4), chance.uniform(0.6, 1.0)
+            where, drift = chance.random(), chance.uniform(-0.14, 0.14)
+            begin, stop = chance.uniform(0, 0.45), chance.uniform(0.55, 1.0)
             share = (where + drift * np.linspace(-0.5, 0.5, len(first)))[:, None]
             curve = first + (second - first) * share
             part = curve[int(begin * len(curve)) : max(int(stop * len(curve)), int(begin * len(curve)) + 6)]
             bright = chance.random() < 0.5
             sheet.fill(
-                stroke_shape(list(map(tuple, part)), taper(chance.uniform(1.4, 5.5), 0.05, 0.05)),
-                light if bright else dark, chance.uniform(0.1, 0.3) if bright else chance.uniform(0.12, 0.34), blur=0.6,
+                stroke_shape(list(map(tuple, part)), taper(chance.uniform(1.2, 4.5), 0.05, 0.05)),
+                light if bright else dark, chance.uniform(0.1, 0.32) if bright else chance.uniform(0.12, 0.36), blur=0.5,
             )
         if shine is not None:
             _shine(sheet, first, second, light, shine, shine_alpha, chance)
+
+
+def cast(sheet: Sheet, onto: Shape, edge: Sequence[Point], value: str, alpha: float = 0.5, width: float = 46, blur: float = 13) -> None:
+    """The soft shadow that a lock with this edge throws on what lies below it."""
+    with sheet.clipped(onto):
+        sheet.fill(stroke_shape(spline(edge), width), value, alpha, blur, mode="multiply")
+
+
+def flyaways(sheet: Sheet, curve: Sequence[Point], tone: str, seed: int, count: int = 14, reach: float = 9) -> None:
+    """Single hairs that leave the outline."""
+    chance = random.Random(seed)
+    line = _resample(curve)
+    for _ in range(count):
+        start = chance.randint(2, len(line) - 30)
+        part = line[start : start + chance.randint(12, 26)]
+        lift = np.linspace(0, 1, len(part)) ** 1.5 * chance.uniform(0.3, 1) * reach
+        direction = np.gradient(part, axis=0)
+        normal = np.stack([direction[:, 1], -direction[:, 0]], 1) / np.maximum(np.hypot(*direction.T), 1e-6)[:, None]
+        sheet.fill(stroke_shape(list(map(tuple, part + normal * lift[:, None])), taper(1.3, 0.8, 0.1)), tone, 0.55)
 
 
 def _shine(

@@ -39,7 +39,6 @@ def _modelling(sheet: Sheet, look: Look) -> None:
     """Light from the upper left of the picture, shade on the right and below, a thin rim of bounced light."""
     skin = look.skin
     chin = look.outline[-1][1]
-    face = symmetric(look.outline, AXIS)
     edge = stroke_shape(spline([(AXIS + dx, y) for dx, y in look.outline]), 60)
     sheet.fill(edge, skin.shade, 0.62, blur=26, mode="multiply")
     edge = stroke_shape(spline([(AXIS - dx, y) for dx, y in look.outline]), 30)
@@ -54,7 +53,6 @@ def _modelling(sheet: Sheet, look: Look) -> None:
     sheet.fill(bottom, skin.deep, 0.35, blur=12, mode="multiply")
     rim = stroke_shape(spline([(AXIS + dx - 3, y) for dx, y in look.outline[3:9]]), taper(7, 0.1, 0.1))
     sheet.fill(rim, mix(skin.light, "#ffffff", 0.35), 0.4, blur=3)
-    del face
 
 
 def _nose(sheet: Sheet, look: Look) -> None:
@@ -153,14 +151,14 @@ def _brow(sheet: Sheet, look: Look, side: int) -> None:
         index = int(t * (len(points) - 1))
         across = chance.uniform(-0.42, 0.42) * thickness(t)
         start = points[index] + (chance.uniform(-1, 1), across)
-        length = width * chance.uniform(0.55, 1.0) * (1 - 0.35 * t)
-        angle = np.deg2rad(78 - 74 * min(1.0, t * 1.35) + chance.uniform(-10, 10))
+        length = width * chance.uniform(0.5, 0.85) * (1 - 0.35 * t)
+        angle = np.deg2rad(66 - 64 * min(1.0, t * 1.6) + chance.uniform(-8, 8))
         slope = (points[min(index + 3, len(points) - 1)] - points[max(index - 3, 0)])
         slope = slope / np.hypot(*slope)
         up = np.array([0.0, -1.0])
         direction = slope * np.cos(angle) + up * np.sin(angle) * (1 if across > -0.1 * width else 0.35)
         end = start + direction * length
-        sheet.line([tuple(start), tuple((start + end) / 2 + (0, -0.6)), tuple(end)], taper(1.9, 0.7, 0.1), look.brow, chance.uniform(0.35, 0.7))
+        sheet.line([tuple(start), tuple((start + end) / 2 + (0, -0.6)), tuple(end)], taper(1.7, 0.7, 0.1), look.brow, chance.uniform(0.25, 0.55))
 
 
 def _around_mouth(sheet: Sheet, look: Look) -> None:
@@ -169,9 +167,9 @@ def _around_mouth(sheet: Sheet, look: Look) -> None:
     sheet.glow(AXIS, mouth.y + mouth.lower + 13, 56, 16, skin.deep, 0.5, mode="multiply")
     for side in (-1, 1):
         x = AXIS + side * (mouth.half_width + 5)
-        sheet.glow(x, mouth.y - mouth.smile + 1, 17, 13, skin.deep, 0.45, mode="multiply")
+        sheet.glow(x, mouth.y - mouth.smile + 1, 14, 10, skin.deep, 0.34, mode="multiply")
         fold = [(AXIS + side * (look.nose_width + 6), look.nose_y - 4), (AXIS + side * (mouth.half_width + 2), mouth.y - 44), (AXIS + side * (mouth.half_width + 20), mouth.y - 10)]
-        sheet.line(fold, taper(9, 0.2, 0.05), skin.shade, 0.28 + 0.5 * look.age, blur=5, mode="multiply")
+        sheet.line(fold, taper(9, 0.2, 0.05), skin.shade, 0.16 + 0.6 * look.age, blur=5, mode="multiply")
 
 
 def _lips(sheet: Sheet, look: Look) -> None:
@@ -259,7 +257,7 @@ def draw_eyeballs(sheet: Sheet, look: Look) -> None:
     eye = look.eye
     dark, middle, light = look.iris
     for side in (-1, 1):
-        x, y, r = AXIS + side * eye.offset, eye.y - 5.0, eye.iris
+        x, y, r = AXIS + side * eye.offset, eye.y - 4.0, eye.iris
         ball = ellipse(x, y + 4, eye.half_width * 1.55, eye.half_width * 1.3)
         sheet.radial(ball, (x - 4, y + 2), eye.half_width * 1.25, [(0, "#fbf7f3"), (0.6, "#f4ece7"), (0.82, "#ddcdc6"), (1, "#b99d95")], squash=0.8)
         iris = ellipse(x, y, r, r)
@@ -283,12 +281,6 @@ def draw_eyeballs(sheet: Sheet, look: Look) -> None:
 def _circle(x: float, y: float, r: float) -> np.ndarray:
     a = np.linspace(0, 2 * np.pi, 64)
     return np.stack([x + r * np.cos(a), y + r * np.sin(a)], 1)
-
-
-def draw_cavity(sheet: Sheet, look: Look) -> None:
-    """The dark behind the lips: deep above, warmer below."""
-    y, w = look.mouth.y, look.mouth.half_width
-    sheet.gradient(ellipse(AXIS, y + 10, w * 1.9, 170), (AXIS, y - 40), (AXIS, y + 90), [(0, "#1c0807"), (0.5, "#3a1210"), (1, "#5c2320")])
 
 
 def draw_upper_teeth(sheet: Sheet, look: Look) -> None:

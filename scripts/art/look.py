@@ -27,14 +27,14 @@ class Skin:
 class EyeShape:
     """Of the eye on the picture's right; the other one mirrors it. ``outer`` is away from the nose."""
 
-    offset: float = 90
+    offset: float = 89
     y: float = 468
-    half_width: float = 51
+    half_width: float = 54
     upper: float = 29
-    lower: float = 15
+    lower: float = 16.5
     tilt: float = 5
     """How much higher the outer corner is."""
-    iris: float = 25.5
+    iris: float = 28.5
     lash: float = 1.0
     fold: float = 15
     """Distance of the crease above the lid."""
@@ -56,10 +56,10 @@ class EyeShape:
 @dataclass(frozen=True)
 class MouthShape:
     y: float = 643
-    half_width: float = 67
-    upper: float = 16
-    lower: float = 22
-    smile: float = 7
+    half_width: float = 72
+    upper: float = 17
+    lower: float = 24
+    smile: float = 11
     """How much higher the corners are at rest."""
     bow: float = 0.24
 
@@ -68,7 +68,7 @@ class MouthShape:
         u = np.linspace(-1, 1, LIP_SAMPLES)
         line = self.y - self.smile * u**2 + 2.2 * np.exp(-((u / 0.22) ** 2)) - 1.2 * np.exp(-(((np.abs(u) - 0.45) / 0.2) ** 2))
         upper = self.upper * (1 - np.abs(u) ** 1.7) ** 0.95 * (1 - self.bow * np.exp(-((u / 0.12) ** 2)))
-        lower = self.lower * (1 - np.abs(u) ** 2.3) ** 0.95
+        lower = self.lower * (1 - np.abs(u) ** 2.5) ** 1.08
         return AXIS + u * self.half_width, line - upper, line, line + lower
 
 
@@ -81,8 +81,8 @@ class Look:
     mouth: MouthShape = field(default_factory=MouthShape)
     iris: tuple[str, str, str] = ("#3b2415", "#7b4a26", "#b98045")
     brow: str = "#4a2f22"
-    brow_points: tuple[tuple[float, float], ...] = ((36, 418), (72, 402), (112, 396), (150, 414))
-    brow_width: float = 15
+    brow_points: tuple[tuple[float, float], ...] = ((38, 411), (74, 399), (114, 395), (154, 415))
+    brow_width: float = 13.5
     lash_color: str = "#2b1a15"
     nose_y: float = 572
     nose_width: float = 41

@@ -61,7 +61,6 @@ class Layers(_Strict):
     head: LayerFile
     eyes: LayerFile | None = None
     lashes: LayerFile | None = None
-    cavity: LayerFile
     lower_teeth: LayerFile
     tongue: LayerFile
     upper_teeth: LayerFile

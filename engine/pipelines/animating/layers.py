@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
-from torch.nn import functional
 
 OPAQUE = 128
 """Alpha that hides what is behind: 7 bits, so that products fit 16."""
@@ -70,38 +70,32 @@ def build_layer(
     """
     scale = size / canvas
     height, width = rgba.shape[:2]
-    # whole output pixels that cover the picture
-    left, top = int(x * scale) & ~1, int(y * scale) & ~1
+    # whole pairs of output pixels that cover the picture, for the sake of the chroma planes
+    left, top = int(x * scale) // 2 * 2, int(y * scale) // 2 * 2
     right, bottom = -int(-(x + width) * scale // 2) * 2, -int(-(y + height) * scale // 2) * 2
-    planes = _premultiplied_yuva(rgba)
-    pads = [round(x - left / scale), max(0, round(right / scale - x - width)),
-            round(y - top / scale), max(0, round(bottom / scale - y - height))]
-    planes = functional.pad(planes, pads)
-    planes = functional.interpolate(
-        planes, size=((bottom - top) * texels, (right - left) * texels), mode="bicubic", align_corners=False,
-        antialias=True,
-    )
-    edge = MARGIN * texels
-    touching = [left <= 0, right >= size, top <= 0, bottom >= size]
-    for side, touches in enumerate(touching):
-        pad = [0, 0, 0, 0]
-        pad[side] = edge
-        planes = functional.pad(planes, pad, mode="replicate" if touches else "constant")
-    luma = _box(planes[:, [0, 3]], texels)
-    half = functional.avg_pool2d(planes[:, 1:], 2)
-    chroma = _box(half, texels)
-    limits = torch.tensor([255.0, OPAQUE]).view(1, 2, 1, 1)
-    luma = luma.clamp(torch.zeros(1), limits).round().to(torch.uint8)
-    chroma = chroma.clamp(torch.zeros(1), torch.tensor([255.0, 255.0, OPAQUE]).view(1, 3, 1, 1)).round().to(torch.uint8)
+    box = (left / scale - x, top / scale - y, right / scale - x, bottom / scale - y)
+    touching = (left <= 0, top <= 0, right >= size, bottom >= size)
+    luma_y, luma_u, luma_v, alpha = _premultiplied_yuva(rgba)
 
-    def flat(plane: Tensor) -> Tensor:
-        return plane.contiguous().view(-1).to(device)
+    def plane(values: npt.NDArray[np.uint8], density: int) -> Tensor:
+        """``density`` samples per two output pixels."""
+        pixels = ((right - left) * density // 2, (bottom - top) * density // 2)
+        resized = _resample(values, box, pixels)
+        edge = MARGIN * density // 2
+        for axis, (low, high) in enumerate(((touching[1], touching[3]), (touching[0], touching[2]))):
+            for before, touches in ((True, low), (False, high)):
+                amount = (edge, 0) if before else (0, edge)
+                pads = [(0, 0), (0, 0)]
+                pads[axis] = amount
+                resized = np.pad(resized, pads, mode="edge" if touches else "constant")
+        return torch.from_numpy(_box(resized, texels).reshape(-1)).to(device)
 
     # half a pixel: positions are of pixel centres; half a sample: truncation becomes rounding
     shift = MARGIN - 0.5 + 0.5 / texels
     return Layer(
-        y=flat(luma[0, 0]), a=flat(luma[0, 1]), u=flat(chroma[0, 0]), v=flat(chroma[0, 1]), chroma_a=flat(chroma[0, 2]),
-        stride=luma.shape[3], rows=luma.shape[2], origin=(left - shift, top - shift), texels=texels,
+        y=plane(luma_y, 2 * texels), a=plane(alpha, 2 * texels), u=plane(luma_u, texels), v=plane(luma_v, texels),
+        chroma_a=plane(alpha, texels), stride=(right - left + 2 * MARGIN) * texels,
+        rows=(bottom - top + 2 * MARGIN) * texels, origin=(left - shift, top - shift), texels=texels,
     )
 
 
@@ -113,14 +107,29 @@ def rgb_to_yuv(rgb: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(rgb @ matrix.T + np.array([16, 128, 128], np.float32), dtype=np.float32)
 
 
-def _premultiplied_yuva(rgba: npt.NDArray[np.uint8]) -> Tensor:
-    """(1, 4, h, w) float32: Y, U, V times alpha, and alpha 0..OPAQUE."""
-    alpha = rgba[..., 3:].astype(np.float32) / 255
-    yuv = rgb_to_yuv(rgba[..., :3].astype(np.float32)) * alpha
-    return torch.from_numpy(np.concatenate([yuv, alpha * OPAQUE], axis=-1)).permute(2, 0, 1)[None].contiguous()
+def _premultiplied_yuva(rgba: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], ...]:
+    """Planes (h, w) uint8: Y, U, V times alpha, and alpha 0..OPAQUE."""
+    alpha = rgba[..., 3].astype(np.float32) / 255
+    yuv = rgb_to_yuv(rgba[..., :3].astype(np.float32)) * alpha[..., None]
+    planes = (*np.moveaxis(yuv, -1, 0), alpha * OPAQUE)
+    return tuple(np.rint(plane).astype(np.uint8) for plane in planes)
 
 
-def _box(planes: Tensor, texels: int) -> Tensor:
-    """The mean over ``texels`` samples to the right and below, same size."""
-    padded = functional.pad(planes, (0, texels - 1, 0, texels - 1), mode="replicate")
-    return functional.avg_pool2d(padded, texels, stride=1)
+def _resample(
+    plane: npt.NDArray[np.uint8], box: tuple[float, float, float, float], pixels: tuple[int, int]
+) -> npt.NDArray[np.uint8]:
+    """``box`` of a plane (it may reach out of it, there is 0) as ``pixels`` (width, height) samples."""
+    grow = max(0, *(-round(edge) for edge in box[:2]), round(box[2]) - plane.shape[1], round(box[3]) - plane.shape[0]) + 2
+    image = Image.fromarray(np.pad(plane, grow))
+    inside = (box[0] + grow, box[1] + grow, box[2] + grow, box[3] + grow)
+    return np.asarray(image.resize(pixels, Image.Resampling.BICUBIC, box=inside))
+
+
+def _box(plane: npt.NDArray[np.uint8], texels: int) -> npt.NDArray[np.uint8]:
+    """The mean over ``texels`` (a power of two) samples to the right and below, same size."""
+    total = np.pad(plane, (0, texels - 1), mode="edge").astype(np.uint16)
+    step = 1
+    while step < texels:
+        total = total[:-step, :-step] + total[step:, :-step] + total[:-step, step:] + total[step:, step:]
+        step *= 2
+    return np.asarray((total + texels * texels // 2) // (texels * texels), dtype=np.uint8)

@@ -3,6 +3,9 @@
 In: positions on the resting face (already turned with the head) and a mouth's shape. Out:
 positions to fetch the skin from and the colours of the inside. Runs in the renderer's thread;
 holds read-only tensors, nothing to stop.
+
+A column of skin is a chain of pieces that stretch: skin above, upper lip, opening, lower lip,
+skin below. Sums of clamped pieces cost a fraction of selecting between them.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from engine.pipelines.animating.layers import OPAQUE, Layer
 from engine.pipelines.animating.mouth_shape import SAMPLES, SPAN, MouthRest, MouthShape
@@ -20,12 +22,14 @@ from engine.pipelines.animating.mouth_shape import SAMPLES, SPAN, MouthRest, Mou
 Colors = tuple[Tensor, Tensor, Tensor]
 """Y (B, h, w), U and V (B, h/2, w/2), float32."""
 
+CAVITY_TOP, CAVITY_BOTTOM = (28.0, 125.0, 137.0), (46.0, 121.0, 148.0)
+"""Y, U, V of the dark behind the lips, at the upper lip and deep down."""
+
 
 @dataclass(frozen=True, slots=True)
 class MouthLayers:
     """What shows through the opening, back to front."""
 
-    cavity: Layer
     lower_teeth: Layer
     tongue: Layer
     upper_teeth: Layer
@@ -45,8 +49,8 @@ class Lips:
     depth: Tensor
     """Pixels below the upper lip."""
 
-    touched: Tensor
-    """Bool: the pixel takes part at all."""
+    weight: Tensor
+    """1 where the lips decide, 0 below the chin."""
 
 
 class Mouth:
@@ -56,85 +60,95 @@ class Mouth:
         self.rest = rest
         self.layers = layers
         self.device = device
-        curves = np.stack([rest.upper, rest.line, rest.lower, rest.floor])
-        self._rest_table = torch.tensor(curves, dtype=torch.float32, device=device)
 
-    def tables(self, shapes: list[MouthShape]) -> Tensor:
-        """(B, 4, SAMPLES): upper, top, bottom, lower."""
-        stacked = np.stack([np.stack([s.upper, s.top, s.bottom, s.lower]) for s in shapes]).astype(np.float32)
-        return torch.from_numpy(stacked).to(self.device)
+    def _tables(self, shapes: list[MouthShape]) -> Tensor:
+        """(9, B * SAMPLES): upper, top, bottom, lower, floor and the stretch of the four pieces of skin."""
+        rest = self.rest
+        stacked = np.empty((9, len(shapes), SAMPLES), np.float32)
+        for index, s in enumerate(shapes):
+            stacked[:5, index] = s.upper, s.top, s.bottom, s.lower, rest.floor
+            stacked[5, index] = (rest.upper - s.upper) / np.maximum(s.upper - rest.ceiling, 1)
+            stacked[6, index] = (rest.line - rest.upper) / np.maximum(s.top - s.upper, 0.05) - 1
+            stacked[7, index] = (rest.lower - rest.line) / np.maximum(s.lower - s.bottom, 0.05) - 1
+            stacked[8, index] = (s.lower - rest.lower) / np.maximum(rest.floor - s.lower, 1)
+        return torch.from_numpy(stacked.reshape(9, -1)).to(self.device)
 
     def remap(self, x: Tensor, y: Tensor, shapes: list[MouthShape]) -> Lips:
         """What the lips do to the pixels at (x, y) on the resting face, each (B, h, w)."""
         rest = self.rest
-        width = torch.tensor([s.width for s in shapes], device=self.device).view(-1, 1, 1)
+        widths = np.array([s.width for s in shapes], np.float32)
+        gains = torch.from_numpy(np.stack([widths, rest.width / widths, (rest.reach - rest.width) / (rest.reach - widths)]))
+        width, lip, cheek = gains.to(self.device).view(3, -1, 1, 1).unbind(0)
         aside = x - rest.x
         far = aside.abs()
-        cheek = rest.width + (far - width) * ((rest.reach - rest.width) / (rest.reach - width))
-        lips = torch.where(far < width, far * (rest.width / width), torch.where(far < rest.reach, cheek, far))
+        lips = (torch.minimum(far, width) * lip).add_((far.clamp(max=rest.reach) - width).clamp_(min=0).mul_(cheek))
+        lips.add_((far - rest.reach).clamp_(min=0))
         along = torch.copysign(lips, aside)
-        slot = (along * ((SAMPLES - 1) / (2 * SPAN * rest.width)) + SAMPLES / 2).clamp_(0, SAMPLES - 1).long()
-        flat = slot.view(len(shapes), 1, -1)
-        current = torch.gather(self.tables(shapes), 2, flat.expand(-1, 4, -1)).view(len(shapes), 4, *x.shape[1:])
-        before = self._rest_table[:, slot]
-        upper, top, bottom, lower = current.unbind(1)
-        upper0, line0, lower0, floor = before.unbind(0)
-        source = self._vertical(y, (upper, top, bottom, lower), (upper0, line0, lower0), floor)
-        above = ((y - rest.ceiling) / (rest.y - rest.ceiling)).clamp_(0, 1)
-        below = ((floor - y) / (floor - rest.y)).clamp_(0, 1)
-        hold = torch.minimum(above, below)
-        hold = (hold * 2.2).clamp_(max=1)
-        moved_x = x + (rest.x + along - x) * hold
+        slot = (along * ((SAMPLES - 1) / (2 * SPAN * rest.width))).add_(SAMPLES / 2).clamp_(0, SAMPLES - 1).to(torch.int32)
+        if len(shapes) > 1:
+            slot += torch.arange(len(shapes), device=self.device, dtype=torch.int32).view(-1, 1, 1) * SAMPLES
+        flat = slot.view(-1)
+        upper, top, bottom, lower, floor, skin_up, lip_up, lip_down, skin_down = (
+            table.index_select(0, flat).view(x.shape) for table in self._tables(shapes)
+        )
+        source = torch.addcmul(y, torch.minimum(y.clamp(min=rest.ceiling), upper).sub_(rest.ceiling), skin_up)
+        source.addcmul_(torch.clamp(y, upper, top).sub_(upper), lip_up)
+        source.sub_(torch.clamp(y, top, bottom).sub_(top))
+        source.addcmul_(torch.clamp(y, bottom, lower).sub_(bottom), lip_down)
+        source.addcmul_(torch.clamp(y, lower, floor).sub_(lower), skin_down)
+        weight = floor - y
+        above = (y - rest.ceiling).mul_(2.2 / (rest.y - rest.ceiling))
+        below = weight * (2.2 / (rest.floor.max() - rest.y))
+        hold = torch.minimum(above, below).clamp_(0, 1)
+        moved_x = torch.addcmul(x, along - aside, hold)
         inside = (torch.minimum(y + 0.5, bottom) - torch.maximum(y - 0.5, top)).clamp_(0, 1)
-        return Lips(moved_x, source, inside, y - top, (y < floor) & (far < rest.reach) & (y > rest.ceiling))
-
-    def _vertical(
-        self, y: Tensor, current: tuple[Tensor, Tensor, Tensor, Tensor], before: tuple[Tensor, Tensor, Tensor], floor: Tensor
-    ) -> Tensor:
-        """Piecewise: skin above, upper lip, lower lip, skin below."""
-        rest = self.rest
-        upper, top, bottom, lower = current
-        upper0, line0, lower0 = before
-        rise = ((y - rest.ceiling) / (upper - rest.ceiling).clamp_(min=1)).clamp_(0, 1)
-        fall = ((floor - y) / (floor - lower).clamp_(min=1)).clamp_(0, 1)
-        skin_up = y + (upper0 - upper) * rise
-        skin_down = y + (lower0 - lower) * fall
-        lip_up = upper0 + (y - upper) * (line0 - upper0) / (top - upper).clamp_(min=0.05)
-        lip_up = torch.minimum(lip_up, line0 - 0.3)
-        lip_down = lower0 - (lower - y) * (lower0 - line0) / (lower - bottom).clamp_(min=0.05)
-        lip_down = torch.maximum(lip_down, line0 + 0.3)
-        up = torch.where(y < upper, skin_up, lip_up)
-        down = torch.where(y > lower, skin_down, lip_down)
-        return torch.where(y < (top + bottom) * 0.5, up, down)
+        return Lips(moved_x, source, inside, y - top, weight.clamp_(0, 1))
 
     def inside(self, x: Tensor, y: Tensor, depth: Tensor, shapes: list[MouthShape]) -> Colors:
         """Colours behind the lips at (x, y) on the resting face; ``depth`` below the upper lip."""
-        layers = self.layers
-        zero = [0.0] * len(shapes)
+        layers, unit = self.layers, self.rest.unit
+        deep = (depth * (1 / (44 * unit))).clamp_(0, 1)
+        deep_small = deep[:, ::2, ::2]
+        luma = deep * (CAVITY_BOTTOM[0] - CAVITY_TOP[0]) + CAVITY_TOP[0]
+        chroma = [deep_small * (CAVITY_BOTTOM[k] - CAVITY_TOP[k]) + CAVITY_TOP[k] for k in (1, 2)]
         parts = (
-            (layers.cavity, zero), (layers.lower_teeth, [s.lower_teeth for s in shapes]),
-            (layers.tongue, [s.tongue for s in shapes]), (layers.upper_teeth, [s.upper_teeth for s in shapes]),
+            (layers.lower_teeth, [s.lower_teeth for s in shapes]), (layers.tongue, [s.tongue for s in shapes]),
+            (layers.upper_teeth, [s.upper_teeth for s in shapes]),
         )
-        luma: Tensor | None = None
-        chroma: list[Tensor] = []
         for layer, shift in parts:
             offset = torch.tensor(shift, dtype=torch.float32, device=self.device).view(-1, 1, 1)
-            column, row = layer.locate(x, y - offset)
-            values = layer.luma(layer.y, column, row).float()
-            index = layer.chroma_index(column[:, ::2, ::2], row[:, ::2, ::2])
-            flat = index.reshape(-1)
-            u, v = (t.index_select(0, flat).view(index.shape).float() for t in (layer.u, layer.v))
-            if luma is None:
-                luma, chroma = values, [u, v]
-                continue
-            behind = 1 - layer.luma(layer.a, column, row).float() / OPAQUE
-            luma = luma * behind + values
-            behind = 1 - layer.chroma_a.index_select(0, flat).view(index.shape).float() / OPAQUE
-            chroma = [chroma[0] * behind + u, chroma[1] * behind + v]
-        assert luma is not None
-        unit = self.rest.unit
-        aside = ((x - self.rest.x) / self.rest.width).square_()
-        light = (0.5 + depth / (9 * unit)).clamp_(0.5, 1) * (1 - 0.38 * aside).clamp_(min=0.45)
-        luma = 16 + (luma - 16) * light
-        dim = functional.avg_pool2d(light, 2)
-        return luma, 128 + (chroma[0] - 128) * dim, 128 + (chroma[1] - 128) * dim
+            blend(layer, x, y - offset, luma, chroma[0], chroma[1])
+        aside = (x - self.rest.x).square_().mul_(-0.38 / self.rest.width**2).add_(1).clamp_(min=0.45)
+        light = depth.mul(1 / (9 * unit)).add_(0.5).clamp_(0.5, 1).mul_(aside)
+        dim = light[:, ::2, ::2]
+        u, v = (c.sub_(128).mul_(dim).add_(128) for c in chroma)
+        return luma.sub_(16).mul_(light).add_(16), u, v
+
+
+def blend(layer: Layer, x: Tensor, y: Tensor, luma: Tensor, u: Tensor, v: Tensor) -> None:
+    """Lay ``layer``, fetched from (x, y), over the planes in place."""
+    column, row = layer.locate(x, y)
+    behind = layer.luma(layer.a, column, row) * (-1 / OPAQUE) + 1
+    luma.mul_(behind).add_(layer.luma(layer.y, column, row))
+    index = layer.chroma_index(column[:, ::2, ::2], row[:, ::2, ::2])
+    flat = index.reshape(-1)
+    behind = layer.chroma_a.index_select(0, flat).view(index.shape) * (-1 / OPAQUE) + 1
+    for plane, texture in ((u, layer.u), (v, layer.v)):
+        plane.mul_(behind).add_(texture.index_select(0, flat).view(index.shape))
+
+
+def read(layer: Layer, x: Tensor, y: Tensor) -> Colors:
+    """Y, U and V of an opaque layer at (B, h, w) positions."""
+    column, row = layer.locate(x, y)
+    index = layer.chroma_index(column[:, ::2, ::2], row[:, ::2, ::2])
+    flat = index.reshape(-1)
+    u, v = (plane.index_select(0, flat).view(index.shape).float() for plane in (layer.u, layer.v))
+    return layer.luma(layer.y, column, row).float(), u, v
+
+
+def mix(below: Colors, above: Colors, share: Tensor) -> None:
+    """Blend ``above`` into ``below`` in place by ``share`` (B, h, w)."""
+    below[0].lerp_(above[0], share)
+    small = (share[:, ::2, ::2] + share[:, 1::2, 1::2]).mul_(0.5)
+    below[1].lerp_(above[1], small)
+    below[2].lerp_(above[2], small)

@@ -73,7 +73,7 @@ class MouthRest:
         nose_y, chin = (head.nose[1] * scale, head.chin * scale)
         self.ceiling = nose_y + 0.36 * (self.y - nose_y)
         """Above it nothing moves with the lips."""
-        self.reach = self.width * 1.75
+        self.reach = self.width * 1.6
         """Nothing moves further than this from the middle."""
 
         self.floor = np.full(SAMPLES, chin - 0.05 * (chin - self.y))

@@ -14,9 +14,12 @@ import numpy as np
 import torch
 
 from engine.pipelines.animating.avatars import BUILTIN, BrokenAvatar, find_folder, find_ids, read_manifest
-from engine.pipelines.animating.puppet_face import Face
+from engine.pipelines.animating.puppet_face import Face, Scene
 from engine.pipelines.contracts import Avatar, AvatarInfo, FrameRequest
 from engine.pipelines.items import Picture
+
+MAX_SCENES = 64
+"""Sessions whose last picture is remembered (about 1 MB each)."""
 
 
 class PuppetRenderer:
@@ -31,6 +34,7 @@ class PuppetRenderer:
         self._size = size
         self._device = torch.device(device)
         self._faces: dict[str, Face] = {}
+        self._scenes: dict[tuple[str, str], Scene] = {}
 
     def load(self, avatar_id: str) -> Avatar:
         """Load or return the cached avatar.
@@ -56,18 +60,38 @@ class PuppetRenderer:
 
     def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
         """One picture a request, in order. The same pose gives the same picture in any batch."""
+        pictures: list[Picture | None] = [None] * len(requests)
+        with torch.inference_mode():
+            for indices in self._groups(requests):
+                first = requests[indices[0]]
+                face = self._faces[first.avatar.id]
+                poses = np.stack([requests[index].frame.pose for index in indices])
+                scene = self._scene(face, first.session) if len(indices) == 1 else face.scene(len(indices))
+                drawn = face.draw(poses, scene).cpu().numpy()
+                for index, yuv in zip(indices, drawn, strict=True):
+                    pictures[index] = Picture(yuv=yuv, width=self._size, height=self._size)
+        return [picture for picture in pictures if picture is not None]
+
+    def _groups(self, requests: Sequence[FrameRequest]) -> list[list[int]]:
+        """Requests drawn together: one by one on a CPU, where caches are small and memory of the
+        last picture saves most, and by avatar on a GPU."""
+        if self._device.type == "cpu":
+            return [[index] for index in range(len(requests))]
         groups: dict[str, list[int]] = {}
         for index, request in enumerate(requests):
             groups.setdefault(request.avatar.id, []).append(index)
-        pictures: dict[int, Picture] = {}
-        with torch.inference_mode():
-            for avatar_id, indices in groups.items():
-                face = self._faces[avatar_id]
-                drawn = face.draw(np.stack([requests[index].frame.pose for index in indices])).cpu().numpy()
-                for index, yuv in zip(indices, drawn, strict=True):
-                    pictures[index] = Picture(yuv=yuv, width=self._size, height=self._size)
-        return [pictures[index] for index in range(len(requests))]
+        return list(groups.values())
+
+    def _scene(self, face: Face, session: str) -> Scene:
+        """What this session saw last; the oldest of too many is forgotten."""
+        key = (session, face.id)
+        scene = self._scenes.pop(key, None) or face.scene()
+        self._scenes[key] = scene
+        if len(self._scenes) > MAX_SCENES:
+            del self._scenes[next(iter(self._scenes))]
+        return scene
 
     def close(self) -> None:
         """Let go of all textures."""
         self._faces.clear()
+        self._scenes.clear()

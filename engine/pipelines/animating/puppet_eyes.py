@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -19,11 +20,13 @@ from engine.pipelines.items import FloatArray
 
 SPAN = 1.3
 SAMPLES = 256
+BLINKS = (CHANNEL["blink_right"], CHANNEL["blink_left"])
+"""The eye on the picture's left is the tutor's right one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Eyelids:
-    """What a blinking, looking eye does to its pixels; all (B, h, w) float32."""
+    """What a blinking, looking eye does to its pixels; all (n, h, w) float32."""
 
     y: Tensor
     """Where the skin comes from (x stays)."""
@@ -40,78 +43,109 @@ class Eyelids:
     """Pixels below the edge of the upper lid."""
 
 
+@dataclass(frozen=True, slots=True)
+class LidState:
+    """One eye at one moment."""
+
+    curves: npt.NDArray[np.float64]
+    """(3, SAMPLES): crease, upper and lower lid."""
+
+    fold: float
+    """Which way the lashes point: 1 up, negative down."""
+
+    gaze: tuple[float, float]
+    """Shift of the eyeball, output pixels."""
+
+
 class Eye:
     """One eye of one avatar at one output size."""
 
-    def __init__(self, lines: EyeLines, blink_channel: str, scale: float, device: torch.device) -> None:
+    def __init__(self, lines: EyeLines, blink: int, scale: float) -> None:
         x = np.array(lines.x) * scale
         self.x, self.width = float(x[0] + x[-1]) / 2, float(x[-1] - x[0]) / 2
         u = np.linspace(-SPAN, SPAN, SAMPLES)
         at = (x - self.x) / self.width
-        self._crease, self._upper, self._lower = (
+        self.crease, self.upper, self.lower = (
             np.interp(u, at, np.array(curve) * scale) for curve in (lines.crease, lines.upper, lines.lower)
         )
-        self.height = float((self._lower - self._upper).max())
-        self.y = float((self._lower + self._upper)[SAMPLES // 2]) / 2
-        self.ceiling = min(float(self._crease.min()) - 3, lines.brow[2] * scale + 4 * scale)
-        self.floor = float(self._lower.max()) + self.height * 0.8
+        self.height = float((self.lower - self.upper).max())
+        self.ceiling = min(float(self.crease.min()) - 3, lines.brow[2] * scale + 4 * scale)
+        self.floor = float(self.lower.max()) + self.height * 0.8
         self._gaze = (lines.gaze[0] * scale, lines.gaze[1] * scale)
-        self._blink = CHANNEL[blink_channel]
-        self._device = device
-        self._rest = torch.tensor(np.stack([self._crease, self._upper, self._lower]), dtype=torch.float32, device=device)
+        self._blink = blink
 
     def closed(self, pose: FloatArray) -> float:
         """How far the upper lid is down, 0 open to 1 shut (below 0: wide open)."""
         blink = float(np.clip(pose[self._blink], 0, 1))
         wide, squint = float(pose[CHANNEL["eye_wide"]]), float(pose[CHANNEL["eye_squint"]])
-        down = max(0.0, -float(pose[CHANNEL["look_y"]])) * 0.32 - max(0.0, float(pose[CHANNEL["look_y"]])) * 0.12
-        smile = 0.06 * float(pose[CHANNEL["mouth_smile"]])
-        rest = down - 0.16 * wide + 0.2 * squint + smile
+        look = float(pose[CHANNEL["look_y"]])
+        down = max(0.0, -look) * 0.32 - max(0.0, look) * 0.12
+        rest = down - 0.16 * wide + 0.2 * squint + 0.06 * float(pose[CHANNEL["mouth_smile"]])
         return min(1.0, rest * (1 - blink) + blink)
 
-    def lids(self, x: Tensor, y: Tensor, poses: FloatArray) -> Eyelids:
-        """For each pixel at (x, y) of the resting face, (B, h, w)."""
-        count = len(poses)
-        tables, folds, gaze = [], [], []
-        for pose in poses:
-            closed = self.closed(pose)
-            table, fold = self._table(pose, closed)
-            tables.append(table)
-            folds.append(fold)
-            gaze.append((pose[CHANNEL["look_x"]] * self._gaze[0], -pose[CHANNEL["look_y"]] * self._gaze[1]))
-        slot = ((x - self.x) * ((SAMPLES - 1) / (2 * SPAN * self.width)) + SAMPLES / 2).clamp_(0, SAMPLES - 1).long()
-        current = torch.from_numpy(np.stack(tables).astype(np.float32)).to(self._device)
-        crease, upper, lower = torch.gather(
-            current, 2, slot.view(count, 1, -1).expand(-1, 3, -1)
-        ).view(count, 3, *x.shape[1:]).unbind(1)
-        crease0, upper0, lower0 = self._rest[:, slot].unbind(0)
-        high = ((y - self.ceiling) / (crease - self.ceiling).clamp_(min=0.5)).clamp_(0, 1)
-        brow = y + (crease0 - crease) * high
-        lid = crease0 + (y - crease) * (upper0 - crease0) / (upper - crease).clamp_(min=0.1)
-        cheek = y + (lower0 - lower) * ((self.floor - y) / (self.floor - lower)).clamp_(0, 1)
-        source = torch.where(y < crease, brow, torch.minimum(lid, upper0))
-        source = torch.where(y < (upper + lower) * 0.5, source, torch.maximum(cheek, lower0))
-        open_ = (torch.minimum(y + 0.5, lower) - torch.maximum(y - 0.5, upper)).clamp_(0, 1)
-        fold = torch.tensor(folds, dtype=torch.float32, device=self._device).view(-1, 1, 1)
-        look = torch.tensor(np.array(gaze), dtype=torch.float32, device=self._device).view(-1, 2, 1, 1)
-        return Eyelids(
-            y=source, open=open_, ball_x=x - look[:, 0], ball_y=y - look[:, 1], lash_y=upper0 - (upper - y) / fold,
-            depth=y - upper,
-        )
-
-    def _table(self, pose: FloatArray, closed: float) -> tuple[np.ndarray, float]:
-        """Curves (3, SAMPLES) for this lid, and how much lashes still point upwards (negative: down)."""
-        squint, smile = float(pose[CHANNEL["eye_squint"]]), float(pose[CHANNEL["cheek_squint"]])
-        raised = 0.16 * squint + 0.14 * smile + 0.08 * max(0.0, closed) + 0.05 * float(pose[CHANNEL["mouth_smile"]])
-        height = self._lower - self._upper
-        lower = self._lower - height * raised
+    def state(self, pose: FloatArray) -> LidState:
+        """The eye of one pose, (channels,)."""
+        closed = self.closed(pose)
+        squint, cheek = float(pose[CHANNEL["eye_squint"]]), float(pose[CHANNEL["cheek_squint"]])
+        raised = 0.16 * squint + 0.14 * cheek + 0.08 * max(0.0, closed) + 0.05 * float(pose[CHANNEL["mouth_smile"]])
+        height = self.lower - self.upper
+        lower = self.lower - height * raised
         # the lids meet low, along a curve near the lower one
-        meet = self._lower - height * 0.16
-        upper = np.minimum(self._upper + (meet - self._upper) * closed, lower)
+        meet = self.lower - height * 0.16
+        upper = np.minimum(self.upper + (meet - self.upper) * closed, lower)
         if closed >= 0.985:
             upper = lower = np.maximum(upper, lower)
-        crease = self._crease + (upper - self._upper) * 0.18
-        crease = np.minimum(crease, upper)
+        crease = np.minimum(self.crease + (upper - self.upper) * 0.18, upper)
         fold = 1 - 1.7 * max(0.0, closed) ** 1.5
-        fold = fold if abs(fold) > 0.12 else (0.12 if fold >= 0 else -0.12)
-        return np.stack([crease, upper, lower]), fold
+        if abs(fold) < 0.12:
+            fold = 0.12 if fold >= 0 else -0.12
+        gaze = (float(pose[CHANNEL["look_x"]]) * self._gaze[0], -float(pose[CHANNEL["look_y"]]) * self._gaze[1])
+        return LidState(np.stack([crease, upper, lower]), fold, gaze)
+
+
+class Eyes:
+    """Both eyes. Batches are ordered picture by picture, left of the picture first."""
+
+    def __init__(self, lines: tuple[EyeLines, EyeLines], scale: float, device: torch.device) -> None:
+        self.pair = tuple(Eye(line, blink, scale) for line, blink in zip(lines, BLINKS, strict=True))
+        self._device = device
+
+    def _tables(self, states: list[LidState]) -> Tensor:
+        """(8, n * SAMPLES): crease, upper, lower, rest of upper, height at rest, stretch of brow, lid and cheek."""
+        stacked = np.empty((8, len(states), SAMPLES), np.float32)
+        for index, state in enumerate(states):
+            eye = self.pair[index % 2]
+            crease, upper, lower = state.curves
+            stacked[:3, index] = state.curves
+            stacked[3, index] = eye.upper
+            stacked[4, index] = eye.lower - eye.upper
+            stacked[5, index] = (eye.crease - crease) / np.maximum(crease - eye.ceiling, 0.5)
+            stacked[6, index] = (eye.upper - eye.crease) / np.maximum(upper - crease, 0.1) - 1
+            stacked[7, index] = (lower - eye.lower) / (eye.floor - lower)
+        return torch.from_numpy(stacked.reshape(8, -1)).to(self._device)
+
+    def lids(self, x: Tensor, y: Tensor, poses: FloatArray) -> Eyelids:
+        """For each pixel at (x, y) of the resting face, (2 * B, h, w)."""
+        states = [eye.state(pose) for pose in poses for eye in self.pair]
+        rows = [
+            (eye.x, (SAMPLES - 1) / (2 * SPAN * eye.width), eye.ceiling, eye.floor, 1 / state.fold, *state.gaze, index * SAMPLES)
+            for index, (eye, state) in enumerate(zip(self.pair * len(poses), states, strict=True))
+        ]
+        columns = torch.tensor(np.array(rows, np.float32).T.copy(), device=self._device).view(8, -1, 1, 1)
+        middle, density, ceiling, end, fold, look_x, look_y, first = columns.unbind(0)
+        slot = (x - middle).mul_(density).add_(SAMPLES / 2).clamp_(0, SAMPLES - 1).add_(first).to(torch.int32).view(-1)
+        crease, upper, lower, upper0, height, brow, lid, cheek = (
+            table.index_select(0, slot).view(x.shape) for table in self._tables(states)
+        )
+        source = torch.addcmul(y, torch.clamp(y, ceiling, crease).sub_(ceiling), brow)
+        source.addcmul_(torch.clamp(y, crease, upper).sub_(crease), lid)
+        source.sub_(torch.clamp(y, upper, lower).sub_(upper))
+        below = (y * 2).sub_(upper).sub_(lower).mul_(1e3).clamp_(0, 1)
+        source.addcmul_(below, height)
+        source.addcmul_(torch.clamp(y, lower, torch.maximum(end, lower)).sub_(lower), cheek)
+        open_ = (torch.minimum(y + 0.5, lower) - torch.maximum(y - 0.5, upper)).clamp_(0, 1)
+        depth = y - upper
+        return Eyelids(
+            y=source, open=open_, ball_x=x - look_x, ball_y=y - look_y, lash_y=torch.addcmul(upper0, depth, fold),
+            depth=depth,
+        )

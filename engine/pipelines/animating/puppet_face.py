@@ -1,7 +1,7 @@
 """One avatar ready to draw: its layers as textures, its motion, its mouth and its eyes.
 
-In: an avatar folder. Out: batches of finished pictures. Built and used in the renderer's
-thread; everything but the returned pictures is read-only, nothing to stop.
+In: an avatar folder, then poses. Out: finished pictures. Built and used in the renderer's
+thread; everything but a ``Scene`` is read-only, nothing to stop.
 """
 
 from __future__ import annotations
@@ -13,16 +13,28 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from engine.pipelines.animating.avatars import Manifest, read_layer, read_manifest
 from engine.pipelines.animating.layers import OPAQUE, Layer, build_layer
-from engine.pipelines.animating.mouth import Mouth, MouthLayers
+from engine.pipelines.animating.mouth import Colors, Mouth, MouthLayers, blend, mix, read
 from engine.pipelines.animating.mouth_shape import MouthRest, MouthShape
-from engine.pipelines.animating.puppet_eyes import Eye
+from engine.pipelines.animating.puppet_eyes import Eyes
 from engine.pipelines.animating.puppet_field import NODE_STEP, Field, weights
-from engine.pipelines.animating.puppet_tiles import TILE, TileCanvas, TileLayer, blank_canvas, tiles_across
+from engine.pipelines.animating.puppet_tiles import (
+    EMPTY,
+    MIXED,
+    REACH,
+    SOLID,
+    TILE,
+    TileCanvas,
+    TileLayer,
+    tile_nodes,
+    tiles_across,
+)
 from engine.pipelines.items import FloatArray
+
+HEAD_STEP, BODY_STEP = 0.125, 0.25
+"""Finest displacement that is drawn, output pixels; the body only sways and breathes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,17 @@ class Patch:
     y: int
     width: int
     height: int
+
+
+class Scene:
+    """What was drawn last for somebody, so that only what changed is drawn next."""
+
+    def __init__(self, count: int, size: int, device: torch.device) -> None:
+        self.count = count
+        self.canvas = TileCanvas.blank(count, size, device)
+        tiles = count * tiles_across(size) ** 2
+        self.head: FloatArray = np.full((tiles, 2, REACH * REACH), np.nan, np.float32)
+        self.body: FloatArray = self.head.copy()
 
 
 class Face:
@@ -47,160 +70,166 @@ class Face:
         self.manifest: Manifest = read_manifest(folder)
         self.id, self.name, self.size = self.manifest.id, self.manifest.name, (size, size)
         self._edge, self._device = size, device
-        self._texels = 4 if size <= 512 else 2
-        manifest = self.manifest
-        scale = size / manifest.canvas
+        files = self.manifest.layers
+
+        def layer(name: str) -> Layer:
+            entry = getattr(files, name)
+            texels = 4 if size <= 512 else 2
+            return build_layer(read_layer(folder, entry), entry.x, entry.y, self.manifest.canvas, size, texels, device)
+
         padded = tiles_across(size) * TILE
-        self._field = Field(manifest, size, padded // NODE_STEP + 1)
-        layers = {name: self._layer(folder, name) for name in type(manifest.layers).model_fields}
-        head = layers["head"]
-        assert head is not None
-        self._head_layer = head
-        self._head = TileLayer(head, size)
-        covered = torch.zeros(tiles_across(size) ** 2, dtype=torch.bool, device=device)
-        covered[self._head.index[: self._head.solid]] = True
-        self._body = TileLayer(layers["body"], size, covered) if layers["body"] else None
-        self._canvas = blank_canvas(size, device)
-        assert layers["backdrop"] is not None
-        TileLayer(layers["backdrop"], size, still=True).draw(self._canvas, torch.zeros(1, 2, self._field.nodes, self._field.nodes, device=device))
-        rest = MouthRest(manifest, size)
-        rest.floor = np.minimum(rest.floor, _skin_ends(head, rest) - 3)
-        self._mouth = Mouth(rest, MouthLayers(*(_present(layers[k]) for k in ("cavity", "lower_teeth", "tongue", "upper_teeth"))), device)
-        self._mouth_patch = _patch(rest.x - rest.reach, rest.ceiling, rest.x + rest.reach, rest.floor.max(), grow=(6, 4, 6, 22 * rest.unit))
-        self._eyes = [
-            Eye(lines, channel, scale, device)
-            for lines, channel in zip(manifest.eyes, ("blink_right", "blink_left"), strict=True)
+        self._field = Field(self.manifest, size, padded // NODE_STEP + 1)
+        self._tile_nodes = tile_nodes(size)
+        self._head = TileLayer(layer("head"))
+        self._body = TileLayer(layer("body")) if files.body else None
+        self._backdrop = self._draw_backdrop(layer("backdrop"))
+        self._eyeballs = layer("eyes") if files.eyes else None
+        self._lashes = layer("lashes") if files.lashes else None
+        rest = MouthRest(self.manifest, size)
+        rest.floor = np.minimum(rest.floor, _skin_ends(self._head.layer, rest) - 3)
+        self._mouth = Mouth(rest, MouthLayers(layer("lower_teeth"), layer("tongue"), layer("upper_teeth")), device)
+        self._mouth_patch = _patch(
+            rest.x - rest.reach - 4, rest.ceiling - 3, rest.x + rest.reach + 4, float(rest.floor.max()) + 20 * rest.unit
+        )
+        self._eyes = Eyes(self.manifest.eyes, size / self.manifest.canvas, device)
+        boxes = [
+            _patch(eye.x - eye.width * 1.12, eye.ceiling - 4, eye.x + eye.width * 1.12, eye.floor + 4) for eye in self._eyes.pair
         ]
-        self._eye_patches = [
-            _patch(eye.x - eye.width * 1.28, eye.ceiling, eye.x + eye.width * 1.28, eye.floor, grow=(3, 8, 3, 8)) for eye in self._eyes
-        ]
-        self._eyeballs, self._lashes = layers["eyes"], layers["lashes"]
+        wide, high = max(b.width for b in boxes), max(b.height for b in boxes)
+        self._eye_patches = [Patch(b.x, b.y, wide, high) for b in boxes]
         position = (torch.arange(padded, device=device) + 0.5)[:, None] / NODE_STEP
         self._lines = (1 - (position - torch.arange(self._field.nodes, device=device)).abs()).clamp_(min=0)
 
-    def _layer(self, folder: Path, name: str) -> Layer | None:
-        entry = getattr(self.manifest.layers, name)
-        if entry is None:
-            return None
-        return build_layer(read_layer(folder, entry), entry.x, entry.y, self.manifest.canvas, self._edge, self._texels, self._device)
+    def _draw_backdrop(self, layer: Layer) -> TileCanvas:
+        canvas = TileCanvas.blank(1, self._edge, self._device)
+        index = np.arange(len(canvas.y))
+        nodes = self._field.home[0][:, self._tile_nodes].transpose(1, 0, 2)
+        TileLayer(layer).draw(canvas, index, np.full(len(index), MIXED, np.int8), nodes)
+        return canvas
 
-    def draw(self, poses: FloatArray) -> Tensor:
+    def scene(self, count: int = 1) -> Scene:
+        """A fresh memory for ``draw`` of ``count`` pictures at a time."""
+        return Scene(count, self._edge, self._device)
+
+    def draw(self, poses: FloatArray, scene: Scene) -> Tensor:
         """(B, channels) poses to (B, size * 3 // 2, size) uint8 yuv420p on the device."""
         motion = weights(poses)
-        head_nodes = self._field.displace(self._field.head, motion)
-        head = torch.from_numpy(head_nodes).to(self._device)
-        canvas = self._canvas.repeat(len(poses))
-        if self._body is not None:
-            self._body.draw(canvas, torch.from_numpy(self._field.displace(self._field.body, motion)).to(self._device))
-        self._head.draw(canvas, head)
-        out = canvas.raster(self._edge)
-        self._draw_mouth(out, poses, head, head_nodes)
-        for eye, patch in zip(self._eyes, self._eye_patches, strict=True):
-            self._draw_eye(out, eye, patch, poses, head, head_nodes)
+        head = self._field.fetch(self._field.head, motion, HEAD_STEP)
+        self._draw_tiles(motion, head, scene)
+        out = scene.canvas.raster(scene.count, self._edge)
+        nodes = torch.from_numpy(head).to(self._device).view(len(poses), 2, self._field.nodes, self._field.nodes)
+        self._draw_mouth(out, poses, nodes, head)
+        self._draw_eyes(out, poses, nodes, head)
         return out
 
-    def _place(self, patch: Patch, nodes: FloatArray, head: Tensor) -> tuple[list[tuple[int, int]], Tensor, Tensor]:
-        """Corners of a patch in each picture, and where its pixels lie on the resting face."""
-        column, row = (patch.x + patch.width // 2) // NODE_STEP, (patch.y + patch.height // 2) // NODE_STEP
-        corners, moved = [], []
-        for index, (dx, dy) in enumerate(nodes[:, :, row, column]):
-            x = min(max(0, patch.x - int(dx) // 2 * 2), self._edge - patch.width)
-            y = min(max(0, patch.y - int(dy) // 2 * 2), self._edge - patch.height)
-            corners.append((x, y))
-            moved.append(self._lines[y : y + patch.height] @ head[index] @ self._lines[x : x + patch.width].T)
-        stacked = torch.stack(moved)
-        corner = torch.tensor(corners, device=self._device, dtype=torch.float32).view(-1, 2, 1, 1) + 0.5
-        x_axis = torch.arange(patch.width, device=self._device)
-        y_axis = torch.arange(patch.height, device=self._device)[:, None]
-        return corners, stacked[:, 0] + x_axis + corner[:, 0], stacked[:, 1] + y_axis + corner[:, 1]
+    def _draw_tiles(self, motion: FloatArray, head: FloatArray, scene: Scene) -> None:
+        head_tiles = head[:, :, self._tile_nodes].transpose(0, 2, 1, 3).reshape(-1, 2, REACH * REACH)
+        changed = (head_tiles != scene.head).any(axis=(1, 2))
+        kinds = self._head.classify(head_tiles[:, :, REACH * REACH // 2])
+        scene.head = head_tiles
+        open_ = kinds < SOLID
+        if self._body is not None:
+            body = self._field.fetch(self._field.body, motion, BODY_STEP)
+            body_tiles = body[:, :, self._tile_nodes].transpose(0, 2, 1, 3).reshape(-1, 2, REACH * REACH)
+            moved = (body_tiles != scene.body).any(axis=(1, 2))
+            changed |= moved & open_
+            scene.body = body_tiles
+            behind = np.flatnonzero(changed & open_)
+            body_kinds = self._body.classify(body_tiles[behind, :, REACH * REACH // 2])
+            bare = behind[body_kinds < SOLID]
+            scene.canvas.restore(torch.from_numpy(bare).to(self._device), self._backdrop)
+            shown = body_kinds > EMPTY
+            self._body.draw(scene.canvas, behind[shown], body_kinds[shown], body_tiles[behind[shown]])
+        else:
+            scene.canvas.restore(torch.from_numpy(np.flatnonzero(changed & open_)).to(self._device), self._backdrop)
+        front = np.flatnonzero(changed & (kinds > EMPTY))
+        self._head.draw(scene.canvas, front, kinds[front], head_tiles[front])
 
-    def _draw_mouth(self, out: Tensor, poses: FloatArray, head: Tensor, nodes: FloatArray) -> None:
-        corners, x, y = self._place(self._mouth_patch, nodes, head)
-        shapes: list[MouthShape] = [self._mouth.rest.shape(pose) for pose in poses]
+    def _place(self, patches: list[Patch], nodes: Tensor, head: FloatArray) -> tuple[list[tuple[int, int]], Tensor, Tensor]:
+        """Corners of the patches in each picture, and where their pixels are fetched from."""
+        corners, places = [], []
+        for index, fetched in enumerate(head):
+            for patch in patches:
+                column, row = (patch.x + patch.width // 2) // NODE_STEP, (patch.y + patch.height // 2) // NODE_STEP
+                node = row * self._field.nodes + column
+                dx, dy = int(fetched[0, node]) - column * NODE_STEP, int(fetched[1, node]) - row * NODE_STEP
+                x = min(max(0, patch.x - dx // 2 * 2), self._edge - patch.width)
+                y = min(max(0, patch.y - dy // 2 * 2), self._edge - patch.height)
+                corners.append((x, y))
+                across = slice(x // NODE_STEP, (x + patch.width) // NODE_STEP + 2)
+                down = slice(y // NODE_STEP, (y + patch.height) // NODE_STEP + 2)
+                part = self._lines[y : y + patch.height, down] @ nodes[index, :, down, across]
+                places.append(part @ self._lines[x : x + patch.width, across].T)
+        stacked = torch.stack(places, dim=1)
+        return corners, stacked[0], stacked[1]
+
+    def _draw_mouth(self, out: Tensor, poses: FloatArray, nodes: Tensor, head: FloatArray) -> None:
+        corners, x, y = self._place([self._mouth_patch], nodes, head)
+        shapes = [self._mouth.rest.shape(pose) for pose in poses]
         lips = self._mouth.remap(x, y, shapes)
-        luma, u, v = _skin(self._head_layer, lips.x, lips.y)
-        if any(s.gap > 0.05 for s in shapes):
-            y2, u2, v2 = self._mouth.inside(x, y, lips.depth, shapes)
-            luma.lerp_(y2, lips.inside)
-            small = functional.avg_pool2d(lips.inside, 2)
-            u.lerp_(u2, small)
-            v.lerp_(v2, small)
-        self._put(out, corners, luma, u, v, lips.touched)
+        colors = read(self._head.layer, lips.x, lips.y)
+        if any(shape.gap > 0.05 for shape in shapes):
+            rows, columns = self._opening(shapes, corners, head)
+            part = (slice(None), rows, columns)
+            small = (slice(None), slice(rows.start // 2, rows.stop // 2), slice(columns.start // 2, columns.stop // 2))
+            inside = self._mouth.inside(x[part], y[part], lips.depth[part], shapes)
+            mix((colors[0][part], colors[1][small], colors[2][small]), inside, lips.inside[part])
+        self._put(out, 1, corners, colors, lips.weight)
 
-    def _draw_eye(self, out: Tensor, eye: Eye, patch: Patch, poses: FloatArray, head: Tensor, nodes: FloatArray) -> None:
-        corners, x, y = self._place(patch, nodes, head)
-        lids = eye.lids(x, y, poses)
-        luma, u, v = _skin(self._head_layer, x, lids.y)
+    def _opening(self, shapes: list[MouthShape], corners: list[tuple[int, int]], head: FloatArray) -> tuple[slice, slice]:
+        """Rows and columns of the mouth's patch that can show its inside, in all pictures of a batch."""
+        rest, patch = self._mouth.rest, self._mouth_patch
+        tilt = 4 + 0.16 * rest.width
+        left = top = np.inf
+        right = bottom = -np.inf
+        node = round(rest.y / NODE_STEP) * self._field.nodes + round(rest.x / NODE_STEP)
+        for shape, corner, fetched in zip(shapes, corners, head, strict=True):
+            dx, dy = self._field.home[0, :, node] - fetched[:, node] - corner
+            left, right = min(left, rest.x + dx - shape.width), max(right, rest.x + dx + shape.width)
+            top, bottom = min(top, float(shape.top.min()) + dy), max(bottom, float(shape.bottom.max()) + dy)
+        sag = 0.35 * (bottom - top)
+        rows = slice(max(0, int(top - tilt) & ~1), min(patch.height, int(bottom + tilt + sag) + 2 & ~1))
+        return rows, slice(max(0, int(left - 4) & ~1), min(patch.width, int(right + 4) + 2 & ~1))
+
+    def _draw_eyes(self, out: Tensor, poses: FloatArray, nodes: Tensor, head: FloatArray) -> None:
+        corners, x, y = self._place(self._eye_patches, nodes, head)
+        lids = self._eyes.lids(x, y, poses)
+        colors = read(self._head.layer, x, lids.y)
         if self._eyeballs is not None:
-            y2, u2, v2 = _skin(self._eyeballs, lids.ball_x, lids.ball_y)
-            shade = 1 - 0.42 * torch.exp(lids.depth.clamp(min=0) * (-5.5 / eye.height))
-            luma.lerp_(16 + (y2 - 16) * shade, lids.open)
-            small = functional.avg_pool2d(lids.open, 2)
-            u.lerp_(u2, small)
-            v.lerp_(v2, small)
+            ball = read(self._eyeballs, lids.ball_x, lids.ball_y)
+            shade = (lids.depth.clamp(min=0) * (-5.5 / self._eyes.pair[0].height)).exp_().mul_(-0.42).add_(1)
+            mix(colors, (ball[0].sub_(16).mul_(shade).add_(16), ball[1], ball[2]), lids.open)
         if self._lashes is not None:
-            column, row = self._lashes.locate(x, lids.lash_y)
-            _blend(self._lashes, column, row, luma, u, v)
-        self._put(out, corners, luma, u, v)
+            blend(self._lashes, x, lids.lash_y, *colors)
+        self._put(out, 2, corners, colors)
 
     def _put(
-        self, out: Tensor, corners: list[tuple[int, int]], luma: Tensor, u: Tensor, v: Tensor, where: Tensor | None = None
+        self, out: Tensor, each: int, corners: list[tuple[int, int]], colors: Colors, weight: Tensor | None = None
     ) -> None:
-        """Write patches into their pictures, all of them or the pixels ``where`` is set."""
-        size, (height, width) = self._edge, luma.shape[1:]
-        luma8, u8, v8 = (t.add_(0.5).to(torch.uint8) for t in (luma, u, v))
+        """Write ``each`` patches into every picture; ``weight`` fades to what is there already."""
+        size, (height, width) = self._edge, colors[0].shape[1:]
         chroma = out[:, size:].view(len(out), 2, size // 2, size // 2)
         for index, (x, y) in enumerate(corners):
-            whole = out[index, y : y + height, x : x + width]
+            picture = index // each
             box = (slice(y // 2, (y + height) // 2), slice(x // 2, (x + width) // 2))
-            halves = ((chroma[index, 0][box], u8[index]), (chroma[index, 1][box], v8[index]))
-            if where is None:
-                whole.copy_(luma8[index])
-                for target, values in halves:
-                    target.copy_(values)
-                continue
-            torch.where(where[index], luma8[index], whole, out=whole)
-            small = where[index, ::2, ::2]
-            for target, values in halves:
-                torch.where(small, values, target, out=target)
-
-
-def _present(layer: Layer | None) -> Layer:
-    assert layer is not None
-    return layer
+            targets = (out[picture, y : y + height, x : x + width], chroma[picture, 0][box], chroma[picture, 1][box])
+            for plane, (target, values) in enumerate(zip(targets, colors, strict=True)):
+                part = values[index]
+                if weight is not None:
+                    share = weight[index] if plane == 0 else weight[index, ::2, ::2]
+                    part = target.float().lerp_(part, share)
+                target.copy_(part.add_(0.5))
 
 
 def _skin_ends(head: Layer, rest: MouthRest) -> npt.NDArray[np.float64]:
     """For each sample along the mouth, where below it the head ends (output pixels)."""
     alpha = head.a.view(head.rows, head.stride).cpu().numpy()
     columns = ((rest.x + rest.u * rest.width - head.origin[0]) * head.texels).clip(0, head.stride - 1).astype(int)
-    first = int((rest.y - head.origin[1]) * head.texels)
-    ends = (alpha[first:, columns] < OPAQUE).argmax(axis=0)
-    return np.asarray(rest.y + ends / head.texels)
+    below = alpha[int((rest.y - head.origin[1]) * head.texels) :, columns] < OPAQUE
+    below[-1] = True
+    return np.asarray(rest.y + below.argmax(axis=0) / head.texels)
 
 
-def _patch(left: float, top: float, right: float, bottom: float, grow: tuple[float, float, float, float]) -> Patch:
-    x, y = int(left - grow[0]) & ~1, int(top - grow[1]) & ~1
-    return Patch(x, y, (int(right + grow[2]) - x + 2) & ~1, (int(bottom + grow[3]) - y + 2) & ~1)
-
-
-def _skin(layer: Layer, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Y, U and V of an opaque layer at (B, h, w) positions, float32."""
-    column, row = layer.locate(x, y)
-    index = layer.chroma_index(column[:, ::2, ::2], row[:, ::2, ::2])
-    flat = index.reshape(-1)
-    u, v = (plane.index_select(0, flat).view(index.shape).float() for plane in (layer.u, layer.v))
-    return layer.luma(layer.y, column, row).float(), u, v
-
-
-def _blend(layer: Layer, column: Tensor, row: Tensor, luma: Tensor, u: Tensor, v: Tensor) -> None:
-    """Lay ``layer`` over the planes in place."""
-    alpha = layer.luma(layer.a, column, row).float() / OPAQUE
-    luma.mul_(1 - alpha).add_(layer.luma(layer.y, column, row))
-    index = layer.chroma_index(column[:, ::2, ::2], row[:, ::2, ::2])
-    flat = index.reshape(-1)
-    behind = 1 - layer.chroma_a.index_select(0, flat).view(index.shape).float() / OPAQUE
-    for plane, texture in ((u, layer.u), (v, layer.v)):
-        plane.mul_(behind).add_(texture.index_select(0, flat).view(index.shape))
-
-
+def _patch(left: float, top: float, right: float, bottom: float) -> Patch:
+    x, y = int(left) & ~1, int(top) & ~1
+    return Patch(x, y, (int(right) - x + 2) & ~1, (int(bottom) - y + 2) & ~1)

@@ -59,13 +59,19 @@ class Field:
         """(weights, 2 * nodes * nodes) float32: x then y of each node."""
         self.body = _flatten(_body_basis(manifest, x, y), scale)
 
-    def displace(self, basis: FloatArray, motion: FloatArray) -> FloatArray:
-        """(B, weights) to (B, 2, nodes, nodes) output pixels, in steps of 1/16.
+        axis32 = np.arange(nodes, dtype=np.float32) * NODE_STEP
+        self.home = np.stack([np.tile(axis32, nodes), np.repeat(axis32, nodes)])[None]
+        """(1, 2, nodes * nodes) float32: where each node is, output pixels."""
 
-        The steps make nodes compare equal when a change is too small to see.
+    def fetch(self, basis: FloatArray, motion: FloatArray, step: float) -> FloatArray:
+        """(B, weights) to (B, 2, nodes * nodes): where each node's picture comes from, output pixels.
+
+        Displacement is rounded to ``step`` pixels, so that nodes compare equal when a change is
+        too small to see.
         """
         moved = np.clip(motion @ basis, -LIMIT, LIMIT)
-        return np.rint(moved * 16).astype(np.float32).reshape(len(motion), 2, self.nodes, self.nodes) / np.float32(16)
+        moved = np.rint(moved / np.float32(step)) * np.float32(step)
+        return np.asarray(moved.reshape(len(motion), 2, -1) + self.home, dtype=np.float32)
 
 
 def _flatten(basis: dict[str, tuple[Any, Any]], scale: float) -> FloatArray:

@@ -1,54 +1,76 @@
-"""Drawing a moving layer in square tiles, only those whose picture changes.
+"""Drawing moving layers in square tiles: only those that show, and only when they change.
 
-In: node displacements (see ``puppet_field``), a canvas of tiles. Out: the same canvas with the
-layer over it. Runs in the renderer's thread; holds read-only tensors, nothing to stop.
+In: where the corners of a grid of nodes are fetched from (see ``puppet_field``). Out: a canvas
+of tiles with the layers over it. The host decides which tiles to draw, so a GPU never waits
+for an answer. Runs in the renderer's thread; nothing to stop.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from engine.pipelines.animating.layers import OPAQUE, Layer
-from engine.pipelines.animating.puppet_field import LIMIT, NODE_STEP
+from engine.pipelines.animating.puppet_field import NODE_STEP
+from engine.pipelines.items import FloatArray
 
-TILE = 32
+TILE = 16
 """Edge of a tile in pixels."""
 
 REACH = TILE // NODE_STEP + 1
 """Nodes along a tile's edge."""
 
+SLACK = 4
+"""Pixels by which displacement may differ between a tile's middle and its corners."""
+
+EMPTY, MIXED, SOLID = 0, 1, 2
+Kinds = npt.NDArray[np.int8]
+Mask = npt.NDArray[np.bool_]
+
 
 class TileCanvas:
-    """A picture cut into tiles: ``y`` (B, tiles, 32*32), ``u`` and ``v`` (B, tiles, 16*16), uint8."""
+    """Pictures cut into tiles: ``y`` (B * tiles, TILE**2), ``u`` and ``v`` a quarter of that, uint8."""
 
     def __init__(self, y: Tensor, u: Tensor, v: Tensor) -> None:
         self.y, self.u, self.v = y, u, v
 
-    def copy(self) -> TileCanvas:
-        return TileCanvas(self.y.clone(), self.u.clone(), self.v.clone())
+    @classmethod
+    def blank(cls, count: int, size: int, device: torch.device) -> TileCanvas:
+        tiles = count * tiles_across(size) ** 2
+        y = torch.full((tiles, TILE * TILE), 16, dtype=torch.uint8, device=device)
+        u = torch.full((tiles, TILE * TILE // 4), 128, dtype=torch.uint8, device=device)
+        return cls(y, u, u.clone())
 
-    def repeat(self, count: int) -> TileCanvas:
-        """The first picture ``count`` times."""
-        return TileCanvas(*(plane[:1].repeat(count, 1, 1) for plane in (self.y, self.u, self.v)))
+    def restore(self, index: Tensor, source: TileCanvas) -> None:
+        """Copy tiles ``index`` (int64) of every picture from the one picture ``source``."""
+        origin = index % len(source.y)
+        for mine, theirs in ((self.y, source.y), (self.u, source.u), (self.v, source.v)):
+            mine.index_copy_(0, index, theirs.index_select(0, origin))
 
-    def raster(self, size: int) -> Tensor:
+    def raster(self, count: int, size: int) -> Tensor:
         """(B, size * 3 // 2, size) uint8: planar yuv420p."""
-        count = self.y.shape[0]
         out = torch.empty(count, size * 3 // 2, size, dtype=torch.uint8, device=self.y.device)
-        out[:, :size] = _join(self.y, TILE)[:, :size, :size]
+        _join(self.y, TILE, out[:, :size])
         small = out[:, size:].view(count, 2, size // 2, size // 2)
-        small[:, 0] = _join(self.u, TILE // 2)[:, : size // 2, : size // 2]
-        small[:, 1] = _join(self.v, TILE // 2)[:, : size // 2, : size // 2]
+        _join(self.u, TILE // 2, small[:, 0])
+        _join(self.v, TILE // 2, small[:, 1])
         return out
 
 
-def _join(plane: Tensor, edge: int) -> Tensor:
-    count, number = plane.shape[:2]
-    side = math.isqrt(number)
-    return plane.view(count, side, side, edge, edge).transpose(2, 3).reshape(count, side * edge, side * edge)
+def _join(plane: Tensor, edge: int, out: Tensor) -> None:
+    """Lay the tiles of a plane side by side into ``out`` (B, h, w)."""
+    count, height, width = out.shape
+    side = math.isqrt(len(plane) // count)
+    tiles = plane.view(count, side, side, edge, edge).transpose(2, 3)
+    if height == side * edge and out.is_contiguous():
+        out.view(count, side, edge, side, edge).copy_(tiles)
+    else:
+        out.copy_(tiles.reshape(count, side * edge, side * edge)[:, :height, :width])
 
 
 def tiles_across(size: int) -> int:
@@ -56,105 +78,93 @@ def tiles_across(size: int) -> int:
     return -(-size // TILE)
 
 
-def blank_canvas(size: int, device: torch.device) -> TileCanvas:
-    """One black picture."""
-    tiles = tiles_across(size) ** 2
-    y = torch.full((1, tiles, TILE * TILE), 16, dtype=torch.uint8, device=device)
-    u = torch.full((1, tiles, TILE * TILE // 4), 128, dtype=torch.uint8, device=device)
-    return TileCanvas(y, u, u.clone())
-
-
-class TileLayer:
-    """A layer, and which tiles it can touch."""
-
-    def __init__(self, layer: Layer, size: int, covered: Tensor | None = None, *, still: bool = False) -> None:
-        """``covered``: (tiles,) bool, tiles that another layer always hides. ``still``: it never moves."""
-        self.layer = layer
-        device = layer.y.device
-        tiles = tiles_across(size)
-        x0 = (torch.arange(tiles, device=device) * TILE).repeat(tiles)
-        y0 = (torch.arange(tiles, device=device) * TILE).repeat_interleave(tiles)
-        lowest, highest = _alpha_range(layer, x0, y0, 0.0 if still else LIMIT)
-        active = highest > 0
-        if covered is not None:
-            active &= ~covered
-        self.always_opaque = lowest >= OPAQUE
-        """(tiles,) bool: tiles this layer hides completely, however it moves."""
-        solid = torch.nonzero(active & self.always_opaque).view(-1)
-        mixed = torch.nonzero(active & ~self.always_opaque).view(-1)
-        self.index = torch.cat([solid, mixed])
-        """Tiles to draw; the first ``solid`` of them need no blending."""
-        self.solid = len(solid)
-        self.nodes = _tile_nodes(self.index, size)
-        offset = torch.arange(TILE, device=device) + 0.5
-        self.x0 = ((x0[self.index] - layer.origin[0]) * layer.texels).float().view(-1, 1)
-        self.y0 = ((y0[self.index] - layer.origin[1]) * layer.texels).float().view(-1, 1)
-        self.spread = _interpolation(device) * layer.texels
-        self.grid_x = (offset * layer.texels).repeat(TILE).view(1, -1)
-        self.grid_y = (offset * layer.texels).repeat_interleave(TILE).view(1, -1)
-
-    def draw(self, canvas: TileCanvas, displacement: Tensor) -> None:
-        """Blend onto every picture of ``canvas``; ``displacement`` is (B, 2, nodes, nodes)."""
-        count = len(displacement)
-        nodes = displacement.view(count, 2, -1)[:, :, self.nodes]  # (B, 2, tiles, 25)
-        moved = (nodes.reshape(-1, REACH * REACH) @ self.spread).view(count, 2, len(self.index), TILE * TILE)
-        layer = self.layer
-        column = (moved[:, 0] + self.grid_x).add_(self.x0).clamp_(0, layer.stride - 1).to(torch.int32)
-        row = (moved[:, 1] + self.grid_y).add_(self.y0).clamp_(0, layer.rows - 1).to(torch.int32)
-        solid, mixed = self.index[: self.solid], self.index[self.solid :]
-        canvas.y[:, solid] = layer.luma(layer.y, column[:, : self.solid], row[:, : self.solid])
-        canvas.y[:, mixed] = _over(canvas.y[:, mixed], layer, layer.y, layer.a, _index(layer, column[:, self.solid :], row[:, self.solid :]))
-        small = (count, len(self.index), TILE // 2, 2, TILE // 2, 2)
-        chroma = layer.chroma_index(column.view(small)[..., 0, :, 0], row.view(small)[..., 0, :, 0]).flatten(2)
-        first, rest = chroma[:, : self.solid], chroma[:, self.solid :]
-        for plane, texture in ((canvas.u, layer.u), (canvas.v, layer.v)):
-            plane[:, solid] = texture.index_select(0, first.reshape(-1)).view(first.shape)
-            plane[:, mixed] = _over(plane[:, mixed], layer, texture, layer.chroma_a, rest)
-
-
-def _index(layer: Layer, column: Tensor, row: Tensor) -> Tensor:
-    return torch.add(column, row, alpha=layer.stride)
-
-
-def _over(under: Tensor, layer: Layer, texture: Tensor, alpha: Tensor, index: Tensor) -> Tensor:
-    flat = index.reshape(-1)
-    behind = OPAQUE - alpha.index_select(0, flat).to(torch.int16)
-    mixed = behind.mul_(under.reshape(-1)).add_(OPAQUE // 2).bitwise_right_shift_(7)
-    return mixed.add_(texture.index_select(0, flat)).clamp_(16, 240).to(torch.uint8).view(index.shape)
-
-
-def _interpolation(device: torch.device) -> Tensor:
-    """(25, 1024) float32: weights of a tile's nodes at its pixels."""
-    position = (torch.arange(TILE, device=device) + 0.5) / NODE_STEP
-    line = (1 - (position[None] - torch.arange(REACH, device=device)[:, None]).abs()).clamp_(min=0)  # (5, 32)
-    return torch.einsum("ay,bx->abyx", line, line).reshape(REACH * REACH, TILE * TILE).contiguous()
-
-
-def _tile_nodes(index: Tensor, size: int) -> Tensor:
-    """(tiles, 25) flat node numbers."""
+def tile_nodes(size: int) -> npt.NDArray[np.int64]:
+    """(tiles, REACH**2) flat numbers of each tile's nodes."""
     tiles = tiles_across(size)
     nodes = tiles * TILE // NODE_STEP + 1
     step = TILE // NODE_STEP
-    first = (index // tiles) * step * nodes + (index % tiles) * step
-    reach = torch.arange(REACH, device=index.device)
-    return first[:, None] + (reach[:, None] * nodes + reach[None]).reshape(1, -1)
+    first = (np.arange(tiles)[:, None] * step * nodes + np.arange(tiles) * step).reshape(-1, 1)
+    reach = np.arange(REACH)
+    return np.asarray(first + (reach[:, None] * nodes + reach).reshape(1, -1))
 
 
-def _alpha_range(layer: Layer, x0: Tensor, y0: Tensor, reach: float) -> tuple[Tensor, Tensor]:
-    """Lowest and highest alpha in each tile and ``reach`` pixels around it."""
-    alpha = layer.a.view(layer.rows, layer.stride)
-    lowest, highest = [], []
-    for x, y in zip(x0.tolist(), y0.tolist(), strict=True):
-        edges = [
-            int((value - origin) * layer.texels)
-            for value, origin in (
-                (x - reach, layer.origin[0]), (x + TILE + reach, layer.origin[0]),
-                (y - reach, layer.origin[1]), (y + TILE + reach, layer.origin[1]),
-            )
-        ]
-        left, right, top, bottom = edges
-        outside = left < 0 or top < 0 or right > layer.stride or bottom > layer.rows
-        part = alpha[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
-        lowest.append(0 if outside or part.numel() == 0 else int(part.min()))
-        highest.append(0 if part.numel() == 0 else int(part.max()))
-    return torch.tensor(lowest, device=layer.y.device), torch.tensor(highest, device=layer.y.device)
+class TileLayer:
+    """A layer that is drawn tile by tile."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+        device = layer.y.device
+        self._lowest, self._highest = _alpha_windows(layer)
+        grid = (torch.arange(TILE, device=device) + 0.5) / NODE_STEP
+        self._spread = _interpolation(grid)
+        self._spread_chroma = _interpolation(grid[::2])
+        # samples of the chroma planes are half as dense
+        self._limits = np.array([layer.stride - 1, layer.rows - 1], np.float32).reshape(1, 2, 1)
+        self._origin = np.array(layer.origin, np.float32).reshape(1, 2, 1)
+
+    def classify(self, centers: FloatArray) -> Kinds:
+        """For each tile: does it show nothing, something or cover all?
+
+        ``centers``: (n, 2) where the tiles' middles are fetched from, output pixels.
+        """
+        height, width = self._lowest.shape
+        corner = centers - np.array(self.layer.origin, np.float32) - TILE / 2
+        x, y = corner[:, 0].astype(np.int64), corner[:, 1].astype(np.int64)
+        outside = (x < 0) | (y < 0) | (x >= width) | (y >= height)
+        x, y = x.clip(0, width - 1), y.clip(0, height - 1)
+        solid = (self._lowest[y, x] >= OPAQUE) & ~outside
+        shown = (self._highest[y, x] > 0) & ~outside
+        return np.asarray(shown.astype(np.int8) + solid)
+
+    def draw(self, canvas: TileCanvas, index: npt.NDArray[np.int64], kinds: Kinds, nodes: FloatArray) -> None:
+        """Draw tiles ``index`` of the canvas, whose nodes are fetched from (n, 2, REACH**2) output pixels."""
+        order = np.argsort(-kinds, kind="stable")
+        index, nodes = index[order], nodes[order]
+        solid = int((kinds == SOLID).sum())
+        layer, device = self.layer, self.layer.y.device
+        placed = np.clip((nodes - self._origin) * np.float32(layer.texels), 0, self._limits)
+        where = torch.from_numpy(placed).to(device)
+        tiles = torch.from_numpy(index).to(device)
+        luma = _read(where, self._spread, layer.stride)
+        self._paint(canvas.y, layer.y, layer.a, luma, tiles, solid)
+        chroma = _read(where * 0.5, self._spread_chroma, layer.stride // 2)
+        self._paint(canvas.u, layer.u, layer.chroma_a, chroma, tiles, solid)
+        self._paint(canvas.v, layer.v, layer.chroma_a, chroma, tiles, solid)
+
+    def _paint(self, plane: Tensor, texture: Tensor, alpha: Tensor, index: Tensor, tiles: Tensor, solid: int) -> None:
+        width = plane.shape[1]
+        colors = texture.index_select(0, index)
+        if solid < len(tiles):
+            part = index[solid * width :]
+            under = plane.index_select(0, tiles[solid:]).view(-1)
+            behind = OPAQUE - alpha.index_select(0, part).to(torch.int16)
+            mixed = behind.mul_(under).add_(OPAQUE // 2).bitwise_right_shift_(7)
+            colors[solid * width :] = mixed.add_(colors[solid * width :]).clamp_(16, 240)
+        plane.index_copy_(0, tiles, colors.view(len(tiles), width))
+
+
+def _read(where: Tensor, spread: Tensor, stride: int) -> Tensor:
+    """Flat int32 sample numbers of all pixels of tiles with nodes ``where`` (n, 2, REACH**2)."""
+    column = (where[:, 0] @ spread).to(torch.int32)
+    row = (where[:, 1] @ spread).to(torch.int32)
+    return column.add_(row, alpha=stride).view(-1)
+
+
+def _interpolation(grid: Tensor) -> Tensor:
+    """(REACH**2, len(grid)**2) float32: weights of a tile's nodes at its pixels."""
+    line = (1 - (grid[None] - torch.arange(REACH, device=grid.device)[:, None]).abs()).clamp_(min=0)
+    return torch.einsum("ay,bx->abyx", line, line).reshape(REACH * REACH, -1).contiguous()
+
+
+def _alpha_windows(layer: Layer) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Lowest and highest alpha of a tile, and ``SLACK`` around it, with its corner at each pixel."""
+    alpha = layer.a.view(layer.rows, layer.stride)[:: layer.texels, :: layer.texels].float()[None, None].cpu()
+    edge = TILE + 2 * SLACK
+    pads = (SLACK, edge - SLACK - 1)
+
+    def highest(values: Tensor, outside: float) -> npt.NDArray[np.uint8]:
+        padded = functional.pad(values, (*pads, *pads), value=outside)
+        rows = functional.max_pool2d(padded, (edge, 1), stride=1)
+        return np.asarray(functional.max_pool2d(rows, (1, edge), stride=1)[0, 0].to(torch.uint8).numpy())
+
+    return np.asarray(OPAQUE - highest(OPAQUE - alpha, OPAQUE), dtype=np.uint8), highest(alpha, 0)
