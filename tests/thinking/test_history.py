@@ -83,7 +83,7 @@ def test_a_long_session_does_not_grow() -> None:
     assert len(history) < 100
 
 
-def test_knowledge_stands_behind_the_system_prompt() -> None:
+def test_knowledge_stands_before_the_question_and_never_in_the_rules() -> None:
     history = ChatHistory("s")
-    assert history.messages("q", knowledge="PASSAGES")[0]["content"] == "s\n\nPASSAGES"
-    assert contents(history, "q")[0] == "s"
+    assert [m["content"] for m in history.messages("q", knowledge="NOTES")] == ["s", "NOTES\n\nq"]
+    assert contents(history, "q") == ["s", "q"]

@@ -89,12 +89,13 @@ class ChatHistory:
 
         Args:
             text: what the student says now; it is not remembered by this call.
-            knowledge: found passages, put behind the system prompt.
+            knowledge: what was looked up for ``text``, put before it in the same message. The system
+                prompt stays as it is whatever a document says.
         """
-        system = f"{self._system_prompt}\n\n{knowledge}".strip() if knowledge else self._system_prompt
-        head: list[Message] = [{"role": "system", "content": system}] if system else []
+        head: list[Message] = [{"role": "system", "content": self._system_prompt}] if self._system_prompt else []
         head += self._examples
-        tail: list[Message] = [{"role": "user", "content": text}] if text else []
+        asked = f"{knowledge}\n\n{text}" if knowledge else text
+        tail: list[Message] = [{"role": "user", "content": asked}] if text else []
         left = self._budget - sum(estimate_tokens(m["content"]) for m in (*head, *tail))
         kept: list[Message] = []
         for entry in reversed(self._entries):

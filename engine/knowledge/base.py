@@ -1,0 +1,194 @@
+"""One knowledge base: an SQLite file (WAL) with documents, passages, words and vectors.
+
+Blocking, and each object belongs to one thread at a time. A document goes in or out in one
+transaction, so a kill at any moment leaves the base as it was before or after it. Other
+processes may write meanwhile: readers notice and reload their vectors.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import Conflict
+from engine.knowledge import search
+from engine.knowledge.items import DocumentInfo, Passage, Piece
+from engine.knowledge.terms import terms_of
+from engine.pipelines.items import FloatArray
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS documents (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
+    passages INTEGER NOT NULL, added_at TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS passages (
+    id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
+    text TEXT NOT NULL, heading TEXT NOT NULL, page INTEGER, vector BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS passages_of ON passages(document);
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(terms, tokenize = 'unicode61');
+CREATE VIRTUAL TABLE IF NOT EXISTS words_terms USING fts5vocab(words, 'row');
+"""
+
+
+class WrongModel(Conflict):
+    """The base was made with another embedding model; its vectors can not be compared."""
+
+    code = "wrong_embedding_model"
+
+
+class Base:
+    """An open knowledge base. Use as a context manager or ``close`` it.
+
+    Args:
+        file: the database; made when it is not there.
+        model: name of the embedding model, kept in the base.
+
+    Raises:
+        WrongModel: the base was made with another model.
+    """
+
+    def __init__(self, file: Path, model: str) -> None:
+        self._connection = sqlite3.connect(file, timeout=10, isolation_level=None, check_same_thread=False)
+        try:
+            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "mmap_size = 268435456"):
+                self._connection.execute(f"PRAGMA {pragma}")
+            self._connection.executescript(SCHEMA)
+            self._connection.execute("INSERT OR IGNORE INTO facts VALUES ('model', ?)", (model,))
+            known = self._connection.execute("SELECT value FROM facts WHERE name = 'model'").fetchone()[0]
+            if known != model:
+                raise WrongModel(f"{file.stem} was made with the embedding model {known}, not {model}")
+            self._inode = file.stat().st_ino
+        except BaseException:
+            self._connection.close()
+            raise
+        self._ids: list[int] = []
+        self._vectors: FloatArray = np.zeros((0, 0), np.float32)
+        self._version: tuple[int, int] | None = None
+        self._changes = 0
+
+    def __enter__(self) -> Base:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def same_file(self, file: Path) -> bool:
+        """Whether ``file`` is still the one that is open, not one made anew in its place."""
+        return file.is_file() and file.stat().st_ino == self._inode
+
+    def documents(self) -> list[DocumentInfo]:
+        """What is in it, by name."""
+        rows = self._connection.execute(
+            "SELECT name, bytes, passages, sha256, added_at FROM documents ORDER BY name"
+        ).fetchall()
+        return [DocumentInfo(*row) for row in rows]
+
+    def document(self, name: str) -> DocumentInfo | None:
+        """One of them."""
+        return next((each for each in self.documents() if each.name == name), None)
+
+    def counts(self) -> tuple[int, int]:
+        """(documents, passages)."""
+        row = self._connection.execute("SELECT count(*), coalesce(sum(passages), 0) FROM documents").fetchone()
+        return row[0], row[1]
+
+    def put(self, name: str, size: int, sha256: str, pieces: Sequence[Piece], vectors: FloatArray) -> DocumentInfo:
+        """Add a document, or replace the one of that name, at once and as a whole."""
+        added_at = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._transaction():
+            self._delete(name)
+            document = self._connection.execute(
+                "INSERT INTO documents(name, bytes, sha256, passages, added_at) VALUES (?, ?, ?, ?, ?)",
+                (name, size, sha256, len(pieces), added_at),
+            ).lastrowid
+            for piece, vector in zip(pieces, vectors, strict=True):
+                row = self._connection.execute(
+                    "INSERT INTO passages(document, text, heading, page, vector) VALUES (?, ?, ?, ?, ?)",
+                    (document, piece.text, piece.heading, piece.page, vector.astype("<f2").tobytes()),
+                ).lastrowid
+                self._connection.execute(
+                    "INSERT INTO words(rowid, terms) VALUES (?, ?)",
+                    (row, " ".join(terms_of(f"{piece.heading} {piece.text}"))),
+                )
+        return DocumentInfo(name, size, len(pieces), sha256, added_at)
+
+    def delete(self, name: str) -> bool:
+        """Remove a document; False when there was none."""
+        with self._transaction():
+            return self._delete(name)
+
+    def search(self, question: str, vector: FloatArray, count: int, *, multilingual: bool = False) -> list[Passage]:
+        """The passages that answer ``question`` best; none when none is about it.
+
+        Args:
+            question: as the student asked it.
+            vector: (dimension,) float32, the question's embedding.
+            count: most passages given.
+            multilingual: the embedding model knows the question's language whatever it is.
+        """
+        self._refresh()
+        if not self._ids:
+            return []
+        trust = multilingual or not search.mostly_unspaced(question)
+        by_words, weights = search.match_words(self._connection, question, len(self._ids))
+        rows, likeness = search.nearest(self._vectors, vector, search.CANDIDATES)
+        fused = search.fuse([(1.0, by_words), (1.0 if trust else 0.2, [self._ids[row] for row in rows])])
+        best = sorted(fused, key=lambda passage: (-fused[passage], passage))[: 3 * count]
+        row_of = {passage: int(np.searchsorted(self._ids, passage)) for passage in best}
+        found: list[Passage] = []
+        for passage in best:
+            document, text, heading, page = self._connection.execute(
+                "SELECT d.name, p.text, p.heading, p.page FROM passages p JOIN documents d ON d.id = p.document"
+                " WHERE p.id = ?", (passage,),
+            ).fetchone()
+            full = f"{heading} {text}"
+            hit = search.Hit(passage, fused[passage], float(likeness[row_of[passage]]), search.covered(full, weights))
+            if hit.answers(trust):
+                found.append(Passage(document, text, hit.score, heading, page))
+                if len(found) == count:
+                    break
+        return found
+
+    def _delete(self, name: str) -> bool:
+        row = self._connection.execute("SELECT id FROM documents WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            return False
+        self._connection.execute(
+            "DELETE FROM words WHERE rowid IN (SELECT id FROM passages WHERE document = ?)", (row[0],)
+        )
+        self._connection.execute("DELETE FROM documents WHERE id = ?", (row[0],))
+        return True
+
+    def _refresh(self) -> None:
+        """Load the vectors again when anybody has changed the base."""
+        # The pragma tells of other connections' changes only.
+        version = (self._connection.execute("PRAGMA data_version").fetchone()[0], self._changes)
+        if version == self._version:
+            return
+        rows = self._connection.execute("SELECT id, vector FROM passages ORDER BY id").fetchall()
+        self._ids = [row[0] for row in rows]
+        joined = np.frombuffer(b"".join(row[1] for row in rows), "<f2").astype(np.float32)
+        self._vectors = joined.reshape(len(rows), -1) if rows else joined.reshape(0, 0)
+        self._version = version
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+        self._changes += 1

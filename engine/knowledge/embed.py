@@ -1,0 +1,122 @@
+"""Sentence embeddings: a BERT encoder in plain torch, so that no model framework is needed.
+
+In: texts. Out: unit vectors, (n, dim) float32. Blocking compute; call it in a worker thread.
+Any folder in the sentence-transformers layout with a BERT inside works (all-MiniLM-L6-v2,
+multilingual MiniLM, bge): config, tokenizer and pooling are read from its files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+
+from engine.errors import ModelMissing
+from engine.pipelines.items import FloatArray
+
+LONGEST_TOKENS = 256
+"""Texts are cut here, as the model was trained."""
+
+BATCH = 8
+
+
+class Embedder:
+    """Turns texts into vectors whose dot product is their likeness, -1..1. Thread safe.
+
+    Args:
+        folder: with ``config.json``, ``tokenizer.json``, ``model.safetensors``.
+
+    Raises:
+        ModelMissing: a file is not there, or the model is no BERT.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            config = json.loads((folder / "config.json").read_text())
+            self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            weights = load_file(folder / "model.safetensors")
+        except OSError as error:
+            raise ModelMissing(f"embedding model in {folder}: {error}") from None
+        if config.get("model_type") != "bert":
+            raise ModelMissing(f"embedding model in {folder} is a {config.get('model_type')}, not a BERT")
+        self.dimension = int(config["hidden_size"])
+        self.multilingual = int(config["vocab_size"]) > 100_000
+        """Knows other scripts than Latin well."""
+        self._layers = int(config["num_hidden_layers"])
+        self._heads = int(config["num_attention_heads"])
+        self._epsilon = float(config.get("layer_norm_eps", 1e-12))
+        self._first_token = _pools_first_token(folder)
+        self._weights = {name.removeprefix("bert."): w.float() for name, w in weights.items() if w.is_floating_point()}
+        self._join_projections()
+        self._tokenizer.enable_truncation(LONGEST_TOKENS)
+        self._tokenizer.no_padding()
+
+    def embed(self, texts: Sequence[str]) -> FloatArray:
+        """(len(texts), dimension) float32, each of length 1."""
+        encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        # Alike lengths together: padding is paid for like text.
+        order = sorted(range(len(texts)), key=lambda index: len(encoded[index]))
+        for start in range(0, len(order), BATCH):
+            chosen = order[start : start + BATCH]
+            vectors[chosen] = self._forward([encoded[index] for index in chosen]).numpy()
+        return vectors
+
+    @torch.inference_mode()
+    def _forward(self, batch: Sequence[Sequence[int]]) -> torch.Tensor:
+        longest = max(map(len, batch))
+        ids = torch.zeros((len(batch), longest), dtype=torch.long)
+        mask = torch.zeros((len(batch), longest), dtype=torch.bool)
+        for row, tokens in enumerate(batch):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = True
+        w = self._weights
+        x = F.embedding(ids, w["embeddings.word_embeddings.weight"])
+        x = x + w["embeddings.position_embeddings.weight"][:longest] + w["embeddings.token_type_embeddings.weight"][0]
+        x = self._norm(x, "embeddings.LayerNorm")
+        padded = None if bool(mask.all()) else mask[:, None, None, :]
+        for number in range(self._layers):
+            x = self._layer(x, padded, f"encoder.layer.{number}.")
+        if self._first_token:
+            pooled = x[:, 0]
+        else:
+            weight = mask[..., None].float()
+            pooled = (x * weight).sum(1) / weight.sum(1)
+        return F.normalize(pooled, dim=-1)
+
+    def _layer(self, x: torch.Tensor, mask: torch.Tensor | None, name: str) -> torch.Tensor:
+        rows, length, _ = x.shape
+        joined = F.linear(x, self._weights[name + "qkv.weight"], self._weights[name + "qkv.bias"])
+        query, key, value = joined.view(rows, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
+        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        seen = seen.transpose(1, 2).reshape(rows, length, -1)
+        x = self._norm(x + self._linear(seen, name + "attention.output.dense"), name + "attention.output.LayerNorm")
+        inner = F.gelu(self._linear(x, name + "intermediate.dense"))
+        return self._norm(x + self._linear(inner, name + "output.dense"), name + "output.LayerNorm")
+
+    def _linear(self, x: torch.Tensor, name: str) -> torch.Tensor:
+        return F.linear(x, self._weights[name + ".weight"], self._weights[name + ".bias"])
+
+    def _norm(self, x: torch.Tensor, name: str) -> torch.Tensor:
+        weight, bias = self._weights[name + ".weight"], self._weights[name + ".bias"]
+        return F.layer_norm(x, (self.dimension,), weight, bias, self._epsilon)
+
+    def _join_projections(self) -> None:
+        """One matrix product for query, key and value instead of three."""
+        for number in range(self._layers):
+            prefix = f"encoder.layer.{number}."
+            for part in ("weight", "bias"):
+                names = [f"{prefix}attention.self.{which}.{part}" for which in ("query", "key", "value")]
+                self._weights[f"{prefix}qkv.{part}"] = torch.cat([self._weights.pop(name) for name in names])
+
+
+def _pools_first_token(folder: Path) -> bool:
+    config = folder / "1_Pooling" / "config.json"
+    return config.is_file() and bool(json.loads(config.read_text()).get("pooling_mode_cls_token"))

@@ -1,0 +1,81 @@
+"""Cuts a document's blocks into passages of a size that can be quoted. Pure.
+
+Short neighbours on one page and under one heading are joined, long blocks are cut at sentence ends, with the
+last sentence of one repeated in the next so that no answer falls between two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from engine.knowledge.items import Block, Piece
+from engine.pipelines.thinking.scripts import is_unspaced
+
+TARGET = 90
+"""Words of a passage; a Chinese character counts as half a word."""
+
+LARGEST = 130
+_SENTENCE = re.compile(r".+?(?:[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？；]+[」』”’）]*|$)\s*", re.DOTALL)
+
+
+def size_of(text: str) -> float:
+    """Length in words."""
+    signs = 0 if text.isascii() else sum(map(is_unspaced, text))
+    return signs / 2 + len(text.split())
+
+
+def cut_passages(blocks: Sequence[Block]) -> list[Piece]:
+    """The passages of a document, in its order."""
+    pieces: list[Piece] = []
+    texts: list[str] = []
+    size = 0.0
+    first: Block | None = None
+    for block in blocks:
+        length = size_of(block.text)
+        parted = first is not None and (block.heading, block.page) != (first.heading, first.page)
+        if first is not None and (parted or size + length > TARGET):
+            pieces.append(Piece(" ".join(texts), first.heading, first.page))
+            texts, size, first = [], 0.0, None
+        if length > LARGEST:
+            pieces += (Piece(text, block.heading, block.page) for text in _cut_block(block.text))
+            continue
+        if first is None:
+            first = block
+        texts.append(block.text)
+        size += length
+    if first is not None:
+        pieces.append(Piece(" ".join(texts), first.heading, first.page))
+    return pieces
+
+
+def _cut_block(text: str) -> Iterator[str]:
+    held: list[str] = []
+    size = 0.0
+    fresh = False
+    for sentence in _sentences(text):
+        length = size_of(sentence)
+        if held and size + length > TARGET:
+            yield "".join(held).strip()
+            held = held[-1:] if size_of(held[-1]) + length <= TARGET / 2 else []
+            size = sum(map(size_of, held))
+            fresh = False
+        held.append(sentence)
+        size += length
+        fresh = True
+    if fresh:
+        yield "".join(held).strip()
+
+
+def _sentences(text: str) -> Iterator[str]:
+    """Sentences; one that is too long by itself is cut at spaces, or anywhere."""
+    for match in _SENTENCE.finditer(text):
+        sentence = match.group()
+        while size_of(sentence) > LARGEST or len(sentence) > LARGEST * 12:
+            at = len(sentence) * TARGET / max(size_of(sentence), len(sentence) / 12)
+            space = sentence.rfind(" ", 1, int(at)) + 1
+            cut = space or max(1, int(at))
+            yield sentence[:cut]
+            sentence = sentence[cut:]
+        if sentence:
+            yield sentence

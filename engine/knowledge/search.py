@@ -1,0 +1,114 @@
+"""Finds passages: BM25 over words joined with likeness of meaning. Pure parts and one query.
+
+Runs in a worker thread, on a connection of its own. Two rankings of up to ``CANDIDATES`` each
+are fused by reciprocal rank, which needs no common scale; whether a passage answers at all is
+then judged by its likeness and by how much of the question's rare words it has.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.knowledge.terms import question_terms, terms_of
+from engine.pipelines.items import FloatArray
+from engine.pipelines.thinking.scripts import is_unspaced
+
+CANDIDATES = 40
+FUSION_K = 60
+"""The usual constant of reciprocal-rank fusion."""
+
+MOST_TERMS = 12
+COMMON = 0.3
+"""A word in more of the passages than this is left out while rarer ones remain."""
+
+LIKE_ENOUGH = 0.42
+WORDS_ENOUGH = 0.5
+LIKE_AT_LEAST = 0.2
+"""A passage counts as an answer when it is like enough, or has enough of the words and is a little like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage and why it was found."""
+
+    passage: int
+    score: float
+    """Of the fusion, 1 when first in every ranking."""
+
+    likeness: float
+    """Cosine, -1..1."""
+
+    coverage: float
+    """How much of the question's words, weighed by rarity, it has: 0..1."""
+
+    def answers(self, trust_likeness: bool) -> bool:
+        """Whether it is about the question at all."""
+        if not trust_likeness:
+            return self.coverage >= WORDS_ENOUGH
+        return self.likeness >= LIKE_ENOUGH or (self.coverage >= WORDS_ENOUGH and self.likeness >= LIKE_AT_LEAST)
+
+
+def fuse(rankings: Sequence[tuple[float, Sequence[int]]]) -> dict[int, float]:
+    """Reciprocal-rank fusion of (weight, ids best first); 1 for an id that is first in all."""
+    scores: dict[int, float] = {}
+    for weight, ranking in rankings:
+        for rank, passage in enumerate(ranking):
+            scores[passage] = scores.get(passage, 0.0) + weight / (FUSION_K + rank)
+    top = sum(weight for weight, _ in rankings) / FUSION_K
+    return {passage: score / top for passage, score in scores.items()} if top else {}
+
+
+def nearest(vectors: FloatArray, query: FloatArray, count: int) -> tuple[list[int], FloatArray]:
+    """Rows of ``vectors`` most like ``query``, best first, and the likeness of every row."""
+    likeness: FloatArray = vectors @ query
+    best = np.argpartition(likeness, -count)[-count:] if len(likeness) > count else np.arange(len(likeness))
+    return [int(row) for row in best[np.argsort(-likeness[best])]], likeness
+
+
+def rarity(documents_with: int, documents: int) -> float:
+    """Inverse document frequency as BM25 has it; never negative."""
+    return math.log(1 + (documents - documents_with + 0.5) / (documents_with + 0.5))
+
+
+def match_words(connection: sqlite3.Connection, question: str, documents: int) -> tuple[list[int], Mapping[str, float]]:
+    """Passages by BM25, best first, and the rarity of each of the question's terms."""
+    counts = _document_counts(connection, question_terms(question))
+    weights = {term: rarity(count, documents) for term, count in counts.items()}
+    known = sorted((term for term, count in counts.items() if count), key=lambda term: counts[term])
+    rare = [term for term in known if counts[term] <= COMMON * documents]
+    chosen = (rare or known)[:MOST_TERMS]
+    if not chosen:
+        return [], weights
+    # Terms are letters and digits only, so quoting makes them literal.
+    query = " OR ".join(f'"{term}"' for term in chosen)
+    rows = connection.execute(
+        "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?", (query, CANDIDATES)
+    ).fetchall()
+    return [row[0] for row in rows], weights
+
+
+def covered(text: str, weights: Mapping[str, float]) -> float:
+    """The share of the question's terms, by weight, that ``text`` has in any inflection."""
+    total = sum(weights.values())
+    present = set(terms_of(text))
+    return sum(weight for term, weight in weights.items() if term in present) / total if total else 0.0
+
+
+def mostly_unspaced(text: str) -> bool:
+    """Whether a question is in a script that an English embedding model does not know."""
+    signs = sum(map(is_unspaced, text))
+    return signs * 2 > len(text)
+
+
+def _document_counts(connection: sqlite3.Connection, terms: Sequence[str]) -> dict[str, int]:
+    """In how many passages each term is."""
+    counts: dict[str, int] = {}
+    for term in terms:
+        row = connection.execute("SELECT doc FROM words_terms WHERE term = ?", (term,)).fetchone()
+        counts[term] = row[0] if row is not None else 0
+    return counts

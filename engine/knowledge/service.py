@@ -1,0 +1,119 @@
+"""Knowledge bases for the event loop: the same store, behind worker threads.
+
+Searches have a thread of their own, so that adding documents never stands in their way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+from engine.knowledge.items import DocumentInfo, Limits, Passage
+from engine.knowledge.store import KnowledgeStore, TextEmbedder
+from engine.pipelines.worker import Worker
+from engine.settings import Settings
+
+
+class Knowledge:
+    """All knowledge bases of this engine. ``close`` it at the end.
+
+    Args:
+        folder: where they are.
+        embedder: makes the embedding model; called once, at the first need or by ``warm_up``.
+        model: the model's name.
+        limits: how much may go in.
+    """
+
+    def __init__(
+        self, folder: Path, embedder: Callable[[], TextEmbedder], model: str, limits: Limits | None = None
+    ) -> None:
+        limits = limits or Limits()
+        self.limits = limits
+        self._make = embedder
+        self._made: TextEmbedder | None = None
+        self._lock = Lock()
+        self._reader = KnowledgeStore(folder, self._shared, model, limits)
+        self._writer = KnowledgeStore(folder, self._shared, model, limits)
+        self._searching = Worker("kb-search", threads=1, backlog=256)
+        self._adding = Worker("kb-add", threads=1, backlog=16)
+
+    def exists(self, kb_id: str) -> bool:
+        """Whether there is a base of this id. One look at the file system; may run on the loop."""
+        return self._reader.exists(kb_id)
+
+    async def warm_up(self) -> None:
+        """Load the embedding model and run it once."""
+        await self._searching.run(lambda: self._shared().embed(["warm"]))
+
+    async def search(self, kb_id: str, query: str, count: int = 3) -> list[Passage]:
+        """The passages that answer ``query``, best first; empty when none does.
+
+        Raises:
+            UnknownKnowledge: there is no such base (any more).
+        """
+        return await self._searching.run(self._reader.search, kb_id, query, count)
+
+    async def bases(self) -> list[str]:
+        """Ids of all bases."""
+        return await self._adding.run(self._writer.bases)
+
+    async def documents(self, kb_id: str) -> list[DocumentInfo]:
+        """See ``KnowledgeStore.documents``."""
+        return await self._adding.run(self._writer.documents, kb_id)
+
+    async def document(self, kb_id: str, name: str) -> DocumentInfo:
+        """See ``KnowledgeStore.document``."""
+        return await self._adding.run(self._writer.document, kb_id, name)
+
+    async def put(self, kb_id: str, name: str, data: bytes) -> DocumentInfo:
+        """See ``KnowledgeStore.put``."""
+        return await self._adding.run(self._writer.put, kb_id, name, data)
+
+    async def delete_document(self, kb_id: str, name: str) -> None:
+        """See ``KnowledgeStore.delete_document``."""
+        await self._adding.run(self._writer.delete_document, kb_id, name)
+
+    async def delete(self, kb_id: str) -> None:
+        """See ``KnowledgeStore.delete``."""
+        await self._adding.run(self._writer.delete, kb_id)
+
+    def close(self) -> None:
+        """Wait for what runs, end the threads, close the files. Idempotent."""
+        for worker in (self._searching, self._adding):
+            worker.close()
+        self._reader.close()
+        self._writer.close()
+
+    def _shared(self) -> TextEmbedder:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+
+def make_embedder(settings: Settings) -> TextEmbedder:
+    """The embedding model the settings name.
+
+    Raises:
+        ModelMissing: it is not on this machine.
+    """
+    from engine.knowledge.embed import Embedder
+    from engine.models.catalog import locate
+
+    return Embedder(locate(settings.knowledge_embeddings, settings.models_dir, settings.cache_dir))
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits the settings ask for."""
+    return Limits(
+        document_bytes=settings.knowledge_document_bytes, documents=settings.knowledge_documents,
+        passages=settings.knowledge_passages,
+    )
+
+
+def open_knowledge(settings: Settings) -> Knowledge:
+    """The knowledge bases of an engine with these settings; nothing is loaded yet."""
+    return Knowledge(
+        settings.knowledge_dir, lambda: make_embedder(settings), settings.knowledge_embeddings, limits_of(settings)
+    )

@@ -1,0 +1,209 @@
+"""All knowledge bases of a machine, for programs that may block: the command line, worker threads.
+
+A folder with one file a base. Putting a document reads it (in a child process), cuts it, embeds
+it and stores it as a whole. Not thread safe; make one for each thread that needs one. Several
+processes may use the folder at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+import numpy as np
+
+from engine.errors import EngineError, InvalidField, NotFound, TooLarge, UnreadableMedia
+from engine.knowledge.base import Base
+from engine.knowledge.extract import Extractor
+from engine.knowledge.items import KB_ID, DocumentInfo, Limits, Passage
+from engine.knowledge.parse import Unreadable
+from engine.knowledge.passages import cut_passages
+from engine.pipelines.items import FloatArray
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage (``read``, ``embed``, ``store``), how far it is, and how far it goes."""
+
+EMBED_BATCH = 16
+SUFFIX = ".sqlite"
+
+
+class TextEmbedder(Protocol):
+    """What turns texts into unit vectors."""
+
+    dimension: int
+    multilingual: bool
+
+    def embed(self, texts: list[str]) -> FloatArray: ...
+
+
+class UnknownKnowledge(EngineError):
+    """No knowledge base has this id."""
+
+    code, status = "unknown_kb", 422
+
+
+class KnowledgeStore:
+    """Knowledge bases by id. A context manager.
+
+    Args:
+        folder: where they are; made when the first document comes.
+        embedder: gives the vectors; called lazily, so that listing loads no model.
+        model: the embedder's name, kept in each base.
+        limits: how much may go in.
+    """
+
+    def __init__(self, folder: Path, embedder: Callable[[], TextEmbedder], model: str, limits: Limits) -> None:
+        self._folder = folder
+        self._make_embedder = embedder
+        self._embedder: TextEmbedder | None = None
+        self._model = model
+        self.limits = limits
+        self._extractor = Extractor(limits)
+        self._open: dict[str, Base] = {}
+
+    def __enter__(self) -> KnowledgeStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the bases and end the reader. Idempotent."""
+        self._extractor.close()
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def bases(self) -> list[str]:
+        """Ids of all knowledge bases."""
+        return sorted(file.stem for file in self._folder.glob(f"*{SUFFIX}")) if self._folder.is_dir() else []
+
+    def exists(self, kb_id: str) -> bool:
+        """Whether there is one of this id; ids that could be paths have none."""
+        return KB_ID.fullmatch(kb_id) is not None and self._file(kb_id).is_file()
+
+    def documents(self, kb_id: str) -> list[DocumentInfo]:
+        """What is in a base.
+
+        Raises:
+            UnknownKnowledge: there is no such base.
+        """
+        return self._base(kb_id).documents()
+
+    def document(self, kb_id: str, name: str) -> DocumentInfo:
+        """One document of a base.
+
+        Raises:
+            UnknownKnowledge: there is no such base.
+            NotFound: there is no such document.
+        """
+        found = self._base(kb_id).document(name)
+        if found is None:
+            raise NotFound(f"there is no document {name[:80]!r} in {kb_id}")
+        return found
+
+    def put(self, kb_id: str, name: str, data: bytes, progress: Progress | None = None) -> DocumentInfo:
+        """Add a document or replace the one of that name; the same bytes again change nothing.
+
+        Raises:
+            InvalidField: the id or the name is no good.
+            TooLarge: a limit is reached.
+            UnreadableMedia: the document can not be read; the message says why.
+        """
+        self._check(kb_id, name, data)
+        tell = progress or (lambda stage, done, total: None)
+        digest = hashlib.sha256(data).hexdigest()
+        base = self._base(kb_id) if self.exists(kb_id) else None
+        present = base.document(name) if base is not None else None
+        if present is not None and present.sha256 == digest:
+            return present
+        documents, passages = base.counts() if base is not None else (0, 0)
+        if present is None and documents >= self.limits.documents:
+            raise TooLarge(f"{kb_id} has {documents} documents, the most there may be")
+        tell("read", 0, 1)
+        try:
+            pieces = cut_passages(self._extractor.read(name, data))
+        except Unreadable as error:
+            raise UnreadableMedia(f"{name}: {error}") from None
+        if passages + len(pieces) > self.limits.passages:
+            raise TooLarge(f"{name} has {len(pieces)} passages, more than {kb_id} has room for")
+        batches: list[FloatArray] = []
+        for start in range(0, len(pieces), EMBED_BATCH):
+            tell("embed", start, len(pieces))
+            chosen = pieces[start : start + EMBED_BATCH]
+            batches.append(self._embed([f"{p.heading}: {p.text}" if p.heading else p.text for p in chosen]))
+        tell("store", len(pieces), len(pieces))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._base(kb_id, create=True).put(name, len(data), digest, pieces, np.concatenate(batches))
+
+    def delete_document(self, kb_id: str, name: str) -> None:
+        """Remove a document.
+
+        Raises:
+            UnknownKnowledge: there is no such base.
+            NotFound: there is no such document.
+        """
+        if not self._base(kb_id).delete(name):
+            raise NotFound(f"there is no document {name[:80]!r} in {kb_id}")
+
+    def delete(self, kb_id: str) -> None:
+        """Remove a base with all its documents.
+
+        Raises:
+            UnknownKnowledge: there is no such base.
+        """
+        self._base(kb_id)
+        self._open.pop(kb_id).close()
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{self._file(kb_id)}{ending}").unlink(missing_ok=True)
+
+    def search(self, kb_id: str, question: str, count: int = 3) -> list[Passage]:
+        """The passages that answer ``question``, best first; empty when none does.
+
+        Raises:
+            UnknownKnowledge: there is no such base.
+        """
+        base = self._base(kb_id)
+        question = question.strip()[:1000]
+        if not question:
+            return []
+        vector = self._embed([question])[0]
+        assert self._embedder is not None
+        return base.search(question, vector, count, multilingual=self._embedder.multilingual)
+
+    def _embed(self, texts: list[str]) -> FloatArray:
+        return self._loaded().embed(texts)
+
+    def _loaded(self) -> TextEmbedder:
+        if self._embedder is None:
+            self._embedder = self._make_embedder()
+        return self._embedder
+
+    def _file(self, kb_id: str) -> Path:
+        return self._folder / f"{kb_id}{SUFFIX}"
+
+    def _base(self, kb_id: str, *, create: bool = False) -> Base:
+        """The base, opened once; one that another process deleted is let go."""
+        if not create and not self.exists(kb_id):
+            if kb_id in self._open:
+                self._open.pop(kb_id).close()
+            raise UnknownKnowledge(f"there is no knowledge base {kb_id[:64]!r}")
+        file = self._file(kb_id)
+        if kb_id in self._open and not self._open[kb_id].same_file(file):
+            self._open.pop(kb_id).close()
+        if kb_id not in self._open:
+            self._open[kb_id] = Base(file, self._model)
+        return self._open[kb_id]
+
+    def _check(self, kb_id: str, name: str, data: bytes) -> None:
+        if not KB_ID.fullmatch(kb_id):
+            raise InvalidField("kb_id: letters, digits, - and _, at most 64")
+        plain = name.strip() == name and name.isprintable() and 0 < len(name) <= self.limits.name_chars
+        if not plain or "/" in name or "\\" in name or name.startswith("."):
+            raise InvalidField(f"document name: a plain file name of at most {self.limits.name_chars} characters")
+        if len(data) > self.limits.document_bytes:
+            raise TooLarge(f"{name} has {len(data)} bytes, more than {self.limits.document_bytes}")

@@ -1,0 +1,74 @@
+"""Stated questions over stated material, with the real embedding model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from corpus import (
+    CHINESE,
+    CHINESE_QUESTIONS,
+    MARKDOWN_QUESTIONS,
+    PDF_QUESTIONS,
+    make_pdf,
+    pdf_pages,
+    write_markdown,
+)
+
+from engine.knowledge.__main__ import main
+from engine.knowledge.items import Limits
+from engine.knowledge.service import make_embedder
+from engine.knowledge.store import KnowledgeStore
+from engine.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnowledgeStore]:
+    """A school's knowledge base, filled by the command line as an operator would."""
+    folder = tmp_path_factory.mktemp("knowledge")
+    material = tmp_path_factory.mktemp("material")
+    (material / "textbook.pdf").write_bytes(make_pdf(pdf_pages()))
+    write_markdown(material / "notes")
+    assert main(["--dir", str(folder), "add", "school", str(material / "textbook.pdf"), str(material / "notes")]) == 0
+    settings = Settings()
+    with KnowledgeStore(folder, lambda: make_embedder(settings), settings.knowledge_embeddings, Limits()) as store:
+        for name, text in CHINESE.items():
+            store.put("chinese", name, text.encode())
+        yield store
+
+
+def test_english_questions_find_their_source(store: KnowledgeStore) -> None:
+    missed = []
+    for question, page in PDF_QUESTIONS:
+        found = store.search("school", question, 3)
+        if ("textbook.pdf", page) not in [(p.document, p.page) for p in found]:
+            missed.append(question)
+    for question, document in MARKDOWN_QUESTIONS:
+        if document not in [p.document for p in store.search("school", question, 3)]:
+            missed.append(question)
+    assert len(missed) <= 2, missed
+
+
+def test_chinese_questions_find_their_source(store: KnowledgeStore) -> None:
+    missed = [
+        question for question, document in CHINESE_QUESTIONS
+        if document not in [p.document for p in store.search("chinese", question, 3)]
+    ]
+    assert len(missed) <= 2, missed
+
+
+@pytest.mark.parametrize("question", ["Who won the football match last night?", "What is your favourite colour?", "嗯"])
+def test_questions_about_something_else_find_nothing(store: KnowledgeStore, question: str) -> None:
+    assert store.search("school", question, 3) == []
+
+
+def test_scores_fall_and_stay_in_range(store: KnowledgeStore) -> None:
+    scores = [p.score for p in store.search("school", "How do planets move around the sun?", 3)]
+    assert scores == sorted(scores, reverse=True)
+    assert scores and all(0 < score <= 1 for score in scores)
+
+
+def test_a_question_is_no_query_language(store: KnowledgeStore) -> None:
+    for question in ['"', "NEAR(a b)", "a OR", "words:*", "'; DROP TABLE passages; --", "", " ", "\x00", "()"]:
+        store.search("school", question, 3)
+    assert len(store.documents("school")) == 7
