@@ -17,15 +17,20 @@ from collections.abc import AsyncIterator
 import structlog
 from aiohttp import web
 
-from engine.errors import EngineError
+from engine.errors import Busy, EngineError
+from engine.knowledge.service import open_knowledge
 from engine.pipelines.parts import Parts
+from engine.pipelines.speaking.voices import VoiceBook
 from engine.sessions import SessionRegistry
 from engine.settings import Settings, load_settings
 from engine.telemetry import Metrics, configure_logging
 from engine.tokens import TokenSigner
 from engine.transport.http import Api, Readiness
 from engine.transport.idle import IdleClips
+from engine.transport.knowledge_api import routes as knowledge_routes
 from engine.transport.middleware import api_key, cors, errors_as_json
+from engine.transport.tutors_api import TutorsApi
+from engine.transport.webrtc import WebRtcApi
 from engine.tutors.store import TutorStore
 from engine.wiring import open_parts
 
@@ -48,14 +53,19 @@ class Engine:
             settings, self.metrics, self.readiness,
             TokenSigner(settings.secret.get_secret_value(), settings.token_ttl_s),
         )
+        self._tutors = TutorStore(settings.tutors_dir)
+        self._knowledge = open_knowledge(settings)
+        self._webrtc = WebRtcApi(self._api.authorize)
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Engine:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(self._listening())
             await stack.enter_async_context(self.metrics.watch_loop_lag())
-            parts = await stack.enter_async_context(open_parts(self.settings, self.metrics))
-            registry = SessionRegistry(parts, TutorStore(self.settings.tutors_dir))
+            stack.callback(self._knowledge.close)
+            parts = await stack.enter_async_context(open_parts(self.settings, self.metrics, self._knowledge))
+            registry = SessionRegistry(parts, self._tutors)
+            await stack.enter_async_context(self._webrtc.running())
             await stack.enter_async_context(self._api.webrtc.running())
             await stack.enter_async_context(registry.running())
             self.registry = registry
@@ -66,6 +76,11 @@ class Engine:
 
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
+
+    def _voices(self) -> VoiceBook:
+        if self.parts is None:
+            raise Busy("not ready: waiting for the voices", retry_after_s=2)
+        return self.parts.voices
 
     async def drain(self) -> None:
         """Admit nobody; wait for running replies within the limit."""
@@ -78,7 +93,9 @@ class Engine:
         app = web.Application(
             middlewares=[cors(settings), errors_as_json, api_key(settings)], client_max_size=MAX_BODY_BYTES
         )
-        app.add_routes(self._api.routes())
+        for routes in (self._api.routes(), self._webrtc.routes(), knowledge_routes(self._knowledge)):
+            app.add_routes(routes)
+        app.add_routes(TutorsApi(self._tutors, self._voices).routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         try:

@@ -16,7 +16,7 @@ from typing import Protocol
 import structlog
 from aiohttp import WSCloseCode
 
-from engine.errors import Busy, UnknownSession
+from engine.errors import Busy, InvalidField, UnknownSession
 from engine.pipelines.conversation import Conversation
 from engine.pipelines.parts import Parts
 from engine.tutors.store import TutorStore
@@ -109,13 +109,16 @@ class SessionRegistry:
         """A new session with its conversation running.
 
         Raises:
-            Busy: draining, full, or the renderer has no room for another face.
+            Busy: draining or full.
+            InvalidField: there is no knowledge base ``kb_id``.
         """
         settings = self._parts.settings
         if self._draining:
             raise Busy("the engine is shutting down", retry_after_s=5)
         if len(self._sessions) >= settings.max_sessions:
             raise Busy(f"all {settings.max_sessions} sessions are taken", retry_after_s=5)
+        if kb_id is not None and not self._parts.knowledge.exists(kb_id):
+            raise InvalidField("field 'kb_id': there is no such knowledge base")
         session_id = str(uuid.uuid4())
         profile = self._tutors.find(tutor_id)
         conversation = Conversation(self._parts, profile, session_id, kb_id)
@@ -137,7 +140,9 @@ class SessionRegistry:
             raise UnknownSession("no live session has this id")
         return session
 
-    async def end(self, session: Session, how: str, code: int = WSCloseCode.OK, reason: bytes = b"session ended") -> None:
+    async def end(
+        self, session: Session, how: str, code: int = WSCloseCode.OK, reason: bytes = b"session ended"
+    ) -> None:
         """End a session and everything it has; waits until it is gone. Idempotent."""
         if self._sessions.pop(session.id, None) is None:
             return

@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[list[str], NoDecode] = Field(
         [], description="Addresses whose X-Forwarded-* headers are believed (comma separated)."
     )
-    api_key: SecretStr | None = Field(None, description="Bearer key of the management API; unset leaves it open on loopback.")
+    api_key: SecretStr | None = Field(None, description="Bearer key of the management API; unset: loopback only.")
     allow_anonymous: bool = Field(False, description="Listen beyond loopback without an API key.")
     secret: SecretStr = Field(
         default_factory=lambda: SecretStr(secrets.token_urlsafe(32)),
@@ -51,7 +51,7 @@ class Settings(BaseSettings):
         ["*"], description="Origins browsers may call from (comma separated; * is any)."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line.")
-    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else JSON.")
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
 
     # --- sessions
     token_ttl_s: int = Field(3600, ge=10, le=86400, description="Life of an engine token, seconds.")
@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where torch and ASR run.")
 
     # --- listening
-    asr_model: str = Field("whisper-base", description="Catalog name (whisper-base, whisper-tiny.en), folder or hub name.")
+    asr_model: str = Field("whisper-base", description="whisper-base, whisper-tiny.en, a folder or a hub name.")
     asr_language: str | None = Field(None, description="ISO 639-1 code; unset detects it per utterance.")
     asr_threads: int = Field(1, ge=1, le=32, description="Threads of one recognition; more than 1 rarely helps.")
     asr_workers: int = Field(1, ge=1, le=16, description="Recognitions at once.")
@@ -108,7 +108,7 @@ class Settings(BaseSettings):
         None, description="OpenAI-compatible endpoint, e.g. http://localhost:11434/v1; unset starts the embedded model."
     )
     llm_api_key: SecretStr | None = Field(None, description="Key for llm_base_url.")
-    llm_model: str = Field("smollm2-135m", description="Model name at the endpoint, or a catalog name/GGUF file to embed.")
+    llm_model: str = Field("smollm2-135m", description="Model at the endpoint; or what to embed: a name or GGUF file.")
     llm_context: int = Field(2048, ge=256, le=1_000_000, description="Context window in tokens.")
     llm_max_tokens: int = Field(160, ge=8, le=8192, description="Longest reply in tokens.")
     llm_temperature: float = Field(0.3, ge=0, le=2, description="Sampling temperature.")

@@ -16,6 +16,7 @@ from typing import TypeVar
 import structlog
 import torch
 
+from engine.knowledge.service import Knowledge
 from engine.models.catalog import locate
 from engine.pipelines.animating.puppet import PuppetRenderer
 from engine.pipelines.animating.scheduler import FrameScheduler
@@ -36,7 +37,7 @@ T = TypeVar("T")
 
 
 @contextlib.asynccontextmanager
-async def open_parts(settings: Settings, metrics: Metrics) -> AsyncIterator[Parts]:
+async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge) -> AsyncIterator[Parts]:
     """All parts, warm. Leaving the context ends their threads and processes."""
     async with contextlib.AsyncExitStack() as stack:
         async with asyncio.TaskGroup() as group:
@@ -45,6 +46,8 @@ async def open_parts(settings: Settings, metrics: Metrics) -> AsyncIterator[Part
             voices = group.create_task(_in_thread("voices", build_voicebook, settings))
             renderer = group.create_task(_in_thread("renderer", _load_renderer, settings))
         await voices.result().warm_up()
+        if await knowledge.bases():
+            await knowledge.warm_up()
         detector, recognizer, end_of_turn = listening.result()
         for part in (detector, recognizer, end_of_turn, voices.result(), renderer.result()):
             stack.callback(part.close)
@@ -57,7 +60,7 @@ async def open_parts(settings: Settings, metrics: Metrics) -> AsyncIterator[Part
         yield Parts(
             settings=settings, metrics=metrics, recognizer=recognizer,
             language_model=language_model.result(), voices=voices.result(), scheduler=scheduler,
-            detector=detector, end_of_turn=end_of_turn, decoder=decoder, encoder=encoder,
+            detector=detector, end_of_turn=end_of_turn, knowledge=knowledge, decoder=decoder, encoder=encoder,
         )
 
 

@@ -70,6 +70,9 @@ class LanguageModel(Protocol):
             LanguageModelFailed: before or after the first delta.
         """
 
+    async def prefill(self, messages: Sequence[Message]) -> None:
+        """Let the model digest a prompt it will see again. Only ever a saving; never raises for its sake."""
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:

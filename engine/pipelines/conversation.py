@@ -56,10 +56,11 @@ class Conversation:
         self.profile = profile
         self.history = ChatHistory(
             profile.persona, context_tokens=parts.settings.llm_context, reply_tokens=parts.settings.llm_max_tokens,
-            greeting=profile.greeting,
+            greeting=profile.greeting, examples=[(e.question, e.answer) for e in profile.examples],
         )
         self.life = Life(seed=hash(session_id) & 0x7FFFFFFF)
-        self.kb_id = kb_id or profile.knowledge
+        own = profile.knowledge if profile.knowledge and parts.knowledge.exists(profile.knowledge) else None
+        self.kb_id = kb_id or own
         self._parts = parts
         self._session_id = session_id
         self._sink: Sink | None = None
@@ -85,12 +86,15 @@ class Conversation:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
+                if self._parts.settings.llm_base_url is None:
+                    # The embedded model has digested the prompt by the time of the first question.
+                    group.create_task(self._parts.language_model.prefill(self.history.messages()), name="prefill")
                 async for command in self._commands:
                     try:
                         await (command.act() if isinstance(command, _Command) else self._heard(command))
                     except EngineError as error:
                         await self._tell_error(error)
-                    except Exception as error:
+                    except Exception as error:  # noqa: BLE001 - logged; a fault of ours ends nothing but its command
                         await self._tell_error(our_fault(error, self._session_id))
                 raise _Closed
         except* _Closed:
@@ -193,7 +197,7 @@ class Conversation:
             await exchange()
         except EngineError as error:
             await self._tell_error(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged; a fault of ours ends nothing but its turn
             await self._tell_error(our_fault(error, self._session_id))
         finally:
             if self._pending and not self._commands.closed:
@@ -220,7 +224,7 @@ class Conversation:
         if self._sink is None:
             raise Busy("nobody is connected to answer to")
         return Reply(self._parts, self._sink, self.profile, self.history, text, timeline, self.life,
-                     avatar=avatar, session_id=self._session_id)
+                     avatar=avatar, session_id=self._session_id, kb_id=self.kb_id)
 
     async def _commit(self, reply: Reply, text: str) -> None:
         """Let ``reply`` speak as the next turn and see it to the end of its playback."""

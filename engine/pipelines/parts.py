@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.knowledge.service import Knowledge
 from engine.pipelines.animating.scheduler import FrameScheduler
 from engine.pipelines.contracts import Avatar, EndOfTurn, LanguageModel, Recognizer
 from engine.pipelines.listening.listener import Listener
@@ -26,6 +27,7 @@ class Parts:
     scheduler: FrameScheduler
     detector: SpeechDetector
     end_of_turn: EndOfTurn
+    knowledge: Knowledge
     decoder: Worker
     """Threads that decode what clients send."""
     encoder: Worker

@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from engine.errors import EngineError, ReplyFailed
+from engine.knowledge.prompt import knowledge_prompt
 from engine.pipelines.animating.life import Life
 from engine.pipelines.contracts import Avatar
 from engine.pipelines.parts import Parts
 from engine.pipelines.playback import Playback
 from engine.pipelines.sink import Sink
 from engine.pipelines.thinking.history import ChatHistory
-from engine.pipelines.turn import Turn, TurnOptions
+from engine.pipelines.turn import Prompt, Turn, TurnOptions
 from engine.telemetry import Timeline
 from engine.tutors.profile import TutorProfile
 
@@ -30,17 +31,33 @@ class Reply:
 
     def __init__(
         self, parts: Parts, sink: Sink, profile: TutorProfile, history: ChatHistory, text: str, timeline: Timeline,
-        life: Life, *, avatar: Avatar | None, session_id: str,
+        life: Life, *, avatar: Avatar | None, session_id: str, kb_id: str | None = None,
     ) -> None:
         self._parts = parts
         self._sink = sink
         self._history = history
         options = TurnOptions(profile, avatar, session_id)
-        self.turn = Turn(parts, sink, history.messages(text), options, timeline, life)
+        self.turn = Turn(parts, sink, self._prompt, options, timeline, life)
+        self._profile = profile
+        self._text = text
+        self._kb_id = kb_id
         self._spoken = avatar is not None
         self._task: asyncio.Task[None] | None = None
         self._failure: ReplyFailed | None = None
         self._session_id = session_id
+
+    async def _prompt(self) -> Prompt:
+        """The chat so far and the student's words, with what the knowledge base has on them."""
+        if self._kb_id is None:
+            return Prompt(self._history.messages(self._text))
+        settings = self._parts.settings
+        try:
+            found = await self._parts.knowledge.search(self._kb_id, self._text, settings.knowledge_found)
+        except EngineError as error:
+            log.warning("knowledge base failed", session=self._session_id, code=error.code)
+            found = []
+        notes = knowledge_prompt(found, settings.knowledge_tokens, self._profile.nothing_found)
+        return Prompt(self._history.messages(self._text, knowledge=notes), [passage.source() for passage in found])
 
     @property
     def number(self) -> int:
@@ -97,7 +114,7 @@ class Reply:
             await self.turn.run()
         except* EngineError as group:
             self._failure = _first(group)
-        except* Exception as group:
+        except* Exception as group:  # noqa: BLE001 - logged in our_fault
             self._failure = our_fault(group.exceptions[0], self._session_id)
 
 

@@ -9,10 +9,11 @@ nothing until ``release``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.errors import LanguageModelFailed
 from engine.pipelines.animating.life import Life
 from engine.pipelines.animating.performance import TurnAnimator
 from engine.pipelines.channel import Channel
@@ -35,6 +36,15 @@ LARGEST_BATCH = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the language model is asked, and where the facts in it come from."""
+
+    messages: Sequence[Message]
+    sources: Sequence[dict[str, object]] | None = None
+    """Passages of the knowledge base, or None when there is no such base."""
+
+
+@dataclass(frozen=True, slots=True)
 class TurnOptions:
     """How a reply is given."""
 
@@ -48,7 +58,7 @@ class Turn:
     """One reply on its way. ``number`` is 0 until it is released."""
 
     def __init__(
-        self, parts: Parts, sink: Sink, messages: Sequence[Message], options: TurnOptions, timeline: Timeline,
+        self, parts: Parts, sink: Sink, ask: Callable[[], Awaitable[Prompt]], options: TurnOptions, timeline: Timeline,
         life: Life,
     ) -> None:
         self.number = 0
@@ -60,7 +70,7 @@ class Turn:
         """Called whenever sound has left for the client."""
         self._parts = parts
         self._sink = sink
-        self._messages = messages
+        self._ask = ask
         self._options = options
         self._life = life
         self._loop = asyncio.get_running_loop()
@@ -69,6 +79,7 @@ class Turn:
         self._speech: Channel[Speech] = Channel("speech", 2)
         self._out: Channel[dict[str, Any] | list[MediaFrame]] = Channel("out", 512)
         self._pictures = asyncio.Semaphore(PICTURES_IN_FLIGHT)
+        self._clauses_cut = 0
         self._spoken_ms = 0.0
         self._frames_made = 0
         self._first_frame_at: float | None = None
@@ -99,49 +110,58 @@ class Turn:
         self.timeline.mark(stage, self._loop.time())
 
     async def _think(self) -> None:
+        prompt = await self._ask()
+        self._mark("prompt")
         splitter = ClauseSplitter(self._options.profile.language)
-        index = 0
         early: asyncio.TimerHandle | None = None
-
-        async def cut(texts: Sequence[str]) -> None:
-            nonlocal index
-            for text in texts:
-                self._mark("first_clause")
-                if self._options.avatar is not None:
-                    await self._clauses.put(self._clause(text, index))
-                index += 1
-
-        def cut_early() -> None:
-            nonlocal index
-            for text in splitter.due():
-                self._mark("first_clause")
-                if self._options.avatar is not None and self._clauses.put_nowait(self._clause(text, index)):
-                    index += 1
-
         profile, settings = self._options.profile, self._parts.settings
         deltas = self._parts.language_model.reply(
-            self._messages, max_tokens=profile.llm_max_tokens or settings.llm_max_tokens
+            prompt.messages, max_tokens=profile.llm_max_tokens or settings.llm_max_tokens
         )
         try:
             async for delta in deltas:
                 self._mark("llm_first_token")
                 if early is None:
-                    early = self._loop.call_later(ClauseSplitter.DEADLINE_S, cut_early)
+                    early = self._loop.call_later(ClauseSplitter.DEADLINE_S, self._cut_early, splitter)
                 self.text += delta
                 await self._out.put({"type": "text_delta", "content": delta})
-                await cut(splitter.push(delta))
+                await self._cut(splitter.push(delta))
+        except LanguageModelFailed as error:
+            if self.text or self._options.avatar is None or not self._sink.live:
+                raise
+            # The student hears that something went wrong, in the tutor's own voice.
+            await self._out.put({"type": "error", **error.to_wire()})
+            self.text = profile.apology
+            await self._cut([profile.apology])
         finally:
             if early is not None:
                 early.cancel()
-        await cut(splitter.flush())
+        await self._cut(splitter.flush())
         self._mark("llm_done")
         self._clauses.close()
         self.text = self.text.strip()
-        await self._out.put({"type": "text", "role": "assistant", "content": self.text})
+        whole: dict[str, Any] = {"type": "text", "role": "assistant", "content": self.text}
+        if prompt.sources is not None:
+            whole["sources"] = prompt.sources
+        await self._out.put(whole)
         if self._options.avatar is None:
             self._out.close()
 
-    def _clause(self, text: str, index: int) -> Clause:
+    async def _cut(self, texts: Sequence[str]) -> None:
+        for text in texts:
+            self._mark("first_clause")
+            if self._options.avatar is not None:
+                await self._clauses.put(self._clause(text))
+
+    def _cut_early(self, splitter: ClauseSplitter) -> None:
+        """A timer's call: the first clause as it stands, when the model is slow to end it."""
+        for text in splitter.due():
+            self._mark("first_clause")
+            if self._options.avatar is not None:
+                self._clauses.put_nowait(self._clause(text))
+
+    def _clause(self, text: str) -> Clause:
+        index, self._clauses_cut = self._clauses_cut, self._clauses_cut + 1
         profile = self._options.profile
         language = detect_language(text, profile.language, profile.languages)
         return Clause(text=text.strip(), spoken=speakable(text, language), language=language, index=index)
