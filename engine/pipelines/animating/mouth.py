@@ -118,7 +118,7 @@ class Mouth:
         for layer, shift in parts:
             offset = torch.tensor(shift, dtype=torch.float32, device=self.device).view(-1, 1, 1)
             blend(layer, x, y - offset, luma, chroma[0], chroma[1])
-        aside = (x - self.rest.x).square_().mul_(-0.38 / self.rest.width**2).add_(1).clamp_(min=0.45)
+        aside = (x - self.rest.x).square_().mul_(-0.62 / self.rest.width**2).add_(1).clamp_(min=0.3)
         light = depth.mul(1 / (9 * unit)).add_(0.5).clamp_(0.5, 1).mul_(aside)
         dim = light[:, ::2, ::2]
         u, v = (c.sub_(128).mul_(dim).add_(128) for c in chroma)

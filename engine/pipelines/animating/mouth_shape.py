@@ -92,11 +92,12 @@ class MouthRest:
         width = self.width * min(1.3, max(0.5, width))
 
         free = 1 - shut
-        up = free * (3 * jaw + 9 * raised + 4 * funnel + 1.5 * pucker + 2.5 * stretch + 6.5 * bite)
-        down = free * (40 * jaw * (1 - 0.25 * pucker) + 13 * lowered + 11 * funnel + 4 * pucker + 3.5 * stretch)
+        up = free * (5.5 * jaw + 9 * raised + 4 * funnel + 1.5 * pucker + 2.5 * stretch + 6.5 * bite)
+        down = free * (38 * jaw * (1 - 0.3 * pucker) + 13 * lowered + 11 * funnel + 4 * pucker + 3.5 * stretch)
         down = down * (1 - 0.85 * bite) - 1.0 * bite * free
         inner = 1 - free * (0.26 * pucker + 0.14 * funnel + 0.04)
-        bow = self._opening(inner, round_)
+        above = self._opening(inner, 0.86 - 0.3 * round_)
+        below = self._opening(inner, 0.84 - 0.3 * max(round_, jaw))
         unit = self.unit
 
         corner = -10 * smile + 8 * frown + free * 7 * jaw * (1 - 0.5 * stretch) - 1.0 * pucker
@@ -107,14 +108,15 @@ class MouthRest:
         # a small mouth is straighter: the wave of the closed line goes with the width
         line = line - (self.line - self.y) * 0.35 * round_ * (1 - bend)
 
-        top = line - unit * up * bow
-        bottom = np.maximum(top, line + unit * down * bow)
+        top = line - unit * up * above
+        bottom = np.maximum(top, line + unit * down * below)
         thick = 1 + 0.24 * pucker + 0.14 * funnel - 0.12 * stretch - 0.1 * smile - 0.1 * raised - 0.1 * jaw - 0.14 * shut
         full = 1 + 0.2 * pucker + 0.16 * funnel - 0.1 * stretch - 0.06 * smile - 0.06 * jaw - 0.42 * bite - 0.12 * shut
-        upper = top - (self.line - self.upper) * thick
-        lower = bottom + (self.lower - self.line) * full
+        upper = top - self._rounded(self.line - self.upper, round_) * thick
+        lower = bottom + self._rounded(self.lower - self.line, round_) * full
         gap = float((bottom - top).max())
-        teeth = unit * (2.0 + 3.0 * jaw)
+        # rounded lips stand before the teeth, which then hide above and below
+        teeth = unit * (2.0 + 3.0 * jaw - 11.0 * pucker - 3.5 * funnel)
         drop = unit * down
         tongue_rest = drop + unit * (3 - 9 * jaw)
         lift = min(1.0, max(0.0, p["tongue_up"]))
@@ -123,13 +125,18 @@ class MouthRest:
         tongue = tongue * (1 - out) + unit * (1.5 if gap > 0 else 0) * out
         return MouthShape(
             width=width, upper=upper, top=top, bottom=bottom, lower=lower, upper_teeth=teeth,
-            lower_teeth=drop - unit * (4 - 3 * jaw), tongue=min(tongue, drop + unit * 6), gap=gap,
+            lower_teeth=drop - unit * (4 - 3 * jaw - 12 * pucker - 6 * funnel), tongue=min(tongue, drop + unit * 6), gap=gap,
         )
 
-    def _opening(self, inner: float, round_: float) -> Array:
-        """Height of the opening along the lips, 1 in the middle, 0 from the corners on."""
+    def _opening(self, inner: float, power: float) -> Array:
+        """Height of the opening along the lips, 1 in the middle, 0 from ``inner`` on; rounder for a small power."""
         u = np.clip(np.abs(self.u) / inner, 0, 1)
-        return np.asarray((1 - u ** (2.1 + 0.2 * round_)) ** (0.86 - 0.28 * round_))
+        return np.asarray((1 - u**2.2) ** power)
+
+    def _rounded(self, thickness: Array, round_: float) -> Array:
+        """Lips that are pursed are thick almost to the corners."""
+        swollen = thickness.max() * 0.92 * np.clip(1 - self.u**2, 0, 1) ** 0.55
+        return np.asarray(thickness + (np.maximum(swollen, thickness) - thickness) * 0.75 * round_)
 
     def _fade(self) -> Array:
         t = np.clip((np.abs(self.u) - 1) / (SPAN - 1), 0, 1)

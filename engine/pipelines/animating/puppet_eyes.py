@@ -20,6 +20,9 @@ from engine.pipelines.items import FloatArray
 
 SPAN = 1.3
 SAMPLES = 256
+MIN_FOLD = 0.35
+"""Lashes seen from the tip would be thinner than a sample."""
+
 BLINKS = (CHANNEL["blink_right"], CHANNEL["blink_left"])
 """The eye on the picture's left is the tutor's right one."""
 
@@ -97,8 +100,8 @@ class Eye:
             upper = lower = np.maximum(upper, lower)
         crease = np.minimum(self.crease + (upper - self.upper) * 0.18, upper)
         fold = 1 - 1.7 * max(0.0, closed) ** 1.5
-        if abs(fold) < 0.12:
-            fold = 0.12 if fold >= 0 else -0.12
+        if abs(fold) < MIN_FOLD:
+            fold = MIN_FOLD if fold >= 0 else -MIN_FOLD
         gaze = (float(pose[CHANNEL["look_x"]]) * self._gaze[0], -float(pose[CHANNEL["look_y"]]) * self._gaze[1])
         return LidState(np.stack([crease, upper, lower]), fold, gaze)
 

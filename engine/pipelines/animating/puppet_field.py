@@ -85,7 +85,7 @@ def smooth(value: Array, start: float, stop: float) -> Array:
     return np.asarray(t * t * (3 - 2 * t))
 
 
-def _bump(x: Array, y: Array, center: tuple[float, float], rx: float, ry: float) -> Array:
+def _bump(x: Array, y: Array, center: tuple[float, float], rx: float, ry: float | Array) -> Array:
     """1 at ``center``, smoothly 0 at the edge of the ellipse."""
     r2 = ((x - center[0]) / rx) ** 2 + ((y - center[1]) / ry) ** 2
     return np.asarray(np.clip(1 - r2, 0, 1) ** 2)
@@ -145,13 +145,15 @@ def _brows(manifest: Manifest, x: Array, y: Array, unit: float) -> dict[str, tup
         start, end, brow_y = eye.brow
         width = abs(end - start)
         middle = (start + end) / 2
-        inner = inner + _bump(x, y, (start + (end - start) * 0.12, brow_y), 0.75 * width, 46 * unit)
-        outer = outer + _bump(x, y, (start + (end - start) * 0.72, brow_y), 0.75 * width, 46 * unit)
-        down = down + _bump(x, y, (middle, brow_y), 0.95 * width, 46 * unit)
+        # the lids below must stay where they are
+        reach = np.where(y < brow_y, 60 * unit, 0.9 * (min(eye.crease) - brow_y) + 12 * unit)
+        inner = inner + _bump(x, y, (start + (end - start) * 0.12, brow_y), 0.75 * width, reach)
+        outer = outer + _bump(x, y, (start + (end - start) * 0.72, brow_y), 0.75 * width, reach)
+        down = down + _bump(x, y, (middle, brow_y), 0.95 * width, reach)
         knit = knit + np.sign(end - start) * _bump(x, y, (start, brow_y), 0.7 * width, 40 * unit)
     return {
-        "brow_inner": (zero, 14 * unit * inner), "brow_outer": (zero, 13 * unit * outer),
-        "brow_down": (5 * unit * knit, -10 * unit * down),
+        "brow_inner": (zero, 9 * unit * inner), "brow_outer": (zero, 8.5 * unit * outer),
+        "brow_down": (5 * unit * knit, -8 * unit * down),
     }
 
 
