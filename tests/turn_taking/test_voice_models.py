@@ -83,9 +83,9 @@ async def test_state_goes_on_from_call_to_call(detector: SileroVad, speech: dict
     at_once = await detector.stream().probabilities(heard)
     stream = detector.stream()
     one_by_one = [await stream.probabilities(heard[at : at + 3]) for at in range(0, len(heard), 3)]
-    assert np.allclose(at_once, np.concatenate(one_by_one), atol=0.02)
+    assert np.allclose(at_once, np.concatenate(one_by_one), atol=1e-4)
     fresh = [(await detector.stream().probabilities(window[None]))[0] for window in heard]
-    assert np.abs(at_once - fresh).max() > 0.2, "the state makes no difference"
+    assert np.abs(at_once - fresh).mean() > 0.03, "the state makes no difference"
 
 
 async def test_two_microphones_do_not_hear_each_other(detector: SileroVad, speech: dict[str, FloatArray]) -> None:
@@ -95,7 +95,7 @@ async def test_two_microphones_do_not_hear_each_other(detector: SileroVad, speec
     for window in heard:
         together.append(await one.probabilities(window[None]))
         await other.probabilities(window[None, ::-1] * 0.5)
-    assert np.allclose(alone, np.concatenate(together), atol=0.02)
+    assert np.allclose(alone, np.concatenate(together), atol=1e-4)
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.1, 0.02])
@@ -122,6 +122,7 @@ async def test_hiss_is_not_speech(detector: SileroVad, level: float) -> None:
 
 async def test_a_muted_microphone_costs_no_model(detector: SileroVad, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = detector.stream()
+    await stream.probabilities(np.zeros((16, WINDOW_SAMPLES), np.float32))
     monkeypatch.setattr(stream, "judge", lambda _: pytest.fail("the model was run"))
     assert (await stream.probabilities(np.zeros((4, WINDOW_SAMPLES), np.float32))).tolist() == [0.0] * 4
 
@@ -148,10 +149,9 @@ def test_features_are_whispers(speech: dict[str, FloatArray]) -> None:
     frame = 780
     piece = padded[frame * 160 - 200 : frame * 160 + 200] * (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400))
     power = np.abs(np.fft.fft(piece)[:201]) ** 2
-    # The lowest filter spans about 0-75 Hz (bins of 40 Hz): only bin 1 lies inside.
-    low = features[:, frame]
-    assert np.argmax(low) == np.argmax(_by_hand(power))
-    assert np.corrcoef(low, np.log10(np.maximum(_by_hand(power), 1e-10)))[0, 1] > 0.999
+    loudest = features.max() * 4 - 4
+    expected = (np.maximum(np.log10(np.maximum(_by_hand(power), 1e-10)), loudest - 8) + 4) / 4
+    assert np.allclose(features[:, frame], expected, atol=2e-3)
 
 
 def _by_hand(power: FloatArray) -> FloatArray:

@@ -25,8 +25,8 @@ class EndpointOptions:
     question_max_ms: float = 700
     """A whole question is answered within this even when the turn model says no."""
 
-    complete_min_ms: float = 600
-    complete_max_ms: float = 1200
+    complete_min_ms: float = 1000
+    complete_max_ms: float = 1300
     """Shortest and longest wait after a statement that reads whole: another often follows."""
 
     open_max_ms: float = 1500
@@ -40,7 +40,10 @@ class PauseHabit:
     SHORTEST_MS = 200.0
     """Shorter gaps belong to articulation, not to thinking."""
 
-    WEIGHT = 0.25
+    LONGEST_MS = 1500.0
+    """Longer ones count as this."""
+
+    WEIGHT = 0.15
 
     def __init__(self) -> None:
         self.average_ms = self.USUAL_MS
@@ -48,7 +51,7 @@ class PauseHabit:
     def learn(self, pause_ms: float) -> None:
         """A pause after which the student went on with the same turn."""
         if pause_ms >= self.SHORTEST_MS:
-            self.average_ms += self.WEIGHT * (pause_ms - self.average_ms)
+            self.average_ms += self.WEIGHT * (min(pause_ms, self.LONGEST_MS) - self.average_ms)
 
     @property
     def stretch(self) -> float:
@@ -73,6 +76,8 @@ class EndpointPolicy:
         options = self._options
         shortest, longest = self._bracket(reading)
         doubt = 1.0 - (0.5 if probability is None else min(1.0, max(0.0, probability)))
+        if reading is Completeness.QUESTION:
+            doubt *= doubt  # only a strong doubt delays the answer to a whole question
         wait = (shortest + (longest - shortest) * doubt) * self.habit.stretch
         if reading is Completeness.QUESTION:
             wait = min(wait, options.question_max_ms)
@@ -82,6 +87,8 @@ class EndpointPolicy:
         options = self._options
         if reading is Completeness.QUESTION:
             return options.floor_ms, options.question_max_ms
+        if reading is Completeness.SHORT:
+            return 2 * options.floor_ms, max(2 * options.floor_ms, options.question_max_ms)
         if reading is Completeness.COMPLETE:
             return options.complete_min_ms, options.complete_max_ms
         if reading is Completeness.UNFINISHED:

@@ -27,6 +27,7 @@ from engine.pipelines.listening.word_lists import (
     INVENTED,
     NEVER_LAST,
     OPENERS,
+    OVERTURES,
     SELDOM_LAST,
 )
 
@@ -38,6 +39,9 @@ class Completeness(Enum):
 
     QUESTION = "question"
     """A whole question: the tutor has the floor."""
+
+    SHORT = "short"
+    """A word or two, whole: mostly an answer."""
 
     COMPLETE = "complete"
     """Reads as a whole sentence."""
@@ -118,14 +122,20 @@ def completeness(text: str, language: str = "en") -> Completeness:
         return Completeness.UNFINISHED
     if words[0] in OPENERS.get(language, ()) and "," not in stripped:
         return Completeness.UNFINISHED
-    return Completeness.COMPLETE if full_stop else Completeness.OPEN
+    if full_stop:
+        return Completeness.SHORT if len(words) <= 2 and words[0] not in OVERTURES else Completeness.COMPLETE
+    return Completeness.OPEN
 
 
 def _breaks_off(words: Sequence[str], question: bool) -> bool:
     """An English sentence that stops before what its last word needs; recognizers end it with ``?`` or ``.`` alike."""
     last, before = words[-1], words[-2]
     if last in ENGLISH_AUXILIARIES:
+        if question and words[0] in ENGLISH_ASKING and ENGLISH_AUXILIARIES & set(words[:-2]):
+            return False  # a main verb: *how many legs does it have?*
         return before not in ENGLISH_SUBJECTS or len(words) == 2
+    if before == "how" and last in ("many", "much"):
+        return True
     if last in ENGLISH_POINTERS:
         return before not in ENGLISH_BEFORE_POINTERS
     if last == "of":

@@ -29,7 +29,8 @@ CONTEXT_SAMPLES = 64
 STATE_SIZE = 128
 
 DEAD_PEAK = 1e-4
-"""Below this (-80 dBFS) a microphone is muted: not worth running a model."""
+DEAD_WINDOWS = 16
+"""Below this (-80 dBFS) for half a second, a microphone is muted: not worth running a model."""
 
 
 class SpeechStream(Protocol):
@@ -105,9 +106,12 @@ class SileroStream:
         self._cell = np.zeros((1, 1, STATE_SIZE), np.float32)
         self._context = np.zeros(CONTEXT_SAMPLES, np.float32)
         self._level = LevelFollower()
+        self._dead_windows = 0
 
     async def probabilities(self, windows: FloatArray) -> FloatArray:
-        if float(np.abs(windows).max(initial=0.0)) < DEAD_PEAK:
+        dead = float(np.abs(windows).max(initial=0.0)) < DEAD_PEAK
+        self._dead_windows = self._dead_windows + len(windows) if dead else 0
+        if self._dead_windows > DEAD_WINDOWS:
             return np.zeros(len(windows), np.float32)
         return await self._worker.run(self.judge, windows)
 

@@ -41,7 +41,7 @@ NEVER_LAST = {
 SELDOM_LAST = {
     "en": _words(
         """in on at for with from by about to so when while where which who what how like his some any also then
-        not its it's that's there's what's don't doesn't can't just many much"""
+        not its it's that's there's what's don't doesn't can't just"""
     ),
     "es": _words("por para con en del al es son está están cuando donde como quien"),
     "fr": _words("pour avec dans du des sur à est sont quand où comme qui ne pas"),
@@ -67,6 +67,9 @@ ENGLISH_BEFORE_OF = _words("made consist consists composed think thinking heard 
 """Verbs and adjectives that *of* may close a question after."""
 
 ENGLISH_ASKING = _words("what who whom whose where which when why how what's who's where's")
+
+OVERTURES = _words("so well okay ok now right then first also hello hi hey please um uh hmm yeah oh bueno alors nun")
+"""Short beginnings that are no answers."""
 
 OPENERS = {
     "en": _words("if although unless whenever when while since"),
