@@ -8,6 +8,7 @@ grows, in a thread of its own, and waits there for more; leaving the ``async wit
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -33,8 +34,8 @@ HEAD_BYTES = 16
 class StreamDecoder:
     """Decodes one live recording.
 
-    Use it as ``async with StreamDecoder(take) as decoder``. Not for several recordings one after
-    another: a recorder that was restarted needs a decoder of its own.
+    Use it as ``async with StreamDecoder(take) as decoder``, or ``start`` it and ``close`` it. Not for
+    several recordings one after another: a recorder that was restarted needs a decoder of its own.
 
     Args:
         take: called on the event loop with (n,) float32 mono 16 kHz, n > 0, in order.
@@ -53,19 +54,27 @@ class StreamDecoder:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._done = asyncio.Event()
 
-    async def __aenter__(self) -> StreamDecoder:
+    def start(self) -> None:
+        """Begin, on the event loop on which ``take`` is to be called."""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="live-audio", daemon=True)
         self._thread.start()
+
+    def close(self) -> None:
+        """Hear no more; the thread ends within milliseconds. Never waits, idempotent."""
+        with self._room:
+            self._abandoned = True
+            self._room.notify()
+        self._pipe.close()
+
+    async def __aenter__(self) -> StreamDecoder:
+        self.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._room:
-            self._abandoned = True
-            self._room.notify()
-        self._pipe.close()
+        self.close()
         await self._done.wait()
         if self._thread is not None:
             self._thread.join()
@@ -146,7 +155,8 @@ class StreamDecoder:
 
     def _on_loop(self, function: Callable[..., None], *args: object) -> None:
         assert self._loop is not None
-        self._loop.call_soon_threadsafe(function, *args)
+        with contextlib.suppress(RuntimeError):  # closed without waiting, and the loop has ended since
+            self._loop.call_soon_threadsafe(function, *args)
 
     # --- on the loop again
 

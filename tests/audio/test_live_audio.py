@@ -74,6 +74,17 @@ async def test_leaving_in_the_middle_ends_the_thread() -> None:
         pass  # not a byte
 
 
+async def test_closing_without_waiting_ends_the_thread_too() -> None:
+    heard: list[FloatArray] = []
+    decoder = StreamDecoder(heard.append)
+    decoder.start()
+    decoder.push(encode(tone(2.0), 16_000, "ogg"))
+    decoder.close()
+    decoder.close()
+    decoder.push(b"late pieces are dropped")
+    assert heard == []
+
+
 async def test_nothing_at_all_is_no_sound_and_no_error() -> None:
     heard: list[FloatArray] = []
     async with StreamDecoder(heard.append) as decoder:
