@@ -1,0 +1,91 @@
+"""Tutors and the student's own sessions with them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import select
+
+from .database import Tutor, TutorSession
+from .engine import TutorEngine
+from .login import CurrentStudent, Database
+
+router = APIRouter(prefix="/api", tags=["tutors"])
+
+
+def tutor_engine(request: Request) -> TutorEngine:
+    """The engine (FastAPI dependency)."""
+    engine: TutorEngine = request.app.state.engine
+    return engine
+
+
+Engine = Annotated[TutorEngine, Depends(tutor_engine)]
+
+
+class NewSession(BaseModel):
+    tutor_id: int
+
+
+@router.get("/tutors")
+def list_tutors(db: Database) -> list[dict[str, object]]:
+    """The catalogue; open to everybody."""
+    tutors = db.scalars(select(Tutor).order_by(Tutor.id))
+    return [{"id": t.id, "name": t.name, "subject": t.subject, "avatar_id": t.avatar_id} for t in tutors]
+
+
+@router.post("/student/sessions")
+def open_session(body: NewSession, student: CurrentStudent, db: Database, engine: Engine) -> dict[str, object]:
+    """A session with a tutor. The page connects to ``engine_url`` with ``engine_token``."""
+    tutor = db.get(Tutor, body.tutor_id)
+    if tutor is None:
+        raise HTTPException(404, "there is no such tutor")
+    created = engine.create_session(tutor.id, student.id)
+    db.add(TutorSession(id=created["session_id"], student_id=student.id, tutor_id=tutor.id))
+    db.commit()
+    return {
+        "session_id": created["session_id"],
+        "engine_url": created["engine_url"],
+        "engine_token": created["engine_token"],
+        "tutor_id": tutor.id,
+        "avatar_id": tutor.avatar_id,
+        "status": created["status"],
+    }
+
+
+@router.get("/student/sessions")
+def list_sessions(student: CurrentStudent, db: Database) -> list[dict[str, object]]:
+    """The student's own sessions, newest first."""
+    own = select(TutorSession).where(TutorSession.student_id == student.id).order_by(TutorSession.created_at.desc())
+    return [_to_json(session) for session in db.scalars(own)]
+
+
+@router.get("/student/sessions/{session_id}")
+def get_session(session_id: str, student: CurrentStudent, db: Database, engine: Engine) -> dict[str, object]:
+    """One of the student's own sessions; ``status`` is ``ended`` when the engine has let it go."""
+    session = _own(session_id, student, db)
+    live = engine.find_session(session.id)
+    return {**_to_json(session), "status": live["status"] if live else "ended"}
+
+
+@router.delete("/student/sessions/{session_id}", status_code=204)
+def delete_session(session_id: str, student: CurrentStudent, db: Database, engine: Engine) -> Response:
+    """End one of the student's own sessions."""
+    session = _own(session_id, student, db)
+    engine.delete_session(session.id)
+    db.delete(session)
+    db.commit()
+    return Response(status_code=204)
+
+
+def _own(session_id: str, student: CurrentStudent, db: Database) -> TutorSession:
+    """404 for what belongs to somebody else too: nobody learns that it exists."""
+    session = db.get(TutorSession, session_id)
+    if session is None or session.student_id != student.id:
+        raise HTTPException(404, "you have no such session")
+    return session
+
+
+def _to_json(session: TutorSession) -> dict[str, object]:
+    return {"session_id": session.id, "tutor_id": session.tutor_id, "created_at": session.created_at.isoformat()}
