@@ -22,6 +22,7 @@ from engine.pipelines.items import FRAME_MS, AnimatedFrame, Clause, MediaFrame, 
 from engine.pipelines.parts import Parts
 from engine.pipelines.playback import Playback
 from engine.pipelines.sink import Sink
+from engine.pipelines.streams import closing
 from engine.pipelines.thinking.clauses import ClauseSplitter
 from engine.pipelines.thinking.language import detect_language
 from engine.pipelines.thinking.speakable import speakable
@@ -119,13 +120,14 @@ class Turn:
             prompt.messages, max_tokens=profile.llm_max_tokens or settings.llm_max_tokens
         )
         try:
-            async for delta in deltas:
-                self._mark("llm_first_token")
-                if early is None:
-                    early = self._loop.call_later(ClauseSplitter.DEADLINE_S, self._cut_early, splitter)
-                self.text += delta
-                await self._out.put({"type": "text_delta", "content": delta})
-                await self._cut(splitter.push(delta))
+            async with closing(deltas) as stream:
+                async for delta in stream:
+                    self._mark("llm_first_token")
+                    if early is None:
+                        early = self._loop.call_later(ClauseSplitter.DEADLINE_S, self._cut_early, splitter)
+                    self.text += delta
+                    await self._out.put({"type": "text_delta", "content": delta})
+                    await self._cut(splitter.push(delta))
         except LanguageModelFailed as error:
             if self.text or self._options.avatar is None or not self._sink.live:
                 raise
@@ -171,9 +173,10 @@ class Turn:
             if not clause.spoken.strip():
                 continue
             voice = self._options.profile.voice_for(clause.language) or self._parts.settings.voice
-            async for speech in self._parts.voices.speak(clause, voice):
-                self._mark("tts_first")
-                await self._speech.put(speech)
+            async with closing(self._parts.voices.speak(clause, voice)) as pieces:
+                async for speech in pieces:
+                    self._mark("tts_first")
+                    await self._speech.put(speech)
         self._mark("tts_done")
         self._speech.close()
 

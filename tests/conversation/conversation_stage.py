@@ -1,0 +1,158 @@
+"""A whole conversation without models or threads: scripted parts, virtual time, a sink that remembers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from fakes import FakeDetector, FakeEndOfTurn, FakeLanguageModel, FakeRecognizer, FakeSynthesizer
+from virtual_time import run_virtual
+
+from engine.pipelines.contracts import FrameRequest, Message
+from engine.pipelines.conversation import Conversation
+from engine.pipelines.items import FRAME_MS, Clause, MediaFrame, Picture, Speech
+from engine.pipelines.listening.listener import Listener
+from engine.settings import Settings
+from engine.telemetry import Metrics
+from engine.tutors.profile import TutorProfile
+
+PICTURE = Picture(np.zeros((3, 2), np.uint8), 2, 2)
+AVATAR = SimpleNamespace(id="fake", name="Fake", size=(2, 2))
+Drive = Callable[["Stage"], Awaitable[None]]
+
+
+class MemorySink:
+    """A client that plays in real time and remembers all it was sent, with the time."""
+
+    live = True
+
+    def __init__(self, ahead_s: float = 3.0) -> None:
+        self.log: list[tuple[float, dict[str, Any]]] = []
+        self.stuck: asyncio.Event | None = None
+        """Set this and nothing is taken until the event is."""
+        self._ahead_s = ahead_s
+        self._dropped = 0
+        self._turn = 0
+        self._sent_ms = 0.0
+        self._began = 0.0
+
+    def _note(self, message: dict[str, Any]) -> None:
+        turn = message.get("turn", 0)
+        assert message["type"] == "interrupted" or not 0 < turn <= self._dropped, f"stale: {message}"
+        self.log.append((asyncio.get_running_loop().time(), message))
+
+    async def event(self, event: Any) -> None:
+        if self.stuck is not None:
+            await self.stuck.wait()
+        self._note(dict(event))
+
+    async def media(self, frames: Sequence[MediaFrame]) -> None:
+        now = asyncio.get_running_loop().time()
+        if frames[0].turn != self._turn:
+            self._turn, self._sent_ms, self._began = frames[0].turn, 0.0, now
+        await asyncio.sleep(max(0.0, self._sent_ms / 1000 - (now - self._began) - self._ahead_s))
+        if self.stuck is not None:
+            await self.stuck.wait()
+        self._sent_ms += len(frames) * FRAME_MS
+        self._note({"type": "media", "turn": frames[0].turn, "frames": len(frames), "index": frames[0].index})
+
+    async def finish(self, turn: int) -> None:
+        self._note({"type": "finished", "turn": turn})
+
+    def drop(self, turn: int) -> None:
+        self._dropped = turn
+
+    def kinds(self, *only: str) -> list[str]:
+        return [m["type"] for _, m in self.log if not only or m["type"] in only]
+
+    def last(self, kind: str) -> dict[str, Any]:
+        return next(m for _, m in reversed(self.log) if m["type"] == kind)
+
+    def at(self, kind: str) -> float:
+        return next(at for at, m in self.log if m["type"] == kind)
+
+
+class FakeModel(FakeLanguageModel):
+    async def prefill(self, messages: Sequence[Message]) -> None:
+        return None
+
+
+class FakeVoices:
+    """A voice book of one voice."""
+
+    def __init__(self, synthesizer: FakeSynthesizer) -> None:
+        self.synthesizer = synthesizer
+
+    def speak(self, clause: Clause, preferred: str | None = None) -> AsyncIterator[Speech]:
+        return self.synthesizer.speak(clause, self.synthesizer.voices[0])
+
+
+class FakeScheduler:
+    """Draws every picture in 3 ms."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+        self.renderer = SimpleNamespace(load=lambda _: AVATAR)
+
+    async def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
+        await asyncio.sleep(0.003 * len(requests))
+        self.drawn += len(requests)
+        return [PICTURE] * len(requests)
+
+
+class Inline:
+    """A ``Worker`` that computes where it is called."""
+
+    async def run(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+
+class Stage:
+    """One conversation and everything around it."""
+
+    def __init__(self, **parts: Any) -> None:
+        self.model = parts.pop("model", None) or FakeModel()
+        self.synthesizer = parts.pop("synthesizer", None) or FakeSynthesizer(letter_ms=60)
+        self.recognizer = parts.pop("recognizer", None) or FakeRecognizer()
+        self.end_of_turn = parts.pop("end_of_turn", None) or FakeEndOfTurn()
+        self.sink = parts.pop("sink", None) or MemorySink()
+        assert not parts, parts
+        self.scheduler = FakeScheduler()
+        self.settings = Settings(llm_base_url="http://127.0.0.1:1/v1")
+        self.metrics = Metrics()
+        detector = FakeDetector()
+        self.parts: Any = SimpleNamespace(
+            settings=self.settings, metrics=self.metrics, recognizer=self.recognizer, language_model=self.model,
+            voices=FakeVoices(self.synthesizer), scheduler=self.scheduler, decoder=Inline(), encoder=Inline(),
+            load_avatar=lambda _: AVATAR,
+            make_listener=lambda language: Listener(
+                self.recognizer, detector, self.end_of_turn, self.settings, language=language
+            ),
+        )
+        self.conversation = Conversation(self.parts, TutorProfile(voice="fake:en"), "session")
+        self.tasks_at_start = 0
+
+    def play_all(self, drive: Drive, *, streaming: bool = True) -> Stage:
+        """Run the conversation while ``drive`` lasts, in virtual time; checks that it leaves nothing."""
+
+        async def main() -> None:
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(self.conversation.run())
+                await asyncio.sleep(0)
+                self.conversation.attach(self.sink, streaming=streaming, avatar=AVATAR)
+                await drive(self)
+                self.conversation.close()
+                await running
+            assert self.model.open == 0, "a request to the model was left open"
+            assert self.synthesizer.open == 0, "a synthesis was left open"
+
+        run_virtual(main(), longest_s=600)
+        return self
+
+    @property
+    def history(self) -> list[tuple[str, str]]:
+        """(role, content) of what is remembered."""
+        return [(m["role"], m["content"]) for m in self.conversation.history.messages() if m["role"] != "system"]

@@ -1,0 +1,122 @@
+"""Spoken conversations in virtual time: the exact order of events."""
+
+from __future__ import annotations
+
+import asyncio
+
+from conversation_stage import AVATAR, FakeModel, MemorySink, Stage
+from fakes import FakeEndOfTurn, FakeRecognizer, Script, play
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+LONG = " ".join(f"This is sentence number {n} of a long story." for n in range(12))
+
+
+def speaking(script: Script, ms: int) -> Stage:
+    return Stage().play_all(lambda stage: play(stage.conversation.listen, script.pcm(ms)))
+
+
+def test_a_spoken_question_is_answered_at_once() -> None:
+    script = Script().say(1000, "What do plants do?")
+    stage = speaking(script, 9000)
+    kinds = stage.sink.kinds("speech_started", "speech_stopped", "transcription", "text", "turn_done", "interrupted")
+    assert kinds == ["speech_started", "speech_stopped", "transcription", "text", "turn_done"]
+    ended = 1000 + script.end_of() / 1000
+    assert stage.sink.at("media") - ended <= 0.5, "first picture after the acoustic end"
+    timings = stage.sink.last("turn_done")["timings"]
+    assert abs(timings["first_media_sent"] / 1000 - (stage.sink.at("media") - ended)) <= 0.05
+
+
+def test_the_held_reply_is_the_one_that_speaks() -> None:
+    stage = speaking(Script().say(1000, "What do plants do?"), 9000)
+    assert len(stage.model.asked) == 1, "the reply was begun twice"
+    assert stage.sink.last("turn_done")["timings"]["llm_first_token"] < 400
+
+
+def test_nothing_is_sent_before_the_turn_is_committed() -> None:
+    stage = speaking(Script().say(1000, "What do plants do?"), 9000)
+    kinds = stage.sink.kinds()
+    assert kinds.index("transcription") < kinds.index("text_delta")
+
+
+def test_going_on_drops_the_speculation_without_a_trace() -> None:
+    script = Script().say(1000, "What do plants do").say(2300, "in the dark?")
+    stage = Stage(end_of_turn=FakeEndOfTurn(0.2)).play_all(
+        lambda stage: play(stage.conversation.listen, script.pcm(10_000))
+    )
+    assert [m["content"] for _, m in stage.sink.log if m["type"] == "transcription"] == [
+        "What do plants do in the dark?"
+    ]
+    assert [content for role, content in stage.history if role == "user"] == ["What do plants do in the dark?"]
+    assert {m["turn"] for _, m in stage.sink.log if "turn" in m} == {1}
+
+
+def test_speaking_over_the_tutor_interrupts_and_is_answered() -> None:
+    script = Script().say(4000, "Wait I have another question please.")
+
+    async def drive(stage: Stage) -> None:
+        stage.conversation.say("Tell me a story.", AVATAR)  # type: ignore[arg-type]
+        await play(stage.conversation.listen, script.pcm(12_000))
+
+    stage = Stage(model=FakeModel(LONG), sink=MemorySink()).play_all(drive)
+    order = stage.sink.kinds("duck", "interrupted", "transcription")
+    assert order == ["duck", "interrupted", "transcription"]
+    first_sound = 1000 + 4.0
+    assert stage.sink.at("duck") - first_sound <= 0.25
+    assert stage.sink.at("interrupted") - first_sound <= 0.8
+    assert stage.history[-1][0] == "assistant"
+    heard = [content for role, content in stage.history if role == "assistant"]
+    assert LONG.startswith(heard[0]) and heard[0] != LONG
+
+
+def test_a_cough_does_not_interrupt() -> None:
+    script = Script().cough(4000, 250)
+
+    async def drive(stage: Stage) -> None:
+        stage.conversation.say("Tell me a story.", AVATAR)  # type: ignore[arg-type]
+        await play(stage.conversation.listen, script.pcm(9000))
+
+    stage = Stage(model=FakeModel(LONG)).play_all(drive)
+    assert stage.sink.kinds("interrupted", "transcription") == []
+    assert stage.sink.kinds("duck") == stage.sink.kinds("resume").__len__() * ["duck"]
+
+
+def test_a_slow_model_still_answers() -> None:
+    stage = Stage(model=FakeModel(first_token_s=3.0)).play_all(
+        lambda s: play(s.conversation.listen, Script().say(1000, "What do plants do?").pcm(12_000))
+    )
+    assert "turn_done" in stage.sink.kinds()
+
+
+def test_leaving_in_the_middle_of_everything() -> None:
+    async def drive(stage: Stage) -> None:
+        sound = asyncio.create_task(
+            play(stage.conversation.listen, Script().say(500, "What do plants do?").pcm(9000))
+        )
+        await asyncio.sleep(1.9)
+        stage.conversation.detach(stage.sink)
+        await asyncio.sleep(0.5)
+        sound.cancel()
+        await asyncio.wait([sound])
+
+    Stage(recognizer=FakeRecognizer(decode_s=0.4)).play_all(drive)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.integers(200, 1800), min_size=1, max_size=4), st.integers(0, 2))
+def test_whatever_the_pauses_one_voice_at_a_time(pauses: list[int], coughs: int) -> None:
+    script, at = Script(), 600
+    for number, pause in enumerate(pauses):
+        script.say(at, f"Question {number} is about plants?")
+        at += 5 * 240 + pause
+    for number in range(coughs):
+        script.cough(at + 400 * number, 150)
+    stage = speaking(script, at + 6000)
+    turn = 0
+    for _, message in stage.sink.log:
+        if message["type"] in ("media", "text_delta", "captions"):
+            assert message["turn"] >= turn
+            turn = message["turn"]
+    spoken = " ".join(content for role, content in stage.history if role == "user")
+    for number in range(len(pauses)):
+        assert f"Question {number}" in spoken, "words of the student were lost"

@@ -1,0 +1,192 @@
+"""Typed turns in virtual time: order, interruption, memory, failures."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from conversation_stage import AVATAR, FakeModel, MemorySink, Stage
+from fakes import FakeSynthesizer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+SAID = "Plants turn light into sugar. They need water and air for it."
+
+
+async def ask(stage: Stage, text: str = "What do plants do?", then_s: float = 0.0) -> None:
+    stage.conversation.say(text, AVATAR)  # type: ignore[arg-type]
+    await asyncio.sleep(then_s)
+
+
+def test_a_turn_from_text_to_the_end_of_its_playback() -> None:
+    async def drive(stage: Stage) -> None:
+        await ask(stage)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await stage.conversation.idle.wait()
+
+    stage = Stage().play_all(drive)
+    kinds = stage.sink.kinds()
+    assert kinds[0] == "text_delta"
+    assert kinds[-2:] == ["finished", "turn_done"]
+    assert kinds.index("captions") < kinds.index("media")
+    assert stage.sink.last("text")["content"] == SAID
+    assert stage.history == [("user", "What do plants do?"), ("assistant", SAID)]
+    frames = sum(m["frames"] for _, m in stage.sink.log if m["type"] == "media")
+    assert frames == stage.scheduler.drawn
+
+
+def test_the_first_picture_comes_alone_and_soon() -> None:
+    stage = Stage().play_all(lambda s: ask(s, then_s=3))
+    media = [m for _, m in stage.sink.log if m["type"] == "media"]
+    assert [m["frames"] for m in media[:2]] == [1, 2]
+    # first token 80 ms, six words more, first piece of the voice 50 ms, one picture 3 ms
+    assert stage.sink.at("media") - 1000 <= 0.25
+
+
+def test_interrupting_keeps_what_was_heard() -> None:
+    async def drive(stage: Stage) -> None:
+        await ask(stage, then_s=2.0)
+        stage.conversation.interrupt()
+        await asyncio.sleep(1)
+
+    stage = Stage().play_all(drive)
+    interrupted = stage.sink.last("interrupted")
+    assert interrupted["turn"] == 1
+    heard = interrupted["content"]
+    assert heard and SAID.startswith(heard) and heard != SAID
+    assert stage.history[-1] == ("assistant", heard)
+    assert stage.sink.kinds()[-1] == "interrupted"
+
+
+def test_interrupting_after_all_was_sent_but_not_yet_played() -> None:
+    async def drive(stage: Stage) -> None:
+        await ask(stage, then_s=1.2)
+        assert "turn_done" in stage.sink.kinds()
+        stage.conversation.interrupt()
+        await asyncio.sleep(1)
+
+    stage = Stage(sink=MemorySink(ahead_s=60)).play_all(drive)
+    assert stage.history[-1][1] != SAID
+
+
+def test_interrupting_silence_does_nothing() -> None:
+    async def drive(stage: Stage) -> None:
+        stage.conversation.interrupt()
+        await asyncio.sleep(1)
+
+    assert Stage().play_all(drive).sink.log == []
+
+
+def test_a_new_question_takes_the_place_of_the_answer() -> None:
+    async def drive(stage: Stage) -> None:
+        await ask(stage, "One?", then_s=1.5)
+        await ask(stage, "Two?", then_s=12)
+
+    stage = Stage().play_all(drive)
+    assert [m["turn"] for _, m in stage.sink.log if m["type"] == "interrupted"] == [1]
+    assert stage.sink.last("turn_done")["turn"] == 2
+    assert [content for role, content in stage.history if role == "user"] == ["One?", "Two?"]
+
+
+def test_without_streaming_answers_wait_for_each_other() -> None:
+    async def drive(stage: Stage) -> None:
+        await ask(stage, "One?")
+        await ask(stage, "Two?", then_s=30)
+
+    stage = Stage().play_all(drive, streaming=False)
+    assert stage.sink.kinds("interrupted", "turn_done") == ["turn_done", "turn_done"]
+
+
+def test_too_many_waiting_messages_are_refused() -> None:
+    async def drive(stage: Stage) -> None:
+        for number in range(8):
+            await ask(stage, f"{number}?", then_s=0.01)
+
+    stage = Stage().play_all(drive, streaming=False)
+    assert [m["code"] for _, m in stage.sink.log if m["type"] == "error"] == ["busy"] * 3
+
+
+@pytest.mark.parametrize("words", [1, 3, 8])
+def test_a_model_that_breaks_off_costs_one_turn(words: int) -> None:
+    async def drive(stage: Stage) -> None:
+        await ask(stage, "One?", then_s=8)
+        stage.model.fails_after = None
+        await ask(stage, "Two?", then_s=12)
+
+    stage = Stage(model=FakeModel(fails_after=words)).play_all(drive)
+    assert stage.sink.last("error")["code"] == "llm_failed" and stage.sink.last("error")["turn"] == 1
+    assert stage.sink.last("turn_done")["turn"] == 2
+
+
+def test_a_model_that_is_down_is_apologised_for_aloud() -> None:
+    stage = Stage(model=FakeModel(fails_after=0)).play_all(lambda s: ask(s, then_s=12))
+    assert stage.sink.kinds("error", "text", "turn_done") == ["error", "text", "turn_done"]
+    assert stage.sink.last("text")["content"].startswith("Sorry")
+    assert "media" in stage.sink.kinds()
+
+
+def test_a_dead_voice_costs_one_turn() -> None:
+    async def drive(stage: Stage) -> None:
+        await ask(stage, "One?", then_s=2)
+        stage.synthesizer.fails = False
+        await ask(stage, "Two?", then_s=12)
+
+    stage = Stage(synthesizer=FakeSynthesizer(fails=True, letter_ms=60)).play_all(drive)
+    assert stage.sink.last("error")["code"] == "tts_failed"
+    assert stage.sink.last("turn_done")["turn"] == 2
+
+
+def test_a_client_that_leaves_ends_its_answer() -> None:
+    async def drive(stage: Stage) -> None:
+        await ask(stage, then_s=1.5)
+        stage.conversation.detach(stage.sink)
+        await asyncio.sleep(0.1)
+        assert not stage.conversation.speaking
+
+    stage = Stage().play_all(drive)
+    assert SAID.startswith(stage.history[-1][1])
+
+
+def test_a_stuck_client_can_be_left() -> None:
+    async def drive(stage: Stage) -> None:
+        stage.sink.stuck = asyncio.Event()
+        await ask(stage, then_s=5)
+        assert stage.scheduler.drawn <= 20, "pictures pile up for a client that takes none"
+
+    Stage().play_all(drive)
+
+
+actions = st.lists(
+    st.tuples(st.sampled_from(["say", "interrupt", "acknowledge", "wait", "detach", "fail"]), st.floats(0, 4)),
+    max_size=12,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(actions)
+def test_whatever_the_order_nothing_is_stale_and_memory_is_a_prefix(script: list[tuple[str, float]]) -> None:
+    async def drive(stage: Stage) -> None:
+        for kind, wait in script:
+            if kind == "say":
+                await ask(stage, f"Question at {wait:.2f}?")
+            elif kind == "interrupt":
+                stage.conversation.interrupt()
+            elif kind == "acknowledge":
+                stage.conversation.acknowledge(1, wait * 1000)
+            elif kind == "detach":
+                stage.conversation.detach(stage.sink)
+                stage.conversation.attach(stage.sink, streaming=True, avatar=AVATAR)  # type: ignore[arg-type]
+            elif kind == "fail":
+                stage.model.fails_after = None if stage.model.fails_after else 3
+            await asyncio.sleep(wait)
+
+    stage = Stage().play_all(drive)
+    remembered: list[Any] = [content for role, content in stage.history if role == "assistant"]
+    assert all(SAID.startswith(content) for content in remembered)
+    playing = 0
+    for _, message in stage.sink.log:
+        if message["type"] == "media":
+            assert message["turn"] >= playing, "two turns speak at once"
+            playing = message["turn"]
