@@ -36,6 +36,9 @@ BACKLOG_WINDOWS = 125
 BATCH_WINDOWS = 8
 """Judged by the VAD in one go when there is a backlog."""
 
+IDLE_WINDOWS = 2
+"""Judged in one go while nobody speaks: an open microphone costs a third less."""
+
 TURN_MODEL_S = 8.0
 """What the turn model listens to."""
 
@@ -149,12 +152,14 @@ class Listener:
 
     async def _something_to_do(self) -> None:
         """Wait for sound or news. While silence means something, a line gone quiet is filled with it."""
-        if len(self._microphone) or len(self._notes):
+        if self._has_enough():
+            return
+        if not self._taker.engaged:
+            while not self._has_enough():
+                self._wake.clear()
+                await self._wake.wait()
             return
         self._wake.clear()
-        if not self._taker.engaged:
-            await self._wake.wait()
-            return
         due = max(self._arrived_at + PATIENCE_S, self._line_at + WINDOW_MS / 1000)
         try:
             async with asyncio.timeout_at(due):
@@ -163,6 +168,9 @@ class Listener:
             now = asyncio.get_running_loop().time()
             self._queue(self._timeline.fill(now - self._line_at))
             self._line_at = now
+
+    def _has_enough(self) -> bool:
+        return len(self._notes) > 0 or len(self._microphone) >= (1 if self._taker.urgent else IDLE_WINDOWS)
 
     async def _hear(self, group: asyncio.TaskGroup) -> None:
         if len(self._microphone) > BATCH_WINDOWS and self._taker.awaits_words and self._questions:

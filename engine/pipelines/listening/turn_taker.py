@@ -78,6 +78,11 @@ class TurnTaker:
         return self._bid is not None or self._gate.speaking or self._gate.stirring
 
     @property
+    def urgent(self) -> bool:
+        """The next window may change something; else there is time to hear two at once."""
+        return self.engaged or self._tutor_since_ms is not None
+
+    @property
     def awaits_words(self) -> bool:
         """The student is silent and the decision hangs on words that are being decoded."""
         return self._bid is not None and not self._gate.sounding and self._bid.asked is not None
