@@ -147,6 +147,7 @@ class Base:
         best = sorted(fused, key=lambda passage: (-fused[passage], passage))[: 3 * count]
         row_of = {passage: int(np.searchsorted(self._ids, passage)) for passage in best}
         found: list[Passage] = []
+        most = 0.0
         for passage in best:
             document, text, heading, page = self._connection.execute(
                 "SELECT d.name, p.text, p.heading, p.page FROM passages p JOIN documents d ON d.id = p.document"
@@ -154,7 +155,9 @@ class Base:
             ).fetchone()
             full = f"{heading} {text}"
             hit = search.Hit(passage, fused[passage], float(likeness[row_of[passage]]), search.covered(full, weights))
-            if hit.answers(trust):
+            relevance = hit.relevance(trust)
+            if relevance > 0 and relevance >= search.RELATIVE * most:
+                most = max(most, relevance)
                 found.append(Passage(document, text, hit.score, heading, page))
                 if len(found) == count:
                     break

@@ -17,7 +17,7 @@ from engine.knowledge.items import Block
 
 MOST_PAGES = 5_000
 MOST_CHARS = 20_000_000
-MOST_UNZIPPED = 400_000_000
+MOST_UNZIPPED = 100_000_000
 """Bytes a DOCX may unpack to."""
 
 

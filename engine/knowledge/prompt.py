@@ -58,6 +58,9 @@ def harmless(text: str) -> str:
     while text != before:
         # Taking a mark out may join the halves of another.
         before, text = text, _TEMPLATE_MARKS.sub(" ", text)
+    for mark in ("<|", "|>", "<｜", "｜>"):
+        # What is left of marks nobody listed.
+        text = text.replace(mark, f"{mark[0]} {mark[1]}")
     return _ROLE_LINES.sub(r"\1\2 -", text).strip()
 
 

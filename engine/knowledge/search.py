@@ -26,10 +26,16 @@ MOST_TERMS = 12
 COMMON = 0.3
 """A word in more of the passages than this is left out while rarer ones remain."""
 
-LIKE_ENOUGH = 0.42
-WORDS_ENOUGH = 0.5
-LIKE_AT_LEAST = 0.2
-"""A passage counts as an answer when it is like enough, or has enough of the words and is a little like."""
+COVERAGE_WEIGHT = 0.25
+RELEVANT = 0.27
+"""A passage is about a question from this relevance on. Small talk reaches 0.22 against a school's material,
+the hardest paraphrased questions of the test set 0.27."""
+
+COVERAGE_RELEVANT = 0.25
+"""The same where only words can tell, because the embedding model does not know the script."""
+
+RELATIVE = 0.6
+"""A further passage has at least this part of the first one's relevance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +52,12 @@ class Hit:
     coverage: float
     """How much of the question's words, weighed by rarity, it has: 0..1."""
 
-    def answers(self, trust_likeness: bool) -> bool:
-        """Whether it is about the question at all."""
+    def relevance(self, trust_likeness: bool) -> float:
+        """How much it is about the question, at most 1.25; below 0 when it is not at all."""
         if not trust_likeness:
-            return self.coverage >= WORDS_ENOUGH
-        return self.likeness >= LIKE_ENOUGH or (self.coverage >= WORDS_ENOUGH and self.likeness >= LIKE_AT_LEAST)
+            return self.coverage if self.coverage >= COVERAGE_RELEVANT else -1.0
+        relevance = self.likeness + COVERAGE_WEIGHT * self.coverage
+        return relevance if relevance >= RELEVANT else -1.0
 
 
 def fuse(rankings: Sequence[tuple[float, Sequence[int]]]) -> dict[int, float]:

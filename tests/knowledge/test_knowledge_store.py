@@ -90,7 +90,7 @@ def zip_bomb() -> bytes:
 
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("word/document.xml", bytes(450_000_000))
+        archive.writestr("word/document.xml", bytes(101_000_000))
     return out.getvalue()
 
 
@@ -118,7 +118,7 @@ def test_a_parser_that_hangs_or_eats_memory_is_ended(tmp_path: Path) -> None:
     with make(tmp_path, Limits(parse_s=0.05)) as store:
         with pytest.raises(UnreadableMedia, match="too long"):
             store.put("kb", "slow.html", b"<p>x</p>" * 400_000)
-        assert store.documents("kb") == []
+        assert not store.exists("kb")
     with make(tmp_path, Limits(parse_bytes=400_000_000)) as store:
         with pytest.raises(UnreadableMedia):
             store.put("kb", "deep.html", deep * 3)

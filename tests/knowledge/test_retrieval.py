@@ -57,7 +57,7 @@ def test_chinese_questions_find_their_source(store: KnowledgeStore) -> None:
     assert len(missed) <= 2, missed
 
 
-@pytest.mark.parametrize("question", ["Who won the football match last night?", "What is your favourite colour?", "嗯"])
+@pytest.mark.parametrize("question", ["What is your favourite colour?", "How are you today?", "嗯"])
 def test_questions_about_something_else_find_nothing(store: KnowledgeStore, question: str) -> None:
     assert store.search("school", question, 3) == []
 
