@@ -153,6 +153,8 @@ class Conversation:
 
     def listen(self, chunk: AudioChunk) -> None:
         """Live microphone audio; never waits, the oldest is dropped when behind."""
+        if self._group is None:
+            return
         if self._listener is None:
             self._listener = self._parts.make_listener(self.profile.language)
             self._spawn(self._forward(self._listener), "listener")

@@ -6,31 +6,37 @@ decoded by a ``StreamDecoder`` with a thread of its own, ended by ``close``.
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from collections.abc import Callable
 
 from engine.errors import InvalidField
-from engine.pipelines.audio import Resampler
+from engine.pipelines.audio import Resampler, pcm16_to_float
 from engine.pipelines.items import INPUT_RATE, AudioChunk, FloatArray
+from engine.pipelines.live_audio import StreamDecoder
 
 
 class Microphone:
     """Turns what a client sends into chunks with positions in its stream.
 
+    Make it on the event loop; ``hear`` is called there.
+
     Args:
         form: ``pcm_s16le`` (mono) or ``opus`` (WebM or Ogg pieces as MediaRecorder makes them).
         sample_rate: of PCM, 8000..48000; Opus tells its own.
+        hear: gets each chunk, in order.
     """
 
-    def __init__(self, form: str, sample_rate: int = INPUT_RATE) -> None:
+    def __init__(self, form: str, sample_rate: int, hear: Callable[[AudioChunk], None]) -> None:
+        self._hear = hear
         self._position = 0
         self._odd = b""
-        self._decoder: Any = None
         self._resampler = None if sample_rate == INPUT_RATE else Resampler(sample_rate, INPUT_RATE)
+        self._decoder: StreamDecoder | None = None
+        if form == "opus":
+            self._decoder = StreamDecoder(self._take)
+            self._decoder.start()
 
-    async def push(self, data: bytes) -> list[AudioChunk]:
-        """Chunks that are complete now.
+    def push(self, data: bytes) -> None:
+        """What the client sent, in order. Never waits.
 
         Raises:
             InvalidField: empty data.
@@ -39,29 +45,21 @@ class Microphone:
         if not data:
             raise InvalidField("field 'data' is empty")
         if self._decoder is not None:
-            pcm = await self._decoder.push(data)
-        else:
-            pcm = self._from_pcm16(data)
-        if not len(pcm):
-            return []
-        chunk = AudioChunk(pcm, self._position)
-        self._position += len(pcm)
-        return [chunk]
-
-    def push_float(self, pcm: FloatArray) -> AudioChunk:
-        """A chunk from (n,) float32 that is 16 kHz already (WebRTC)."""
-        chunk = AudioChunk(pcm, self._position)
-        self._position += len(pcm)
-        return chunk
+            self._decoder.push(data)
+            return
+        # A frame may be cut in the middle of a sample; its other half comes with the next.
+        data = self._odd + data
+        whole = len(data) // 2 * 2
+        self._odd = data[whole:]
+        samples = pcm16_to_float(data[:whole])
+        self._take(samples if self._resampler is None else self._resampler.push(samples))
 
     def close(self) -> None:
         """End the decoder's thread. Idempotent."""
         if self._decoder is not None:
             self._decoder.close()
 
-    def _from_pcm16(self, data: bytes) -> FloatArray:
-        # A frame may be cut in the middle of a sample; its other half comes with the next.
-        data = self._odd + data
-        self._odd = data[len(data) // 2 * 2 :]
-        samples: FloatArray = np.frombuffer(data, "<i2", len(data) // 2).astype(np.float32) * np.float32(1 / 32768)
-        return samples if self._resampler is None else self._resampler.push(samples)
+    def _take(self, pcm: FloatArray) -> None:
+        if len(pcm):
+            self._hear(AudioChunk(pcm, self._position))
+            self._position += len(pcm)

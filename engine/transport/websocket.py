@@ -61,7 +61,7 @@ class Client:
                     if message.type is WSMsgType.TEXT:
                         await self._handle(messages.parse(message.data))
                     elif message.type is WSMsgType.BINARY:
-                        await self._hear_live(message.data)
+                        self._hear_live(message.data)
                 except EngineError as error:
                     self._parts.metrics.errors.labels(error.code).inc()
                     await self._outbox.put({"type": "error", **error.to_wire()})
@@ -87,7 +87,7 @@ class Client:
                     raise InvalidField("field 'content' is empty")
                 self._conversation.say(message.content.strip(), self._avatar_of(message.avatar_id))
             case messages.AudioMessage():
-                await self._hear(message)
+                self._hear(message)
             case messages.ConfigureMessage():
                 await self._configure(message)
             case messages.InterruptMessage():
@@ -123,12 +123,12 @@ class Client:
             }
         )
 
-    async def _hear(self, message: messages.AudioMessage) -> None:
+    def _hear(self, message: messages.AudioMessage) -> None:
         if message.format is not None or self._microphone is not None:
             if self._microphone is None:
                 self._open_microphone(messages.InputAudio(format=message.format or "pcm_s16le"))
             data = messages.decode_base64(message.data)
-            await self._hear_live(data)
+            self._hear_live(data)
             if message.end:
                 self._conversation.end_talk()
             return
@@ -137,18 +137,17 @@ class Client:
         recording = messages.decode_base64(message.data)
         self._conversation.hear(recording, self._avatar_of(message.avatar_id))
 
-    async def _hear_live(self, data: bytes) -> None:
+    def _hear_live(self, data: bytes) -> None:
         if self._microphone is None:
             raise BadRequest("binary frames need input_audio in a configure message first")
         if len(data) > BINARY_CHUNK_BYTES:
             raise InvalidField(f"field 'data' has {len(data)} bytes of live audio; the limit is {BINARY_CHUNK_BYTES}")
-        for chunk in await self._microphone.push(data):
-            self._conversation.listen(chunk)
+        self._microphone.push(data)
 
     def _open_microphone(self, form: messages.InputAudio) -> None:
         if self._microphone is not None:
             self._microphone.close()
-        self._microphone = Microphone(form.format, form.sample_rate)
+        self._microphone = Microphone(form.format, form.sample_rate, self._conversation.listen)
 
     def _avatar_of(self, avatar_id: str | None) -> Avatar | None:
         """The avatar for one reply: the message's, or the stream's."""
