@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.pipelines.items import FRAME_SAMPLES, MediaFrame, Picture
-from engine.transport.webrtc.congestion import FLOOR, Congestion
+from engine.transport.webrtc.congestion import Congestion
 from engine.transport.webrtc.playout import FADE_SAMPLES, HOLD_TICKS, TICK_SAMPLES, Playout, Tick
 
 FACE = Picture(np.zeros((24, 16), np.uint8), 16, 16)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from aiortc import clock
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.packet import Packet
 
@@ -41,6 +42,10 @@ class PacketTrack(MediaStreamTrack):
     def __init__(self, kind: str, capacity: int) -> None:
         super().__init__()
         self.kind = kind
+        self.newest_pts: int | None = None
+        """RTP time of the last packet a sender took."""
+        self.waiting = False
+        """The sender has sent all it took and asks for more."""
         self._packets: Channel[Packet[Any]] = Channel(f"{kind}-packets", capacity, "drop_oldest")
 
     def put(self, packet: Packet[Any]) -> bool:
@@ -52,10 +57,15 @@ class PacketTrack(MediaStreamTrack):
 
     async def recv(self) -> Packet[Any]:
         """The next packet, for aiortc."""
+        self.waiting = True
         try:
-            return await self._packets.get()
+            packet = await self._packets.get()
         except ChannelClosed:
             raise MediaStreamError from None
+        finally:
+            self.waiting = False
+        self.newest_pts = packet.pts
+        return packet
 
     def stop(self) -> None:
         """End the sender that reads it."""
@@ -115,6 +125,7 @@ class Broadcast:
         self._due: Channel[_Due] = Channel("picture-due", 1, "drop_oldest")
         self._drawing: asyncio.Task[None] | None = None
         self._tick = 0
+        self._began_ntp = 0
         self._keyframe_wanted = True
         self._keyframe_tick = -KEYFRAME_GAP_TICKS
         self._speaking_pictures = 0
@@ -122,6 +133,10 @@ class Broadcast:
     def request_keyframe(self) -> None:
         """The receiver cannot decode without one."""
         self._keyframe_wanted = True
+
+    def ntp_of(self, seconds: float) -> int:
+        """The wall clock (64-bit NTP) at which RTP time ``seconds`` was due, on either track."""
+        return self._began_ntp + int(seconds * (1 << 32))
 
     def drop(self, turn: int) -> None:
         """``turn`` was interrupted; its sound and pictures that have not left stay here."""
@@ -137,6 +152,7 @@ class Broadcast:
         """Hold the clock."""
         loop = asyncio.get_running_loop()
         began = loop.time()
+        self._began_ntp = clock.current_ntp_time()
         async with asyncio.TaskGroup() as group:
             if self._video is not None:
                 group.create_task(self._code_pictures(self._video), name="code-pictures")

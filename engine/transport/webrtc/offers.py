@@ -64,10 +64,10 @@ def read_offer(sdp: str) -> Offer:
     return Offer(sdp, _video_codecs(description))
 
 
-def prefer(connection: RTCPeerConnection, codec: VideoCodecName) -> None:
+def prefer(connection: RTCPeerConnection, codec: VideoCodecName | None) -> None:
     """Answer with ``codec`` (and retransmission) alone, and Opus alone."""
     for transceiver in connection.getTransceivers():
-        wanted = MIME_TYPES[codec] if transceiver.kind == "video" else "audio/opus"
+        wanted = MIME_TYPES[codec] if transceiver.kind == "video" and codec is not None else "audio/opus"
         capabilities = RTCRtpSender.getCapabilities(transceiver.kind)
         names = (wanted.lower(), "video/rtx")
         transceiver.setCodecPreferences([c for c in capabilities.codecs if c.mimeType.lower() in names])

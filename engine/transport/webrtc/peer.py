@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import structlog
-from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
@@ -28,7 +28,7 @@ from engine.pipelines.worker import Worker
 from engine.sessions import Session
 from engine.transport import ice
 from engine.transport.webrtc.broadcast import Broadcast
-from engine.transport.webrtc.coders import OpusPackets, VideoCodecName, VideoPackets
+from engine.transport.webrtc.coders import AUDIO_CLOCK, VIDEO_CLOCK, OpusPackets, VideoCodecName, VideoPackets
 from engine.transport.webrtc.commands import Commands
 from engine.transport.webrtc.congestion import Congestion
 from engine.transport.webrtc.events import EventChannel, PeerTooSlow
@@ -36,6 +36,7 @@ from engine.transport.webrtc.feedback import watch_feedback
 from engine.transport.webrtc.microphone import MicrophoneReader, listen_at_once
 from engine.transport.webrtc.offers import Offer, prefer
 from engine.transport.webrtc.playout import TICK_S, Playout, Tick
+from engine.transport.webrtc.reports import report_media_time
 from engine.transport.webrtc.sink import PeerSink
 
 log = structlog.get_logger(__name__)
@@ -88,12 +89,14 @@ class Peer:
                 iceServers=ice.own_servers(self._settings, time.time()), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE
             )
         )
+        self._congestion = Congestion(self._settings.video_bitrate, self._settings.webrtc_voice_bitrate)
         self._broadcast: Broadcast | None = None
         self._sink: PeerSink | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._ticks = 0
+        self._playing = 0
         self._on_closed = on_closed
 
     # --- life cycle
@@ -113,16 +116,24 @@ class Peer:
         pc.addTrack(self._broadcast.audio_track)
         if codec is not None:
             pc.addTrack(self._broadcast.video_track)
-            prefer(pc, codec)
+        prefer(pc, codec)
         await pc.setRemoteDescription(RTCSessionDescription(ice.without_mdns(offer.sdp), "offer"))
         ice.prepare(pc, ice.port_range(self._settings.webrtc_ports))
         for transceiver in pc.getTransceivers():
             if transceiver.kind == "audio":
                 listen_at_once(transceiver.receiver)
             watch_feedback(transceiver.sender, self._broadcast, self._congestion)
+            self._tell_media_time(transceiver.sender, self._broadcast)
         await pc.setLocalDescription(await pc.createAnswer())
         self._spawn(self._watch_line(), "peer-line")
         return ice.advertise(pc.localDescription.sdp, self._settings.webrtc_public_address)
+
+    @staticmethod
+    def _tell_media_time(sender: RTCRtpSender, broadcast: Broadcast) -> None:
+        if sender.kind == "audio":
+            report_media_time(sender, broadcast.audio_track, AUDIO_CLOCK, broadcast)
+        else:
+            report_media_time(sender, broadcast.video_track, VIDEO_CLOCK, broadcast)
 
     async def close(self, code: int = 1000, reason: bytes = b"closed") -> None:
         """End the peer and wait until it is gone. Idempotent."""
@@ -202,7 +213,6 @@ class Peer:
         if codec is not None:
             video = await parts.encoder.run(VideoPackets, codec, width, height, settings.video_bitrate)
         opus = await self._shared.sound.run(OpusPackets, settings.webrtc_voice_bitrate)
-        self._congestion = Congestion(settings.video_bitrate, settings.webrtc_voice_bitrate)
         return Broadcast(
             Playout(idle_ticks=round(1 / settings.webrtc_idle_fps / TICK_S)), opus, video, self._congestion,
             sound_worker=self._shared.sound, picture_worker=parts.encoder, idle_picture=self._idle_picture,
@@ -227,10 +237,13 @@ class Peer:
         self._spawn(self._events.write(), "peer-events")
 
     def _on_tick(self, tick: Tick) -> None:
-        """Tell the conversation what was heard: the clock that sends is ours, so nobody knows better."""
+        """Tell both sides what was heard: the clock that sends is ours, so nobody knows better."""
         assert self._sink is not None
         self._sink.ticked(tick)
         self._ticks += 1
+        if tick.turn != self._playing or (tick.turn and self._ticks % TELL_PLAYED_TICKS == 0):
+            self._playing = tick.turn
+            self._events.put_nowait({"type": "playing", "turn": tick.turn, "position_ms": round(tick.played_ms)})
         if tick.turn and self._ticks % TELL_PLAYED_TICKS == 0:
             self.session.touch()
             self.session.conversation.acknowledge(tick.turn, max(0.0, tick.played_ms - CLIENT_DELAY_MS))

@@ -1,0 +1,53 @@
+"""Sender reports that tell the media clock's time instead of the moment a packet happened to leave.
+
+A receiver lays sound and picture together by these reports. aiortc pairs the last packet's RTP time
+with the wall clock when it was sent, so that every delay of a coder or a thread, which are not the
+same for sound and picture, would become skew. RTP time is the tick number here, so the exact pair
+is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiortc.rtcrtpsender import RTCRtpSender
+from aiortc.rtp import AnyRtcpPacket, RtcpSenderInfo, RtcpSrPacket
+
+from engine.transport.webrtc.broadcast import Broadcast, PacketTrack
+
+_HALF, _WHOLE = 1 << 31, 1 << 32
+
+
+def report_media_time(sender: RTCRtpSender, track: PacketTrack, clock_rate: int, broadcast: Broadcast) -> None:
+    """Correct the reports of ``sender``, which reads ``track`` with ``clock_rate`` units a second."""
+    send = sender._send_rtcp
+    exact = _Pairs(track, clock_rate, broadcast)
+
+    async def correct_and_send(packets: Sequence[AnyRtcpPacket]) -> None:
+        for packet in packets:
+            if isinstance(packet, RtcpSrPacket) and packet.sender_info.packet_count:
+                exact.correct(packet.sender_info)
+        await send(list(packets))
+
+    sender._send_rtcp = correct_and_send  # type: ignore[method-assign]
+
+
+class _Pairs:
+    """Which time of the track an RTP timestamp is: learnt whenever the sender has nothing in hand."""
+
+    def __init__(self, track: PacketTrack, clock_rate: int, broadcast: Broadcast) -> None:
+        self._track = track
+        self._clock_rate = clock_rate
+        self._broadcast = broadcast
+        self._known: tuple[int, int] | None = None
+        """An RTP timestamp and its pts."""
+
+    def correct(self, info: RtcpSenderInfo) -> None:
+        """Give ``info`` the wall clock that belongs to its RTP timestamp."""
+        if self._track.waiting and self._track.newest_pts is not None:
+            self._known = (info.rtp_timestamp, self._track.newest_pts)
+        if self._known is None:
+            return
+        timestamp, pts = self._known
+        since = (info.rtp_timestamp - timestamp + _HALF) % _WHOLE - _HALF
+        info.ntp_timestamp = self._broadcast.ntp_of((pts + since) / self._clock_rate)
