@@ -1,5 +1,6 @@
 """WebRTC peers: one media clock a peer, coders off the event loop, aiortc for the wire."""
 
+from engine.transport.webrtc.described import PATHS
 from engine.transport.webrtc.routes import WebRtcApi
 
-__all__ = ["WebRtcApi"]
+__all__ = ["PATHS", "WebRtcApi"]
