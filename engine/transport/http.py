@@ -18,6 +18,7 @@ from engine.transport.idle import IdleClips
 from engine.transport.messages import explain
 from engine.transport.middleware import bearer, management, origin_allowed
 from engine.transport.openapi import description
+from engine.transport.webrtc import PATHS as WEBRTC_PATHS
 from engine.transport.webrtc import WebRtcApi
 from engine.transport.websocket import serve_socket
 
@@ -77,6 +78,7 @@ class Api:
             web.delete("/v1/sessions/{session_id}", self.delete_session),
             web.get("/v1/avatars", self.list_avatars),
             web.get("/v1/avatars/{avatar_id}/idle.mp4", self.idle_clip),
+            web.get("/v1/avatars/{avatar_id}/still.jpg", self.still),
             web.get("/openapi.json", self.openapi),
             web.get("/ws/ws/{session_id}", self.websocket),
             *self.webrtc.routes(),
@@ -174,9 +176,16 @@ class Api:
             body=data, headers={hdrs.CONTENT_TYPE: "video/mp4", hdrs.CACHE_CONTROL: "public, max-age=3600"}
         )
 
+    async def still(self, request: web.Request) -> web.Response:
+        """One picture of the avatar, while the loop is not there yet."""
+        data = await self.idle_clips.still(request.match_info["avatar_id"])
+        return web.Response(
+            body=data, headers={hdrs.CONTENT_TYPE: "image/jpeg", hdrs.CACHE_CONTROL: "public, max-age=3600"}
+        )
+
     async def openapi(self, request: web.Request) -> web.Response:
         """The API's description."""
-        return web.json_response(description(__version__))
+        return web.json_response(description(__version__, WEBRTC_PATHS))
 
     async def page(self, request: web.Request) -> web.FileResponse:
         """The built-in page."""

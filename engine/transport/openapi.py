@@ -108,6 +108,11 @@ PATHS: dict[str, dict[str, JsonObject]] = {
             "A silent loop of the avatar", media="video/mp4", errors=("422", "503"), parameters=("avatar_id",)
         )
     },
+    "/v1/avatars/{avatar_id}/still.jpg": {
+        "get": operation(
+            "One picture of the avatar", media="image/jpeg", errors=("422", "503"), parameters=("avatar_id",)
+        )
+    },
     "/openapi.json": {"get": operation("This description")},
     "/ws/ws/{session_id}": {
         "get": operation(

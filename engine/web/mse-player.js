@@ -1,0 +1,141 @@
+/** Plays fragmented MP4 of one turn after the other through one MediaSource. Used by websocket-link.js. */
+
+const TICK_MS = 40;
+const KEEP_PLAYED_S = 20;
+const BEGINS_S = 0.03;
+const ENDS_S = 0.06;
+
+export class MsePlayer {
+  turn = 0;
+  speaking = false;
+  #video;
+  #captions;
+  #on;
+  #offset = 0;
+  #finished = true;
+  #queue = [];
+  #buffer = null;
+  #url = null;
+  #timer = 0;
+
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {import("./captions.js").Captions} captions
+   * @param {{speaking: (on: boolean) => void, painted: (turn: number, now: number) => void}} on
+   */
+  constructor(video, captions, on) {
+    this.#video = video;
+    this.#captions = captions;
+    this.#on = on;
+  }
+
+  /** Prepare for media of this MIME type. Rejects when the browser cannot play it. */
+  async open(mime) {
+    const Source = window.ManagedMediaSource ?? window.MediaSource;
+    if (!Source?.isTypeSupported(mime)) throw new Error(`this browser cannot play ${mime}`);
+    const source = new Source();
+    this.#video.disableRemotePlayback = true;
+    this.#url = URL.createObjectURL(source);
+    this.#video.src = this.#url;
+    await new Promise((resolve) => source.addEventListener("sourceopen", resolve, { once: true }));
+    this.#buffer = source.addSourceBuffer(mime);
+    this.#buffer.mode = "segments";
+    this.#buffer.addEventListener("updateend", () => this.#next());
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** One `media` message. */
+  append({ turn, data }) {
+    if (turn !== this.turn) {
+      this.turn = turn;
+      this.#finished = false;
+      this.#queue.push({ begin: turn });
+    }
+    this.#queue.push({ bytes: Uint8Array.from(atob(data), (c) => c.charCodeAt(0)) });
+    this.#next();
+  }
+
+  /** All media of the turn has come. */
+  finish(turn) {
+    if (turn === this.turn) this.#finished = true;
+  }
+
+  /** Silence at once, and forget what was still to come. */
+  drop() {
+    this.#video.pause();
+    this.#queue = [{ reset: this.#video.currentTime }];
+    this.#captions.clear();
+    this.#finished = true;
+    this.turn = 0;
+    this.#next();
+    this.#setSpeaking(false);
+  }
+
+  /** Milliseconds of the current turn that were heard. */
+  get positionMs() {
+    return Math.max(0, (this.#video.currentTime - this.#offset) * 1000);
+  }
+
+  close() {
+    clearInterval(this.#timer);
+    this.#buffer = null;
+    this.#video.removeAttribute("src");
+    this.#video.load();
+    if (this.#url) URL.revokeObjectURL(this.#url);
+  }
+
+  #bufferedEnd() {
+    const { buffered } = this.#buffer;
+    return buffered.length ? buffered.end(buffered.length - 1) : 0;
+  }
+
+  /** A SourceBuffer does one thing at a time: do the next one. */
+  #next() {
+    if (!this.#buffer || this.#buffer.updating || !this.#queue.length) return;
+    const { reset, begin, bytes } = this.#queue.shift();
+    const end = this.#bufferedEnd();
+    const now = this.#video.currentTime;
+    if (bytes) this.#buffer.appendBuffer(bytes);
+    else if (reset !== undefined) {
+      this.#buffer.abort();
+      if (end > reset) this.#buffer.remove(reset, Infinity);
+      else this.#next();
+    } else {
+      this.#offset = Math.max(end, now) + (end ? 0.001 : 0);
+      this.#buffer.timestampOffset = this.#offset;
+      this.#watchFirstPicture(begin, this.#offset);
+      if (now > KEEP_PLAYED_S) this.#buffer.remove(0, now - 1);
+      else this.#next();
+    }
+  }
+
+  #watchFirstPicture(turn, offset) {
+    const seen = (now, picture) => {
+      if (picture.mediaTime + 0.02 >= offset) this.#on.painted(turn, now);
+      else this.#video.requestVideoFrameCallback(seen);
+    };
+    this.#video.requestVideoFrameCallback?.(seen);
+  }
+
+  #tick() {
+    if (!this.turn || !this.#buffer.buffered.length) return;
+    const end = this.#bufferedEnd();
+    if (end <= this.#offset + 0.01) return;
+    // A browser stops before the smallest gap; turns lie a millisecond apart.
+    if (this.#video.currentTime < this.#offset && !this.speaking) this.#video.currentTime = this.#offset;
+    const ahead = end - this.#video.currentTime;
+    if (!this.speaking && ahead > BEGINS_S && !(this.#finished && ahead < ENDS_S)) {
+      if (this.#video.paused) this.#video.play().catch(() => {});
+      this.#setSpeaking(true);
+    }
+    this.#captions.heard(this.turn, this.positionMs);
+    if (this.#finished && ahead < ENDS_S && this.#queue.length === 0) this.#setSpeaking(false);
+  }
+
+  #setSpeaking(on) {
+    if (on !== this.speaking) {
+      this.speaking = on;
+      this.#on.speaking(on);
+    }
+  }
+}

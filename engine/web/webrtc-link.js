@@ -1,0 +1,210 @@
+/** The engine over WebRTC: a microphone track out, voice and picture in, events on a data channel. */
+import { Captions } from "./captions.js";
+
+const GATHER_MS = 1000;
+const CONNECT_MS = 4000;
+const TICK_MS = 40;
+/** From the engine's clock to the ear: network, jitter buffer, sound card. */
+const DELAY_MS = 80;
+/** What is still in the jitter buffer when the engine falls silent. */
+const ENDED_AFTER_MS = 200;
+
+/** No peer could be made, but a WebSocket may work. */
+export class NoPeer extends Error {}
+
+export class WebRtcLink {
+  name = "webrtc";
+  #options;
+  #on;
+  #base;
+  #peer = null;
+  #channel = null;
+  #location = null;
+  #track = null;
+  #muted = false;
+  #captions;
+  #timer = 0;
+  #turn = 0;
+  #dropped = 0;
+  #done = 0;
+  #silent = true;
+  #beganAt = 0;
+  #ending = 0;
+
+  /** See TutorClient for `options`; `on` is {message, word, speaking, painted, closed}. */
+  constructor(options, on) {
+    this.#options = options;
+    this.#on = on;
+    this.#base = options.engineUrl.replace(/^ws/, "http").replace(/\/ws\/ws\/([^/]+)$/, "/v1/sessions/$1");
+    this.#captions = new Captions(on.word);
+  }
+
+  /**
+   * Gives the engine's `ready`.
+   * @throws {NoPeer} the peer does not connect: try a WebSocket
+   */
+  async open() {
+    if (!("RTCPeerConnection" in window)) throw new NoPeer("this browser has no WebRTC");
+    try {
+      return await this.#connect();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  send(message) {
+    if (this.#channel?.readyState === "open") this.#channel.send(JSON.stringify(message));
+  }
+
+  /** Send this MediaStream from now on; null for none. */
+  async setMicrophone(stream) {
+    this.#track = stream?.getAudioTracks()[0] ?? null;
+    if (this.#track) this.#track.enabled = !this.#muted;
+    const [audio] = this.#peer?.getTransceivers() ?? [];
+    await audio?.sender.replaceTrack(this.#track);
+  }
+
+  mute(muted) {
+    this.#muted = muted;
+    if (this.#track) this.#track.enabled = !muted;
+  }
+
+  close() {
+    clearInterval(this.#timer);
+    clearTimeout(this.#ending);
+    if (this.#channel) this.#channel.onclose = null;
+    if (this.#peer) this.#peer.onconnectionstatechange = this.#peer.ontrack = null;
+    this.#peer?.close();
+    this.#peer = null;
+    if (this.#location) this.#call("DELETE", this.#location).catch(() => {});
+    this.#location = null;
+    this.#options.video.srcObject = null;
+  }
+
+  async #connect() {
+    const { video, avatarId } = this.#options;
+    const { ice_servers: iceServers } = await (await this.#call("GET", `${this.#base}/ice`)).json();
+    const peer = new RTCPeerConnection({ iceServers });
+    this.#peer = peer;
+    // Without a track for now: the connection must not wait for a permission.
+    peer.addTransceiver("audio", { direction: "sendrecv" });
+    peer.addTransceiver("video", { direction: "recvonly" });
+    peer.ontrack = ({ streams: [stream] }) => {
+      video.srcObject = stream;
+      video.play().catch(() => {});
+    };
+    this.#channel = peer.createDataChannel("events");
+    await peer.setLocalDescription();
+    await this.#gathered();
+    const offer = { sdp: peer.localDescription.sdp, type: "offer", avatar_id: avatarId };
+    const answer = await (await this.#call("POST", `${this.#base}/webrtc`, offer)).json();
+    this.#location = new URL(answer.location, this.#base).href;
+    await peer.setRemoteDescription({ sdp: answer.sdp, type: answer.type });
+    const ready = await this.#ready();
+    this.#channel.onmessage = ({ data }) => this.#receive(JSON.parse(data));
+    this.#channel.onclose = () => this.#lost("the engine closed the connection");
+    peer.onconnectionstatechange = () => {
+      if (peer.connectionState === "failed") this.#lost("no packets came through");
+    };
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    return ready;
+  }
+
+  /** The offer carries every candidate; a STUN server that does not answer must not hold it up. */
+  #gathered() {
+    const peer = this.#peer;
+    return new Promise((resolve) => {
+      if (peer.iceGatheringState === "complete") resolve();
+      peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && resolve();
+      setTimeout(resolve, GATHER_MS);
+    });
+  }
+
+  #ready() {
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new NoPeer("no peer connection in time")), CONNECT_MS);
+      this.#channel.onmessage = ({ data }) => {
+        const message = JSON.parse(data);
+        if (message.type !== "ready") return;
+        clearTimeout(late);
+        resolve(message);
+      };
+      this.#peer.onconnectionstatechange = () => {
+        if (this.#peer?.connectionState === "failed") reject(new NoPeer("the peer connection failed"));
+      };
+    });
+  }
+
+  async #call(method, url, body) {
+    const headers = { Authorization: `Bearer ${this.#options.token}` };
+    if (body) headers["Content-Type"] = "application/json";
+    const response = await fetch(url, { method, headers, body: body && JSON.stringify(body), keepalive: method === "DELETE" });
+    if (response.ok) return response;
+    const { error } = await response.json().catch(() => ({ error: { message: response.statusText } }));
+    // A bad token or a session that is gone would be refused on the socket too.
+    throw [401, 403, 404].includes(response.status) ? new Error(error.message) : new NoPeer(error.message);
+  }
+
+  #receive(message) {
+    switch (message.type) {
+      case "playing":
+        this.#playing(message);
+        return;
+      case "captions":
+        this.#captions.add(message);
+        break;
+      case "turn_done":
+      case "error":
+        this.#done = Math.max(this.#done, message.turn ?? 0);
+        this.#endIfOver();
+        break;
+      case "interrupted":
+        this.#dropped = message.turn;
+        this.#captions.clear();
+        this.#end();
+        break;
+    }
+    this.#on.message(message);
+  }
+
+  /** The engine holds the clock and tells what leaves it; turn 0 is silence. */
+  #playing({ turn, position_ms: positionMs }) {
+    clearTimeout(this.#ending);
+    this.#silent = turn === 0;
+    this.#endIfOver();
+    if (turn === 0 || turn <= this.#dropped) return;
+    const now = performance.now();
+    this.#beganAt = now + DELAY_MS - positionMs;
+    if (turn === this.#turn) return;
+    this.#turn = turn;
+    this.#on.speaking(true);
+    const { video } = this.#options;
+    const seen = (painted, picture) => {
+      if ((picture.receiveTime ?? painted) >= now) this.#on.painted(turn, painted);
+      else video.requestVideoFrameCallback(seen);
+    };
+    video.requestVideoFrameCallback?.(seen);
+  }
+
+  /** Silence within a turn is a reply that is late with its next words. */
+  #endIfOver() {
+    if (this.#silent && this.#turn && this.#done >= this.#turn) this.#ending = setTimeout(() => this.#end(), ENDED_AFTER_MS);
+  }
+
+  #end() {
+    clearTimeout(this.#ending);
+    this.#turn = 0;
+    this.#on.speaking(false);
+  }
+
+  #tick() {
+    if (this.#turn) this.#captions.heard(this.#turn, performance.now() - this.#beganAt);
+  }
+
+  #lost(reason) {
+    this.#location = null;
+    this.close();
+    this.#on.closed({ code: 1006, reason });
+  }
+}

@@ -1,0 +1,121 @@
+/** The engine over a WebSocket: PCM of the microphone out, fragmented MP4 and events in. Works through any proxy. */
+import { Captions } from "./captions.js";
+import { MsePlayer } from "./mse-player.js";
+
+const ACKNOWLEDGE_MS = 250;
+const DUCKED_VOLUME = 0.15;
+const RATE = 16000;
+
+export class WebSocketLink {
+  name = "websocket";
+  #options;
+  #on;
+  #socket = null;
+  #player = null;
+  #captions;
+  #acknowledger = 0;
+  #context = null;
+  #muted = false;
+
+  /** See TutorClient for `options`; `on` is {message, word, speaking, painted, closed}. */
+  constructor(options, on) {
+    this.#options = options;
+    this.#on = on;
+    this.#captions = new Captions(on.word);
+  }
+
+  /** Gives the engine's `ready`. */
+  async open() {
+    const { engineUrl, token, video, avatarId } = this.#options;
+    const socket = new WebSocket(`${engineUrl}?token=${encodeURIComponent(token)}`);
+    this.#socket = socket;
+    const ready = await new Promise((resolve, reject) => {
+      socket.onclose = (event) => reject(new Error(event.reason || "the engine refused the connection"));
+      socket.onopen = () => {
+        const configure = { type: "configure", stream: true, input_audio: { format: "pcm_s16le", sample_rate: RATE } };
+        if (avatarId) configure.avatar_id = avatarId;
+        this.send(configure);
+      };
+      socket.onmessage = ({ data }) => {
+        const message = JSON.parse(data);
+        if (message.type === "ready") resolve(message);
+        else if (message.type === "error") reject(new Error(message.message));
+      };
+    });
+    this.#player = new MsePlayer(video, this.#captions, this.#on);
+    socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
+    socket.onclose = ({ code, reason }) => {
+      this.close();
+      this.#on.closed({ code, reason });
+    };
+    await this.#player.open(ready.mime);
+    this.#acknowledger = setInterval(() => {
+      if (this.#player.speaking) this.#acknowledge(this.#player.turn);
+    }, ACKNOWLEDGE_MS);
+    return ready;
+  }
+
+  send(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** Hear this MediaStream from now on; null for none. */
+  async setMicrophone(stream) {
+    await this.#context?.close();
+    this.#context = null;
+    if (!stream) return;
+    this.#context = new AudioContext({ sampleRate: RATE });
+    await this.#context.audioWorklet.addModule(new URL("./microphone-worklet.js", import.meta.url));
+    const node = new AudioWorkletNode(this.#context, "pcm-chunks", { numberOfOutputs: 0 });
+    node.port.onmessage = ({ data }) => {
+      if (!this.#muted && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(data);
+    };
+    this.#context.createMediaStreamSource(stream).connect(node);
+  }
+
+  mute(muted) {
+    this.#muted = muted;
+  }
+
+  close() {
+    clearInterval(this.#acknowledger);
+    this.setMicrophone(null);
+    this.#player?.close();
+    this.#player = null;
+    if (this.#socket) this.#socket.onclose = this.#socket.onmessage = null;
+    this.#socket?.close(1000);
+    this.#socket = null;
+  }
+
+  #receive(message) {
+    const { video } = this.#options;
+    switch (message.type) {
+      case "media":
+        this.#player.append(message);
+        return;
+      case "captions":
+        this.#captions.add(message);
+        break;
+      case "turn_done":
+        this.#player.finish(message.turn);
+        break;
+      case "interrupted":
+        if (message.turn === this.#player.turn) this.#acknowledge(message.turn);
+        this.#player.drop();
+        video.volume = 1;
+        break;
+      case "duck":
+        video.volume = DUCKED_VOLUME;
+        break;
+      case "resume":
+      case "transcription":
+        video.volume = 1;
+        break;
+    }
+    this.#on.message(message);
+  }
+
+  #acknowledge(turn) {
+    this.send({ type: "playback", turn, position_ms: Math.round(this.#player.positionMs) });
+  }
+}
