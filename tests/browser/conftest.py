@@ -81,7 +81,7 @@ def process(name: str, *command: str, ready: str, **environment: str) -> Iterato
         )
         try:
             deadline = time.monotonic() + START_S
-            while not _answers(ready):
+            while not answers(ready):
                 assert running.poll() is None, f"{name} ended: see {log.name}"
                 assert time.monotonic() < deadline, f"{name} is not ready after {START_S} s: see {log.name}"
                 time.sleep(0.5)
@@ -96,7 +96,8 @@ def process(name: str, *command: str, ready: str, **environment: str) -> Iterato
                 raise
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether it gives 200."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return bool(answer.status == 200)

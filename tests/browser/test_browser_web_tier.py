@@ -1,0 +1,83 @@
+"""``python web/run.py``: engine, web tier and front end, from a student's login to a tutor that talks, and to the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ARTEFACTS, ROOT, START_S, answers, free_port, until
+from playwright.async_api import expect
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+END_S = 90
+
+
+@dataclass
+class School:
+    """Three running processes under ``runner``."""
+
+    frontend: str
+    ports: list[int]
+    runner: subprocess.Popen[bytes]
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
+    ports = [free_port() for _ in range(3)]
+    flags = [f"--{name}-port={port}" for name, port in zip(("engine", "backend", "frontend"), ports, strict=True)]
+    database = tmp_path_factory.mktemp("school") / "school.db"
+    ARTEFACTS.mkdir(exist_ok=True)
+    with Path(ARTEFACTS / "school.log").open("wb") as log:
+        runner = subprocess.Popen(
+            [sys.executable, "web/run.py", *flags], cwd=ROOT, stdout=log, stderr=log,
+            env={**os.environ, "DATABASE_URL": f"sqlite:///{database}"},
+        )  # fmt: skip
+        try:
+            frontend = f"http://127.0.0.1:{ports[2]}"
+            deadline = time.monotonic() + START_S
+            while not answers(frontend):
+                assert runner.poll() is None, "web/run.py ended: see artefacts/school.log"
+                assert time.monotonic() < deadline, "not ready: see artefacts/school.log"
+                time.sleep(0.5)
+            yield School(frontend, ports, runner)
+        finally:
+            runner.terminate()
+            runner.wait(END_S)
+
+
+async def test_a_student_logs_in_chooses_a_tutor_and_talks(school: School, browse: Any) -> None:
+    page = await browse(school.frontend)
+    await page.locator("#username").fill("anna")
+    await page.locator("#password").fill("pear-tree")
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.locator("#problem")).to_contain_text("wrong name or password")
+    await page.locator("#password").fill("apple-tree")
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.locator("#tutors button")).to_have_count(3)
+    await page.screenshot(path=ARTEFACTS / "school-tutors.png")
+    await page.get_by_role("button", name="Maya").click()
+    await expect(page.locator("#transcript .assistant")).to_contain_text("Maya")
+    await page.locator("#text").fill("What is a volcano?")
+    await page.locator("#text").press("Enter")
+    await until(lambda: page.evaluate("shown.speakingPictures > 1"), "pictures of a speaking tutor")
+    await page.screenshot(path=ARTEFACTS / "school-lesson.png")
+    await page.get_by_role("button", name="End lesson").click()
+    await expect(page.locator("#choice")).to_be_visible()
+
+
+async def test_ctrl_c_ends_all_three(school: School) -> None:
+    school.runner.send_signal(signal.SIGINT)
+    assert school.runner.wait(END_S) == 0
+    for port in school.ports:
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0, f"port {port} is still served"

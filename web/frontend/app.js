@@ -1,0 +1,161 @@
+/** A school's page: log in, choose a tutor, talk. What an integrator writes; the rest is in client.js. */
+import { TutorClient } from "./client/client.js";
+
+const $ = (id) => document.getElementById(id);
+const STATES = {
+  connecting: "connecting…", listening: "listening", hearing: "hears you", thinking: "thinking…",
+  speaking: "speaking", offline: "offline",
+};
+let login = JSON.parse(sessionStorage.getItem("login"));
+let tutor = null;
+let lesson = null;
+let answer = null;
+
+async function api(method, path, body) {
+  const headers = { "Content-Type": "application/json" };
+  if (login) headers.Authorization = `Bearer ${login.access_token}`;
+  const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+  if (response.ok) return response.status === 204 ? null : response.json();
+  if (response.status === 401 && login) logOut();
+  const { detail } = await response.json();
+  const wait = response.headers.get("Retry-After");
+  throw new Error(`${typeof detail === "string" ? detail : "that is not right"}${wait ? `; try again in ${wait} s` : ""}`);
+}
+
+/** Run what the student asked for; say what went wrong. */
+async function attempt(action) {
+  $("problem").hidden = true;
+  try {
+    await action();
+  } catch (error) {
+    $("problem").textContent = error.message;
+    $("problem").hidden = false;
+  }
+}
+
+function show(id) {
+  for (const part of ["login", "choice", "lesson"]) $(part).hidden = part !== id;
+  $("log-out").hidden = !login;
+  $("greeting").textContent = login ? `Hello, ${login.student.name}` : "";
+}
+
+function logOut() {
+  login = null;
+  sessionStorage.removeItem("login");
+  show("login");
+}
+
+async function chooseTutor() {
+  const tutors = await api("GET", "/api/tutors");
+  $("tutors").replaceChildren(...tutors.map(({ id, name, subject }) => {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    const title = document.createElement("b");
+    title.textContent = name;
+    button.append(title, subject);
+    button.addEventListener("click", () => attempt(() => begin(id)));
+    item.append(button);
+    return item;
+  }));
+  show("choice");
+}
+
+/** The two calls that matter: a session from the school's server, and a connection to the engine. */
+async function begin(tutorId) {
+  lesson = await api("POST", "/api/student/sessions", { tutor_id: tutorId });
+  tutor = new TutorClient({
+    engineUrl: lesson.engine_url, token: lesson.engine_token, video: $("speech"), avatarId: lesson.avatar_id,
+  });
+  listen();
+  show("lesson");
+  $("transcript").replaceChildren();
+  const ready = await tutor.connect();
+  $("tutor-name").textContent = ready.tutor;
+  $("picture").classList.toggle("live", tutor.transport === "webrtc");
+  if (tutor.transport !== "webrtc") {
+    $("idle").src = new URL(ready.idle_url, lesson.engine_url.replace(/^ws/, "http"));
+    $("idle").play().catch(() => {});
+  }
+  if (ready.greeting) add("assistant", ready.greeting);
+  $("text").focus();
+}
+
+function listen() {
+  const on = (type, handle) => tutor.addEventListener(type, ({ detail }) => handle(detail));
+  on("state", ({ state }) => {
+    $("state").textContent = STATES[state];
+    $("state").dataset.state = state;
+    $("picture").classList.toggle("speaking", state === "speaking");
+    $("stop").hidden = state !== "speaking";
+    if (state !== "speaking") $("captions").textContent = "";
+  });
+  on("word", ({ text }) => {
+    const soFar = /[.!?。！？]$/.test($("captions").textContent) ? "" : $("captions").textContent;
+    $("captions").textContent = `${soFar} ${text}`.trim();
+  });
+  on("transcription", ({ content }) => add("user", content));
+  on("text_delta", ({ turn, content }) => {
+    if (answer?.turn !== turn) answer = { turn, line: add("assistant", "") };
+    answer.line.textContent = (answer.line.textContent + content).trimStart();
+  });
+  on("interrupted", ({ turn, content }) => {
+    if (answer?.turn === turn) answer.line.textContent = content ? `${content} …` : "…";
+  });
+  on("error", ({ message }) => attempt(() => { throw new Error(message); }));
+  on("closed", () => attempt(() => {
+    microphoneIs(false);
+    chooseTutor();
+    throw new Error("The lesson was interrupted. Choose your tutor again.");
+  }));
+}
+
+function add(role, text) {
+  const line = document.createElement("li");
+  line.className = role;
+  line.textContent = text;
+  $("transcript").append(line);
+  line.scrollIntoView({ block: "nearest" });
+  return line;
+}
+
+function microphoneIs(on) {
+  $("microphone").setAttribute("aria-pressed", String(on));
+}
+
+$("login").addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(async () => {
+    login = await api("POST", "/api/student/login", { username: $("username").value, password: $("password").value });
+    sessionStorage.setItem("login", JSON.stringify(login));
+    $("password").value = "";
+    await chooseTutor();
+  });
+});
+$("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = $("text").value.trim();
+  if (!text) return;
+  add("user", text);
+  tutor.say(text);
+  $("text").value = "";
+});
+$("microphone").addEventListener("click", () => attempt(async () => {
+  const open = $("microphone").getAttribute("aria-pressed") === "true";
+  if (open) tutor.closeMicrophone();
+  else await tutor.openMicrophone();
+  microphoneIs(!open);
+}));
+$("stop").addEventListener("click", () => tutor.interrupt());
+$("leave").addEventListener("click", () => attempt(async () => {
+  tutor.close();
+  microphoneIs(false);
+  await api("DELETE", `/api/student/sessions/${lesson.session_id}`);
+  await chooseTutor();
+}));
+$("log-out").addEventListener("click", () => {
+  tutor?.close();
+  logOut();
+});
+
+if (login) attempt(chooseTutor);
+else show("login");

@@ -1,0 +1,90 @@
+"""The front end, port 3000: static files, the engine's client modules, and ``/api`` handed on to the web tier.
+
+    python web/frontend/serve.py --port 3000 --backend http://localhost:8000
+
+A school would let its web server do this (``location /api { proxy_pass … }``); one origin for page and API
+needs no CORS. The client modules are served from where they are kept, so that there is one copy of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+from aiohttp import hdrs, web
+
+FOLDER = Path(__file__).parent
+CLIENT_FOLDER = FOLDER.parents[1] / "engine" / "web"
+CLIENT_FILES = (
+    "client.js", "webrtc-link.js", "websocket-link.js", "mse-player.js", "captions.js", "microphone-worklet.js",
+)  # fmt: skip
+PAGE_FILES = ("index.html", "app.js", "style.css")
+HANDED_ON = (hdrs.AUTHORIZATION, hdrs.CONTENT_TYPE, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)
+
+BACKEND = web.AppKey("backend", str)
+HTTP = web.AppKey("http", aiohttp.ClientSession)
+
+
+async def page_file(request: web.Request) -> web.FileResponse:
+    """The page itself."""
+    name = request.match_info.get("name") or "index.html"
+    if name not in PAGE_FILES:
+        raise web.HTTPNotFound
+    return web.FileResponse(FOLDER / name, headers={hdrs.CACHE_CONTROL: "no-cache"})
+
+
+async def client_file(request: web.Request) -> web.FileResponse:
+    """A module of the engine's client."""
+    if request.match_info["name"] not in CLIENT_FILES:
+        raise web.HTTPNotFound
+    return web.FileResponse(CLIENT_FOLDER / request.match_info["name"], headers={hdrs.CACHE_CONTROL: "no-cache"})
+
+
+async def api(request: web.Request) -> web.Response:
+    """Ask the web tier and give its answer."""
+    headers = {name: request.headers[name] for name in HANDED_ON if name in request.headers}
+    url = request.app[BACKEND] + request.rel_url.path_qs
+    body = await request.read()
+    try:
+        async with request.app[HTTP].request(request.method, url, data=body, headers=headers) as answer:
+            kept = {name: answer.headers[name] for name in HANDED_ON if name in answer.headers}
+            return web.Response(status=answer.status, body=await answer.read(), headers=kept)
+    except (aiohttp.ClientError, TimeoutError):
+        return web.json_response({"detail": "the school's server is down"}, status=503, headers={"Retry-After": "5"})
+
+
+async def http_session(app: web.Application) -> AsyncIterator[None]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30)) as session:
+        app[HTTP] = session
+        yield
+
+
+def create_app(backend: str) -> web.Application:
+    """The server; ``backend`` is the address of the web tier."""
+    app = web.Application()
+    app[BACKEND] = backend.rstrip("/")
+    app.cleanup_ctx.append(http_session)
+    app.add_routes(
+        [
+            web.route("*", "/api/{path:.*}", api),
+            web.get("/client/{name}", client_file),
+            web.get("/{name:[a-z.]*}", page_file),
+        ]
+    )
+    return app
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Serve the front end.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=3000)
+    parser.add_argument("--backend", default="http://localhost:8000")
+    args = parser.parse_args()
+    web.run_app(create_app(args.backend), host=args.host, port=args.port, print=None)
+
+
+if __name__ == "__main__":
+    main()

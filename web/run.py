@@ -1,0 +1,125 @@
+"""The whole school on one machine: ``python web/run.py`` starts engine, web tier and front end, and ends all three.
+
+Each is a process group of its own. Ctrl-C, a SIGTERM, or the end of one of them ends the others; what does not
+end within 30 s is killed. Further arguments go to the engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import FrameType
+
+ROOT = Path(__file__).parents[1]
+START_S = 600
+END_S = 30
+LOOK_S = 0.5
+
+
+class Ended(Exception):
+    """Somebody asked for the end, or one of the three is gone."""
+
+
+class Group:
+    """The processes, in the order they were started."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, ready_url: str, *command: str, cwd: Path = ROOT, **environment: str) -> None:
+        """Run ``python command`` and wait until ``ready_url`` answers 200."""
+        print(f"starting the {name} …", flush=True)
+        self._running[name] = subprocess.Popen(
+            [sys.executable, *command], cwd=cwd, env={**os.environ, **environment}, start_new_session=True
+        )
+        deadline = time.monotonic() + START_S
+        while not _answers(ready_url):
+            self.look()
+            if time.monotonic() > deadline:
+                raise Ended(f"the {name} is not ready after {START_S} s")
+            time.sleep(LOOK_S)
+
+    def look(self) -> None:
+        """Raises Ended when one is gone."""
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise Ended(f"the {name} has ended ({process.returncode})")
+
+    def end(self) -> None:
+        """End all, last started first."""
+        for process in reversed(self._running.values()):
+            _signal(process, signal.SIGTERM)
+        deadline = time.monotonic() + END_S
+        for process in self._running.values():
+            try:
+                process.wait(max(0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _signal(process, signal.SIGKILL)
+                process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, number)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Ended("asked to end")
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Start engine, web tier and front end together.")
+    parser.add_argument("--engine-port", type=int, default=9000)
+    parser.add_argument("--backend-port", type=int, default=8000)
+    parser.add_argument("--frontend-port", type=int, default=3000)
+    args, engine_args = parser.parse_known_args()
+    engine, backend, frontend = (
+        f"http://127.0.0.1:{port}" for port in (args.engine_port, args.backend_port, args.frontend_port)
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    group = Group()
+    try:
+        group.start("engine", f"{engine}/ready", "run_engine.py", "--port", str(args.engine_port), *engine_args)
+        group.start(
+            "web tier", f"{backend}/health", "-m", "uvicorn", "app.main:app", "--port", str(args.backend_port),
+            cwd=ROOT / "web" / "app_backend", ENGINE_URL=engine, ENGINE_API_KEY=os.environ.get("ENGINE_API_KEY", ""),
+        )  # fmt: skip
+        group.start(
+            "front end", frontend, "web/frontend/serve.py", "--port", str(args.frontend_port), "--backend", backend
+        )
+        print(
+            f"\n  front end   {frontend.replace('127.0.0.1', 'localhost')}   (anna / apple-tree)\n"
+            f"  web tier    {backend.replace('127.0.0.1', 'localhost')}/docs\n"
+            f"  engine      {engine.replace('127.0.0.1', 'localhost')}\n\n  Ctrl-C ends all three.\n", flush=True,
+        )
+        while True:
+            group.look()
+            time.sleep(LOOK_S)
+    except Ended as ended:
+        print(f"\n{ended}: ending all three …", flush=True)
+        return 0 if str(ended) == "asked to end" else 1
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        group.end()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
