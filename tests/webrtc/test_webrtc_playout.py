@@ -71,9 +71,34 @@ def test_a_late_reply_holds_its_last_picture_then_shows_the_idle_face_then_goes_
     assert playout.underruns == 1
     assert not any(t.idle for t in waiting[:HOLD_TICKS])
     assert any(t.idle for t in waiting[HOLD_TICKS:])
-    playout.push(frames(1, 2, first=2))
+    playout.push(frames(1, 4, first=2))
     ticks = run(playout, 4)
     assert [t.played_ms for t in ticks] == [100, 120, 140, 160]
+
+
+def test_a_machine_too_slow_makes_pauses_that_grow_instead_of_a_rattle() -> None:
+    playout = Playout()
+    index, heard = 0, []
+    for tick in range(500):
+        if tick % 4 == 0:
+            playout.push(frames(1, 1, first=index))
+            index += 1
+        heard.append(playout.tick().turn)
+    runs = "".join(map(str, heard)).strip("0").split("0" * 4)
+    assert playout.underruns < 12, "not at every frame"
+    assert len(runs[-1].strip("0")) >= 16
+    playout.finish(1)
+    while playout.busy:
+        playout.tick()
+    assert playout.resting
+
+
+def test_frames_that_stop_coming_are_played_after_a_second_all_the_same() -> None:
+    playout = Playout()
+    playout.push(frames(1, 2))
+    run(playout, 5)
+    playout.push(frames(1, 1, first=2))
+    assert [t.turn for t in run(playout, 60)].count(1) == 2
 
 
 def test_the_end_of_a_reply_is_no_underrun_and_idling_begins_at_once() -> None:

@@ -238,10 +238,12 @@ class Peer:
 
     def _on_tick(self, tick: Tick) -> None:
         """Tell both sides what was heard: the clock that sends is ours, so nobody knows better."""
-        assert self._sink is not None
+        assert self._sink is not None and self._broadcast is not None
         self._sink.ticked(tick)
         self._ticks += 1
-        if tick.turn != self._playing or (tick.turn and self._ticks % TELL_PLAYED_TICKS == 0):
+        begun = tick.turn not in (0, self._playing)
+        ended = tick.turn == 0 and self._playing != 0 and self._broadcast.playout.resting
+        if begun or ended or (tick.turn and self._ticks % TELL_PLAYED_TICKS == 0):
             self._playing = tick.turn
             self._events.put_nowait({"type": "playing", "turn": tick.turn, "position_ms": round(tick.played_ms)})
         if tick.turn and self._ticks % TELL_PLAYED_TICKS == 0:

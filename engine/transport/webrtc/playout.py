@@ -24,6 +24,10 @@ FADE_SAMPLES = OUTPUT_RATE * 8 // 1000
 START_FRAMES, START_TICKS = 2, 2
 """A reply begins with two frames in hand, or after 40 ms with one, so that it does not stumble at once."""
 
+MOST_START_FRAMES, RESTART_TICKS = 16, 50
+"""Each time a reply ran dry it gathers twice as many before it goes on, for a second at most: on a machine
+that is too slow, words with pauses between them are better than a rattle."""
+
 HOLD_TICKS = 10
 """A reply that is late with its next frame keeps its last picture for 200 ms, then the idle face shows."""
 
@@ -73,6 +77,7 @@ class Playout:
         self._finished_turn = 0
         self._last_turn = 0
         self._waited_ticks = 0
+        self._wanted_frames = START_FRAMES
         self._quiet_ticks = HOLD_TICKS
         self._since_picture = idle_ticks
         self._gain = self._target_gain = 1.0
@@ -85,6 +90,11 @@ class Playout:
         return max(0, self.capacity - len(self._frames))
 
     @property
+    def resting(self) -> bool:
+        """No reply is under way: the last one was finished or dropped, and all of it has left."""
+        return self._finished and not self.busy
+
+    @property
     def busy(self) -> bool:
         """Sound of a reply is waiting or half sent."""
         return bool(self._frames) or self._second_half is not None
@@ -94,7 +104,8 @@ class Playout:
         for frame in frames:
             if frame.turn > self._dropped_through:
                 self._frames.append(frame)
-                self._last_turn = frame.turn
+                if frame.turn != self._last_turn:
+                    self._last_turn, self._wanted_frames = frame.turn, START_FRAMES
 
     def finish(self, turn: int) -> None:
         """Nothing more of ``turn`` follows, so running out of it is no underrun."""
@@ -134,9 +145,9 @@ class Playout:
         return self._quiet()
 
     def _may_begin(self) -> bool:
-        if self._quiet_ticks > 0 and len(self._frames) < START_FRAMES and not self._finished:
+        if self._quiet_ticks > 0 and len(self._frames) < self._wanted_frames and not self._finished:
             self._waited_ticks += 1
-            if self._waited_ticks <= START_TICKS:
+            if self._waited_ticks <= (START_TICKS if self._wanted_frames == START_FRAMES else RESTART_TICKS):
                 return False
         self._waited_ticks = 0
         return True
@@ -144,6 +155,7 @@ class Playout:
     def _quiet(self) -> Tick:
         if self._quiet_ticks == 0 and not self._finished:
             self.underruns += 1
+            self._wanted_frames = min(2 * self._wanted_frames, MOST_START_FRAMES)
         self._quiet_ticks += 1
         self._gain = self._target_gain
         holding = self._quiet_ticks <= HOLD_TICKS and not self._finished
