@@ -78,10 +78,9 @@ class Outcome:
     cut_off: dict[int, float]
     """Share of turns cut off, by pause in ms."""
 
-    delay_ms: float
-    """Median from the acoustic end to the commit, of turns not cut off."""
-
-    delay_p95_ms: float
+    question_ms: tuple[float, float]
+    statement_ms: tuple[float, float]
+    """p50 and p95 from the acoustic end to the commit, of turns not cut off."""
 
 
 def silence(ms: float) -> FloatArray:
@@ -159,7 +158,7 @@ def _end_ms(case: Case, pause_ms: int) -> float:
 
 def judge(cases: Sequence[Case], label: str, options: TurnOptions, decode_ms: float, model_ms: float) -> Outcome:
     cut_off = dict.fromkeys(PAUSES_MS, 0)
-    delays = []
+    delays: dict[bool, list[float]] = {True: [], False: []}
     for case in cases:
         for pause in PAUSES_MS:
             commits = play(case, pause, options, decode_ms, model_ms)
@@ -167,10 +166,15 @@ def judge(cases: Sequence[Case], label: str, options: TurnOptions, decode_ms: fl
             if commits and commits[0] < end:
                 cut_off[pause] += 1
             elif commits:
-                delays.append(commits[0] - end)
+                delays[case.clip.text.endswith("?")].append(commits[0] - end)
     shares = {pause: count / len(cases) for pause, count in cut_off.items()}
-    p50, p95 = np.percentile(delays, [50, 95]) if delays else (float("nan"), float("nan"))
-    return Outcome(label, shares, float(p50), float(p95))
+    return Outcome(label, shares, _p50_p95(delays[True]), _p50_p95(delays[False]))
+
+
+def _p50_p95(values: Sequence[float]) -> tuple[float, float]:
+    if not values:
+        return float("nan"), float("nan")
+    return float(np.percentile(values, 50)), float(np.percentile(values, 95))
 
 
 def stretched(options: TurnOptions, factor: float) -> TurnOptions:
@@ -207,10 +211,11 @@ def main() -> None:
 def report(series: dict[str, list[Outcome]], cases: Sequence[Case]) -> None:
     RESULTS.mkdir(exist_ok=True)
     for name, outcomes in series.items():
-        print(f"\n{name:24}" + "".join(f"{pause:>8}" for pause in PAUSES_MS) + "   delay p50   p95")
+        print(f"\n{name:24}" + "".join(f"{pause:>8}" for pause in PAUSES_MS) + "   question p50   p95   statement p50   p95")
         for outcome in outcomes:
             shares = "".join(f"{100 * share:7.1f}%" for share in outcome.cut_off.values())
-            print(f"{outcome.label:24}{shares}{outcome.delay_ms:9.0f}{outcome.delay_p95_ms:9.0f}")
+            delays = "".join(f"{p50:15.0f}{p95:6.0f}" for p50, p95 in (outcome.question_ms, outcome.statement_ms))
+            print(f"{outcome.label:24}{shares}{delays}")
     rows = {name: [asdict(outcome) for outcome in outcomes] for name, outcomes in series.items()}
     heard = [{"speaker": c.clip.speaker, "text": c.clip.text, "inner": asdict(c.inner), "whole": asdict(c.whole)}
              for c in cases]  # fmt: skip
@@ -224,17 +229,20 @@ def plot(series: dict[str, list[Outcome]]) -> None:
 
     figure, panels = pyplot.subplots(1, 3, figsize=(12, 4), sharey=True)
     for panel, pause in zip(panels, (300, 600, 1000), strict=True):
-        for name, outcomes in series.items():
-            points = [(outcome.delay_ms, 100 * outcome.cut_off[pause]) for outcome in outcomes]
-            panel.plot(*zip(*points, strict=True), marker="o", markersize=4, label=name)
-            default = [point for point, outcome in zip(points, outcomes, strict=True) if outcome.label == "x1"]
-            if default and outcomes is next(iter(series.values())):
-                panel.scatter(*default[0], s=120, facecolors="none", edgecolors="black", zorder=3)
+        for colour, (name, outcomes) in enumerate(series.items()):
+            shares = [100 * outcome.cut_off[pause] for outcome in outcomes]
+            for kind, style in (("question_ms", "-"), ("statement_ms", ":")):
+                delays = [getattr(outcome, kind)[0] for outcome in outcomes]
+                label = f"{name}, after {kind.partition('_')[0]}s"
+                panel.plot(delays, shares, style, marker="o", markersize=4, color=f"C{colour}", label=label)
+                if colour == 0:
+                    at = [outcome.label for outcome in outcomes].index("x1")
+                    panel.scatter(delays[at], shares[at], s=120, facecolors="none", edgecolors="black", zorder=3)
         panel.set_title(f"inner pause {pause} ms")
         panel.set_xlabel("median delay of the commit, ms")
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("turns cut off, %")
-    panels[0].legend()
+    panels[2].legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(RESULTS / "endpointing.png", dpi=110)
 

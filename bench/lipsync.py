@@ -20,6 +20,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -157,12 +158,12 @@ def decode(data: bytes, box_of: str, phonemes: tuple[Phoneme, ...] = ()) -> Seen
 # --- the command
 
 
-def run(options: argparse.Namespace) -> dict[str, object]:
+def run(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     book = build_voicebook(load_settings([]))
     renderer = PuppetRenderer(size=options.size)
     box = mouth_box(options.avatar, options.size)
     ah = features(ah_picture(renderer, options.avatar).yuv, box)
-    report: dict[str, object] = {}
+    report: dict[str, dict[str, Any]] = {}
     try:
         for voice in options.voices.split(","):
             utterances = []
@@ -182,24 +183,23 @@ def run(options: argparse.Namespace) -> dict[str, object]:
                 seen.wide = float(openings(ah[None], seen.rest)[0])
                 utterances.append(seen)
             report[voice] = summary(utterances)
+            print_table(voice, report[voice])
     finally:
         renderer.close()
         book.close()
     return report
 
 
-def print_table(report: dict[str, object]) -> None:
-    for voice, figures in report.items():
-        print(f"\n{voice}")
-        assert isinstance(figures, dict)
-        for name, value in figures.items():
-            if name != "confusion":
-                print(f"  {name:28} {value}")
-        table = figures.get("confusion")
-        if table:
-            print("  said / looks like" + "".join(f"{name:>10}" for name in table))
-            for name, row in table.items():
-                print(f"  {name:17}" + "".join(f"{count:10}" for count in row.values()))
+def print_table(title: str, figures: dict[str, Any]) -> None:
+    print(f"\n{title}")
+    for name, value in figures.items():
+        if name != "confusion":
+            print(f"  {name:28} {value}")
+    if table := figures.get("confusion"):
+        print("  said / looks like" + "".join(f"{name:>10}" for name in table))
+        for name, row in table.items():
+            print(f"  {name:17}" + "".join(f"{count:10}" for count in row.values()))
+    sys.stdout.flush()
 
 
 def main() -> None:
@@ -214,10 +214,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     options = parser.parse_args()
     if options.file:
-        report: dict[str, object] = {options.file.name: summary([decode(options.file.read_bytes(), options.avatar)])}
+        report = {options.file.name: summary([decode(options.file.read_bytes(), options.avatar)])}
+        print_table(options.file.name, report[options.file.name])
     else:
         report = run(options)
-    print_table(report)
     if options.out:
         options.out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -219,10 +220,10 @@ def confusion(utterances: Sequence[Seen]) -> dict[str, dict[str, int]]:
     return {a: {b: int(table[i, j]) for j, b in enumerate(names)} for i, a in enumerate(names)}
 
 
-def summary(utterances: Sequence[Seen]) -> dict[str, object]:
+def summary(utterances: Sequence[Seen]) -> dict[str, Any]:
     """Offsets, means over utterances, controls and the confusion table."""
     rows = [measure(seen) for seen in utterances]
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     references = {"sound": sounding, "phoneme": wanted} if utterances[0].phonemes else {"sound": sounding}
     for name, reference in references.items():
         offset, least, greatest = lags(utterances, reference)

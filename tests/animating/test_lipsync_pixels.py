@@ -102,10 +102,8 @@ def test_lips_are_at_rest_soon_after_speech(seen: list[figures.Seen]) -> None:
 def test_moved_or_swapped_sound_scores_clearly_worse(seen: list[figures.Seen]) -> None:
     report = figures.summary(seen)
     truth, closed = report["sound_correlation"], report["closed_on_pbm"]
-    assert isinstance(truth, float) and isinstance(closed, float)
     for control in ("sound_late", "sound_early", "swapped"):
         correlation, closes = report[f"{control}_correlation"], report[f"{control}_closed_on_pbm"]
-        assert isinstance(correlation, float) and isinstance(closes, float)
         assert correlation < truth - 0.15 and closes < closed - 0.3
 
 
