@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -45,7 +47,7 @@ def test_code_points_become_phonemes() -> None:
 @given(st.lists(st.tuples(st.sampled_from(list("^$.,! ˈˌːaeiouɪʊtʃdʒpmsz̃ʰ2")), st.floats(0.1, 50)), max_size=40))
 def test_no_time_is_lost_or_used_twice(codes: list[tuple[str, float]]) -> None:
     sounds = assemble([code for code, _ in codes], [duration for _, duration in codes])
-    for before, after in zip(sounds, sounds[1:], strict=False):
+    for before, after in itertools.pairwise(sounds):
         assert after.start >= before.end - 1e-6
     if sounds:
         assert sounds[-1].end <= sum(duration for _, duration in codes) + 1e-6
@@ -82,7 +84,8 @@ def test_words_that_the_voice_joins_or_says_as_several() -> None:
 
 
 def test_shown_words_take_the_time_of_what_was_said_for_them() -> None:
-    said = [Word(text, i * 100.0, i * 100.0 + 90) for i, text in enumerate("I have twenty five red apples".split())]
+    texts = ["I", "have", "twenty", "five", "red", "apples"]
+    said = [Word(text, i * 100.0, i * 100.0 + 90) for i, text in enumerate(texts)]
     words = shown_words("I have **25** red apples", said, 600.0)
     assert [word.text for word in words] == ["I", "have", "**25**", "red", "apples"]
     assert (words[2].start_ms, words[2].end_ms) == (200.0, 390.0)

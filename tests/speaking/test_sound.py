@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -70,7 +72,8 @@ async def test_no_clicks_within_clauses_or_between_them(voicebook: VoiceBook, vo
     joints: list[int] = []
     parts: list[FloatArray] = []
     at = 0
-    for index, text in enumerate(["Well, here we go,", "this is the second part", "and this is the last one, as you hear."]):
+    clauses = ["Well, here we go,", "this is the second part", "and this is the last one, as you hear."]
+    for index, text in enumerate(clauses):
         for piece in await spoken(voicebook, text, voice, index):
             parts.append(piece.pcm)
             at += len(piece.pcm)
@@ -94,7 +97,7 @@ async def test_pieces_are_the_same_sound_as_the_whole(voicebook: VoiceBook) -> N
     latent = graph.encode(ids, (0.667, 1.0, 0.8), 0)
     whole = latent.sound(0, latent.columns)
     cuts = [0, 20, 75, 140, latent.columns]
-    pieces = np.concatenate([latent.sound(a, b) for a, b in zip(cuts, cuts[1:], strict=False)])
+    pieces = np.concatenate([latent.sound(a, b) for a, b in itertools.pairwise(cuts)])
     assert np.abs(whole).max() > 0.1
     assert np.abs(pieces - whole).max() < 1e-4
 
