@@ -17,8 +17,10 @@ import pytest
 from engine.errors import LanguageModelFailed
 from engine.models.catalog import locate
 from engine.pipelines.contracts import Message
+from engine.pipelines.thinking.gguf import faster_prompts
 from engine.pipelines.thinking.llm import Limits, OpenAIChat
 from engine.pipelines.thinking.llm_server import EmbeddedModel, EmbeddedServer
+from engine.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 ASK: list[Message] = [
@@ -29,12 +31,13 @@ ASK: list[Message] = [
 
 @pytest.fixture(scope="module")
 def model() -> EmbeddedModel:
-    return EmbeddedModel(locate("smollm2-135m"), threads=1, context=512)
+    path = faster_prompts(locate("smollm2-135m"), Settings().cache_dir)
+    return EmbeddedModel(path, threads=1, context=512)
 
 
 async def test_answers_and_survives_the_death_of_its_child(model: EmbeddedModel) -> None:
     async with EmbeddedServer(model) as server:
-        chat = OpenAIChat(server, "m", Limits(max_tokens=24))
+        chat = OpenAIChat(server, "m", Limits(max_tokens=24, first_token_s=60, token_s=30))
         assert "Paris" in "".join([text async for text in chat.reply(ASK)])
         first = server.pid
         assert first is not None

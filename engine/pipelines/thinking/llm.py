@@ -20,6 +20,7 @@ import structlog
 from engine.errors import LanguageModelFailed
 from engine.pipelines.contracts import Message
 from engine.pipelines.thinking.breaker import CircuitBreaker
+from engine.pipelines.thinking.gguf import faster_prompts
 from engine.pipelines.thinking.llm_server import EmbeddedModel, EmbeddedServer, Endpoint
 from engine.settings import Settings
 
@@ -298,6 +299,7 @@ async def language_model(settings: Settings, model: Path | None = None) -> Async
             raise LanguageModelFailed("neither an endpoint nor a model to embed is given")
         else:
             extra = SMALL_MODEL_SAMPLING
+            model = await asyncio.to_thread(faster_prompts, model, settings.cache_dir)
             source = await stack.enter_async_context(EmbeddedServer(EmbeddedModel(
                 model, threads=settings.llm_threads, slots=settings.llm_slots, context=settings.llm_context,
             )))
