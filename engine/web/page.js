@@ -5,6 +5,8 @@ import { TEXTS } from "./texts.js";
 
 const NOTE_MS = 4000;
 const LOADING_MS = 2000;
+/** A connection that held so long is opened anew when it is lost; one that never held is left to the student. */
+const STEADY_MS = 5000;
 const LONGEST_CAPTION = 90;
 
 const $ = (id) => document.getElementById(id);
@@ -15,6 +17,7 @@ let tutor = null;
 let session = readSession();
 let noteTimer = 0;
 let captionTurn = 0;
+let connectedAt = 0;
 const conversation = new Conversation($("transcript"), () => texts.you);
 
 // --- what is shown
@@ -157,8 +160,11 @@ async function listAvatars() {
 
 // --- a conversation
 
-/** Connect to the session of before, or to a new one when there is none or it has ended. */
-async function start() {
+/**
+ * Connect to the session of before, or to a new one when there is none or it has ended. Unasked (`again`), only the
+ * former: a page that nobody looks at must not take seats.
+ */
+async function start(again = false) {
   problem();
   $("start").disabled = true;
   try {
@@ -167,9 +173,10 @@ async function start() {
     try {
       await connect();
     } catch (error) {
+      if (again) throw new Error(texts.problems.lost);
       if (!old) throw error;
       keepSession(await createSession());
-      conversation.clear();
+      note(texts.notes.anew);
       await connect();
     }
     $("welcome").hidden = true;
@@ -177,7 +184,6 @@ async function start() {
     $("text").focus({ preventScroll: true });
     if (!$("push-to-talk").checked || matchMedia("(pointer: fine)").matches) await openMicrophone();
   } catch (error) {
-    keepSession(null);
     tutor = null;
     showState();
     problem(error.message);
@@ -204,6 +210,7 @@ async function connect() {
   $("picture").classList.toggle("live", tutor.transport === "webrtc");
   $("transport").textContent = texts.transports[tutor.transport];
   $("transport").hidden = false;
+  connectedAt = performance.now();
   if (ready.greeting && conversation.empty) conversation.add("assistant", ready.greeting);
 }
 
@@ -231,8 +238,10 @@ function listen(client) {
   on("error", ({ code, message }) => note(texts.notes[code] ?? message));
   on("closed", ({ code, reason }) => {
     leave();
-    problem(code === 1008 ? texts.problems.replaced : texts.problems.lost);
+    const over = code === 1008 || reason.startsWith("session");
     if (reason.startsWith("session")) keepSession(null);
+    if (!over && performance.now() - connectedAt > STEADY_MS) start(true);
+    else problem(code === 1008 ? texts.problems.replaced : texts.problems.lost);
   });
 }
 
@@ -305,7 +314,7 @@ async function listDevices() {
 
 // --- what the student does
 
-$("start").addEventListener("click", start);
+$("start").addEventListener("click", () => start());
 $("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("text").value.trim();

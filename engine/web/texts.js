@@ -15,6 +15,7 @@ export const TEXTS = {
     pushToTalk: "Push to talk (hold the button or the space bar)",
     connection: "Connection",
     automatic: "Automatic",
+    standard: "Default",
     captions: "Captions",
     apiKey: "API key",
     timings: "Last answer, ms",
@@ -43,6 +44,7 @@ export const TEXTS = {
       loading: "The tutor is still waking up…",
     },
     notes: {
+      anew: "The earlier conversation has ended; this is a new one.",
       too_fast: "A little slower, please.",
       busy: "Very busy right now; one moment…",
       no_speech: "I did not catch that.",
@@ -67,6 +69,7 @@ export const TEXTS = {
     pushToTalk: "按住说话（按住按钮或空格键）",
     connection: "连接方式",
     automatic: "自动",
+    standard: "默认",
     captions: "字幕",
     apiKey: "API 密钥",
     timings: "上一次回答（毫秒）",
@@ -95,6 +98,7 @@ export const TEXTS = {
       loading: "老师正在准备……",
     },
     notes: {
+      anew: "之前的对话已结束，这是新的对话。",
       too_fast: "请慢一点。",
       busy: "现在很忙，请稍等……",
       no_speech: "我没有听清。",

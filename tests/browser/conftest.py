@@ -31,7 +31,7 @@ from engine.models.catalog import locate
 ROOT = Path(__file__).parents[2]
 ARTEFACTS = ROOT / "artefacts"
 START_S = 300
-PATIENCE_MS = float(os.environ.get("BROWSER_PATIENCE_S", "60")) * 1000
+PATIENCE_MS = float(os.environ.get("BROWSER_PATIENCE_S", "120")) * 1000
 QUESTION = "Why is the sky blue?"
 SILENCE_BEFORE_S, SILENCE_AFTER_S = 6.0, 20.0
 

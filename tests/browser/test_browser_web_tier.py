@@ -1,4 +1,4 @@
-"""``python web/run.py``: engine, web tier and front end, from a student's login to a tutor that talks, and to the end."""
+"""``python web/run.py``: from a student's login to a tutor that talks, and to the end of all three servers."""
 
 from __future__ import annotations
 
