@@ -5,39 +5,14 @@ Searches have a thread of their own, so that adding documents never stands in th
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-import structlog
-
-from engine.errors import EngineError
 from engine.knowledge.items import DocumentInfo, Limits, Passage
-from engine.knowledge.prompt import knowledge_prompt
 from engine.knowledge.store import KnowledgeStore, TextEmbedder
 from engine.pipelines.worker import Worker
 from engine.settings import Settings
-
-LONGEST_LOOK_S = 0.5
-"""A search that takes longer is left out of the turn."""
-
-log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Consulted:
-    """What a question found, ready for the prompt and for the student."""
-
-    prompt: str
-    """To go before the student's words (``ChatHistory.messages(..., knowledge=)``); may be empty."""
-
-    sources: tuple[dict[str, object], ...]
-    """For ``sources`` of the ``text`` message."""
-
-
-NOTHING_CONSULTED = Consulted("", ())
 
 
 class Knowledge:
@@ -78,30 +53,6 @@ class Knowledge:
             UnknownKnowledge: there is no such base (any more).
         """
         return await self._searching.run(self._reader.search, kb_id, query, count)
-
-    async def consult(
-        self, kb_id: str, question: str, *, count: int, token_budget: int, nothing_found: str = ""
-    ) -> Consulted:
-        """``search`` for a turn: never fails, never takes long. An answer without notes beats none.
-
-        Args:
-            kb_id: the session's base.
-            question: the student's words.
-            count: most passages.
-            token_budget: most tokens of the prompt.
-            nothing_found: what the tutor says when the base has nothing; empty leaves it to the model.
-        """
-        try:
-            async with asyncio.timeout(LONGEST_LOOK_S):
-                passages = await self.search(kb_id, question, count)
-        except TimeoutError:
-            log.warning("knowledge_slow", kb=kb_id)
-            return NOTHING_CONSULTED
-        except EngineError as error:
-            log.warning("knowledge_failed", kb=kb_id, code=error.code)
-            return NOTHING_CONSULTED
-        prompt = knowledge_prompt(passages, token_budget, nothing_found)
-        return Consulted(prompt, tuple(passage.source() for passage in passages))
 
     async def bases(self) -> list[str]:
         """Ids of all bases."""

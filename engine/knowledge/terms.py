@@ -59,6 +59,11 @@ def question_terms(question: str) -> list[str]:
     return [term for term in terms if term not in _STOP_STEMS] or terms
 
 
+def asks_something(text: str) -> bool:
+    """Whether there is anything to look up: ``Hello, how are you?`` and ``Thanks!`` ask for no facts."""
+    return any(term not in _STOP_STEMS and term not in _SMALL_TALK for term in terms_of(text))
+
+
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """An English word without its inflection (plural, -ed, -ing); other words mostly keep their form."""
@@ -87,3 +92,10 @@ def fold(text: str) -> str:
 
 
 _STOP_STEMS = frozenset(map(stem, STOP_WORDS)) | STOP_WORDS
+
+_TALK = (
+    "hello hi hey good morning afternoon evening night today thank thanks bye goodbye see nice great ok okay yes well"
+    " fine cool welcome sorry name doing really wow hola gracias bonjour salut merci hallo danke"
+    " 你好 好吗 您好 谢谢 再见 早上 上好 好的 好"
+)
+_SMALL_TALK = frozenset(map(stem, _TALK.split()))

@@ -13,6 +13,7 @@ import structlog
 
 from engine.errors import EngineError, ReplyFailed
 from engine.knowledge.prompt import knowledge_prompt
+from engine.knowledge.terms import asks_something
 from engine.pipelines.animating.life import Life
 from engine.pipelines.contracts import Avatar
 from engine.pipelines.parts import Parts
@@ -50,6 +51,8 @@ class Reply:
         """The chat so far and the student's words, with what the knowledge base has on them."""
         if self._kb_id is None:
             return Prompt(self._history.messages(self._text))
+        if not asks_something(self._text):
+            return Prompt(self._history.messages(self._text), [])
         settings = self._parts.settings
         try:
             found = await self._parts.knowledge.search(self._kb_id, self._text, settings.knowledge_found)
@@ -57,7 +60,12 @@ class Reply:
             log.warning("knowledge base failed", session=self._session_id, code=error.code)
             found = []
         notes = knowledge_prompt(found, settings.knowledge_tokens, self._profile.nothing_found)
-        return Prompt(self._history.messages(self._text, knowledge=notes), [passage.source() for passage in found])
+        opening = ""
+        if found and self._spoken and settings.llm_base_url is None and self._profile.openings:
+            # The small model takes seconds to read the notes on a slow machine.
+            opening = self._profile.openings[len(self._history) % len(self._profile.openings)]
+        sources = [passage.source() for passage in found]
+        return Prompt(self._history.messages(self._text, knowledge=notes), sources, opening)
 
     @property
     def number(self) -> int:

@@ -44,6 +44,9 @@ class Prompt:
     sources: Sequence[dict[str, object]] | None = None
     """Passages of the knowledge base, or None when there is no such base."""
 
+    opening: str = ""
+    """Said at once, while a slow model reads a long prompt."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnOptions:
@@ -119,6 +122,10 @@ class Turn:
         deltas = self._parts.language_model.reply(
             prompt.messages, max_tokens=profile.llm_max_tokens or settings.llm_max_tokens
         )
+        if prompt.opening:
+            self.text = f"{prompt.opening} "
+            await self._out.put({"type": "text_delta", "content": self.text})
+            await self._cut([prompt.opening])
         try:
             async with closing(deltas) as stream:
                 async for delta in stream:
@@ -129,7 +136,7 @@ class Turn:
                     await self._out.put({"type": "text_delta", "content": delta})
                     await self._cut(splitter.push(delta))
         except LanguageModelFailed as error:
-            if self.text or self._options.avatar is None or not self._sink.live:
+            if self.text.strip() != prompt.opening or self._options.avatar is None or not self._sink.live:
                 raise
             # The student hears that something went wrong, in the tutor's own voice.
             await self._out.put({"type": "error", **error.to_wire()})

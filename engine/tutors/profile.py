@@ -53,6 +53,10 @@ class TutorProfile(BaseModel):
         DEFAULT_APOLOGY, min_length=1, max_length=300, description="Said when no answer could be made."
     )
     knowledge: Identifier | None = Field(None, description="Knowledge base used when the session names none.")
+    openings: tuple[Annotated[str, StringConstraints(min_length=2, max_length=120)], ...] = Field(
+        (), max_length=12,
+        description="Said at once, in turn, when the embedded model has notes to read before it can answer.",
+    )
     nothing_found: str = Field(
         DEFAULT_NOTHING_FOUND, min_length=1, max_length=300,
         description="Told the model to say when the knowledge base has nothing on the question.",
