@@ -221,6 +221,7 @@ BROWSER_ARGUMENTS = [
     "--autoplay-policy=no-user-gesture-required", "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream", "--mute-audio",
 ]  # fmt: skip
+REPLY_BEGUN = "seen.errors.length || seen.frames.some(([, t], i) => i && t - seen.frames[i - 1][1] < 4500)"
 SILENT_MICROPHONE = """
 navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMediaStreamDestination().stream
 """
@@ -228,7 +229,7 @@ navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMedia
 
 async def browser_turns(base: str, turns: int, reply_s: float) -> list[Turn]:
     """``turns`` questions typed in one Chromium, after one that does not count."""
-    from playwright.async_api import async_playwright
+    from playwright.async_api import TimeoutError, async_playwright
 
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     async with http_session() as http, async_playwright() as playwright:
@@ -248,7 +249,9 @@ async def browser_turns(base: str, turns: int, reply_s: float) -> list[Turn]:
                 " const now = performance.now(); channel.send(text); return now; }",
                 question,
             )
-            await page.wait_for_timeout(1000 + reply_s * 1000)
+            with contextlib.suppress(TimeoutError):
+                await page.wait_for_function(REPLY_BEGUN, timeout=30_000)
+                await page.wait_for_timeout(reply_s * 1000)
             results.append(_browser_turn(await page.evaluate("seen"), began))
             await page.evaluate("channel.send('{\"type\":\"interrupt\"}')")
             await page.wait_for_timeout(700)
