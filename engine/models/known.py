@@ -218,17 +218,17 @@ _ENTRIES = (
     Entry(
         name="face-landmarks",
         kind="face",
-        about="Face mesh with attention, TFLite, for avatars made from a portrait",
+        about="Face mesh (468 points), TFLite, for avatars made from a portrait",
         licence="Apache-2.0",
         source="Google; carried by mediapipe",
         folder="mediapipe/modules/face_landmark",
         files=(
-            ModelFile("face_landmark_with_attention.tflite",
-                      "e06a804e0144f9929eda782122916b35d60c697c3c9344013ca2bbe76a6ce2b4", 2495106),
+            ModelFile("face_landmark.tflite",
+                      "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814", 1242398),
         ),
         packages=(_MEDIAPIPE,),
         requirements=PORTRAIT,
-        main="face_landmark_with_attention.tflite",
+        main="face_landmark.tflite",
         optional=True,
     ),
 )

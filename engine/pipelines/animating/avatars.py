@@ -87,7 +87,10 @@ class Head(_Strict):
     """The point the head rolls about."""
 
     motion: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """How far the head may turn: 1 for drawn layers, less where there is only one picture."""
+    """How far the head may turn: 1 for drawn layers, less for a photograph."""
+
+    cut_out: bool = True
+    """The head is a layer of its own; else it is part of one picture, whose edges stay where they are."""
 
     @model_validator(mode="after")
     def _upright(self) -> Head:
@@ -126,6 +129,9 @@ class EyeLines(_Strict):
     lower: Curve
     gaze: tuple[float, float]
     """How far the eyeball moves for a look of 1, across and up."""
+
+    shadow: Annotated[float, Field(ge=0, le=1)] = 0.42
+    """How dark the lid's shadow on the eyeball is; 0 where the picture has it already."""
 
     brow: tuple[Coordinate, Coordinate, Coordinate]
     """x of the brow's inner and outer end, and its y."""

@@ -45,6 +45,9 @@ class Eyelids:
     depth: Tensor
     """Pixels below the edge of the upper lid."""
 
+    seam: Tensor
+    """0..1: on the line where the lids meet, as far as they are shut."""
+
 
 @dataclass(frozen=True, slots=True)
 class LidState:
@@ -52,6 +55,9 @@ class LidState:
 
     curves: npt.NDArray[np.float64]
     """(3, SAMPLES): crease, upper and lower lid."""
+
+    closed: float
+    """0 open to 1 shut."""
 
     fold: float
     """Which way the lashes point: 1 up, negative down."""
@@ -103,7 +109,7 @@ class Eye:
         if abs(fold) < MIN_FOLD:
             fold = MIN_FOLD if fold >= 0 else -MIN_FOLD
         gaze = (float(pose[CHANNEL["look_x"]]) * self._gaze[0], -float(pose[CHANNEL["look_y"]]) * self._gaze[1])
-        return LidState(np.stack([crease, upper, lower]), fold, gaze)
+        return LidState(np.stack([crease, upper, lower]), max(0.0, closed), fold, gaze)
 
 
 class Eyes:
@@ -131,11 +137,11 @@ class Eyes:
         """For each pixel at (x, y) of the resting face, (2 * B, h, w)."""
         states = [eye.state(pose) for pose in poses for eye in self.pair]
         rows = [
-            (eye.x, (SAMPLES - 1) / (2 * SPAN * eye.width), eye.ceiling, eye.floor, 1 / state.fold, *state.gaze, index * SAMPLES)
+            (eye.x, (SAMPLES - 1) / (2 * SPAN * eye.width), eye.ceiling, eye.floor, 1 / state.fold, *state.gaze, index * SAMPLES, state.closed)
             for index, (eye, state) in enumerate(zip(self.pair * len(poses), states, strict=True))
         ]
-        columns = torch.tensor(np.array(rows, np.float32).T.copy(), device=self._device).view(8, -1, 1, 1)
-        middle, density, ceiling, end, fold, look_x, look_y, first = columns.unbind(0)
+        columns = torch.tensor(np.array(rows, np.float32).T.copy(), device=self._device).view(9, -1, 1, 1)
+        middle, density, ceiling, end, fold, look_x, look_y, first, closed = columns.unbind(0)
         slot = (x - middle).mul_(density).add_(SAMPLES / 2).clamp_(0, SAMPLES - 1).add_(first).to(torch.int32).view(-1)
         crease, upper, lower, upper0, height, brow, lid, cheek = (
             table.index_select(0, slot).view(x.shape) for table in self._tables(states)
@@ -148,7 +154,8 @@ class Eyes:
         source.addcmul_(torch.clamp(y, lower, torch.maximum(end, lower)).sub_(lower), cheek)
         open_ = (torch.minimum(y + 0.5, lower) - torch.maximum(y - 0.5, upper)).clamp_(0, 1)
         depth = y - upper
+        seam = (height * 0.3).clamp_(0, 1).mul_(closed).mul_(torch.exp(depth.square().mul(-0.35)))
         return Eyelids(
             y=source, open=open_, ball_x=x - look_x, ball_y=y - look_y, lash_y=torch.addcmul(upper0, depth, fold),
-            depth=depth,
+            depth=depth, seam=seam,
         )

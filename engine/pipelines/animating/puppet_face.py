@@ -91,6 +91,7 @@ class Face:
         self._mouth_patch = _patch(
             rest.x - rest.reach - 4, rest.ceiling - 3, rest.x + rest.reach + 4, float(rest.floor.max()) + 20 * rest.unit
         )
+        self._shadow = self.manifest.eyes[0].shadow
         self._eyes = Eyes(self.manifest.eyes, size / self.manifest.canvas, device)
         boxes = [
             _patch(eye.x - eye.width * 1.12, eye.ceiling - 4, eye.x + eye.width * 1.12, eye.floor + 4) for eye in self._eyes.pair
@@ -197,10 +198,12 @@ class Face:
         colors = read(self._head.layer, x, lids.y)
         if self._eyeballs is not None:
             ball = read(self._eyeballs, lids.ball_x, lids.ball_y)
-            shade = (lids.depth.clamp(min=0) * (-5.5 / self._eyes.pair[0].height)).exp_().mul_(-0.42).add_(1)
+            shade = (lids.depth.clamp(min=0) * (-5.5 / self._eyes.pair[0].height)).exp_().mul_(-self._shadow).add_(1)
             mix(colors, (ball[0].sub_(16).mul_(shade).add_(16), ball[1], ball[2]), lids.open)
         if self._lashes is not None:
             blend(self._lashes, x, lids.lash_y, *colors)
+        else:
+            colors[0].addcmul_(lids.seam, colors[0] - 16, value=-0.55)
         self._put(out, 2, corners, colors)
 
     def _put(

@@ -102,6 +102,8 @@ def _head_basis(manifest: Manifest, x: Array, y: Array) -> dict[str, tuple[Array
     hw, chin, motion = head.half_width, head.chin, head.motion
     zero = np.zeros_like(x)
     held = smooth(y, head.neck[1] + 0.1 * hw, chin - 0.3 * hw)
+    if not head.cut_out:
+        held = held * smooth(_distance(manifest, x, y), 1.9, 1.05)
     center_y = (head.eyes_y + chin) / 2 - 0.1 * hw
     round_ = 1 - ((x - head.x) / (1.18 * hw)) ** 2 - ((y - center_y) / (0.98 * (chin - head.eyes_y) + 0.32 * hw)) ** 2
     depth = np.sqrt(np.clip(round_, 0, 1) + 0.02) - np.sqrt(0.02)
@@ -127,6 +129,13 @@ def _head_basis(manifest: Manifest, x: Array, y: Array) -> dict[str, tuple[Array
     basis["cheeks"] = pair(1, -8, 0.5 * hw, head.eyes_y + 0.36 * hw, 0.45 * hw, 0.34 * hw)
     basis["puff"] = pair(9, 0, 0.62 * hw, corner_y - 6 * unit, 0.5 * hw, 0.5 * hw)
     return basis | _brows(manifest, x, y, unit)
+
+
+def _distance(manifest: Manifest, x: Array, y: Array) -> Array:
+    """From the middle of the face; about 1 at its outline."""
+    head = manifest.head
+    middle = (head.top + head.chin) / 2
+    return np.hypot((x - head.x) / (1.15 * head.half_width), np.minimum(0, y - middle) / (0.55 * (head.chin - head.top)))
 
 
 def _jaw(manifest: Manifest, x: Array, y: Array) -> Array:
