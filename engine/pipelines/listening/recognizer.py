@@ -166,7 +166,7 @@ class WhisperRecognizer:
 class WhisperStream:
     """``contracts.RecognitionStream``: one utterance on a growing window.
 
-    The window slides at the end of settled sentences once it is longer than 10 s, so a
+    The window slides at the end of settled sentences once it is longer than 8 s, so a
     revision costs the same however long the student speaks. What silence alone was added to is
     not decoded again: a ``finish`` after a good ``preview`` is immediate. Any call may be cancelled;
     the next one takes up everything pushed.

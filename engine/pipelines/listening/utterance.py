@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -27,8 +28,11 @@ SURE_LANGUAGE, SURE_AFTER_S = 0.8, 2.0
 QUIET_STEPS = 4
 """Steps (128 ms) of silence after speech a decode must have heard to stand for longer silence too."""
 
-SLIDE_S = 10.0
+SLIDE_S = 8.0
 """Once a window is longer, it slides to the end of a settled sentence."""
+
+SLIDE_AT_PAUSE_S = 12.0
+"""Once it is so long without one, to a settled pause."""
 
 CUT_SLACK = 5
 """Steps (160 ms) around the end of a word within which the quietest place is looked for."""
@@ -178,32 +182,55 @@ class Utterance:
         return transcript
 
     def _slide(self, heard: Heard) -> None:
-        """Begin the window behind its last settled sentence, where it is quietest."""
-        sentence = self._settled_sentence(heard)
-        if sentence is None or heard.said is None or len(heard.said.times) <= sentence:
-            return
+        """Begin the window behind its last settled sentence or, failing that, pause."""
+        count = self._settled_in(heard)
+        times = heard.said.times[:count] if heard.said else ()
         window = heard.window
-        about = window.start + int(heard.said.times[sentence].end_ms / 1000 * STEPS_PER_S)
-        low, high = max(about - CUT_SLACK, window.start + 1), min(about + 2 * CUT_SLACK, window.end)
+        at = self._after_sentence(times, window) or (
+            self._in_pause(times, heard) if heard.seconds > SLIDE_AT_PAUSE_S else None
+        )
+        if at is None:
+            return
+        words, low, high = at
+        low, high = max(low, window.start + 1), min(high, window.end)
         if low >= high:
             return
         cut = low + int(np.argmin(heard.probabilities[low:high]))
         spoken = Heard(heard.start, Span(window.start, cut), heard.said, heard.probabilities, more=True)
-        self._committed += self._timed(spoken, tuple(self._agreement.settled[: sentence + 1]))
-        self._agreement.forget(sentence + 1)
+        self._committed += self._timed(spoken, tuple(self._agreement.settled[:words]))
+        self._agreement.forget(words)
         self._last = self._agreed_on = None
         self._drop(heard.start + cut)
 
-    def _settled_sentence(self, heard: Heard) -> int | None:
-        """Index, in the window's words, of the last one that ends a settled sentence.
+    def _settled_in(self, heard: Heard) -> int:
+        """How many words the window and what is settled begin with in common."""
+        count = 0
+        for word, settled in zip(heard.words, self._agreement.settled, strict=False):
+            if normal(word) != normal(settled):
+                break
+            count += 1
+        return count
 
-        None as well when the window begins with other words than were settled.
-        """
-        settled = self._agreement.settled
-        ends = [i for i, word in enumerate(settled) if word.endswith(SENTENCE_ENDS)]
-        if not ends or [normal(w) for w in heard.words[: ends[-1] + 1]] != [normal(w) for w in settled[: ends[-1] + 1]]:
+    @staticmethod
+    def _after_sentence(times: tuple[Word, ...], window: Span) -> tuple[int, int, int] | None:
+        """Words up to the last sentence end among these, and the steps between which to cut behind it."""
+        ends = [i for i, word in enumerate(times) if word.text.endswith(SENTENCE_ENDS)]
+        if not ends:
             return None
-        return ends[-1]
+        about = window.start + int(times[ends[-1]].end_ms / 1000 * STEPS_PER_S)
+        return ends[-1] + 1, about - CUT_SLACK, about + 2 * CUT_SLACK
+
+    @staticmethod
+    def _in_pause(times: tuple[Word, ...], heard: Heard) -> tuple[int, int, int] | None:
+        """Words up to the last pause that one of these follows, and the steps of that pause."""
+        window = heard.window
+        speech = find_speech(heard.probabilities[window.start : window.end])
+        for before, after in reversed(list(pairwise(speech))):
+            middle_ms = (before.end + after.start) / 2 / STEPS_PER_S * 1000
+            words = sum(word.start_ms < middle_ms for word in times)
+            if words and words < len(times):
+                return words, window.start + before.end, window.start + after.start
+        return None
 
     # --- transcripts
 
