@@ -88,6 +88,7 @@ class Listener:
         self._line_at = self._arrived_at = 0.0
         self._cut_samples = 0
         self._reported_ms = 0.0
+        self._end_after: int | None = None
         self._stream: RecognitionStream | None = None
         self._start_ms = 0.0
         self._questions: set[asyncio.Task[None]] = set()
@@ -129,8 +130,9 @@ class Listener:
         self._note(partial(self._taker.tutor, speaking, text))
 
     def end_turn(self) -> None:
-        """Commit what was said so far without waiting (the client released its talk button)."""
-        self._note(self._taker.end_turn)
+        """Commit what was pushed so far without waiting for silence (the client released its talk button)."""
+        self._end_after = self._microphone.stats.puts
+        self._wake.set()
 
     def discard(self) -> None:
         """Forget the utterance in progress, without a ``TurnEnded`` (the client typed instead)."""
@@ -146,6 +148,9 @@ class Listener:
                     for note in self._notes.drain():
                         await self._do(note(), group)
                     await self._hear(group)
+                    if self._end_after is not None and self._windows_heard >= self._end_after:
+                        self._end_after = None
+                        await self._do(self._taker.end_turn(), group)
         finally:
             for channel in (self.events, self._microphone, self._notes):
                 channel.close()
@@ -170,7 +175,9 @@ class Listener:
             self._line_at = now
 
     def _has_enough(self) -> bool:
-        return len(self._notes) > 0 or len(self._microphone) >= (1 if self._taker.urgent else IDLE_WINDOWS)
+        if self._end_after is not None or len(self._notes) > 0:
+            return True
+        return len(self._microphone) >= (1 if self._taker.urgent else IDLE_WINDOWS)
 
     async def _hear(self, group: asyncio.TaskGroup) -> None:
         if len(self._microphone) > BATCH_WINDOWS and self._taker.awaits_words and self._questions:
@@ -191,6 +198,11 @@ class Listener:
             if self._stream is not None:
                 self._stream.push(window.pcm)
             await self._do(self._taker.window(float(probability), window.end_ms), group)
+
+    @property
+    def _windows_heard(self) -> int:
+        stats = self._microphone.stats
+        return stats.gets + stats.dropped
 
     async def _report_overload(self) -> None:
         dropped_ms = self._microphone.stats.dropped * WINDOW_MS + self._cut_samples * 1000 / INPUT_RATE
