@@ -237,6 +237,7 @@ function listen(client) {
   on("turn_done", ({ timings }) => showTimings(timings));
   on("error", ({ code, message }) => note(texts.notes[code] ?? message));
   on("closed", ({ code, reason }) => {
+    console.info(`connection closed: ${code} ${reason}`);
     leave();
     const over = code === 1008 || reason.startsWith("session");
     if (reason.startsWith("session")) keepSession(null);

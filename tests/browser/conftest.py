@@ -111,7 +111,9 @@ def engine_url() -> Iterator[str]:
         yield given.rstrip("/")
         return
     url = f"http://127.0.0.1:{free_port()}"
-    with process("engine", "run_engine.py", "--port", url.rpartition(":")[2], ready=f"{url}/ready"):
+    # Short replies: a test waits for the end of one.
+    command = ["run_engine.py", "--port", url.rpartition(":")[2], "--llm-max-tokens", "40"]
+    with process("engine", *command, ready=f"{url}/ready"):
         yield url
 
 
