@@ -5,7 +5,7 @@
 Speaks a corpus with espeak-ng and Piper (minutes), trains a small network to say what the
 phoneme track says (minutes on one core), writes ``engine/pipelines/animating/data/audio_face.npz``
 and prints, as JSON, its distance from the phoneme track beside that of loudness alone, on held-out voices
-and sentences. ``--without-piper`` trains without the Piper voice, to see how far espeak-ng's
+and sentences. ``--piper-minutes 0`` trains without the Piper voice, to see how far espeak-ng's
 voices alone carry to a natural one. Nothing is downloaded.
 """
 
@@ -102,7 +102,7 @@ def example(sample: Sample, rng: np.random.Generator) -> Example:
     return Example(log_mel(pcm), target_of(sample, frames))
 
 
-def training_samples(piper: Path | None, minutes: float, rng: np.random.Generator) -> list[Sample]:
+def training_samples(minutes: float, piper: Path, piper_minutes: float, rng: np.random.Generator) -> list[Sample]:
     samples: list[Sample] = []
     seconds = 0.0
     while seconds < minutes * 60:
@@ -112,7 +112,7 @@ def training_samples(piper: Path | None, minutes: float, rng: np.random.Generato
         samples.append(resampled(said, float(rng.uniform(0.84, 1.2))))
         seconds += len(said.pcm) / 24000
     seconds = 0.0
-    while piper is not None and seconds < minutes * 60:
+    while seconds < piper_minutes * 60:
         with piper_at(piper, float(rng.uniform(0.75, 1.35)), float(rng.uniform(0.3, 0.9))) as synthesizer:
             for _ in range(40):
                 said = piper_say(synthesizer, training_text(rng, "en"))
@@ -250,9 +250,9 @@ def report(face: AudioFace, held_out: dict[str, list[Sample]]) -> dict[str, dict
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--piper", type=Path, help="aligned Piper voice (.onnx); the embedded one when left out")
-    parser.add_argument("--without-piper", action="store_true", help="hear the Piper voice only when judging")
-    parser.add_argument("--minutes", type=float, default=40, help="speech of each kind to train on")
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--minutes", type=float, default=20, help="of espeak-ng to train on")
+    parser.add_argument("--piper-minutes", type=float, default=6, help="of the Piper voice; 0 keeps it for judging")
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
@@ -260,7 +260,7 @@ def main() -> None:
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
     piper = options.piper or locate("piper-en_US-joe-medium")
-    samples = training_samples(None if options.without_piper else piper, options.minutes, rng)
+    samples = training_samples(options.minutes, piper, options.piper_minutes, rng)
     examples = [example(sample, rng) for sample in samples]
     print(f"{len(examples)} utterances", file=sys.stderr, flush=True)
     network = train(examples, options.steps, rng)
