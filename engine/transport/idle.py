@@ -13,6 +13,7 @@ from dataclasses import asdict
 
 import av
 import numpy as np
+from PIL import Image
 
 from engine.errors import Busy
 from engine.pipelines.animating.life import idle_loop
@@ -91,5 +92,6 @@ class IdleClips:
 
 def _jpeg(picture: Picture) -> bytes:
     output = io.BytesIO()
-    av.VideoFrame.from_ndarray(picture.yuv, format="yuv420p").to_image().save(output, "JPEG", quality=90)
+    rgb = av.VideoFrame.from_ndarray(picture.yuv, format="yuv420p").to_ndarray(format="rgb24")
+    Image.fromarray(rgb).save(output, "JPEG", quality=90)
     return output.getvalue()

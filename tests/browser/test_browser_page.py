@@ -149,6 +149,7 @@ async def test_the_session_that_has_ended_is_replaced_by_a_new_one(engine_url: s
 async def test_chinese_and_the_settings(engine_url: str, browse: Any) -> None:
     page = await browse(f"{engine_url}/", locale="zh-CN", color_scheme="dark")
     await expect(page.locator("#start")).to_have_text("开始对话")
+    await until(lambda: page.evaluate("document.getElementById('still').naturalWidth"), "a picture of the tutor")
     await page.locator("#settings-open").click()
     await expect(page.locator("#settings")).to_be_visible()
     assert await page.locator("#avatar option").count() >= 3
