@@ -211,7 +211,8 @@ def main() -> None:
 def report(series: dict[str, list[Outcome]], cases: Sequence[Case]) -> None:
     RESULTS.mkdir(exist_ok=True)
     for name, outcomes in series.items():
-        print(f"\n{name:24}" + "".join(f"{pause:>8}" for pause in PAUSES_MS) + "   question p50   p95   statement p50   p95")
+        pauses = "".join(f"{pause:>8}" for pause in PAUSES_MS)
+        print(f"\n{name:24}{pauses}   question p50   p95   statement p50   p95")
         for outcome in outcomes:
             shares = "".join(f"{100 * share:7.1f}%" for share in outcome.cut_off.values())
             delays = "".join(f"{p50:15.0f}{p95:6.0f}" for p50, p95 in (outcome.question_ms, outcome.statement_ms))
@@ -227,7 +228,7 @@ def report(series: dict[str, list[Outcome]], cases: Sequence[Case]) -> None:
 def plot(series: dict[str, list[Outcome]]) -> None:
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, 3, figsize=(12, 4), sharey=True)
+    figure, panels = pyplot.subplots(1, 3, figsize=(12, 4.4), sharey=True)
     for panel, pause in zip(panels, (300, 600, 1000), strict=True):
         for colour, (name, outcomes) in enumerate(series.items()):
             shares = [100 * outcome.cut_off[pause] for outcome in outcomes]
@@ -242,8 +243,8 @@ def plot(series: dict[str, list[Outcome]]) -> None:
         panel.set_xlabel("median delay of the commit, ms")
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("turns cut off, %")
-    panels[2].legend(fontsize=8)
-    figure.tight_layout()
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=3, fontsize=8)
+    figure.tight_layout(rect=(0, 0.1, 1, 1))
     figure.savefig(RESULTS / "endpointing.png", dpi=110)
 
 

@@ -79,6 +79,7 @@ def turn_options(settings: Settings, *, turn_model: bool) -> TurnOptions:
         partial_every_ms=settings.partial_every_ms,
         preview_ms=settings.turn_preview_ms,
         late_ms=settings.turn_late_ms,
+        give_up_ms=10 * settings.turn_late_ms,
         max_turn_ms=settings.turn_max_s * 1000,
         speculations=settings.speculations,
     )

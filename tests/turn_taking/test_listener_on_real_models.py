@@ -1,0 +1,122 @@
+"""The listener with the voice detector, turn model and recognizer it ships with, on synthesized speech."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from engine.models.catalog import locate
+from engine.pipelines.audio import resample
+from engine.pipelines.items import OUTPUT_RATE, AudioChunk, Clause, FloatArray
+from engine.pipelines.listening.events import Duck, Interrupt, ListenEvent, Resume, SpeechStarted, TurnEnded
+from engine.pipelines.listening.listener import Listener
+from engine.pipelines.listening.recognizer import WhisperRecognizer
+from engine.pipelines.listening.smart_turn import SmartTurn
+from engine.pipelines.listening.vad import SileroVad
+from engine.pipelines.speaking.piper import PiperSynthesizer
+from engine.pipelines.worker import Worker
+from engine.settings import Settings
+
+QUESTION, PROTEST = "Why is the sky blue?", "Wait a moment, I do not understand this."
+
+
+class Models:
+    """Everything a listener shares, loaded once."""
+
+    def __init__(self) -> None:
+        self.detector = SileroVad(locate("silero-vad"))
+        self.turn_model = SmartTurn(locate("smart-turn"))
+        self.recognizer = WhisperRecognizer(locate("whisper-tiny.en"), self.detector)
+        self.speech = asyncio.run(self._speak())
+
+    async def _speak(self) -> dict[str, FloatArray]:
+        piper = PiperSynthesizer([locate("piper-en_US-joe-medium")], Worker("piper"))
+        try:
+            made = {}
+            for text in (QUESTION, PROTEST):
+                pieces = [piece.pcm async for piece in piper.speak(Clause(text, text, "en", 0), piper.voices[0])]
+                made[text] = resample(np.concatenate(pieces), OUTPUT_RATE)
+            return made
+        finally:
+            piper.close()
+
+    async def warm_up(self) -> None:
+        """Starts every worker thread."""
+        sound = self.speech[QUESTION]
+        await self.recognizer.transcribe(sound)
+        await self.turn_model.probability(sound)
+        await self.detector.stream().probabilities(sound[:512].reshape(1, 512))
+
+    def close(self) -> None:
+        self.recognizer.close()
+        self.turn_model.close()
+        self.detector.close()
+
+
+@pytest.fixture(scope="module")
+def models() -> Iterator[Models]:
+    models = Models()
+    asyncio.run(models.warm_up())
+    yield models
+    models.close()
+
+
+def room(ms: float) -> FloatArray:
+    noise: FloatArray = np.random.default_rng(5).normal(0, 3e-4, int(ms * 16)).astype(np.float32)
+    return noise
+
+
+def cough() -> FloatArray:
+    """Two bursts of noise that die away."""
+    burst = np.random.default_rng(9).normal(0, 0.2, 3200) * np.exp(-np.arange(3200) / 700)
+    return np.concatenate((burst, np.zeros(1600), burst * 0.7)).astype(np.float32)
+
+
+async def hear(
+    models: Models, pcm: FloatArray, until: type[ListenEvent] | None, tutor: str = ""
+) -> list[ListenEvent]:
+    """Everything told up to the first event of type ``until``, however slow this machine is; None: of it all."""
+    events: list[ListenEvent] = []
+    sound = np.concatenate((room(800), pcm, room(3000)))
+    settings = Settings(turn_late_ms=10_000)
+    async with Listener(models.recognizer, models.detector, models.turn_model, settings) as listener:
+        if tutor:
+            listener.tutor_speaking(True, tutor)
+        for at in range(0, len(sound), 1600):
+            listener.push(AudioChunk(sound[at : at + 1600], at))
+            await asyncio.sleep(0.05)
+        if until is None:
+            await asyncio.sleep(1)
+            return listener.events.drain()
+        async with asyncio.timeout(90):
+            async for event in listener.events:
+                events.append(event)
+                if isinstance(event, until):
+                    break
+    return events
+
+
+async def test_a_spoken_question_becomes_a_turn(models: Models) -> None:
+    events = await hear(models, models.speech[QUESTION], TurnEnded)
+    ended = [event for event in events if isinstance(event, TurnEnded)]
+    assert [event.transcript.text.lower() for event in ended] == ["why is the sky blue?"]
+    started = next(event for event in events if isinstance(event, SpeechStarted))
+    assert abs(started.ms - 800) < 200
+    assert abs(ended[0].acoustic_end_ms - (800 + len(models.speech[QUESTION]) / 16)) < 400
+
+
+async def test_a_protest_takes_the_floor(models: Models) -> None:
+    events = await hear(models, models.speech[PROTEST], TurnEnded, "The sky is blue because of the way light scatters.")
+    names = [type(event).__name__ for event in events]
+    assert names.index("Duck") < names.index("Interrupt") < names.index("TurnEnded")
+    ended = next(event for event in events if isinstance(event, TurnEnded))
+    assert "understand" in ended.transcript.text
+
+
+async def test_a_cough_does_not(models: Models) -> None:
+    events = await hear(models, cough(), None, "The sky is blue because of the way light scatters.")
+    assert not [event for event in events if isinstance(event, (Interrupt, TurnEnded))]
+    assert len([e for e in events if isinstance(e, Duck)]) == len([e for e in events if isinstance(e, Resume)])
