@@ -14,6 +14,7 @@ export class MsePlayer {
   #offset = 0;
   #finished = true;
   #queue = [];
+  #source = null;
   #buffer = null;
   #url = null;
   #timer = 0;
@@ -33,12 +34,12 @@ export class MsePlayer {
   async open(mime) {
     const Source = window.ManagedMediaSource ?? window.MediaSource;
     if (!Source?.isTypeSupported(mime)) throw new Error(`this browser cannot play ${mime}`);
-    const source = new Source();
+    this.#source = new Source();
     this.#video.disableRemotePlayback = true;
-    this.#url = URL.createObjectURL(source);
+    this.#url = URL.createObjectURL(this.#source);
     this.#video.src = this.#url;
-    await new Promise((resolve) => source.addEventListener("sourceopen", resolve, { once: true }));
-    this.#buffer = source.addSourceBuffer(mime);
+    await new Promise((resolve) => this.#source.addEventListener("sourceopen", resolve, { once: true }));
+    this.#buffer = this.#source.addSourceBuffer(mime);
     this.#buffer.mode = "segments";
     this.#buffer.addEventListener("updateend", () => this.#next());
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -57,7 +58,10 @@ export class MsePlayer {
 
   /** All media of the turn has come. */
   finish(turn) {
-    if (turn === this.turn) this.#finished = true;
+    if (turn !== this.turn) return;
+    this.#finished = true;
+    this.#queue.push({ over: true });
+    this.#next();
   }
 
   /** Silence at once, and forget what was still to come. */
@@ -92,12 +96,17 @@ export class MsePlayer {
   /** A SourceBuffer does one thing at a time: do the next one. */
   #next() {
     if (!this.#buffer || this.#buffer.updating || !this.#queue.length) return;
-    const { reset, begin, bytes } = this.#queue.shift();
+    const { reset, begin, over, bytes } = this.#queue.shift();
     const end = this.#bufferedEnd();
     const now = this.#video.currentTime;
     if (bytes) this.#buffer.appendBuffer(bytes);
-    else if (reset !== undefined) {
-      this.#buffer.abort();
+    else if (over) {
+      // A browser that ran dry waits for more than is left of the turn unless it is told that nothing follows;
+      // the next append opens the source again.
+      if (this.#source.readyState === "open") this.#source.endOfStream();
+      this.#next();
+    } else if (reset !== undefined) {
+      if (this.#source.readyState === "open") this.#buffer.abort();
       if (end > reset) this.#buffer.remove(reset, Infinity);
       else this.#next();
     } else {
@@ -129,7 +138,7 @@ export class MsePlayer {
       this.#setSpeaking(true);
     }
     this.#captions.heard(this.turn, this.positionMs);
-    if (this.#finished && ahead < ENDS_S && this.#queue.length === 0) this.#setSpeaking(false);
+    if (this.#finished && this.#queue.length === 0 && (ahead < ENDS_S || this.#video.ended)) this.#setSpeaking(false);
   }
 
   #setSpeaking(on) {
