@@ -40,12 +40,18 @@ def picture(brightness: int) -> Picture:
 IDLE, DARK, BRIGHT = picture(120), picture(16), picture(235)
 
 
-def beeps(turn: int, count: int, marks: Sequence[int] = (), loud: bool = False) -> list[MediaFrame]:
-    """Dark silent frames, but for the marks, which are bright and beep; ``loud`` beeps throughout."""
+def beeps(turn: int, count: int, marks: Sequence[int] = (), loud: bool = False, flash: int = 1) -> list[MediaFrame]:
+    """Dark silent frames, but for the marks, which beep and are bright for ``flash`` frames; ``loud`` beeps throughout.
+
+    A busy coder may leave one picture out, so a flash of one may never be seen.
+    """
     tone = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(FRAME_SAMPLES) / OUTPUT_RATE)).astype(np.float32)
     silence = np.zeros(FRAME_SAMPLES, np.float32)
     return [
-        MediaFrame(turn, i, tone if loud or i in marks else silence, BRIGHT if loud or i in marks else DARK, True)
+        MediaFrame(
+            turn, i, tone if loud or i in marks else silence,
+            BRIGHT if loud or any(0 <= i - mark < flash for mark in marks) else DARK, True,
+        )
         for i in range(count)
     ]
 
