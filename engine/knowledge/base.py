@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.errors import Conflict
 from engine.knowledge import search
@@ -68,7 +69,7 @@ class Base:
         except BaseException:
             self._connection.close()
             raise
-        self._ids: list[int] = []
+        self._ids: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self._vectors: FloatArray = np.zeros((0, 0), np.float32)
         self._version: tuple[int, int] | None = None
         self._changes = 0
@@ -138,14 +139,14 @@ class Base:
             multilingual: the embedding model knows the question's language whatever it is.
         """
         self._refresh()
-        if not self._ids:
+        if not len(self._ids):
             return []
         trust = multilingual or not search.mostly_unspaced(question)
         by_words, weights = search.match_words(self._connection, question, len(self._ids))
         rows, likeness = search.nearest(self._vectors, vector, search.CANDIDATES)
-        fused = search.fuse([(1.0, by_words), (1.0 if trust else 0.2, [self._ids[row] for row in rows])])
+        fused = search.fuse([(1.0, by_words), (1.0 if trust else 0.2, self._ids[rows].tolist())])
         best = sorted(fused, key=lambda passage: (-fused[passage], passage))[: 3 * count]
-        row_of = {passage: int(np.searchsorted(self._ids, passage)) for passage in best}
+        row_of = dict(zip(best, np.searchsorted(self._ids, best).tolist(), strict=True))
         found: list[Passage] = []
         most = 0.0
         for passage in best:
@@ -180,7 +181,7 @@ class Base:
         if version == self._version:
             return
         rows = self._connection.execute("SELECT id, vector FROM passages ORDER BY id").fetchall()
-        self._ids = [row[0] for row in rows]
+        self._ids = np.array([row[0] for row in rows], np.int64)
         joined = np.frombuffer(b"".join(row[1] for row in rows), "<f2").astype(np.float32)
         self._vectors = joined.reshape(len(rows), -1) if rows else joined.reshape(0, 0)
         self._version = version
