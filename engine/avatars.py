@@ -26,7 +26,9 @@ def main(argv: list[str] | None = None) -> int:
     create.add_argument("--replace", action="store_true", help="overwrite an avatar of this id")
     listing = commands.add_parser("list", help="show all avatars")
     for command in (create, listing):
-        command.add_argument("--avatars-dir", type=Path, help="where your own avatars are; ENGINE_AVATARS_DIR if not given")
+        command.add_argument(
+            "--avatars-dir", type=Path, help="where your own avatars are; ENGINE_AVATARS_DIR if not given"
+        )
     arguments = parser.parse_args(argv)
     try:
         directory = arguments.avatars_dir or load_settings([]).avatars_dir
@@ -35,7 +37,11 @@ def main(argv: list[str] | None = None) -> int:
         if directory is None:
             raise EngineError("tell where avatars go: --avatars-dir DIR or ENGINE_AVATARS_DIR")
         folder = create_avatar(
-            arguments.portrait.read_bytes(), arguments.name, directory, name=arguments.title, replace=arguments.replace,
+            arguments.portrait.read_bytes(),
+            arguments.name,
+            directory,
+            name=arguments.title,
+            replace=arguments.replace,
             progress=lambda step, done: print(f"{done:4.0%} {step}", file=sys.stderr),
         )
     except EngineError as error:

@@ -27,18 +27,40 @@ FACE = (96, 40, 416, 424)
 MOUTH = (166, 240, 346, 400)
 
 EXPRESSIONS: dict[str, dict[str, float]] = {
-    "rest": {}, "smile": {"mouth_smile": 0.8, "cheek_squint": 0.5},
+    "rest": {},
+    "smile": {"mouth_smile": 0.8, "cheek_squint": 0.5},
     "listening": {"head_roll": 0.35, "brow_inner_up": 0.4, "mouth_smile": 0.25},
     "thinking": {"look_x": -0.6, "look_y": 0.7, "head_yaw": -0.3, "brow_down": 0.25, "mouth_pucker": 0.2},
     "surprised": {"eye_wide": 0.9, "brow_inner_up": 0.9, "brow_outer_up": 0.9, "jaw_open": 0.35},
-    "blink": {"blink_left": 1.0, "blink_right": 1.0}, "wink": {"blink_left": 1.0, "mouth_smile": 0.7},
-    "nod": {"head_pitch": -0.8, "mouth_smile": 0.3}, "turn": {"head_yaw": 0.9, "look_x": -0.5},
+    "blink": {"blink_left": 1.0, "blink_right": 1.0},
+    "wink": {"blink_left": 1.0, "mouth_smile": 0.7},
+    "nod": {"head_pitch": -0.8, "mouth_smile": 0.3},
+    "turn": {"head_yaw": 0.9, "look_x": -0.5},
     "stern": {"brow_down": 0.9, "eye_squint": 0.4, "mouth_frown": 0.5},
 }
 SENTENCE = (
-    ("W", "ou"), ("e", "E"), ("ll", "nn"), ("d", "DD"), ("o", "aa"), ("ne", "nn"), ("", "sil"), ("v", "FF"), ("e", "E"),
-    ("r", "RR"), ("y", "ih"), ("g", "kk"), ("oo", "ou"), ("d", "DD"), ("", "sil"), ("m", "PP"), ("y", "aa"), ("f", "FF"),
-    ("r", "RR"), ("ie", "E"), ("n", "nn"), ("d", "DD"),
+    ("W", "ou"),
+    ("e", "E"),
+    ("ll", "nn"),
+    ("d", "DD"),
+    ("o", "aa"),
+    ("ne", "nn"),
+    ("", "sil"),
+    ("v", "FF"),
+    ("e", "E"),
+    ("r", "RR"),
+    ("y", "ih"),
+    ("g", "kk"),
+    ("oo", "ou"),
+    ("d", "DD"),
+    ("", "sil"),
+    ("m", "PP"),
+    ("y", "aa"),
+    ("f", "FF"),
+    ("r", "RR"),
+    ("ie", "E"),
+    ("n", "nn"),
+    ("d", "DD"),
 )
 
 
@@ -82,7 +104,9 @@ def to_rgb(picture: Picture) -> Image.Image:
     size = picture.width
     y = 1.164 * (picture.yuv[:size].astype(np.float32) - 16)
     planes = picture.yuv[size:].reshape(2, size // 2, size // 2)
-    u, v = (np.asarray(Image.fromarray(p).resize((size, size), Image.Resampling.BILINEAR), np.float32) - 128 for p in planes)
+    u, v = (
+        np.asarray(Image.fromarray(p).resize((size, size), Image.Resampling.BILINEAR), np.float32) - 128 for p in planes
+    )
     rgb = np.stack([y + 1.596 * v, y - 0.392 * u - 0.813 * v, y + 2.017 * u], -1)
     return Image.fromarray(rgb.clip(0, 255).astype(np.uint8))
 
@@ -108,7 +132,10 @@ def main() -> None:
     own = [Path(argument) for argument in sys.argv[1:]]
     studio = Studio(own)
     mouths(studio, TUTORS, "visemes.jpg")
-    rows = [[(label, studio.draw(t, make(**channels)).crop(FACE)) for label, channels in EXPRESSIONS.items()] for t in TUTORS]
+    rows = [
+        [(label, studio.draw(t, make(**channels)).crop(FACE)) for label, channels in EXPRESSIONS.items()]
+        for t in TUTORS
+    ]
     studio.sheet(rows, (150, 180), "expressions.jpg")
     shown, strip = rest_pose(), []
     for index, (letters, viseme) in enumerate(SENTENCE):
@@ -117,17 +144,31 @@ def main() -> None:
         strip.append((letters or "·", studio.draw(TUTORS[0], pose).crop(FACE)))
     studio.sheet([strip[:11], strip[11:]], (130, 156), "sentence.jpg")
     hero = Image.new("RGB", (3 * 400 + 16, 400), PAPER)
-    looks = ({"jaw_open": 0.3, "mouth_smile": 0.5, "mouth_stretch": 0.3, "head_yaw": -0.2},
-             {"mouth_smile": 0.55, "cheek_squint": 0.3, "head_roll": -0.15}, {"mouth_smile": 0.6, "cheek_squint": 0.3, "head_yaw": 0.25})
+    looks = (
+        {"jaw_open": 0.3, "mouth_smile": 0.5, "mouth_stretch": 0.3, "head_yaw": -0.2},
+        {"mouth_smile": 0.55, "cheek_squint": 0.3, "head_roll": -0.15},
+        {"mouth_smile": 0.6, "cheek_squint": 0.3, "head_yaw": 0.25},
+    )
     for index, (avatar_id, channels) in enumerate(zip(TUTORS, looks, strict=True)):
-        hero.paste(studio.draw(avatar_id, make(**channels)).resize((400, 400), Image.Resampling.LANCZOS), (index * 408, 0))
+        hero.paste(
+            studio.draw(avatar_id, make(**channels)).resize((400, 400), Image.Resampling.LANCZOS), (index * 408, 0)
+        )
     save(hero, "tutors.jpg")
     studio.draw(TUTORS[0], make(**looks[0])).save(IMAGES / "tutor.png", optimize=True)
     for folder in [child for directory in own for child in sorted(directory.iterdir())][:1]:
-        cells = [(label, studio.draw(folder.name, make(**channels)).crop((64, 64, 448, 448))) for label, channels in {
-            "rest": {}, "ah": {"jaw_open": 0.7}, "oo": {"mouth_pucker": 0.8, "jaw_open": 0.2}, "ee": EXPRESSIONS["smile"] | {"jaw_open": 0.2, "mouth_stretch": 0.5},
-            "f": {"lip_bite": 1.0, "jaw_open": 0.1}, "blink": EXPRESSIONS["blink"], "turn": {"head_yaw": 0.8}, "brows": {"brow_inner_up": 1.0, "brow_outer_up": 1.0},
-        }.items()]
+        cells = [
+            (label, studio.draw(folder.name, make(**channels)).crop((64, 64, 448, 448)))
+            for label, channels in {
+                "rest": {},
+                "ah": {"jaw_open": 0.7},
+                "oo": {"mouth_pucker": 0.8, "jaw_open": 0.2},
+                "ee": EXPRESSIONS["smile"] | {"jaw_open": 0.2, "mouth_stretch": 0.5},
+                "f": {"lip_bite": 1.0, "jaw_open": 0.1},
+                "blink": EXPRESSIONS["blink"],
+                "turn": {"head_yaw": 0.8},
+                "brows": {"brow_inner_up": 1.0, "brow_outer_up": 1.0},
+            }.items()
+        ]
         studio.sheet([cells[:4], cells[4:]], (230, 230), "portrait.jpg")
 
 

@@ -1,6 +1,6 @@
 """Draw the built-in tutors: `pip install skia-python`, then `python scripts/draw_tutors.py [ID ...]`.
 
-Writes one folder a tutor under engine/avatars_builtin with its layers (PNG), its thumbnail
+Writes one folder a tutor under engine/pipelines/animating/art with its layers (PNG), its thumbnail
 and its manifest. Nothing else in the engine needs skia.
 """
 
@@ -11,11 +11,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from art import face
-from art.brush import CANVAS, Sheet, outline, symmetric
-from art.look import AXIS, Look
+from art import eyes, face, teeth
+from art.brush import CANVAS, Sheet
+from art.look import AXIS
 from art.people import TUTORS, Tutor
-from PIL import Image
 
 FOLDER = Path(__file__).parent.parent / "engine" / "pipelines" / "animating" / "art"
 
@@ -24,16 +23,18 @@ def draw(tutor: Tutor, folder: Path) -> None:
     """All files of one avatar."""
     folder.mkdir(parents=True, exist_ok=True)
     look = tutor.look
-    sheets = {name: Sheet() for name in ("backdrop", "body", "head", "eyes", "lashes", "upper_teeth", "lower_teeth", "tongue")}
+    sheets = {
+        name: Sheet() for name in ("backdrop", "body", "head", "eyes", "lashes", "upper_teeth", "lower_teeth", "tongue")
+    }
     tutor.backdrop(sheets["backdrop"])
     tutor.body(sheets["body"], look)
     face.draw_face(sheets["head"], look)
     tutor.hair(sheets["head"], look)
-    face.draw_eyeballs(sheets["eyes"], look)
-    face.draw_lashes(sheets["lashes"], look)
-    face.draw_upper_teeth(sheets["upper_teeth"], look)
-    face.draw_lower_teeth(sheets["lower_teeth"], look)
-    face.draw_tongue(sheets["tongue"], look)
+    eyes.draw_eyeballs(sheets["eyes"], look)
+    eyes.draw_lashes(sheets["lashes"], look)
+    teeth.draw_upper_teeth(sheets["upper_teeth"], look)
+    teeth.draw_lower_teeth(sheets["lower_teeth"], look)
+    teeth.draw_tongue(sheets["tongue"], look)
     layers = {}
     for name, sheet in sheets.items():
         picture = sheet.image()
@@ -53,23 +54,41 @@ def manifest(tutor: Tutor, layers: dict[str, dict[str, object]]) -> dict[str, ob
     outline_x = max(dx for dx, _ in look.outline)
     dx, upper, lower = look.eye.lids()
     x, top, line, bottom = look.mouth.curves()
-    eyes = []
+    openings = []
     for side in (-1, 1):
         order = slice(None, None, side)
-        eyes.append({
-            "x": _round((AXIS + side * (look.eye.offset + dx))[order]), "crease": _round(look.eye.crease()[order]), "upper": _round(upper[order]), "lower": _round(lower[order]),
-            "gaze": [look.eye.half_width * 0.26, look.eye.upper * 0.34],
-            "brow": [AXIS + side * look.brow_points[0][0], AXIS + side * look.brow_points[-1][0], look.brow_points[1][1]],
-        })
+        openings.append(
+            {
+                "x": _round((AXIS + side * (look.eye.offset + dx))[order]),
+                "crease": _round(look.eye.crease()[order]),
+                "upper": _round(upper[order]),
+                "lower": _round(lower[order]),
+                "gaze": [look.eye.half_width * 0.26, look.eye.upper * 0.34],
+                "brow": [
+                    AXIS + side * look.brow_points[0][0],
+                    AXIS + side * look.brow_points[-1][0],
+                    look.brow_points[1][1],
+                ],
+            }
+        )
     return {
-        "format": 1, "id": tutor.id, "name": tutor.name, "description": tutor.description, "canvas": CANVAS,
+        "format": 1,
+        "id": tutor.id,
+        "name": tutor.name,
+        "description": tutor.description,
+        "canvas": CANVAS,
         "layers": layers,
         "head": {
-            "x": AXIS, "top": look.outline[0][1] - 100, "chin": look.outline[-1][1], "half_width": outline_x,
-            "eyes_y": look.eye.y, "nose": [AXIS, look.nose_y - 12], "neck": [AXIS, look.outline[-1][1] + 110],
+            "x": AXIS,
+            "top": look.outline[0][1] - 100,
+            "chin": look.outline[-1][1],
+            "half_width": outline_x,
+            "eyes_y": look.eye.y,
+            "nose": [AXIS, look.nose_y - 12],
+            "neck": [AXIS, look.outline[-1][1] + 110],
         },
         "mouth": {"x": _round(x), "upper": _round(top), "line": _round(line), "lower": _round(bottom)},
-        "eyes": eyes,
+        "eyes": openings,
     }
 
 

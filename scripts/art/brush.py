@@ -42,7 +42,9 @@ def spline(points: Sequence[Point], steps: int = 16, closed: bool = False) -> li
         knots = np.vstack([2 * knots[0] - knots[1], knots, 2 * knots[-1] - knots[-2]])
     result: list[Point] = []
     for p0, p1, p2, p3 in zip(knots, knots[1:], knots[2:], knots[3:], strict=False):
-        times = np.cumsum([0.0] + [max(1e-6, float(np.hypot(*(b - a)))) ** 0.5 for a, b in ((p0, p1), (p1, p2), (p2, p3))])
+        times = np.cumsum(
+            [0.0] + [max(1e-6, float(np.hypot(*(b - a)))) ** 0.5 for a, b in ((p0, p1), (p1, p2), (p2, p3))]
+        )
         t0, t1, t2, t3 = times
         for t in np.linspace(t1, t2, steps, endpoint=False):
             a1 = (t1 - t) / (t1 - t0) * p0 + (t - t0) / (t1 - t0) * p1
@@ -105,22 +107,33 @@ class Sheet:
         self.canvas.drawPath(shape, _paint(value, alpha, blur, mode))
 
     def gradient(
-        self, shape: Shape, start: Point, end: Point, stops: Sequence[tuple[float, str] | tuple[float, str, float]],
-        blur: float = 0.0, mode: str = "normal",
+        self,
+        shape: Shape,
+        start: Point,
+        end: Point,
+        stops: Sequence[tuple[float, str] | tuple[float, str, float]],
+        blur: float = 0.0,
+        mode: str = "normal",
     ) -> None:
         """Fill with a linear gradient; a stop is (position, colour) or (position, colour, alpha)."""
         paint = _paint("#000000", 1, blur, mode)
         paint.setShader(
             skia.GradientShader.MakeLinear(
-                [skia.Point(*start), skia.Point(*end)], [color(s[1], s[2] if len(s) > 2 else 1) for s in stops],
+                [skia.Point(*start), skia.Point(*end)],
+                [color(s[1], s[2] if len(s) > 2 else 1) for s in stops],
                 [s[0] for s in stops],
             )
         )
         self.canvas.drawPath(shape, paint)
 
     def radial(
-        self, shape: Shape, center: Point, radius: float,
-        stops: Sequence[tuple[float, str] | tuple[float, str, float]], squash: float = 1.0, mode: str = "normal",
+        self,
+        shape: Shape,
+        center: Point,
+        radius: float,
+        stops: Sequence[tuple[float, str] | tuple[float, str, float]],
+        squash: float = 1.0,
+        mode: str = "normal",
     ) -> None:
         """Fill with a radial gradient whose circles are ``squash`` times as high as wide."""
         paint = _paint("#000000", 1, 0, mode)
@@ -128,8 +141,13 @@ class Sheet:
         matrix.setScale(1, squash, *center)
         paint.setShader(
             skia.GradientShader.MakeRadial(
-                skia.Point(*center), radius, [color(s[1], s[2] if len(s) > 2 else 1) for s in stops],
-                [s[0] for s in stops], skia.TileMode.kClamp, 0, matrix,
+                skia.Point(*center),
+                radius,
+                [color(s[1], s[2] if len(s) > 2 else 1) for s in stops],
+                [s[0] for s in stops],
+                skia.TileMode.kClamp,
+                0,
+                matrix,
             )
         )
         self.canvas.drawPath(shape, paint)
@@ -140,8 +158,13 @@ class Sheet:
         self.radial(ellipse(x, y, rx, ry), (x, y), rx, stops, squash=ry / rx, mode=mode)
 
     def line(
-        self, points: Sequence[Point], width: float | Callable[[float], float], value: str, alpha: float = 1.0,
-        blur: float = 0.0, mode: str = "normal",
+        self,
+        points: Sequence[Point],
+        width: float | Callable[[float], float],
+        value: str,
+        alpha: float = 1.0,
+        blur: float = 0.0,
+        mode: str = "normal",
     ) -> None:
         """A smooth stroke through ``points``; ``width`` may vary with the way along it (0..1)."""
         self.fill(stroke_shape(spline(points), width), value, alpha, blur, mode)
@@ -213,8 +236,15 @@ def wavy(points: Sequence[Point], depth: float, waves: float, phase: float = 0.0
 
 
 def lock(
-    sheet: Sheet, inner: Sequence[Point], outer: Sequence[Point], tones: tuple[str, str, str], seed: int,
-    strands: int = 46, shine: tuple[float, float] | None = (0.18, 0.34), shine_alpha: float = 0.5, depth: float = 0.35,
+    sheet: Sheet,
+    inner: Sequence[Point],
+    outer: Sequence[Point],
+    tones: tuple[str, str, str],
+    seed: int,
+    strands: int = 46,
+    shine: tuple[float, float] | None = (0.18, 0.34),
+    shine_alpha: float = 0.5,
+    depth: float = 0.35,
     pointed: float = 0.0,
 ) -> None:
     """A lock of hair between two guide curves: body, shadowed edges, strands and a band of shine.
@@ -231,14 +261,18 @@ def lock(
     shape = outline([*map(tuple, first), *map(tuple, second[::-1])])
     body = mix(middle, dark, depth)
     sheet.gradient(
-        shape, tuple(first[0]), tuple(second[-1]),
+        shape,
+        tuple(first[0]),
+        tuple(second[-1]),
         [(0, mix(body, dark, 0.3)), (0.3, body), (0.65, mix(body, dark, 0.15)), (1, mix(body, dark, 0.6))],
     )
     with sheet.clipped(shape):
         for edge, strength in ((first, 0.5), (second, 0.35)):
             sheet.fill(stroke_shape(list(map(tuple, edge)), 20), dark, strength, blur=9)
         centre = (first + second) / 2
-        sheet.fill(stroke_shape(list(map(tuple, centre[8:90])), taper(42, 0.2, 0.1)), middle, 0.5 * (1 - depth), blur=12)
+        sheet.fill(
+            stroke_shape(list(map(tuple, centre[8:90])), taper(42, 0.2, 0.1)), middle, 0.5 * (1 - depth), blur=12
+        )
         for _ in range(strands):
             where, drift = chance.random(), chance.uniform(-0.14, 0.14)
             begin, stop = chance.uniform(0, 0.45), chance.uniform(0.55, 1.0)
@@ -248,13 +282,23 @@ def lock(
             bright = chance.random() < 0.5
             sheet.fill(
                 stroke_shape(list(map(tuple, part)), taper(chance.uniform(1.2, 4.5), 0.05, 0.05)),
-                light if bright else dark, chance.uniform(0.1, 0.32) if bright else chance.uniform(0.12, 0.36), blur=0.5,
+                light if bright else dark,
+                chance.uniform(0.1, 0.32) if bright else chance.uniform(0.12, 0.36),
+                blur=0.5,
             )
         if shine is not None:
             _shine(sheet, first, second, light, shine, shine_alpha, chance)
 
 
-def cast(sheet: Sheet, onto: Shape, edge: Sequence[Point], value: str, alpha: float = 0.5, width: float = 46, blur: float = 13) -> None:
+def cast(
+    sheet: Sheet,
+    onto: Shape,
+    edge: Sequence[Point],
+    value: str,
+    alpha: float = 0.5,
+    width: float = 46,
+    blur: float = 13,
+) -> None:
     """The soft shadow that a lock with this edge throws on what lies below it."""
     with sheet.clipped(onto):
         sheet.fill(stroke_shape(spline(edge), width), value, alpha, blur, mode="multiply")
@@ -274,7 +318,12 @@ def flyaways(sheet: Sheet, curve: Sequence[Point], tone: str, seed: int, count: 
 
 
 def _shine(
-    sheet: Sheet, first: np.ndarray, second: np.ndarray, light: str, band: tuple[float, float], alpha: float,
+    sheet: Sheet,
+    first: np.ndarray,
+    second: np.ndarray,
+    light: str,
+    band: tuple[float, float],
+    alpha: float,
     chance: random.Random,
 ) -> None:
     for _ in range(34):
@@ -285,7 +334,9 @@ def _shine(
         if len(part) > 3:
             sheet.fill(
                 stroke_shape(list(map(tuple, part)), taper(chance.uniform(2.5, 7), 0.05, 0.05)),
-                light, alpha * chance.uniform(0.25, 0.8), blur=2.2,
+                light,
+                alpha * chance.uniform(0.25, 0.8),
+                blur=2.2,
             )
 
 
@@ -300,8 +351,12 @@ def _paint(value: str, alpha: float, blur: float, mode: str) -> skia.Paint:
     paint = skia.Paint(AntiAlias=True, Color=color(value, alpha))
     if blur:
         paint.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, blur))
-    modes = {"multiply": skia.BlendMode.kMultiply, "screen": skia.BlendMode.kScreen, "over": skia.BlendMode.kOverlay,
-             "soft": skia.BlendMode.kSoftLight}
+    modes = {
+        "multiply": skia.BlendMode.kMultiply,
+        "screen": skia.BlendMode.kScreen,
+        "over": skia.BlendMode.kOverlay,
+        "soft": skia.BlendMode.kSoftLight,
+    }
     if mode in modes:
         paint.setBlendMode(modes[mode])
     return paint

@@ -43,8 +43,15 @@ class EyeShape:
         """x from the eye's middle (towards outer), and the y of upper and lower lid."""
         u = np.linspace(-1, 1, LID_SAMPLES)
         corners = self.y - self.tilt * u
-        upper = corners - self.upper * np.clip(1 - np.abs(u + 0.06) ** 2.3 / np.where(u < -0.06, 0.94**2.3, 1.06**2.3), 0, 1) ** 0.72
-        lower = corners + self.lower * np.clip(1 - np.abs(u - 0.12) ** 2.4 / np.where(u > 0.12, 0.88**2.4, 1.12**2.4), 0, 1) ** 0.8
+        upper = (
+            corners
+            - self.upper
+            * np.clip(1 - np.abs(u + 0.06) ** 2.3 / np.where(u < -0.06, 0.94**2.3, 1.06**2.3), 0, 1) ** 0.72
+        )
+        lower = (
+            corners
+            + self.lower * np.clip(1 - np.abs(u - 0.12) ** 2.4 / np.where(u > 0.12, 0.88**2.4, 1.12**2.4), 0, 1) ** 0.8
+        )
         return u * self.half_width, upper, lower
 
     def crease(self) -> np.ndarray:
@@ -66,7 +73,12 @@ class MouthShape:
     def curves(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """x, then y of the upper lip's upper edge, of the closed line, of the lower lip's lower edge."""
         u = np.linspace(-1, 1, LIP_SAMPLES)
-        line = self.y - self.smile * u**2 + 2.2 * np.exp(-((u / 0.22) ** 2)) - 1.2 * np.exp(-(((np.abs(u) - 0.45) / 0.2) ** 2))
+        line = (
+            self.y
+            - self.smile * u**2
+            + 2.2 * np.exp(-((u / 0.22) ** 2))
+            - 1.2 * np.exp(-(((np.abs(u) - 0.45) / 0.2) ** 2))
+        )
         upper = self.upper * (1 - np.abs(u) ** 1.7) ** 0.95 * (1 - self.bow * np.exp(-((u / 0.12) ** 2)))
         lower = self.lower * (1 - np.abs(u) ** 2.5) ** 1.08
         return AXIS + u * self.half_width, line - upper, line, line + lower

@@ -23,8 +23,21 @@ from engine.pipelines.animating.avatars import (
 from engine.pipelines.animating.puppet import PuppetRenderer
 
 HOSTILE_IDS = (
-    "", ".", "..", "../avatar_tutor_13", "a/b", "/etc", "avatar_tutor_13/", "avatar_tutor_13\0", "AVATAR_TUTOR_13",
-    "a" * 65, "avatar_tutor_13\n", "C:\\x", "~root", "%2e%2e", "é",
+    "",
+    ".",
+    "..",
+    "../avatar_tutor_13",
+    "a/b",
+    "/etc",
+    "avatar_tutor_13/",
+    "avatar_tutor_13\0",
+    "AVATAR_TUTOR_13",
+    "a" * 65,
+    "avatar_tutor_13\n",
+    "C:\\x",
+    "~root",
+    "%2e%2e",
+    "é",
 )
 
 
@@ -61,11 +74,19 @@ def test_own_avatars_come_before_built_in_ones(mine):
     assert find_folder([BUILTIN, mine.parent], "avatar_tutor_7") == target
 
 
-@pytest.mark.parametrize(("fields", "word"), [
-    ({"format": 2}, "format"), ({"id": "other"}, "other"), ({"canvas": 10**9}, "canvas"), ({"name": ""}, "name"),
-    ({"extra": 1}, "extra"), ({"eyes": []}, "eyes"), ({"mouth": {"x": [1, 2], "upper": [], "line": [], "lower": []}}, "mouth"),
-    ({"head": {"x": float("nan")}}, "head"),
-])
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"format": 2}, "format"),
+        ({"id": "other"}, "other"),
+        ({"canvas": 10**9}, "canvas"),
+        ({"name": ""}, "name"),
+        ({"extra": 1}, "extra"),
+        ({"eyes": []}, "eyes"),
+        ({"mouth": {"x": [1, 2], "upper": [], "line": [], "lower": []}}, "mouth"),
+        ({"head": {"x": float("nan")}}, "head"),
+    ],
+)
 def test_wrong_manifests_name_the_field(mine, fields, word):
     change(mine, **fields)
     with pytest.raises(BrokenAvatar, match=word):
@@ -113,7 +134,9 @@ def test_decompression_bomb_is_not_decoded(mine):
         return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
     header = (50_000).to_bytes(4, "big") * 2 + bytes((8, 2, 0, 0, 0))
-    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    bomb = (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
     (mine / "bomb.png").write_bytes(bomb)
     with pytest.raises(BrokenAvatar):
         read_layer(mine, LayerFile(file="bomb.png"))

@@ -40,7 +40,11 @@ def avatars(finder, tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("avatars")
     steps: list[float] = []
     create_avatar(
-        PORTRAIT.read_bytes(), "astronaut", directory, name="Eileen", finder=finder,
+        PORTRAIT.read_bytes(),
+        "astronaut",
+        directory,
+        name="Eileen",
+        finder=finder,
         progress=lambda step, done: steps.append(done),
     )
     assert steps == sorted(steps) and steps[-1] == 1.0
@@ -72,7 +76,10 @@ def test_portrait_speaks_and_blinks(avatars):
     mouth = slice(int(manifest.mouth.line[24] / 2) - 4, int(manifest.mouth.line[24] / 2) + 30), slice(230, 280)
     assert (luma(face, jaw_open=0.8)[mouth] < 50).sum() > (rest[mouth] < 50).sum() + 200
     eye = manifest.eyes[0]
-    window = slice(int(min(eye.upper) / 2) + 3, int(max(eye.lower) / 2) - 2), slice(int(eye.x[6] / 2), int(eye.x[18] / 2))
+    window = (
+        slice(int(min(eye.upper) / 2) + 3, int(max(eye.lower) / 2) - 2),
+        slice(int(eye.x[6] / 2), int(eye.x[18] / 2)),
+    )
     shut = luma(face, blink_left=1.0, blink_right=1.0)
     assert shut[window].mean() > rest[window].mean() + 10, "skin is lighter than the iris"
     turned = luma(face, head_yaw=1.0)
@@ -102,10 +109,14 @@ def test_refusals_say_what_is_wrong(finder, tmp_path):
     small = Image.new("RGB", (300, 300), "#cccccc")
     small.paste(portrait.resize((100, 104)), (100, 90))
     cases = (
-        (encoded(blank), UnsuitablePortrait, "no face"), (encoded(pair), UnsuitablePortrait, "several"),
-        (encoded(small), UnsuitablePortrait, "pixels wide|no face"), (b"hello", UnreadableMedia, "not a PNG"),
-        (encoded(portrait)[:3000], UnreadableMedia, "not a PNG"), (encoded(portrait, "GIF"), UnreadableMedia, "not a PNG"),
-        (bytes(13 << 20), TooLarge, "MB"), (encoded(Image.new("1", (8000, 8000))), TooLarge, "pixels"),
+        (encoded(blank), UnsuitablePortrait, "no face"),
+        (encoded(pair), UnsuitablePortrait, "several"),
+        (encoded(small), UnsuitablePortrait, "pixels wide|no face"),
+        (b"hello", UnreadableMedia, "not a PNG"),
+        (encoded(portrait)[:3000], UnreadableMedia, "not a PNG"),
+        (encoded(portrait, "GIF"), UnreadableMedia, "not a PNG"),
+        (bytes(13 << 20), TooLarge, "MB"),
+        (encoded(Image.new("1", (8000, 8000))), TooLarge, "pixels"),
     )
     for data, error, words in cases:
         with pytest.raises(error, match=words):

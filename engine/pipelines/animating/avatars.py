@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -162,9 +163,9 @@ class Manifest(_Strict):
 def _check_curves(x: tuple[float, ...], *curves: tuple[float, ...]) -> None:
     if any(len(curve) != len(x) for curve in curves):
         raise ValueError("curves must have as many points as x")
-    if any(b <= a for a, b in zip(x, x[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(x)):
         raise ValueError("x must ascend")
-    for above, below in zip(curves, curves[1:], strict=False):
+    for above, below in pairwise(curves):
         if any(b < a - 0.01 for a, b in zip(above, below, strict=True)):
             raise ValueError("curves must not cross")
 
@@ -185,12 +186,15 @@ def find_folder(directories: Sequence[Path], avatar_id: str) -> Path:
 
 def find_ids(directories: Sequence[Path]) -> list[str]:
     """Ids of all avatar folders, sorted, whether their manifest is sound or not."""
-    return sorted({
-        folder.name
-        for directory in directories if directory.is_dir()
-        for folder in directory.iterdir()
-        if AVATAR_ID.fullmatch(folder.name) and not folder.is_symlink() and (folder / MANIFEST).is_file()
-    })
+    return sorted(
+        {
+            folder.name
+            for directory in directories
+            if directory.is_dir()
+            for folder in directory.iterdir()
+            if AVATAR_ID.fullmatch(folder.name) and not folder.is_symlink() and (folder / MANIFEST).is_file()
+        }
+    )
 
 
 def read_manifest(folder: Path) -> Manifest:

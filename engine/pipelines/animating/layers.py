@@ -93,9 +93,15 @@ def build_layer(
     # half a pixel: positions are of pixel centres; half a sample: truncation becomes rounding
     shift = MARGIN - 0.5 + 0.5 / texels
     return Layer(
-        y=plane(luma_y, 2 * texels), a=plane(alpha, 2 * texels), u=plane(luma_u, texels), v=plane(luma_v, texels),
-        chroma_a=plane(alpha, texels), stride=(right - left + 2 * MARGIN) * texels,
-        rows=(bottom - top + 2 * MARGIN) * texels, origin=(left - shift, top - shift), texels=texels,
+        y=plane(luma_y, 2 * texels),
+        a=plane(alpha, 2 * texels),
+        u=plane(luma_u, texels),
+        v=plane(luma_v, texels),
+        chroma_a=plane(alpha, texels),
+        stride=(right - left + 2 * MARGIN) * texels,
+        rows=(bottom - top + 2 * MARGIN) * texels,
+        origin=(left - shift, top - shift),
+        texels=texels,
     )
 
 
@@ -119,7 +125,9 @@ def _resample(
     plane: npt.NDArray[np.uint8], box: tuple[float, float, float, float], pixels: tuple[int, int]
 ) -> npt.NDArray[np.uint8]:
     """``box`` of a plane (it may reach out of it, there is 0) as ``pixels`` (width, height) samples."""
-    grow = max(0, *(-round(edge) for edge in box[:2]), round(box[2]) - plane.shape[1], round(box[3]) - plane.shape[0]) + 2
+    grow = (
+        max(0, *(-round(edge) for edge in box[:2]), round(box[2]) - plane.shape[1], round(box[3]) - plane.shape[0]) + 2
+    )
     image = Image.fromarray(np.pad(plane, grow))
     inside = (box[0] + grow, box[1] + grow, box[2] + grow, box[3] + grow)
     return np.asarray(image.resize(pixels, Image.Resampling.BICUBIC, box=inside))

@@ -77,14 +77,18 @@ class Mouth:
         """What the lips do to the pixels at (x, y) on the resting face, each (B, h, w)."""
         rest = self.rest
         widths = np.array([s.width for s in shapes], np.float32)
-        gains = torch.from_numpy(np.stack([widths, rest.width / widths, (rest.reach - rest.width) / (rest.reach - widths)]))
+        gains = torch.from_numpy(
+            np.stack([widths, rest.width / widths, (rest.reach - rest.width) / (rest.reach - widths)])
+        )
         width, lip, cheek = gains.to(self.device).view(3, -1, 1, 1).unbind(0)
         aside = x - rest.x
         far = aside.abs()
         lips = (torch.minimum(far, width) * lip).add_((far.clamp(max=rest.reach) - width).clamp_(min=0).mul_(cheek))
         lips.add_((far - rest.reach).clamp_(min=0))
         along = torch.copysign(lips, aside)
-        slot = (along * ((SAMPLES - 1) / (2 * SPAN * rest.width))).add_(SAMPLES / 2).clamp_(0, SAMPLES - 1).to(torch.int32)
+        slot = (
+            (along * ((SAMPLES - 1) / (2 * SPAN * rest.width))).add_(SAMPLES / 2).clamp_(0, SAMPLES - 1).to(torch.int32)
+        )
         if len(shapes) > 1:
             slot += torch.arange(len(shapes), device=self.device, dtype=torch.int32).view(-1, 1, 1) * SAMPLES
         flat = slot.view(-1)
@@ -112,14 +116,15 @@ class Mouth:
         luma = deep * (CAVITY_BOTTOM[0] - CAVITY_TOP[0]) + CAVITY_TOP[0]
         chroma = [deep_small * (CAVITY_BOTTOM[k] - CAVITY_TOP[k]) + CAVITY_TOP[k] for k in (1, 2)]
         parts = (
-            (layers.lower_teeth, [s.lower_teeth for s in shapes]), (layers.tongue, [s.tongue for s in shapes]),
+            (layers.lower_teeth, [s.lower_teeth for s in shapes]),
+            (layers.tongue, [s.tongue for s in shapes]),
             (layers.upper_teeth, [s.upper_teeth for s in shapes]),
         )
         for layer, shift in parts:
             offset = torch.tensor(shift, dtype=torch.float32, device=self.device).view(-1, 1, 1)
             blend(layer, x, y - offset, luma, chroma[0], chroma[1])
-        aside = (x - self.rest.x).square_().mul_(-0.62 / self.rest.width**2).add_(1).clamp_(min=0.3)
-        light = depth.mul(1 / (9 * unit)).add_(0.5).clamp_(0.5, 1).mul_(aside)
+        aside = (x - self.rest.x).square_().mul_(-0.55 / self.rest.width**2).add_(1).clamp_(min=0.35)
+        light = depth.mul(1 / (9 * unit)).add_(0.64).clamp_(0.64, 1).mul_(aside)
         dim = light[:, ::2, ::2]
         u, v = (c.sub_(128).mul_(dim).add_(128) for c in chroma)
         return luma.sub_(16).mul_(light).add_(16), u, v

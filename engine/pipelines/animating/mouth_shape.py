@@ -96,8 +96,8 @@ class MouthRest:
         down = free * (38 * jaw * (1 - 0.3 * pucker) + 13 * lowered + 11 * funnel + 4 * pucker + 3.5 * stretch)
         down = down * (1 - 0.85 * bite) - 1.0 * bite * free
         inner = 1 - free * (0.26 * pucker + 0.14 * funnel + 0.04)
-        above = self._opening(inner, 0.86 - 0.3 * round_)
-        below = self._opening(inner, 0.84 - 0.3 * max(round_, jaw))
+        above = self._opening(inner, 0.86 - 0.3 * round_, round_)
+        below = self._opening(inner, 0.84 - 0.3 * max(round_, jaw), round_)
         unit = self.unit
 
         corner = -10 * smile + 8 * frown + free * 7 * jaw * (1 - 0.5 * stretch) - 1.0 * pucker
@@ -110,7 +110,9 @@ class MouthRest:
 
         top = line - unit * up * above
         bottom = np.maximum(top, line + unit * down * below)
-        thick = 1 + 0.24 * pucker + 0.14 * funnel - 0.12 * stretch - 0.1 * smile - 0.1 * raised - 0.1 * jaw - 0.14 * shut
+        thick = (
+            1 + 0.24 * pucker + 0.14 * funnel - 0.12 * stretch - 0.1 * smile - 0.1 * raised - 0.1 * jaw - 0.14 * shut
+        )
         full = 1 + 0.2 * pucker + 0.16 * funnel - 0.1 * stretch - 0.06 * smile - 0.06 * jaw - 0.42 * bite - 0.12 * shut
         upper = top - self._rounded(self.line - self.upper, round_) * thick
         lower = bottom + self._rounded(self.lower - self.line, round_) * full
@@ -124,19 +126,26 @@ class MouthRest:
         tongue = tongue_rest * (1 - lift) + unit * 4.5 * lift
         tongue = tongue * (1 - out) + unit * (1.5 if gap > 0 else 0) * out
         return MouthShape(
-            width=width, upper=upper, top=top, bottom=bottom, lower=lower, upper_teeth=teeth,
-            lower_teeth=drop - unit * (4 - 3 * jaw - 12 * pucker - 6 * funnel), tongue=min(tongue, drop + unit * 6), gap=gap,
+            width=width,
+            upper=upper,
+            top=top,
+            bottom=bottom,
+            lower=lower,
+            upper_teeth=teeth,
+            lower_teeth=drop - unit * (4 - 3 * jaw - 12 * pucker - 6 * funnel),
+            tongue=min(tongue, drop + unit * 6),
+            gap=gap,
         )
 
-    def _opening(self, inner: float, power: float) -> Array:
+    def _opening(self, inner: float, power: float, round_: float) -> Array:
         """Height of the opening along the lips, 1 in the middle, 0 from ``inner`` on; rounder for a small power."""
         u = np.clip(np.abs(self.u) / inner, 0, 1)
-        return np.asarray((1 - u**2.2) ** power)
+        return np.asarray((1 - u ** (2.2 + 0.8 * round_)) ** power)
 
     def _rounded(self, thickness: Array, round_: float) -> Array:
         """Lips that are pursed are thick almost to the corners."""
-        swollen = thickness.max() * 0.92 * np.clip(1 - self.u**2, 0, 1) ** 0.55
-        return np.asarray(thickness + (np.maximum(swollen, thickness) - thickness) * 0.75 * round_)
+        swollen = thickness.max() * 0.95 * np.clip(1 - np.abs(self.u) ** 3.4, 0, 1) ** 0.6
+        return np.asarray(thickness + (np.maximum(swollen, thickness) - thickness) * 0.95 * round_)
 
     def _fade(self) -> Array:
         t = np.clip((np.abs(self.u) - 1) / (SPAN - 1), 0, 1)

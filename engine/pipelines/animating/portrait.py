@@ -47,7 +47,11 @@ INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 EYES = (
     ((33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133), (107, 66, 105, 63, 70)),
-    ((362, 398, 384, 385, 386, 387, 388, 466, 263), (362, 382, 381, 380, 374, 373, 390, 249, 263), (336, 296, 334, 293, 300)),
+    (
+        (362, 398, 384, 385, 386, 387, 388, 466, 263),
+        (362, 382, 381, 380, 374, 373, 390, 249, 263),
+        (336, 296, 334, 293, 300),
+    ),
 )
 """Upper lid, lower lid and brow (from the nose outwards) of the eye on the picture's left, then right."""
 
@@ -61,8 +65,14 @@ class UnsuitablePortrait(EngineError):
 
 
 def create_avatar(
-    data: bytes, avatar_id: str, directory: Path, *, name: str | None = None, finder: FaceFinder | None = None,
-    replace: bool = False, progress: Progress = lambda step, done: None,
+    data: bytes,
+    avatar_id: str,
+    directory: Path,
+    *,
+    name: str | None = None,
+    finder: FaceFinder | None = None,
+    replace: bool = False,
+    progress: Progress = lambda step, done: None,
 ) -> Path:
     """Make the avatar ``avatar_id`` under ``directory`` from an encoded picture; gives its folder.
 
@@ -91,7 +101,11 @@ def create_avatar(
         folder = Path(scratch) / avatar_id
         folder.mkdir()
         Image.fromarray(pixels).save(folder / "portrait.jpg", quality=92)
-        layers = {"backdrop": {"file": "portrait.jpg"}, "head": {"file": "portrait.jpg"}, "eyes": {"file": "portrait.jpg"}}
+        layers = {
+            "backdrop": {"file": "portrait.jpg"},
+            "head": {"file": "portrait.jpg"},
+            "eyes": {"file": "portrait.jpg"},
+        }
         layers |= _lend_teeth(folder, lines, _brightness(pixels, points))
         manifest = _manifest(avatar_id, name or avatar_id, points, lines, layers)
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
@@ -137,7 +151,9 @@ def _landmarks(picture: Image.Image, finder: FaceFinder) -> Points:
     if len(faces) > 1 and faces[1].width > 0.45 * largest.width:
         raise UnsuitablePortrait("there are several faces in the portrait; crop it to one")
     if largest.width < MIN_FACE:
-        raise UnsuitablePortrait(f"the face is {largest.width:.0f} pixels wide; it should be at least {MIN_FACE}, better 300")
+        raise UnsuitablePortrait(
+            f"the face is {largest.width:.0f} pixels wide; it should be at least {MIN_FACE}, better 300"
+        )
     points, certainty = finder.landmarks(picture, largest)
     if certainty < 0.5:
         raise UnsuitablePortrait("the face is hidden or cannot be made out")
@@ -184,7 +200,7 @@ def _curve(points: Points, indices: tuple[int, ...], x: Curve) -> Curve:
 def _shut_mouth(pixels: npt.NDArray[np.uint8], points: Points) -> tuple[npt.NDArray[np.uint8], dict[str, Curve]]:
     """Pull the lips together where the portrait smiles or speaks; gives the curves of the shut mouth."""
     left, right = float(points[61, 0]), float(points[291, 0])
-    columns = np.arange(CANVAS) + 0.5
+    columns: Curve = np.arange(CANVAS, dtype=np.float64) + 0.5
     upper, lower = _curve(points, LIPS_UPPER, columns), _curve(points, LIPS_LOWER, columns)
     top, bottom = _curve(points, INNER_UPPER, columns), _curve(points, INNER_LOWER, columns)
     inside = (columns > points[78, 0]) & (columns < points[308, 0])
@@ -209,7 +225,9 @@ def _shut_mouth(pixels: npt.NDArray[np.uint8], points: Points) -> tuple[npt.NDAr
     corner = np.interp(x, [left, right], [float(points[61, 1]), float(points[291, 1])])
     middle = corner + (middle - corner) * ends
     return shut, {
-        "x": x, "line": middle, "upper": np.minimum(np.interp(x, columns, shut_upper), middle),
+        "x": x,
+        "line": middle,
+        "upper": np.minimum(np.interp(x, columns, shut_upper), middle),
         "lower": np.maximum(np.interp(x, columns, shut_lower), middle),
     }
 
@@ -246,14 +264,18 @@ def _lend_teeth(folder: Path, lines: dict[str, Curve], light: float) -> dict[str
         rgba[..., :3] *= light * np.array([1.0, 0.96, 0.9], np.float32)
         corner = center + (np.array([entry.x, entry.y]) - theirs) * scale
         Image.fromarray(rgba.clip(0, 255).astype(np.uint8), "RGBA").save(folder / f"{name}.png")
-        layers[name] = {"file": f"{name}.png", "x": max(0, round(float(corner[0]))), "y": max(0, round(float(corner[1])))}
+        layers[name] = {
+            "file": f"{name}.png",
+            "x": max(0, round(float(corner[0]))),
+            "y": max(0, round(float(corner[1]))),
+        }
     return layers
 
 
 def _manifest(
     avatar_id: str, name: str, points: Points, lines: dict[str, Curve], layers: dict[str, Any]
 ) -> dict[str, Any]:
-    eyes = []
+    eyes: list[dict[str, Any]] = []
     for upper, lower, brow in EYES:
         ends = sorted((float(points[upper[0], 0]), float(points[upper[-1], 0])))
         x = np.linspace(ends[0], ends[1], 25)
@@ -263,24 +285,40 @@ def _manifest(
         height = bottom - top
         top = top - 0.22 * height
         crease = top - 0.45 * height.max() * np.clip(height / height.max(), 0.1, 1)
-        eyes.append({
-            "x": _rounded(x), "crease": _rounded(crease), "upper": _rounded(top), "lower": _rounded(bottom),
-            "gaze": [0.0, 0.0], "shadow": 0.0,
-            "brow": [float(points[brow[0], 0]), float(points[brow[-1], 0]), float(points[list(brow), 1].mean())],
-        })
+        eyes.append(
+            {
+                "x": _rounded(x),
+                "crease": _rounded(crease),
+                "upper": _rounded(top),
+                "lower": _rounded(bottom),
+                "gaze": [0.0, 0.0],
+                "shadow": 0.0,
+                "brow": [float(points[brow[0], 0]), float(points[brow[-1], 0]), float(points[list(brow), 1].mean())],
+            }
+        )
     chin, forehead = float(points[CHIN, 1]), float(points[FOREHEAD, 1])
-    height = chin - forehead
+    face = chin - forehead
     middle = float(points[list(SIDES), 0].mean())
     return {
-        "format": 1, "id": avatar_id, "name": name[:80], "description": "Made from a portrait.", "canvas": CANVAS,
+        "format": 1,
+        "id": avatar_id,
+        "name": name[:80],
+        "description": "Made from a portrait.",
+        "canvas": CANVAS,
         "layers": layers,
         "head": {
-            "x": middle, "top": forehead - 0.22 * height, "chin": chin,
+            "x": middle,
+            "top": forehead - 0.22 * face,
+            "chin": chin,
             "half_width": abs(float(points[SIDES[1], 0] - points[SIDES[0], 0])) / 2,
-            "eyes_y": float(np.mean([eye["upper"][12] for eye in eyes])), "nose": [float(v) for v in points[NOSE_TIP]],
-            "neck": [middle, chin + 0.25 * height], "motion": MOTION, "cut_out": False,
+            "eyes_y": float(np.mean([eye["upper"][12] for eye in eyes])),
+            "nose": [float(v) for v in points[NOSE_TIP]],
+            "neck": [middle, chin + 0.25 * face],
+            "motion": MOTION,
+            "cut_out": False,
         },
-        "mouth": {key: _rounded(values) for key, values in lines.items()}, "eyes": eyes,
+        "mouth": {key: _rounded(values) for key, values in lines.items()},
+        "eyes": eyes,
     }
 
 

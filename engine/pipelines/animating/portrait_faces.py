@@ -70,8 +70,12 @@ class FaceFinder:
             center, extent = values[index, 0] * edge, values[index, 1] * edge
             right, left = (tuple(map(float, values[index, k] * edge)) for k in (2, 3))
             face = FaceBox(
-                float(center[0] - extent[0] / 2), float(center[1] - extent[1] / 2), float(extent[0]), float(extent[1]),
-                float(scores[index]), ((right[0], right[1]), (left[0], left[1])),
+                float(center[0] - extent[0] / 2),
+                float(center[1] - extent[1] / 2),
+                float(extent[0]),
+                float(extent[1]),
+                float(scores[index]),
+                ((right[0], right[1]), (left[0], left[1])),
             )
             if all(_overlap(face, other) < 0.3 for other in faces):
                 faces.append(face)
@@ -106,7 +110,9 @@ def _interpreter(path: Path) -> Any:
     return interpreter
 
 
-def _run(interpreter: Any, pixels: Points) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _run(
+    interpreter: Any, pixels: npt.NDArray[np.floating[Any]]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels[None].astype(np.float32))
     interpreter.invoke()
     first, second = (interpreter.get_tensor(d["index"]).astype(np.float64) for d in interpreter.get_output_details())

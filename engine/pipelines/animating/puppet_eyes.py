@@ -137,7 +137,16 @@ class Eyes:
         """For each pixel at (x, y) of the resting face, (2 * B, h, w)."""
         states = [eye.state(pose) for pose in poses for eye in self.pair]
         rows = [
-            (eye.x, (SAMPLES - 1) / (2 * SPAN * eye.width), eye.ceiling, eye.floor, 1 / state.fold, *state.gaze, index * SAMPLES, state.closed)
+            (
+                eye.x,
+                (SAMPLES - 1) / (2 * SPAN * eye.width),
+                eye.ceiling,
+                eye.floor,
+                1 / state.fold,
+                *state.gaze,
+                index * SAMPLES,
+                state.closed,
+            )
             for index, (eye, state) in enumerate(zip(self.pair * len(poses), states, strict=True))
         ]
         columns = torch.tensor(np.array(rows, np.float32).T.copy(), device=self._device).view(9, -1, 1, 1)
@@ -156,6 +165,11 @@ class Eyes:
         depth = y - upper
         seam = (height * 0.3).clamp_(0, 1).mul_(closed).mul_(torch.exp(depth.square().mul(-0.35)))
         return Eyelids(
-            y=source, open=open_, ball_x=x - look_x, ball_y=y - look_y, lash_y=torch.addcmul(upper0, depth, fold),
-            depth=depth, seam=seam,
+            y=source,
+            open=open_,
+            ball_x=x - look_x,
+            ball_y=y - look_y,
+            lash_y=torch.addcmul(upper0, depth, fold),
+            depth=depth,
+            seam=seam,
         )

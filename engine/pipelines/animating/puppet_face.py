@@ -18,6 +18,7 @@ from engine.pipelines.animating.avatars import Manifest, read_layer, read_manife
 from engine.pipelines.animating.layers import OPAQUE, Layer, build_layer
 from engine.pipelines.animating.mouth import Colors, Mouth, MouthLayers, blend, mix, read
 from engine.pipelines.animating.mouth_shape import MouthRest, MouthShape
+from engine.pipelines.animating.pose import CHANNEL
 from engine.pipelines.animating.puppet_eyes import Eyes
 from engine.pipelines.animating.puppet_field import NODE_STEP, Field, weights
 from engine.pipelines.animating.puppet_tiles import (
@@ -36,6 +37,21 @@ from engine.pipelines.items import FloatArray
 HEAD_STEP, BODY_STEP = 0.125, 0.25
 """Finest displacement that is drawn, output pixels; the body only sways and breathes."""
 
+POSE_STEPS = 256
+"""Steps of a channel; finer differences cannot be seen."""
+
+MOUTH_CHANNELS = [
+    i for name, i in CHANNEL.items() if name.startswith(("jaw", "mouth", "lip", "upper_lip", "lower_lip", "tongue"))
+]
+EYE_CHANNELS = [
+    i
+    for name, i in CHANNEL.items()
+    if name.startswith(("blink", "look", "eye")) or name in ("mouth_smile", "cheek_squint")
+]
+
+Drawn = tuple[list[tuple[int, int]], Colors, Tensor | None]
+"""Corners of patches, their colours, and where they count."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patch:
@@ -47,6 +63,17 @@ class Patch:
     height: int
 
 
+@dataclass(frozen=True, slots=True)
+class DrawnPatch:
+    """A patch as it was drawn last, and from what."""
+
+    nodes: FloatArray
+    channels: FloatArray
+    corners: list[tuple[int, int]]
+    colors: Colors
+    weight: Tensor | None
+
+
 class Scene:
     """What was drawn last for somebody, so that only what changed is drawn next."""
 
@@ -56,6 +83,9 @@ class Scene:
         tiles = count * tiles_across(size) ** 2
         self.head: FloatArray = np.full((tiles, 2, REACH * REACH), np.nan, np.float32)
         self.body: FloatArray = self.head.copy()
+        self.patches: dict[str, DrawnPatch] = {}
+        self.pose: FloatArray | None = None
+        self.out: Tensor | None = None
 
 
 class Face:
@@ -94,7 +124,8 @@ class Face:
         self._shadow = self.manifest.eyes[0].shadow
         self._eyes = Eyes(self.manifest.eyes, size / self.manifest.canvas, device)
         boxes = [
-            _patch(eye.x - eye.width * 1.12, eye.ceiling - 4, eye.x + eye.width * 1.12, eye.floor + 4) for eye in self._eyes.pair
+            _patch(eye.x - eye.width * 1.12, eye.ceiling - 4, eye.x + eye.width * 1.12, eye.floor + 4)
+            for eye in self._eyes.pair
         ]
         wide, high = max(b.width for b in boxes), max(b.height for b in boxes)
         self._eye_patches = [Patch(b.x, b.y, wide, high) for b in boxes]
@@ -113,14 +144,30 @@ class Face:
         return Scene(count, self._edge, self._device)
 
     def draw(self, poses: FloatArray, scene: Scene) -> Tensor:
-        """(B, channels) poses to (B, size * 3 // 2, size) uint8 yuv420p on the device."""
+        """(B, channels) poses to (B, size * 3 // 2, size) uint8 yuv420p on the device.
+
+        The pictures must not be written to: where nothing moved, the last ones are given again.
+        """
+        poses = np.rint(poses * np.float32(POSE_STEPS)) / np.float32(POSE_STEPS)
+        if scene.out is not None and scene.pose is not None and np.array_equal(poses, scene.pose):
+            return scene.out
         motion = weights(poses)
         head = self._field.fetch(self._field.head, motion, HEAD_STEP)
         self._draw_tiles(motion, head, scene)
         out = scene.canvas.raster(scene.count, self._edge)
-        nodes = torch.from_numpy(head).to(self._device).view(len(poses), 2, self._field.nodes, self._field.nodes)
-        self._draw_mouth(out, poses, nodes, head)
-        self._draw_eyes(out, poses, nodes, head)
+        for name, channels, each, draw in (
+            ("mouth", MOUTH_CHANNELS, 1, self._draw_mouth),
+            ("eyes", EYE_CHANNELS, 2, self._draw_eyes),
+        ):
+            patch = scene.patches.get(name)
+            wanted = poses[:, channels]
+            if patch is None or not (np.array_equal(patch.channels, wanted) and np.array_equal(patch.nodes, head)):
+                nodes = (
+                    torch.from_numpy(head).to(self._device).view(len(poses), 2, self._field.nodes, self._field.nodes)
+                )
+                patch = scene.patches[name] = DrawnPatch(head, wanted, *draw(poses, nodes, head))
+            self._put(out, each, patch.corners, patch.colors, patch.weight)
+        scene.pose, scene.out = poses, out
         return out
 
     def _draw_tiles(self, motion: FloatArray, head: FloatArray, scene: Scene) -> None:
@@ -146,7 +193,9 @@ class Face:
         front = np.flatnonzero(changed & (kinds > EMPTY))
         self._head.draw(scene.canvas, front, kinds[front], head_tiles[front])
 
-    def _place(self, patches: list[Patch], nodes: Tensor, head: FloatArray) -> tuple[list[tuple[int, int]], Tensor, Tensor]:
+    def _place(
+        self, patches: list[Patch], nodes: Tensor, head: FloatArray
+    ) -> tuple[list[tuple[int, int]], Tensor, Tensor]:
         """Corners of the patches in each picture, and where their pixels are fetched from."""
         corners, places = [], []
         for index, fetched in enumerate(head):
@@ -164,7 +213,7 @@ class Face:
         stacked = torch.stack(places, dim=1)
         return corners, stacked[0], stacked[1]
 
-    def _draw_mouth(self, out: Tensor, poses: FloatArray, nodes: Tensor, head: FloatArray) -> None:
+    def _draw_mouth(self, poses: FloatArray, nodes: Tensor, head: FloatArray) -> Drawn:
         corners, x, y = self._place([self._mouth_patch], nodes, head)
         shapes = [self._mouth.rest.shape(pose) for pose in poses]
         lips = self._mouth.remap(x, y, shapes)
@@ -175,9 +224,11 @@ class Face:
             small = (slice(None), slice(rows.start // 2, rows.stop // 2), slice(columns.start // 2, columns.stop // 2))
             inside = self._mouth.inside(x[part], y[part], lips.depth[part], shapes)
             mix((colors[0][part], colors[1][small], colors[2][small]), inside, lips.inside[part])
-        self._put(out, 1, corners, colors, lips.weight)
+        return corners, colors, lips.weight
 
-    def _opening(self, shapes: list[MouthShape], corners: list[tuple[int, int]], head: FloatArray) -> tuple[slice, slice]:
+    def _opening(
+        self, shapes: list[MouthShape], corners: list[tuple[int, int]], head: FloatArray
+    ) -> tuple[slice, slice]:
         """Rows and columns of the mouth's patch that can show its inside, in all pictures of a batch."""
         rest, patch = self._mouth.rest, self._mouth_patch
         tilt = 4 + 0.16 * rest.width
@@ -192,7 +243,7 @@ class Face:
         rows = slice(max(0, int(top - tilt) & ~1), min(patch.height, int(bottom + tilt + sag) + 2 & ~1))
         return rows, slice(max(0, int(left - 4) & ~1), min(patch.width, int(right + 4) + 2 & ~1))
 
-    def _draw_eyes(self, out: Tensor, poses: FloatArray, nodes: Tensor, head: FloatArray) -> None:
+    def _draw_eyes(self, poses: FloatArray, nodes: Tensor, head: FloatArray) -> Drawn:
         corners, x, y = self._place(self._eye_patches, nodes, head)
         lids = self._eyes.lids(x, y, poses)
         colors = read(self._head.layer, x, lids.y)
@@ -204,7 +255,7 @@ class Face:
             blend(self._lashes, x, lids.lash_y, *colors)
         else:
             colors[0].addcmul_(lids.seam, colors[0] - 16, value=-0.55)
-        self._put(out, 2, corners, colors)
+        return corners, colors, None
 
     def _put(
         self, out: Tensor, each: int, corners: list[tuple[int, int]], colors: Colors, weight: Tensor | None = None
@@ -221,7 +272,7 @@ class Face:
                 if weight is not None:
                     share = weight[index] if plane == 0 else weight[index, ::2, ::2]
                     part = target.float().lerp_(part, share)
-                target.copy_(part.add_(0.5))
+                target.copy_(part + 0.5)
 
 
 def _skin_ends(head: Layer, rest: MouthRest) -> npt.NDArray[np.float64]:

@@ -28,7 +28,18 @@ ROLL = np.deg2rad(9.0)
 Array = npt.NDArray[np.float64]
 
 WEIGHTS = (
-    "yaw", "pitch", "roll", "roll_sag", "jaw", "smile", "puff", "cheeks", "brow_inner", "brow_outer", "brow_down", "breath",
+    "yaw",
+    "pitch",
+    "roll",
+    "roll_sag",
+    "jaw",
+    "smile",
+    "puff",
+    "cheeks",
+    "brow_inner",
+    "brow_outer",
+    "brow_down",
+    "breath",
 )
 
 
@@ -38,10 +49,18 @@ def weights(poses: FloatArray) -> FloatArray:
     roll = ROLL * np.clip(pose["head_roll"], -1.3, 1.3)
     jaw = np.clip(pose["jaw_open"], 0, 1) + 0.1 * pose["lower_lip_down"] - 0.12 * pose["lip_bite"]
     columns = [
-        np.clip(pose["head_yaw"], -1.3, 1.3), np.clip(pose["head_pitch"], -1.3, 1.3), np.sin(roll), np.cos(roll) - 1,
-        jaw, np.clip(pose["mouth_smile"], 0, 1), np.clip(pose["cheek_puff"], 0, 1),
-        np.clip(pose["cheek_squint"] + 0.5 * pose["eye_squint"], 0, 1), pose["brow_inner_up"], pose["brow_outer_up"],
-        pose["brow_down"], np.clip(pose["breath"], 0, 1),
+        np.clip(pose["head_yaw"], -1.3, 1.3),
+        np.clip(pose["head_pitch"], -1.3, 1.3),
+        np.sin(roll),
+        np.cos(roll) - 1,
+        jaw,
+        np.clip(pose["mouth_smile"], 0, 1),
+        np.clip(pose["cheek_puff"], 0, 1),
+        np.clip(pose["cheek_squint"] + 0.5 * pose["eye_squint"], 0, 1),
+        pose["brow_inner_up"],
+        pose["brow_outer_up"],
+        pose["brow_down"],
+        np.clip(pose["breath"], 0, 1),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -135,7 +154,9 @@ def _distance(manifest: Manifest, x: Array, y: Array) -> Array:
     """From the middle of the face; about 1 at its outline."""
     head = manifest.head
     middle = (head.top + head.chin) / 2
-    return np.hypot((x - head.x) / (1.15 * head.half_width), np.minimum(0, y - middle) / (0.55 * (head.chin - head.top)))
+    return np.hypot(
+        (x - head.x) / (1.15 * head.half_width), np.minimum(0, y - middle) / (0.55 * (head.chin - head.top))
+    )
 
 
 def _jaw(manifest: Manifest, x: Array, y: Array) -> Array:
@@ -143,7 +164,7 @@ def _jaw(manifest: Manifest, x: Array, y: Array) -> Array:
     head, mouth = manifest.head, manifest.mouth
     line = mouth.line[len(mouth.line) // 2]
     falls = smooth(y, line - 4, head.chin + 6) * smooth(y, head.neck[1], head.chin + 0.12 * head.half_width)
-    within = smooth(np.abs(x - head.x), 1.12 * head.half_width, 0.3 * head.half_width)
+    within = smooth(np.abs(x - head.x), 0.88 * head.half_width, 0.25 * head.half_width)
     return np.asarray(falls * within)
 
 
@@ -161,7 +182,8 @@ def _brows(manifest: Manifest, x: Array, y: Array, unit: float) -> dict[str, tup
         down = down + _bump(x, y, (middle, brow_y), 0.95 * width, reach)
         knit = knit + np.sign(end - start) * _bump(x, y, (start, brow_y), 0.7 * width, 40 * unit)
     return {
-        "brow_inner": (zero, 9 * unit * inner), "brow_outer": (zero, 8.5 * unit * outer),
+        "brow_inner": (zero, 9 * unit * inner),
+        "brow_outer": (zero, 8.5 * unit * outer),
         "brow_down": (5 * unit * knit, -8 * unit * down),
     }
 
