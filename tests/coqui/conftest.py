@@ -1,25 +1,29 @@
-"""The tiny models, made and loaded once."""
+"""The tiny models, made and loaded once. Collected only where Coqui TTS is installed: ``make test-coqui``."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-pytest.importorskip("TTS", reason="Coqui TTS is an extra with its own environment: make test-coqui")
+if TYPE_CHECKING:
+    from engine.pipelines.speaking.coqui import CoquiSynthesizer
 
-import torch
-
-from engine.pipelines.speaking.coqui import CoquiSynthesizer
-from tests.coqui.tiny_models import make_vits, make_xtts
+collect_ignore_glob = ["test_*.py"] if importlib.util.find_spec("TTS") is None else []
 
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder with both under ``coqui/``."""
-    torch.set_num_threads(2)
+    import torch
+
+    from tests.coqui.tiny_models import make_vits, make_xtts
+
+    torch.set_num_threads(1)
     root = tmp_path_factory.mktemp("models")
     make_vits(root / "coqui" / "tts_models--en--tiny--vits")
     make_xtts(root / "coqui" / "tiny-xtts")
@@ -28,6 +32,8 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def coqui(model_folder: Path) -> Iterator[CoquiSynthesizer]:
+    from engine.pipelines.speaking.coqui import CoquiSynthesizer
+
     synthesizer = CoquiSynthesizer(sorted((model_folder / "coqui").iterdir()), "cpu")
     asyncio.run(synthesizer._worker.run(int))  # its thread lives as long as the fixture
     yield synthesizer

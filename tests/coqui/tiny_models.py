@@ -16,7 +16,7 @@ from TTS.tts.models.vits import Vits, VitsArgs
 from TTS.tts.models.xtts import Xtts
 
 AUDIO_TOKENS = 64
-XTTS_LONGEST = 40
+XTTS_LONGEST = 36
 """Audio tokens of every clause: the random model is kept from ending on its own."""
 
 
@@ -26,7 +26,7 @@ def make_vits(folder: Path) -> None:
     args = VitsArgs(
         hidden_channels=16, hidden_channels_ffn_text_encoder=32, num_heads_text_encoder=2,
         num_layers_text_encoder=1, num_layers_posterior_encoder=1, num_layers_flow=1,
-        upsample_initial_channel_decoder=64, length_scale=6.0,
+        upsample_initial_channel_decoder=64, length_scale=3.0,
     )  # fmt: skip
     config = VitsConfig(
         model_args=args, use_phonemes=False, text_cleaner="basic_cleaners", add_blank=True,

@@ -1,0 +1,48 @@
+"""What the neural English voice says is what Whisper hears."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from faster_whisper import WhisperModel
+
+from engine.models.catalog import locate
+from engine.pipelines.audio import resample
+from engine.pipelines.items import OUTPUT_RATE
+from engine.pipelines.speaking.voices import VoiceBook
+
+SENTENCES = (
+    "Hello there, I am your tutor.",
+    "The sum of two and three is five, of course.",
+    "Photosynthesis turns sunlight, water and carbon dioxide into sugar and oxygen.",
+)
+DIGITS = {"2": "two", "3": "three", "5": "five", "i'm": "i am"}
+
+
+def words(text: str) -> list[str]:
+    found = re.findall(r"[a-z0-9']+", text.lower())
+    return [part for word in found for part in DIGITS.get(word, word).split()]
+
+
+def errors(wanted: list[str], got: list[str]) -> int:
+    """Least number of insertions, deletions and substitutions."""
+    row = list(range(len(got) + 1))
+    for i, want in enumerate(wanted, 1):
+        diagonal, row[0] = row[0], i
+        for j, word in enumerate(got, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (want != word))
+    return row[-1]
+
+
+@pytest.mark.parametrize("voice", ["piper:en_US-joe-medium"])
+async def test_word_error_rate_of_neural_english_voices(voicebook: VoiceBook, voice: str) -> None:
+    whisper = WhisperModel(str(locate("whisper-base")), device="cpu", compute_type="int8", cpu_threads=1)
+    wrong = total = 0
+    for text in SENTENCES:
+        pcm = resample(await voicebook.render(voice, text), OUTPUT_RATE)
+        segments, _ = whisper.transcribe(pcm, language="en", beam_size=5, without_timestamps=True)
+        heard = "".join(segment.text for segment in segments)
+        wrong += errors(words(text), words(heard))
+        total += len(words(text))
+    assert wrong / total <= 0.1
