@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import numpy as np
@@ -116,8 +117,9 @@ async def test_chromium_sees_and_hears_together() -> None:
     assert seen["states"][-1] == "connected"
     assert heard > 16_000, "the microphone arrived"
     assert len(seen["beeps"]) == len(seen["flashes"]) == len(marks)
-    # Loose, for machines that are busy with other tests; bench/webrtc.py has the figure.
-    assert np.median(np.abs(seen["sync"][-50:])) < 150, "the browser plays sound and picture of one moment"
+    if os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1):
+        pytest.skip("connected, seen and heard; too busy a machine to judge sync in the browser")
+    assert np.median(np.abs(seen["sync"][-50:])) < 60, "the browser plays sound and picture of one moment"
     # Web Audio's own way to the loudspeaker is in these, and a browser that falls behind catches up gradually.
     skew = np.array(seen["flashes"]) - np.array(seen["beeps"])
     assert np.abs(np.median(skew[-3:])) < 250
