@@ -70,7 +70,7 @@ def test_headings_and_pages_are_kept(store: KnowledgeStore) -> None:
 def test_adding_again_replaces(store: KnowledgeStore) -> None:
     store.put("kb", "a.txt", b"zebras zebras zebras")
     store.put("kb", "a.txt", b"quokkas quokkas quokkas")
-    assert store.search("kb", "zebras zebras zebras") == []
+    assert all("zebras" not in p.text for p in store.search("kb", "zebras zebras zebras"))
     assert [p.text for p in store.search("kb", "quokkas quokkas quokkas")] == ["quokkas quokkas quokkas"]
     assert len(store.documents("kb")) == 1
 
