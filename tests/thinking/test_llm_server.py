@@ -70,6 +70,9 @@ async def test_a_hanging_child_is_replaced(model: EmbeddedModel) -> None:
         first = server.pid
         assert server.restarts == 0 and first is not None, "a healthy child is left alone"
         os.kill(first, signal.SIGSTOP)
+        stopped_by = time.monotonic() + 5
+        while psutil.Process(first).status() != psutil.STATUS_STOPPED and time.monotonic() < stopped_by:
+            time.sleep(0.01)  # noqa: ASYNC251 - the signal takes a moment, and a thread may still answer till then
         await server.suspect()
         await asyncio.wait_for(server.endpoint(), 10)
         assert server.pid not in (None, first)
