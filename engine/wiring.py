@@ -26,6 +26,7 @@ from engine.pipelines.listening.smart_turn import SmartTurn
 from engine.pipelines.listening.vad import SileroVad
 from engine.pipelines.parts import Parts
 from engine.pipelines.speaking.voices import build_voicebook
+from engine.pipelines.thinking.gguf import faster_prompts
 from engine.pipelines.thinking.llm import EndpointSource, FixedEndpoint, Limits, OpenAIChat
 from engine.pipelines.thinking.llm_server import EmbeddedModel, EmbeddedServer, Endpoint
 from engine.pipelines.worker import Worker
@@ -77,6 +78,7 @@ async def _language_model(settings: Settings, metrics: Metrics, stack: contextli
     extra: dict[str, object] | None = None
     if settings.llm_base_url is None:
         path = await asyncio.to_thread(locate, settings.llm_model, settings.models_dir, settings.cache_dir)
+        path = await asyncio.to_thread(faster_prompts, path, settings.cache_dir)
         model = EmbeddedModel(
             path, threads=settings.llm_threads, slots=settings.llm_slots, context=settings.llm_context,
             gpu_layers=999 if torch_device(settings) == "cuda" else 0,

@@ -99,7 +99,7 @@ def test_too_many_bytes_names_field_and_limit() -> None:
 
 def test_a_small_file_that_unfolds_far_beyond_the_limit_stops_at_the_limit() -> None:
     bomb = encode(np.zeros(4_000 * 1800, np.float32), 4_000, "flac", codec_rate=4_000)
-    assert len(bomb) < 300_000
+    assert len(bomb) < 500_000
     begun = time.monotonic()
     with pytest.raises(TooLarge, match="longer than the limit of 60 s"):
         decode(bomb, max_seconds=60)
