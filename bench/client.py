@@ -101,6 +101,7 @@ class Client:
         self._tutor_id = tutor_id
         self._student_id = student_id
         self.session_id = ""
+        self._last_turn = 0
         self.socket: aiohttp.ClientWebSocketResponse
 
     async def __aenter__(self) -> Client:
@@ -148,12 +149,16 @@ class Client:
         """Send a text and follow its turn to the end, or interrupt it after so much media."""
         result = TurnResult()
         decoder = FragmentDecoder()
+        turn = last = self._last_turn
         sent_at = time.perf_counter()
         await self.send(type="text", content=text)
         cut = False
         while True:
             message = await self.receive()
             now = time.perf_counter()
+            if message.get("turn", turn + 1) <= turn:
+                continue  # the end of an answer before this one
+            last = max(last, message.get("turn", 0))
             match message["type"]:
                 case "text_delta":
                     result.first_delta_ms = result.first_delta_ms or (now - sent_at) * 1000
@@ -173,6 +178,7 @@ class Client:
                 case "interrupted":
                     result.timings = message["timings"]
                     break
+        self._last_turn = last
         self._finish(result, decoder, sent_at)
         return result
 
