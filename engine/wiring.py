@@ -26,9 +26,8 @@ from engine.pipelines.listening.smart_turn import SmartTurn
 from engine.pipelines.listening.vad import SileroVad
 from engine.pipelines.parts import Parts
 from engine.pipelines.speaking.voices import build_voicebook
-from engine.pipelines.thinking.gguf import faster_prompts
-from engine.pipelines.thinking.llm import EndpointSource, FixedEndpoint, Limits, OpenAIChat
-from engine.pipelines.thinking.llm_server import EmbeddedModel, EmbeddedServer, Endpoint
+from engine.pipelines.thinking.llm import language_model
+from engine.pipelines.thinking.llm_server import EmbeddedServer
 from engine.pipelines.worker import Worker
 from engine.settings import Settings
 from engine.telemetry import Metrics
@@ -74,31 +73,14 @@ async def _in_thread(name: str, load: Callable[[Settings], T], settings: Setting
 
 async def _language_model(settings: Settings, metrics: Metrics, stack: contextlib.AsyncExitStack) -> LanguageModel:
     began = time.monotonic()
-    source: EndpointSource
-    extra: dict[str, object] | None = None
+    path = None
     if settings.llm_base_url is None:
         path = await asyncio.to_thread(locate, settings.llm_model, settings.models_dir, settings.cache_dir)
-        path = await asyncio.to_thread(faster_prompts, path, settings.cache_dir)
-        model = EmbeddedModel(
-            path, threads=settings.llm_threads, slots=settings.llm_slots, context=settings.llm_context,
-            gpu_layers=999 if torch_device(settings) == "cuda" else 0,
-        )
-        server = await stack.enter_async_context(EmbeddedServer(model))
+    gpu_layers = 999 if torch_device(settings) == "cuda" else 0
+    chat = await stack.enter_async_context(language_model(settings, path, gpu_layers=gpu_layers))
+    if isinstance(chat.source, EmbeddedServer):
+        server = chat.source
         metrics.llm_restarts.set_function(lambda: server.restarts)
-        source = server
-        extra = {"cache_prompt": True}
-    else:
-        key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else "none"
-        source = FixedEndpoint(Endpoint(settings.llm_base_url, key))
-    limits = Limits(
-        connect_s=settings.llm_connect_timeout_s, first_token_s=settings.llm_first_token_timeout_s,
-        token_s=settings.llm_token_timeout_s, max_tokens=settings.llm_max_tokens,
-    )
-    chat = OpenAIChat(source, settings.llm_model, limits, settings.llm_temperature, extra)
-    await chat.start()
-    stack.push_async_callback(chat.close)
-    if settings.llm_base_url is None:
-        await chat.prefill([{"role": "user", "content": "Hello."}])
     log.info("loaded", part="language model", seconds=round(time.monotonic() - began, 2))
     return chat
 

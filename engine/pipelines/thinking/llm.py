@@ -276,12 +276,15 @@ def _import_sdk() -> Any:
 
 
 @asynccontextmanager
-async def language_model(settings: Settings, model: Path | None = None) -> AsyncIterator[OpenAIChat]:
+async def language_model(
+    settings: Settings, model: Path | None = None, *, gpu_layers: int = 0
+) -> AsyncIterator[OpenAIChat]:
     """The language model the settings ask for, started and warm; ended with the block.
 
     Args:
         settings: the ``llm_*`` ones.
         model: the GGUF file to serve when no ``llm_base_url`` is set.
+        gpu_layers: how many of its layers run on the GPU.
 
     Raises:
         LanguageModelFailed: the embedded model did not start.
@@ -302,6 +305,7 @@ async def language_model(settings: Settings, model: Path | None = None) -> Async
             model = await asyncio.to_thread(faster_prompts, model, settings.cache_dir)
             source = await stack.enter_async_context(EmbeddedServer(EmbeddedModel(
                 model, threads=settings.llm_threads, slots=settings.llm_slots, context=settings.llm_context,
+                gpu_layers=gpu_layers,
             )))
         chat = OpenAIChat(source, settings.llm_model, limits, settings.llm_temperature, extra)
         stack.push_async_callback(chat.close)
