@@ -88,7 +88,8 @@ class Conversation:
                 self._group = group
                 if self._parts.settings.llm_base_url is None:
                     # The embedded model has digested the prompt by the time of the first question.
-                    group.create_task(self._parts.language_model.prefill(self.history.messages("Hello.")), name="prefill")
+                    prompt = self.history.messages("Hello.")
+                    group.create_task(self._parts.language_model.prefill(prompt), name="prefill")
                 async for command in self._commands:
                     try:
                         await (command.act() if isinstance(command, _Command) else self._heard(command))
