@@ -177,7 +177,8 @@ def test_any_phonemes_keep_the_rules(parts: list[tuple[str, float]], phase: floa
     assert track.min() >= 0 and track.max() <= 1.0001
     assert track[-4:].max() < 0.06  # at rest at the end
     for phoneme in phonemes:
-        if phoneme.symbol in ("p", "b", "m"):
+        over_before_the_first_picture = (phoneme.start_ms + phoneme.end_ms) / 2000 + 0.022 < times[0]
+        if phoneme.symbol in ("p", "b", "m") and not over_before_the_first_picture:
             near = np.abs(times - (phoneme.start_ms + phoneme.end_ms) / 2000) <= 0.0401
             inside = (times >= phoneme.start_ms / 1000) & (times <= phoneme.end_ms / 1000)
             assert track[near | inside, CLOSE].max() > 0.999, phoneme
