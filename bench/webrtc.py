@@ -92,7 +92,7 @@ class HeadlessPeer:
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._microphone = Microphone()
         self._channel = self._pc.createDataChannel("events")
-        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue(100_000)
         self._pictures: list[tuple[float, float]] = []
         self._sounds: list[float] = []
         self._readers: list[asyncio.Task[None]] = []

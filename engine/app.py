@@ -30,7 +30,6 @@ from engine.transport.idle import IdleClips
 from engine.transport.knowledge_api import routes as knowledge_routes
 from engine.transport.middleware import api_key, cors, errors_as_json
 from engine.transport.tutors_api import TutorsApi
-from engine.transport.webrtc import WebRtcApi
 from engine.tutors.store import TutorStore
 from engine.wiring import open_parts
 
@@ -55,7 +54,6 @@ class Engine:
         )
         self._tutors = TutorStore(settings.tutors_dir)
         self._knowledge = open_knowledge(settings)
-        self._webrtc = WebRtcApi(self._api.authorize)
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Engine:
@@ -65,7 +63,6 @@ class Engine:
             stack.callback(self._knowledge.close)
             parts = await stack.enter_async_context(open_parts(self.settings, self.metrics, self._knowledge))
             registry = SessionRegistry(parts, self._tutors)
-            await stack.enter_async_context(self._webrtc.running())
             await stack.enter_async_context(self._api.webrtc.running())
             await stack.enter_async_context(registry.running())
             self.registry = registry
@@ -93,7 +90,7 @@ class Engine:
         app = web.Application(
             middlewares=[cors(settings), errors_as_json, api_key(settings)], client_max_size=MAX_BODY_BYTES
         )
-        for routes in (self._api.routes(), self._webrtc.routes(), knowledge_routes(self._knowledge)):
+        for routes in (self._api.routes(), knowledge_routes(self._knowledge)):
             app.add_routes(routes)
         app.add_routes(TutorsApi(self._tutors, self._voices).routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)

@@ -9,9 +9,10 @@ run as tasks of the conversation's own group; at most one speaks, at most one is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -117,7 +118,8 @@ class Conversation:
         """``sink`` is gone: what it was being told stops."""
         if self._sink is sink:
             self._sink = None
-            self._later(lambda: self._stop_talking("disconnected"))
+            with suppress(Busy):  # with so much waiting, what is being said runs out unheard
+                self._later(lambda: self._stop_talking("disconnected"))
 
     @property
     def speaking(self) -> bool:
@@ -253,6 +255,7 @@ class Conversation:
         task.cancel()
         await asyncio.wait([task])
         self._exchange = None
+        self.idle.set()  # an exchange that was cancelled before its first step could not
         if reply is None:
             return
         if self._sink is not None:
@@ -347,10 +350,11 @@ class Conversation:
 
     # --- plumbing
 
-    def _spawn(self, coroutine: Awaitable[None], name: str) -> asyncio.Task[None]:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         if self._group is None:
+            coroutine.close()
             raise Busy("the session is ending")
-        return self._group.create_task(_as_coroutine(coroutine), name=name)
+        return self._group.create_task(coroutine, name=name)
 
     def _later(self, act: Callable[[], Awaitable[None]]) -> None:
         if self._commands.closed:
@@ -371,7 +375,3 @@ class Conversation:
 
 class _Closed(Exception):
     """Ends the conversation's task group."""
-
-
-async def _as_coroutine(awaitable: Awaitable[None]) -> None:
-    await awaitable

@@ -7,7 +7,8 @@ said, the closing ``turn_done``, and the wait until the student has heard it all
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -82,7 +83,7 @@ class Reply:
             return self.turn.text.strip()
         return self.playback.heard_text(self.turn.text, self.playback.heard_ms(now))
 
-    def prepare(self, spawn: Callable[[Awaitable[None], str], asyncio.Task[None]]) -> None:
+    def prepare(self, spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]) -> None:
         """Begin it behind the gate: compute, send nothing."""
         self._task = spawn(self._run(), "speculation")
 

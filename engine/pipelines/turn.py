@@ -88,10 +88,6 @@ class Turn:
         self._frames_made = 0
         self._first_frame_at: float | None = None
 
-    @property
-    def released(self) -> bool:
-        return self._released.is_set()
-
     def release(self, number: int) -> None:
         """Let it speak, as turn ``number``."""
         self.number = number

@@ -43,7 +43,6 @@ class Readiness:
 
     def __init__(self) -> None:
         self.waiting_for: str | None = "models"
-        self.failed = False
 
 
 class Api:

@@ -189,5 +189,6 @@ async def test_breaker_stops_asking_a_dead_server() -> None:
 
 
 async def test_prefill_never_fails() -> None:
-    async with chat_with(answers(500)) as (chat, _):
+    async with chat_with(answers(500)) as (chat, server):
         await chat.prefill(ASK)
+        assert server.requests
