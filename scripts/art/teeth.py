@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from art.brush import Sheet, blob, mix, spline, stroke_shape, taper
+from art.brush import Sheet, blob, spline, stroke_shape, taper
 from art.look import AXIS, Look
 
 
@@ -21,54 +21,53 @@ def draw_lower_teeth(sheet: Sheet, look: Look) -> None:
 def _teeth(
     sheet: Sheet, y: float, w: float, widths: tuple[float, ...], height: float, curve: float, down: bool
 ) -> None:
-    """Teeth side by side from the middle, narrower and darker towards the sides."""
+    """One bright row with faint joints between its teeth, which sinks into shadow towards the cheeks.
+
+    ``widths`` go from the middle outwards; ``curve`` is how much higher the row ends than it begins.
+    """
     scale = w * 1.08 / sum(widths)
-    gum = y - height if down else y + height
+    sign = 1 if down else -1
+    gum = y - sign * height
     reach = w * 1.15
     mouthful = blob(
         [
             (AXIS - reach, gum + curve),
             (AXIS, gum),
             (AXIS + reach, gum + curve),
-            (AXIS + reach, gum - (60 if down else -60)),
-            (AXIS - reach, gum - (60 if down else -60)),
+            (AXIS + reach, gum - sign * 60),
+            (AXIS - reach, gum - sign * 60),
         ]
     )
     sheet.fill(mouthful, "#a85a58", 1.0, blur=1)
-    for side in (-1, 1):
-        x = 0.0
-        for index, size in enumerate(widths):
-            width = size * scale
-            lift = curve * ((x + width / 2) / w) ** 2
-            edge = y + lift - (0.0, 1.6, 0.2, 2.0, 3.0, 4.0)[index] * (1 if down else -0.4)
-            root = gum + lift
-            x0, x1 = AXIS + side * (x + 0.35), AXIS + side * (x + width - 0.35)
-            bulge = width * 0.06
-            tooth = blob(
-                [
-                    (x0, root),
-                    ((x0 + x1) / 2, root + (-3 if down else 3)),
-                    (x1, root),
-                    (x1 + side * bulge * 0.3, (root + edge) / 2),
-                    (x1 - side * bulge, edge - (1 if down else -1)),
-                    ((x0 + x1) / 2, edge),
-                    (x0 + side * bulge, edge - (1 if down else -1)),
-                    (x0, (root + edge) / 2),
-                ]
+    edges, roots, joints = [], [], []
+    x = 0.0
+    for index, size in enumerate(widths):
+        width = size * scale
+        lift = curve * ((x + width / 2) / w) ** 2
+        edge = y + lift - (0.0, 1.2, 0.2, 1.6, 2.6, 3.6)[index] * (1.0 if down else -0.4)
+        notch = edge - sign * (1.1 if index else 0.7)
+        edges += [(x + 0.08 * width, notch), (x + 0.28 * width, edge), (x + 0.72 * width, edge)]
+        edges.append((x + 0.92 * width, notch))
+        roots += [(x + 0.1 * width, gum + lift + sign * 1.5), (x + width / 2, gum + lift - sign * 2)]
+        x += width
+        joints.append((x, gum + lift, notch))
+    outline = [(AXIS - dx, dy) for dx, dy in reversed(edges)] + [(AXIS + dx, dy) for dx, dy in edges]
+    outline += [(AXIS + dx, dy) for dx, dy in reversed(roots)] + [(AXIS - dx, dy) for dx, dy in roots]
+    row = blob(outline)
+    sheet.fill(row, "#fbf5ee" if down else "#f1e9e1")
+    with sheet.clipped(row):
+        sheet.gradient(row, (AXIS, gum), (AXIS, y), [(0, "#d8a79c", 0.6), (0.35, "#f3e4da", 0.15), (1, "#e4e6ea", 0.3)])
+        for at, root, tip in [(0.0, gum, y - sign * 0.7), *joints[:-1]]:
+            for side in (-1, 1) if at else (1,):
+                line = [(AXIS + side * at, root), (AXIS + side * at, (root + tip) / 2), (AXIS + side * at, tip)]
+                sheet.fill(stroke_shape(spline(line), taper(1.5, 0.9, 0.6)), "#a98a80", 0.34, blur=0.6)
+        for side in (-1, 1):
+            sheet.gradient(
+                row,
+                (AXIS + side * w * 0.28, y),
+                (AXIS + side * w * 1.02, y),
+                [(0, "#5a3230", 0.0), (0.55, "#5a3230", 0.22), (1, "#4a2422", 0.72)],
             )
-            tone = mix("#fbf6ef" if down else "#f0e8e0", "#a98f85", min(0.75, 0.012 * (x + width / 2) ** 1.02))
-            sheet.fill(tooth, tone)
-            with sheet.clipped(tooth):
-                sheet.gradient(
-                    tooth, (AXIS, root), (AXIS, edge), [(0, "#c99a90", 0.5), (0.4, tone, 0.0), (1, "#dfe3ea", 0.35)]
-                )
-                sheet.fill(
-                    stroke_shape(spline([(x1, root), (x1, (root + edge) / 2), (x1, edge)]), 2.2),
-                    "#9b7f78",
-                    0.55,
-                    blur=1.1,
-                )
-            x += width
 
 
 def draw_tongue(sheet: Sheet, look: Look) -> None:

@@ -263,13 +263,26 @@ def _lend_teeth(folder: Path, lines: dict[str, Curve], light: float) -> dict[str
             rgba = np.asarray(image.convert("RGBA").resize(size, Image.Resampling.LANCZOS)).astype(np.float32)
         rgba[..., :3] *= light * np.array([1.0, 0.96, 0.9], np.float32)
         corner = center + (np.array([entry.x, entry.y]) - theirs) * scale
+        left, top = round(float(corner[0])), round(float(corner[1]))
+        x = left + np.arange(size[0]) + 0.5
+        # a mouth that smiles has its teeth along the smile, not behind the lips of its middle
+        ours = np.interp(x, lines["x"], lines["line"]) - center[1]
+        lent = np.interp((x - center[0]) / scale + theirs[0], donor.mouth.x, donor.mouth.line) - theirs[1]
+        rgba, raised = _bend(rgba, ours - lent * scale)
         Image.fromarray(rgba.clip(0, 255).astype(np.uint8), "RGBA").save(folder / f"{name}.png")
-        layers[name] = {
-            "file": f"{name}.png",
-            "x": max(0, round(float(corner[0]))),
-            "y": max(0, round(float(corner[1]))),
-        }
+        layers[name] = {"file": f"{name}.png", "x": max(0, left), "y": max(0, top - raised)}
     return layers
+
+
+def _bend(rgba: npt.NDArray[np.float32], drop: Curve) -> tuple[npt.NDArray[np.float32], int]:
+    """Each column of (h, w, 4) moved down by ``drop`` (w,) pixels; gives also how many rows were added above."""
+    above, below = max(0, -int(np.floor(drop.min()))) + 1, max(0, int(np.ceil(drop.max()))) + 1
+    padded = np.pad(rgba, ((above, below), (0, 0), (0, 0)))
+    rows = np.arange(len(padded))[:, None] - drop[None]
+    first = np.clip(np.floor(rows), 0, len(padded) - 2).astype(np.int64)
+    share = np.clip(rows - first, 0, 1)[..., None].astype(np.float32)
+    column = np.arange(rgba.shape[1])[None]
+    return padded[first, column] * (1 - share) + padded[first + 1, column] * share, above
 
 
 def _manifest(
