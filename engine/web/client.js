@@ -47,7 +47,7 @@ export class TutorClient extends EventTarget {
    */
   constructor({ engineUrl, token, video, avatarId, transport = "auto" }) {
     super();
-    this.#options = { engineUrl, token, video, avatarId };
+    this.#options = { engineUrl, token, video, avatarId, patient: transport === "webrtc" };
     this.#transport = transport;
   }
 

@@ -8,6 +8,8 @@ export class Conversation {
   #lines;
   #youLabel;
   #answer = null;
+  #dots = null;
+  #draft = null;
 
   /**
    * @param {HTMLOListElement} list
@@ -28,6 +30,11 @@ export class Conversation {
     return this.#lines.length === 0;
   }
 
+  /** Whether the student has said or asked something. */
+  get begun() {
+    return this.#lines.some(({ role }) => role === "user");
+  }
+
   add(role, text) {
     const line = { role, text };
     this.#lines = [...this.#lines.slice(1 - KEPT), line];
@@ -37,19 +44,60 @@ export class Conversation {
     return line;
   }
 
-  /** Some more of the tutor's answer. */
+  /** Dots where the tutor's answer will be, while it is being thought about. */
+  waiting(on) {
+    const growing = this.#answer?.line.node.ariaBusy === "true";
+    if ((on && !growing) === (this.#dots !== null)) return;
+    this.#dots?.remove();
+    this.#dots = null;
+    if (!on || growing) return;
+    this.#dots = document.createElement("li");
+    this.#dots.className = "assistant dots";
+    this.#dots.ariaHidden = "true";
+    for (let count = 0; count < 3; count++) this.#dots.append(document.createElement("i"));
+    this.#put(this.#dots);
+  }
+
+  /** What is being heard of the student: `stable` characters of it will not change. Nothing: it is over. */
+  hearing(content = "", stable = 0) {
+    if (!content) {
+      this.#draft?.remove();
+      this.#draft = null;
+      return;
+    }
+    if (!this.#draft) {
+      this.#draft = document.createElement("li");
+      this.#draft.className = "user draft";
+      this.#draft.ariaHidden = "true";
+      this.#put(this.#draft);
+    }
+    const sure = document.createElement("b");
+    sure.textContent = content.slice(0, stable);
+    this.#draft.replaceChildren(sure, content.slice(stable));
+    this.#draft.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Some more of the tutor's answer. Read aloud by a screen reader once it is whole. */
   grow(turn, text) {
     if (this.#answer?.turn !== turn) {
+      this.waiting(false);
       const line = this.add("assistant", "");
       this.#answer = { turn, line };
+      line.node.ariaBusy = "true";
     }
     const { line } = this.#answer;
     this.#rewrite(line, (line.text + text).trimStart());
   }
 
+  /** Nothing more of the answer follows. */
+  whole() {
+    if (this.#answer) this.#answer.line.node.ariaBusy = "false";
+  }
+
   /** Only `heard` of the answer was heard. */
   cut(turn, heard) {
     if (this.#answer?.turn !== turn) return;
+    this.whole();
     const { line } = this.#answer;
     line.cut = true;
     if (heard) this.#rewrite(line, heard);
@@ -63,6 +111,7 @@ export class Conversation {
   clear() {
     this.#lines = [];
     this.#answer = null;
+    this.#dots = this.#draft = null;
     this.#list.replaceChildren();
     this.#save();
   }
@@ -86,8 +135,13 @@ export class Conversation {
     }
     node.append(document.createTextNode(line.text));
     Object.defineProperty(line, "node", { value: node, configurable: true });
-    this.#list.append(node);
-    node.scrollIntoView({ block: "nearest" });
+    this.#put(node);
+  }
+
+  /** At the end, above the dots. */
+  #put(node) {
+    this.#list.insertBefore(node, node === this.#dots ? null : this.#dots);
+    this.#list.lastChild.scrollIntoView({ block: "nearest" });
   }
 
   #save() {

@@ -2,7 +2,10 @@
 import { Captions } from "./captions.js";
 
 const GATHER_MS = 1000;
-const CONNECT_MS = 4000;
+/** Packets find a way within this, or, where UDP is blocked, never. */
+const FIND_MS = 4000;
+/** Once they have, or nothing else is wanted, a busy machine may take this long for the handshakes. */
+const CONNECT_MS = 15000;
 const TICK_MS = 40;
 /** From the engine's clock to the ear: network, jitter buffer, sound card. */
 const DELAY_MS = 80;
@@ -31,7 +34,7 @@ export class WebRtcLink {
   #beganAt = 0;
   #ending = 0;
 
-  /** See TutorClient for `options`; `on` is {message, word, speaking, painted, closed}. */
+  /** See TutorClient for `options` (`patient`: nothing else will be tried); `on` is {message, word, speaking, painted, closed}. */
   constructor(options, on) {
     this.#options = options;
     this.#on = on;
@@ -90,7 +93,9 @@ export class WebRtcLink {
     // Without a track for now: the connection must not wait for a permission.
     peer.addTransceiver("audio", { direction: "sendrecv" });
     peer.addTransceiver("video", { direction: "recvonly" });
-    peer.ontrack = ({ streams: [stream] }) => {
+    peer.ontrack = ({ receiver, streams: [stream] }) => {
+      // A conversation wants the shortest buffer that plays without gaps.
+      receiver.jitterBufferTarget = 0;
       video.srcObject = stream;
       video.play().catch(() => {});
     };
@@ -103,9 +108,9 @@ export class WebRtcLink {
     await peer.setRemoteDescription({ sdp: answer.sdp, type: answer.type });
     const ready = await this.#ready();
     this.#channel.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-    this.#channel.onclose = () => this.#lost("the engine closed the connection");
+    this.#channel.onclose = () => this.#lost({ code: 1006, reason: "the engine closed the connection" });
     peer.onconnectionstatechange = () => {
-      if (peer.connectionState === "failed") this.#lost("no packets came through");
+      if (peer.connectionState === "failed") this.#lost({ code: 1006, reason: "no packets came through" });
     };
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     return ready;
@@ -121,19 +126,26 @@ export class WebRtcLink {
     });
   }
 
-  #ready() {
-    return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new NoPeer("no peer connection in time")), CONNECT_MS);
-      this.#channel.onmessage = ({ data }) => {
-        const message = JSON.parse(data);
-        if (message.type !== "ready") return;
-        clearTimeout(late);
-        resolve(message);
-      };
-      this.#peer.onconnectionstatechange = () => {
-        if (this.#peer?.connectionState === "failed") reject(new NoPeer("the peer connection failed"));
-      };
-    });
+  /** Waits for the engine's `ready`, which is the first thing on the channel. */
+  async #ready() {
+    const peer = this.#peer;
+    const timers = [];
+    try {
+      return await new Promise((resolve, reject) => {
+        const found = () => ["connected", "completed"].includes(peer.iceConnectionState);
+        const late = () => reject(new NoPeer("no peer connection in time"));
+        timers.push(setTimeout(late, CONNECT_MS), setTimeout(() => found() || this.#options.patient || late(), FIND_MS));
+        this.#channel.onmessage = ({ data }) => {
+          const message = JSON.parse(data);
+          if (message.type === "ready") resolve(message);
+        };
+        peer.onconnectionstatechange = () => {
+          if (peer.connectionState === "failed") reject(new NoPeer("the peer connection failed"));
+        };
+      });
+    } finally {
+      timers.forEach(clearTimeout);
+    }
   }
 
   async #call(method, url, body) {
@@ -150,6 +162,9 @@ export class WebRtcLink {
     switch (message.type) {
       case "playing":
         this.#playing(message);
+        return;
+      case "closed":
+        this.#lost(message);
         return;
       case "captions":
         this.#captions.add(message);
@@ -202,9 +217,9 @@ export class WebRtcLink {
     if (this.#turn) this.#captions.heard(this.#turn, performance.now() - this.#beganAt);
   }
 
-  #lost(reason) {
+  #lost({ code, reason }) {
     this.#location = null;
     this.close();
-    this.#on.closed({ code: 1006, reason });
+    this.#on.closed({ code, reason });
   }
 }

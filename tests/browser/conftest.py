@@ -33,7 +33,8 @@ ARTEFACTS = ROOT / "artefacts"
 START_S = 300
 PATIENCE_MS = float(os.environ.get("BROWSER_PATIENCE_S", "120")) * 1000
 QUESTION = "Why is the sky blue?"
-SILENCE_BEFORE_S, SILENCE_AFTER_S = 6.0, 20.0
+INTERJECTION = "Wait a moment please. What is a fraction?"
+EARS = (ROOT / "bench" / "ears.js").read_text()
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -118,33 +119,35 @@ def engine_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def spoken_question(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording of ``QUESTION``, with time to connect before and to hear the answer after it."""
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Recordings for the microphone: ``question``, with time to connect before it, and ``interjection``, without."""
     model = locate("piper-en_US-joe-medium")
     voice = PiperVoice.load(next(model.glob("*.onnx")) if model.is_dir() else model)
-    chunks = list(voice.synthesize(QUESTION))
-    rate = chunks[0].sample_rate
-    speech = np.concatenate([chunk.audio_int16_array for chunk in chunks])
-    before, after = (np.zeros(int(seconds * rate), np.int16) for seconds in (SILENCE_BEFORE_S, SILENCE_AFTER_S))
-    path = tmp_path_factory.mktemp("spoken") / "question.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(np.concatenate([before, speech, after]).tobytes())
-    return path
+    folder = tmp_path_factory.mktemp("spoken")
+    made = {}
+    for name, text, before_s in (("question", QUESTION, 6.0), ("interjection", INTERJECTION, 1.0)):
+        chunks = list(voice.synthesize(text))
+        rate = chunks[0].sample_rate
+        before, after = np.zeros(int(before_s * rate), np.int16), np.zeros(20 * rate, np.int16)
+        made[name] = folder / f"{name}.wav"
+        _write(made[name], rate, np.concatenate([before, *(chunk.audio_int16_array for chunk in chunks), after]))
+    return made
 
 
 @pytest.fixture(scope="session")
 def silence(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A quiet room; Chromium's own fake microphone beeps."""
     path = tmp_path_factory.mktemp("silent") / "silence.wav"
+    _write(path, 16000, np.zeros(16000, np.int16))
+    return path
+
+
+def _write(path: Path, rate: int, pcm: np.ndarray) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes(bytes(2 * 16000))
-    return path
+        file.setframerate(rate)
+        file.writeframes(pcm.tobytes())
 
 
 @pytest_asyncio.fixture(loop_scope="session")

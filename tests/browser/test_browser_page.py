@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from conftest import ARTEFACTS, until
+from conftest import ARTEFACTS, EARS, until
 from playwright.async_api import Page, expect
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -22,6 +23,14 @@ window.RTCPeerConnection = class extends Peer {
   }
 };
 """
+NO_MICROPHONE = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = (wanted) =>
+  window.allowed ? open(wanted) : Promise.reject(new DOMException("Permission denied", "NotAllowedError"));
+"""
+AUDIBLE = 0.003
+"""Loudness (RMS) above which sound counts as heard, about -50 dBFS."""
+
 both_transports = pytest.mark.parametrize("transport", ["webrtc", "websocket"])
 
 
@@ -72,9 +81,9 @@ async def test_a_typed_question_is_answered_with_picture_captions_and_text(
 
 @both_transports
 async def test_a_spoken_question_is_heard_and_answered(
-    engine_url: str, browse: Any, spoken_question: Path, transport: str
+    engine_url: str, browse: Any, recordings: dict[str, Path], transport: str
 ) -> None:
-    page = await browse(f"{engine_url}/?transport={transport}", microphone=spoken_question)
+    page = await browse(f"{engine_url}/?transport={transport}", microphone=recordings["question"])
     await start(page)
     await expect(page.locator("#transcript .user")).to_contain_text(re.compile("sky", re.IGNORECASE))
     await speaking(page)
@@ -97,6 +106,37 @@ async def test_the_stop_button_silences_the_tutor_and_the_next_question_is_answe
     assert await page.locator("#transcript .cut").count() <= 1
     await ask(page, "What is two plus two?")
     await speaking(page, pictures)
+
+
+async def test_a_student_who_speaks_over_the_tutor_is_heard_and_nothing_stale_follows(
+    engine_url: str, browse: Any, recordings: dict[str, Path]
+) -> None:
+    page = await browse(
+        f"{engine_url}/?transport=webrtc", microphone=recordings["interjection"], script=EARS + NO_MICROPHONE
+    )
+    await start(page)
+    # A blocked microphone is said, with what to do, and typing goes on.
+    await expect(page.locator("#problem")).to_contain_text("The microphone is blocked. Allow it")
+    await ask(page, "Tell me a long story about the sea and everything that lives in it.")
+    await speaking(page)
+    await page.evaluate("window.allowed = true")
+    await page.locator("#microphone").click()
+    await expect(page.locator("#problem")).to_be_hidden()
+    await expect(page.locator("#transcript .user").last).to_contain_text(re.compile("fraction", re.IGNORECASE))
+    await until(
+        lambda: page.evaluate("ears.events.some(([, m]) => m.type === 'playing' && m.turn === 2)"), "a second answer"
+    )
+    ears = await page.evaluate("ears")
+    at = {(message["type"], message.get("turn", 0)): seconds for seconds, message in reversed(ears["events"])}
+    assert at["interrupted", 1] < at["transcription", 0] < at["playing", 2]
+    levels = np.array(ears["levels"])
+    # Half a second empties the jitter buffer of a browser that is behind; then there is silence until the next answer.
+    between = (levels[:, 0] > at["interrupted", 1] + 0.5) & (levels[:, 0] < at["playing", 2])
+    assert not (levels[between, 2] > AUDIBLE).any(), "something of the old answer was still heard"
+    heard = levels[(levels[:, 0] < at["interrupted", 1]), 2]
+    assert (heard > AUDIBLE).any(), "the first answer was never heard"
+    of_first_turn = [m["type"] for s, m in ears["events"] if s > at["interrupted", 1] and m.get("turn") == 1]
+    assert not set(of_first_turn) - {"interrupted"}
 
 
 async def test_a_peer_that_cannot_connect_falls_back_to_the_socket(engine_url: str, browse: Any) -> None:
@@ -123,7 +163,7 @@ async def test_a_reload_goes_on_with_the_same_conversation(engine_url: str, brow
 
 
 async def test_two_browsers_never_hear_each_other(engine_url: str, browse: Any) -> None:
-    first, second = await browse(f"{engine_url}/"), await browse(f"{engine_url}/")
+    first, second = await browse(f"{engine_url}/"), await browse(f"{engine_url}/", script=EARS)
     await start(first)
     await start(second)
     greeting = await second.locator("#transcript li").all_text_contents()
@@ -131,6 +171,9 @@ async def test_two_browsers_never_hear_each_other(engine_url: str, browse: Any) 
     await speaking(first)
     assert await second.locator("#transcript li").all_text_contents() == greeting
     assert await second.evaluate("shown.speakingPictures") == 0
+    levels = np.array(await second.evaluate("ears.levels"))
+    assert len(levels) > 10
+    assert levels[:, 2].max() < AUDIBLE, "the other student's tutor was heard"
     await ask(second, "Tell me about dolphins.")
     await speaking(second)
     assert "volcano" not in (await second.locator("#transcript").inner_text()).lower()
@@ -152,11 +195,67 @@ async def test_chinese_and_the_settings(engine_url: str, browse: Any) -> None:
     page = await browse(f"{engine_url}/", locale="zh-CN", color_scheme="dark")
     await expect(page.locator("#start")).to_have_text("开始对话")
     await until(lambda: page.evaluate("document.getElementById('still').naturalWidth"), "a picture of the tutor")
+    tutors = page.get_by_role("radio")
+    await expect(tutors).to_have_count(3)
+    await page.get_by_text("Lin").first.click()
+    assert "avatar_tutor_7" in (await page.locator("#still").get_attribute("src") or "")
     await page.locator("#settings-open").click()
     await expect(page.locator("#settings")).to_be_visible()
-    assert await page.locator("#avatar option").count() >= 3
+    await expect(page.locator("#tutor")).to_have_value("7")
+    assert await page.locator("#face option").count() >= 4
     await page.screenshot(path=ARTEFACTS / "settings-zh-dark.png")
     await page.keyboard.press("Escape")
     await page.locator("#language").click()
     await expect(page.locator("#start")).to_have_text("Start talking")
     assert await page.evaluate("document.documentElement.lang") == "en"
+
+
+async def test_the_keyboard_alone_is_enough_and_everything_has_a_name(engine_url: str, browse: Any) -> None:
+    page = await browse(f"{engine_url}/", reduced_motion="reduce")
+    await expect(page.locator("#start")).to_be_enabled()
+    await page.locator("#start").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#text")).to_be_focused()
+    nameless = await page.evaluate(
+        """[...document.querySelectorAll("button, input, select, [role]")].filter((node) => node.checkVisibility()
+          && !node.ariaLabel && !node.labels?.length && !node.textContent.trim()).map((node) => node.outerHTML)"""
+    )
+    assert nameless == []
+    await page.keyboard.type("Tell me a long story about a ship.")
+    await page.keyboard.press("Enter")
+    await speaking(page)
+    await page.keyboard.press("Tab")
+    await expect(page.locator("#stop")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#state")).to_have_attribute("data-state", "listening")
+    await expect(page.locator("#text")).to_be_focused()
+
+
+async def test_a_connection_that_breaks_is_opened_again_by_itself(engine_url: str, browse: Any) -> None:
+    page = await browse(f"{engine_url}/?transport=webrtc")
+    async with page.expect_response("**/webrtc") as opened:
+        await start(page)
+    answer = await (await opened.value).json()
+    before = await page.evaluate("sessionStorage.session")
+    token = (await page.evaluate("JSON.parse(sessionStorage.session)"))["engine_token"]
+    # A connection that never held is left to the student.
+    await asyncio.sleep(5.5)
+    async with page.expect_response("**/webrtc"):
+        await page.request.delete(engine_url + answer["location"], headers={"Authorization": f"Bearer {token}"})
+    await expect(page.locator("#state")).to_have_attribute("data-state", "listening")
+    await expect(page.locator("#welcome")).to_be_hidden()
+    assert await page.evaluate("sessionStorage.session") == before
+    await ask(page, "Hello!")
+    await speaking(page)
+
+
+async def test_a_second_window_takes_over_and_the_first_says_so(engine_url: str, browse: Any) -> None:
+    first = await browse(f"{engine_url}/?transport=webrtc")
+    await start(first)
+    session = await first.evaluate("sessionStorage.session")
+    second = await browse(f"{engine_url}/?transport=webrtc", script=f"sessionStorage.session = {session!r};")
+    await asyncio.sleep(5)
+    await start(second)
+    await expect(first.locator("#problem")).to_contain_text("opened in another window")
+    await ask(second, "Hello!")
+    await speaking(second)

@@ -1,0 +1,120 @@
+/** What the page shows, in the student's language: state, captions, problems, timings. Knows no connection. */
+import { TEXTS } from "./texts.js";
+
+const NOTE_MS = 4000;
+const LONGEST_CAPTION = 90;
+
+export const $ = (id) => document.getElementById(id);
+export const store = window.localStorage;
+
+let language = store.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
+let noteTimer = 0;
+let captionTurn = 0;
+let retranslate = () => {};
+
+/** What the page says, in the language of now. */
+export let texts = TEXTS[language];
+
+/** Questions to begin with, in the language of the tutor. */
+export function questionsIn(tutorLanguage) {
+  return (TEXTS[tutorLanguage] ?? TEXTS.en).questions;
+}
+
+/** Translate the page now and whenever the student changes the language; `also` does what is not marked in the HTML. */
+export function translated(also) {
+  retranslate = also;
+  translate();
+}
+
+function translate() {
+  texts = TEXTS[language];
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  for (const node of document.querySelectorAll("[data-i18n]")) node.textContent = texts[node.dataset.i18n];
+  for (const node of document.querySelectorAll("[data-i18n-label]")) label(node, texts[node.dataset.i18nLabel]);
+  $("text").placeholder = texts.placeholder;
+  $("language").textContent = language === "zh" ? "English" : "中文";
+  $("language").lang = language === "zh" ? "en" : "zh-CN";
+  $("transcript").dataset.empty = texts.empty;
+  retranslate();
+}
+
+$("language").addEventListener("click", () => {
+  language = language === "zh" ? "en" : "zh";
+  store.setItem("language", language);
+  translate();
+});
+
+/** The name a screen reader says; for a button also what the mouse finds. */
+export function label(node, text) {
+  node.setAttribute("aria-label", text);
+  if (node.tagName === "BUTTON") node.title = text;
+}
+
+/**
+ * @param {string} state  a state of the client, or "ready" before there is one
+ * @param {boolean} heard  whether a microphone is open: without one nobody listens, the tutor waits
+ */
+export function showState(state, heard) {
+  $("state").textContent = texts.states[state === "listening" && !heard ? "waiting" : state];
+  $("state").dataset.state = state;
+  $("picture").classList.toggle("speaking", state === "speaking");
+  const busy = state === "speaking" || state === "thinking";
+  const typed = $("text").value.trim() !== "";
+  const focused = document.activeElement === $("stop");
+  $("stop").hidden = !busy || typed;
+  $("send").hidden = !$("stop").hidden;
+  if (focused && $("stop").hidden && matchMedia("(pointer: fine)").matches) $("text").focus({ preventScroll: true });
+  if (state !== "speaking") $("captions").classList.remove("shown");
+}
+
+/** Something the student has to do something about; stays until it is solved. */
+export function problem(text = "") {
+  $("problem").textContent = text;
+  $("problem").hidden = !text;
+}
+
+/** Something that passes by itself. */
+export function note(text) {
+  clearTimeout(noteTimer);
+  $("note").textContent = text;
+  $("note").hidden = false;
+  noteTimer = setTimeout(() => { $("note").hidden = true; }, NOTE_MS);
+}
+
+/** One more word of the tutor, as it is heard. */
+export function caption(word) {
+  const box = $("captions");
+  const text = box.textContent;
+  if (word.turn !== captionTurn || /[.!?。！？]$/.test(text) || text.length > LONGEST_CAPTION) box.replaceChildren();
+  captionTurn = word.turn;
+  const span = document.createElement("span");
+  const joined = /[\u3000-\u9fff]$/.test(box.textContent) && /^[\u3000-\u9fff]/.test(word.text);
+  span.textContent = (box.textContent && !joined ? " " : "") + word.text;
+  box.append(span);
+  box.classList.toggle("shown", $("captions-on").checked);
+}
+
+/** How long the stages of the last answer took, ms by name. */
+export function showTimings(timings) {
+  const rows = Object.entries(timings).map(([stage, ms]) => {
+    const row = document.createElement("tr");
+    for (const text of [stage.replaceAll("_", " "), Math.round(ms)]) {
+      const cell = document.createElement("td");
+      cell.textContent = text;
+      row.append(cell);
+    }
+    return row;
+  });
+  $("timings").tBodies[0].replaceChildren(...rows);
+  $("timings").hidden = false;
+}
+
+/** The face before anything is said: a picture at once, a loop of it when that is there. */
+export function showFace(avatarId) {
+  const still = `v1/avatars/${avatarId}/still.jpg`;
+  if ($("still").getAttribute("src") === still) return;
+  $("still").src = still;
+  $("still").hidden = false;
+  $("idle").src = `v1/avatars/${avatarId}/idle.mp4`;
+  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) $("idle").play().catch(() => {});
+}
