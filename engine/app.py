@@ -59,7 +59,7 @@ class Engine:
     async def __aenter__(self) -> Engine:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(self._listening())
-            await stack.enter_async_context(self.metrics.watch_loop_lag())
+            await stack.enter_async_context(self.metrics.watch_loop())
             stack.callback(self._knowledge.close)
             parts = await stack.enter_async_context(open_parts(self.settings, self.metrics, self._knowledge))
             registry = SessionRegistry(parts, self._tutors)

@@ -70,6 +70,7 @@ class Metrics:
         self.loop_lag = Histogram(
             "tutor_loop_lag_seconds", "How late the event loop wakes up.", buckets=LAG_BUCKETS, registry=r
         )
+        self.tasks = Gauge("tutor_tasks", "Tasks of the event loop.", registry=r)
         self.llm_restarts = Gauge("tutor_llm_restarts", "Restarts of the embedded model since the start.", registry=r)
 
     def render(self) -> bytes:
@@ -77,8 +78,8 @@ class Metrics:
         return generate_latest(self.registry)
 
     @contextlib.asynccontextmanager
-    async def watch_loop_lag(self, every_s: float = 0.25) -> AsyncIterator[None]:
-        """Measures the event loop's lag while the context lasts."""
+    async def watch_loop(self, every_s: float = 0.25) -> AsyncIterator[None]:
+        """Measures the event loop's lag and counts its tasks while the context lasts."""
 
         async def watch() -> None:
             loop = asyncio.get_running_loop()
@@ -86,8 +87,9 @@ class Metrics:
                 due = loop.time() + every_s
                 await asyncio.sleep(every_s)
                 self.loop_lag.observe(max(0.0, loop.time() - due))
+                self.tasks.set(len(asyncio.all_tasks(loop)))
 
-        task = asyncio.create_task(watch(), name="loop-lag")
+        task = asyncio.create_task(watch(), name="loop-watch")
         try:
             yield
         finally:

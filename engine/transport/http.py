@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine import __version__
-from engine.errors import BadRequest, Busy, Forbidden, InvalidField, Unauthorized
+from engine.errors import BadRequest, Busy, Forbidden, InvalidField, NotFound, Unauthorized
 from engine.sessions import Session, SessionRegistry
 from engine.settings import Settings
 from engine.telemetry import Metrics
@@ -23,6 +23,7 @@ from engine.transport.webrtc import WebRtcApi
 from engine.transport.websocket import serve_socket
 
 WEB_DIR = Path(__file__).parent.parent / "web"
+ASSETS = frozenset(path.name for path in WEB_DIR.iterdir() if path.suffix in (".js", ".css"))
 
 Body = TypeVar("Body", bound=BaseModel)
 KbId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -82,7 +83,7 @@ class Api:
             web.get("/ws/ws/{session_id}", self.websocket),
             *self.webrtc.routes(),
             web.get("/", self.page),
-            web.static("/static", WEB_DIR, append_version=False),
+            web.get("/static/{name}", self.asset),
         ]
 
     # --- health
@@ -189,6 +190,13 @@ class Api:
     async def page(self, request: web.Request) -> web.FileResponse:
         """The built-in page."""
         return web.FileResponse(WEB_DIR / "index.html", headers={hdrs.CACHE_CONTROL: "no-cache"})
+
+    async def asset(self, request: web.Request) -> web.FileResponse:
+        """A module or style sheet of the page. Always asked for anew: old ones do not fit a new page."""
+        name = request.match_info["name"]
+        if name not in ASSETS:
+            raise NotFound("no such file")
+        return web.FileResponse(WEB_DIR / name, headers={hdrs.CACHE_CONTROL: "no-cache"})
 
     # --- shared
 

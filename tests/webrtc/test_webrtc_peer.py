@@ -249,13 +249,36 @@ async def test_bad_offers_get_their_errors_and_leave_nothing(stage: Stage) -> No
     assert len(stage.session.connections) <= 1
 
 
-async def test_a_new_peer_takes_the_place_of_the_old_one(stage: Stage) -> None:
+async def test_a_hundred_offers_at_once_are_refused_and_a_conversation_goes_on(stage: Stage) -> None:
+    async with stage.browser() as browser:
+        await settle(browser)
+        answers = await asyncio.gather(
+            *(stage.post({"sdp": "hello", "type": "offer"}) for _ in range(50)),
+            *(stage.post({"sdp": "hello", "type": "offer"}, token="another") for _ in range(50)),
+        )
+        assert {status for status, _, _ in answers[:50]} == {400, 429}
+        assert sum(status == 400 for status, _, _ in answers[:50]) == routes_module.OFFERS - 1
+        assert {status for status, _, _ in answers[50:]} == {403}
+        assert all(set(body["error"]) == {"code", "message"} for _, body, _ in answers)
+        count = len(browser.sounds)
+        await browser.wait(lambda: len(browser.sounds) > count + 25)
+        # Nothing was left out meanwhile: each packet follows the one before it.
+        assert np.diff([s.time for s in browser.sounds]).max() < peer_module.TICK_S * 1.5
+        browser.send(type="ping")
+        await browser.event("pong")
+    assert len(stage.session.connections) <= 1
+
+
+async def test_a_new_peer_takes_the_place_of_the_old_one_and_the_old_one_is_told(stage: Stage) -> None:
     async with stage.browser() as first:
         await settle(first)
         async with stage.browser() as second:
             await settle(second)
+            closed = await first.event("closed")
+            assert (closed["code"], closed["reason"]) == (1008, "replaced by another connection")
             await first.wait(lambda: first.pc.connectionState == "closed")
             assert len(stage.session.connections) == 1
+            assert not any(e["type"] == "closed" for e in second.events)
 
 
 async def test_a_peer_that_vanishes_is_noticed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

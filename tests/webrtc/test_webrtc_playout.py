@@ -42,15 +42,23 @@ def test_sound_is_whole_and_each_picture_leaves_with_its_first_half() -> None:
     assert not any(t.idle for t in ticks)
 
 
-def test_one_frame_waits_for_a_second_but_not_long() -> None:
+def test_a_reply_begins_with_its_first_frame_but_for_once_after_it_stumbled() -> None:
     playout = Playout()
     playout.push(frames(1, 1))
-    assert [t.turn for t in run(playout, 4)] == [0, 0, 1, 1]
-    playout = Playout()
-    playout.push(frames(1, 1))
+    assert [t.turn for t in run(playout, 4)] == [1, 1, 0, 0]
+    assert playout.underruns == 1
+    playout.drop(1)
+    playout.push(frames(2, 1))
+    assert [t.turn for t in run(playout, 4)] == [0, 0, 2, 2], "one frame waits for a second, but not long"
+    playout.drop(2)
+    playout.push(frames(3, 1))
     playout.tick()
-    playout.push(frames(1, 1, first=1))
-    assert playout.tick().turn == 1
+    playout.push(frames(3, 20, first=1))
+    assert {t.turn for t in run(playout, 2 * 20)} == {3}, "two frames are enough, and this reply does not stumble"
+    playout.finish(3)
+    playout.push(frames(4, 1))
+    assert [t.turn for t in run(playout, 4)][-1] == 4
+    playout.drop(4)
     playout = Playout()
     playout.push(frames(1, 1))
     playout.finish(1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 
 from aiortc import RTCDataChannel
 
@@ -17,6 +18,9 @@ from engine.pipelines.sink import Event
 WAITING_MESSAGES = 256
 BUFFERED_BYTES = 256_000
 """What SCTP may hold for a slow peer before messages wait here."""
+
+GOODBYE_S = 0.2
+"""So long the last message has to arrive before the connection is closed under it."""
 
 
 class PeerTooSlow(Exception):
@@ -68,6 +72,18 @@ class EventChannel:
         """Take no more. Idempotent."""
         self._waiting.close()
 
+    async def say_goodbye(self, event: Event) -> None:
+        """Send a last event past all that waits, once ``write`` has ended, and wait until it has arrived or cannot."""
+        channel = self._channel
+        if channel is None or channel.readyState != "open":
+            return
+        channel.bufferedAmountLowThreshold = 0
+        self._drained.clear()
+        _send(channel, event)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                await self._drained.wait()
+
     async def write(self) -> None:
         """Send until closed.
 
@@ -79,7 +95,7 @@ class EventChannel:
             channel = self._channel
             if channel is None or channel.readyState != "open" or self._stale(event):
                 continue
-            channel.send(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+            _send(channel, event)
             if channel.bufferedAmount > BUFFERED_BYTES:
                 self._drained.clear()
                 try:
@@ -90,3 +106,7 @@ class EventChannel:
 
     def _stale(self, event: Event) -> bool:
         return 0 < int(event.get("turn") or 0) <= self._dropped_through and event["type"] != "interrupted"
+
+
+def _send(channel: RTCDataChannel, event: Event) -> None:
+    channel.send(json.dumps(event, ensure_ascii=False, separators=(",", ":")))

@@ -137,15 +137,16 @@ class Peer:
 
     async def close(self, code: int = 1000, reason: bytes = b"closed") -> None:
         """End the peer and wait until it is gone. Idempotent."""
-        self._begin_close(reason.decode(errors="replace"))
+        self._begin_close(reason.decode(errors="replace"), code)
         if self._closing is not None and asyncio.current_task() not in self._tasks:
             await asyncio.shield(self._closing)
 
-    def _begin_close(self, reason: str) -> None:
+    def _begin_close(self, reason: str, code: int | None = None) -> None:
+        """``code`` tells the client, as a WebSocket's would; None when there is nobody to tell."""
         if self._closing is None:
-            self._closing = asyncio.create_task(self._close(reason), name="peer-close")
+            self._closing = asyncio.create_task(self._close(reason, code), name="peer-close")
 
-    async def _close(self, reason: str) -> None:
+    async def _close(self, reason: str, code: int | None) -> None:
         log.info("peer closed", session=self.session.id, peer=self.id, reason=reason)
         if self._sink is not None:
             self.session.conversation.detach(self._sink)
@@ -157,6 +158,8 @@ class Peer:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        if code is not None:
+            await self._events.say_goodbye({"type": "closed", "code": code, "reason": reason})
         if self._broadcast is not None:
             self._broadcast.close()
         try:

@@ -21,8 +21,11 @@ TICK_SAMPLES = OUTPUT_RATE // 50
 FADE_SAMPLES = OUTPUT_RATE * 8 // 1000
 """What was cut off in the middle of a sound fades out over 8 ms; a hard edge would click."""
 
-START_FRAMES, START_TICKS = 2, 2
-"""A reply begins with two frames in hand, or after 40 ms with one, so that it does not stumble at once."""
+STUMBLE_FRAMES = 10
+"""A reply begins with its first frame. One that ran dry within its first 400 ms shows that this is too early here."""
+
+CAREFUL_FRAMES, CAREFUL_TICKS = 2, 2
+"""After a stumble replies begin with two frames in hand, or after 40 ms with one, until one did not run dry."""
 
 MOST_START_FRAMES, RESTART_TICKS = 16, 50
 """Each time a reply ran dry it gathers twice as many before it goes on, for a second at most: on a machine
@@ -77,7 +80,10 @@ class Playout:
         self._finished_turn = 0
         self._last_turn = 0
         self._waited_ticks = 0
-        self._wanted_frames = START_FRAMES
+        self._wanted_frames = 1
+        self._ran_dry = False
+        self._stumbled = False
+        self._last_index = -1
         self._quiet_ticks = HOLD_TICKS
         self._since_picture = idle_ticks
         self._gain = self._target_gain = 1.0
@@ -105,7 +111,8 @@ class Playout:
             if frame.turn > self._dropped_through:
                 self._frames.append(frame)
                 if frame.turn != self._last_turn:
-                    self._last_turn, self._wanted_frames = frame.turn, START_FRAMES
+                    self._last_turn, self._ran_dry = frame.turn, False
+                    self._wanted_frames = CAREFUL_FRAMES if self._stumbled else 1
 
     def finish(self, turn: int) -> None:
         """Nothing more of ``turn`` follows, so running out of it is no underrun."""
@@ -137,7 +144,9 @@ class Playout:
             return Tick(self._loudness(frame.pcm[TICK_SAMPLES:]), None, False, frame.turn, (frame.index + 1) * FRAME_MS)
         if self._frames and self._may_begin():
             frame = self._frames.popleft()
-            self._second_half = frame
+            self._second_half, self._last_index = frame, frame.index
+            if frame.index >= STUMBLE_FRAMES and not self._ran_dry:
+                self._stumbled = False
             self._quiet_ticks = 0
             self._since_picture = 1
             played_ms = (frame.index + 0.5) * FRAME_MS
@@ -147,7 +156,7 @@ class Playout:
     def _may_begin(self) -> bool:
         if self._quiet_ticks > 0 and len(self._frames) < self._wanted_frames and not self._finished:
             self._waited_ticks += 1
-            if self._waited_ticks <= (START_TICKS if self._wanted_frames == START_FRAMES else RESTART_TICKS):
+            if self._waited_ticks <= (RESTART_TICKS if self._ran_dry else CAREFUL_TICKS):
                 return False
         self._waited_ticks = 0
         return True
@@ -155,7 +164,9 @@ class Playout:
     def _quiet(self) -> Tick:
         if self._quiet_ticks == 0 and not self._finished:
             self.underruns += 1
-            self._wanted_frames = min(2 * self._wanted_frames, MOST_START_FRAMES)
+            self._ran_dry = True
+            self._stumbled = self._stumbled or self._last_index < STUMBLE_FRAMES
+            self._wanted_frames = min(2 * max(self._wanted_frames, CAREFUL_FRAMES), MOST_START_FRAMES)
         self._quiet_ticks += 1
         self._gain = self._target_gain
         holding = self._quiet_ticks <= HOLD_TICKS and not self._finished
