@@ -2,11 +2,12 @@
 
     python bench/webrtc.py                         headless peers: starts an engine, 1, 2 and 4 peers
     python bench/webrtc.py --browser               a Chromium instead: painted pictures, sync as it reports it
+    python bench/webrtc.py --browser --long 180    one reply of three minutes, read aloud: does it drift?
     python bench/webrtc.py --speech question.wav   also speaks this and counts from its end
     python bench/webrtc.py --url http://…:9000     measures a running engine
 
 A headless peer counts when a picture or sound came out of the decoder; the browser when a picture
-was painted (requestVideoFrameCallback). The first picture of a reply is the first of a run 40 ms
+was painted (webrtc_browser.py). The first picture of a reply is the first of a run 40 ms
 apart: the idle face comes at half that rate. Sound is a reply's when it is louder than -42 dBFS.
 Prints a table; writes JSON under bench/results/.
 """
@@ -19,7 +20,6 @@ import contextlib
 import fractions
 import itertools
 import json
-import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,14 +31,17 @@ import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from client import SPEAKING_DBFS, http_session, machine, percentile, started_engine
+from reader import reader
 from ttff import QUESTIONS
+from webrtc_browser import REPLY_SPACING_S, BrowserTurn, as_json, browser_turns
 
 AVATAR = "avatar_tutor_13"
 LISTEN_S = 4.0
 """So much of each reply is watched before it is interrupted."""
 
-REPLY_SPACING_S = 0.05
-"""Pictures closer than this belong to a reply."""
+READER_SENTENCE_S = 4.5
+DRIFT_WINDOW = 50
+"""Drift is told between the first and the last so many samples of a reply, a tenth of a second each."""
 
 
 @dataclass
@@ -48,8 +51,6 @@ class Turn:
     first_picture_ms: float | None = None
     first_sound_ms: float | None = None
     intervals_ms: list[float] = field(default_factory=list)
-    skew_ms: list[float] = field(default_factory=list)
-    """Picture after sound, as the browser accounts for it."""
     error: str | None = None
 
 
@@ -99,6 +100,11 @@ class HeadlessPeer:
         self._session: dict[str, Any] = {}
 
     async def __aenter__(self) -> HeadlessPeer:
+        await self.connect()
+        return self
+
+    async def connect(self) -> None:
+        """A session, and a peer of it that is connected."""
         async with self._http.post(f"{self._base}/v1/sessions", json={"tutor_id": 1, "student_id": 1}) as reply:
             reply.raise_for_status()
             self._session = await reply.json()
@@ -120,13 +126,24 @@ class HeadlessPeer:
         async with asyncio.timeout(20):
             await opened.wait()
         await asyncio.sleep(1)
-        return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._pc.close()
         await asyncio.gather(*self._readers)
         async with self._http.delete(f"{self._base}/v1/sessions/{self._session['session_id']}"):
             pass
+
+    async def vanish(self) -> None:
+        """Be gone without a word, as when a phone loses its network: nothing leaves any more, the session stays."""
+
+        async def nowhere(data: bytes) -> None:
+            """A network that swallows everything."""
+
+        for sender in self._pc.getSenders():
+            ice = sender.transport.transport
+            ice._send = ice._connection.send = nowhere
+        await self._pc.close()
+        await asyncio.gather(*self._readers)
 
     async def ask(self, text: str | None, speech: np.ndarray | None) -> Turn:
         """One exchange, cut off after ``LISTEN_S``."""
@@ -178,101 +195,6 @@ class HeadlessPeer:
                     self._sounds.append(now)
 
 
-BROWSER_SCRIPT = """
-async ({base, session, avatar_id}) => {
-  const seen = window.seen = {frames: [], sync: [], errors: []};
-  const pc = window.pc = new RTCPeerConnection();
-  const mic = await navigator.mediaDevices.getUserMedia({audio: true});
-  pc.addTransceiver(mic.getAudioTracks()[0], {direction: 'sendrecv', streams: [mic]});
-  pc.addTransceiver('video', {direction: 'recvonly'});
-  const channel = window.channel = pc.createDataChannel('events');
-  channel.onmessage = ({data}) => { const m = JSON.parse(data); if (m.type === 'error') seen.errors.push(m.code); };
-  const opened = new Promise(done => { channel.onopen = done; });
-  const video = document.createElement('video');
-  video.autoplay = true; video.playsInline = true; document.body.append(video);
-  const painted = (now, meta) => {
-    seen.frames.push([performance.now(), meta.rtpTimestamp]);
-    video.requestVideoFrameCallback(painted);
-  };
-  video.requestVideoFrameCallback(painted);
-  const stream = new MediaStream();
-  pc.ontrack = ({track}) => { stream.addTrack(track); video.srcObject = stream; };
-  setInterval(async () => {
-    const at = {};
-    (await pc.getStats()).forEach(s => { if (s.type === 'inbound-rtp') at[s.kind] = s.estimatedPlayoutTimestamp; });
-    if (at.audio && at.video) seen.sync.push([performance.now(), at.audio - at.video]);
-  }, 100);
-  await pc.setLocalDescription();
-  if (pc.iceGatheringState !== 'complete') {
-    await new Promise(done => { pc.onicegatheringstatechange = () => pc.iceGatheringState === 'complete' && done(); });
-  }
-  const reply = await fetch(`${base}/v1/sessions/${session.session_id}/webrtc`, {
-    method: 'POST', headers: {'Authorization': 'Bearer ' + session.engine_token, 'Content-Type': 'application/json'},
-    body: JSON.stringify({sdp: pc.localDescription.sdp, type: 'offer', avatar_id}),
-  });
-  if (!reply.ok) throw new Error(await reply.text());
-  await pc.setRemoteDescription(await reply.json());
-  await opened;
-}
-"""
-BROWSER_ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required", "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream", "--mute-audio",
-]  # fmt: skip
-REPLY_BEGUN = "seen.errors.length || seen.frames.some(([, t], i) => i && t - seen.frames[i - 1][1] < 4500)"
-SILENT_MICROPHONE = """
-navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMediaStreamDestination().stream
-"""
-
-
-async def browser_turns(base: str, turns: int, reply_s: float) -> list[Turn]:
-    """``turns`` questions typed in one Chromium, after one that does not count."""
-    from playwright.async_api import TimeoutError, async_playwright
-
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-    async with http_session() as http, async_playwright() as playwright:
-        async with http.post(f"{base}/v1/sessions", json={"tutor_id": 1, "student_id": 1}) as reply:
-            session = await reply.json()
-        browser = await playwright.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
-        page = await browser.new_page()
-        await page.goto(f"{base}/health")
-        await page.evaluate(SILENT_MICROPHONE)
-        await page.evaluate(BROWSER_SCRIPT, {"base": base, "session": session, "avatar_id": AVATAR})
-        await page.wait_for_timeout(4000)
-        results = []
-        for index in range(turns + 1):
-            question = json.dumps({"type": "text", "content": QUESTIONS[index % len(QUESTIONS)]})
-            began = await page.evaluate(
-                "text => { seen.frames.length = seen.sync.length = seen.errors.length = 0;"
-                " const now = performance.now(); channel.send(text); return now; }",
-                question,
-            )
-            with contextlib.suppress(TimeoutError):
-                await page.wait_for_function(REPLY_BEGUN, timeout=30_000)
-                await page.wait_for_timeout(reply_s * 1000)
-            results.append(_browser_turn(await page.evaluate("seen"), began))
-            await page.evaluate("channel.send('{\"type\":\"interrupt\"}')")
-            await page.wait_for_timeout(700)
-        await browser.close()
-        async with http.delete(f"{base}/v1/sessions/{session['session_id']}"):
-            pass
-    return results[1:]
-
-
-def _browser_turn(seen: dict[str, Any], began: float) -> Turn:
-    frames = seen["frames"]
-    steps = [(b[1] - a[1]) / 90_000 for a, b in itertools.pairwise(frames)]
-    first = next((i for i, step in enumerate(steps) if 0 < step < REPLY_SPACING_S), None)
-    if first is None:
-        return Turn(error=(seen["errors"] or ["no reply"])[0])
-    painted = [at for at, _ in frames[first:]]
-    intervals = [b - a for (a, b), step in zip(itertools.pairwise(painted), steps[first:], strict=True) if step < 0.05]
-    skew = [ms for at, ms in seen["sync"] if at > painted[0]]
-    return Turn(first_picture_ms=painted[0] - began, intervals_ms=intervals, skew_ms=skew)
-
-
 async def headless_turns(base: str, peers: int, turns: int, speech: np.ndarray | None) -> list[Turn]:
     """``turns`` exchanges of each of ``peers`` at once."""
     results: list[Turn] = []
@@ -290,15 +212,38 @@ async def headless_turns(base: str, peers: int, turns: int, speech: np.ndarray |
     return results
 
 
-def summarize(turns: list[Turn]) -> dict[str, dict[str, float]]:
-    """Percentiles of each figure, ms."""
-    rows = {
+Table = dict[str, list[float]]
+
+
+def table(turns: list[Turn]) -> Table:
+    """The figures of headless peers, ms."""
+    return {
         "first picture of the reply": [t.first_picture_ms for t in turns if t.first_picture_ms is not None],
         "first sound of the reply": [t.first_sound_ms for t in turns if t.first_sound_ms is not None],
         "interval between pictures": [ms for t in turns for ms in t.intervals_ms],
-        "skew, picture to sound": [abs(ms) for t in turns for ms in t.skew_ms],
-        "drift over a reply": [abs(np.mean(t.skew_ms[-5:]) - np.mean(t.skew_ms[:5])) for t in turns if t.skew_ms],
     }
+
+
+def browser_table(turns: list[BrowserTurn]) -> Table:
+    """The figures of a browser, ms."""
+    return {
+        "first picture: made": [t.engine_ms for t in turns if t.engine_ms is not None],
+        "first picture: received": [t.received_ms for t in turns if t.received_ms is not None],
+        "first picture: painted": [t.painted_ms for t in turns if t.painted_ms is not None],
+        "received to painted": [
+            t.painted_ms - t.received_ms for t in turns if t.painted_ms is not None and t.received_ms is not None
+        ],
+        "interval between pictures": [ms for t in turns for ms in t.intervals_ms],
+        "skew, picture to sound": [abs(ms) for t in turns for ms in t.skew_ms],
+        "drift over a reply": [
+            abs(float(np.mean(t.skew_ms[-DRIFT_WINDOW:]) - np.mean(t.skew_ms[:DRIFT_WINDOW])))
+            for t in turns if len(t.skew_ms) > 2 * DRIFT_WINDOW
+        ],
+    }  # fmt: skip
+
+
+def summarize(rows: Table) -> dict[str, dict[str, float]]:
+    """Percentiles of each figure."""
     return {
         name: {"p50": percentile(v, 50), "p95": percentile(v, 95), "max": max(v), "n": len(v)}
         for name, v in rows.items()
@@ -323,6 +268,7 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=10, help="exchanges of each peer")
     parser.add_argument("--browser", action="store_true", help="measure in Chromium")
     parser.add_argument("--reply-s", type=float, default=LISTEN_S, help="how long a reply is watched in the browser")
+    parser.add_argument("--long", type=float, metavar="SECONDS", help="one reply of this length, in the browser")
     parser.add_argument("--speech", type=Path, help="a recording to speak instead of typing (headless)")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
@@ -331,18 +277,26 @@ def main() -> int:
     report: dict[str, Any] = {"machine": machine(), "turns": args.turns, "runs": {}}
     failed = 0
     with contextlib.ExitStack() as stack:
-        base = args.url
+        base, options = args.url, []
+        if args.long:
+            url = stack.enter_context(reader(round(args.long / READER_SENTENCE_S) + 2))
+            options = ["--llm-base-url", url, "--llm-model", "reader"]
         if base is None:
-            base, _ = stack.enter_context(started_engine(log_path=args.out / "webrtc-engine.log"))
+            base, _ = stack.enter_context(started_engine(*options, log_path=args.out / "webrtc-engine.log"))
         for peers in [1] if args.browser else args.peers:
             if args.browser:
-                name, turns = "browser", asyncio.run(browser_turns(base, args.turns, args.reply_s))
+                questions = [QUESTIONS[i % len(QUESTIONS)] for i in range(1 if args.long else args.turns)]
+                turns, receivers = asyncio.run(browser_turns(base, questions, args.long or args.reply_s))
+                name, rows = "browser", browser_table(turns)
+                print(f"receivers: { {key: round(value, 1) for key, value in receivers.items()} }")
+                print(as_json(turns))
             else:
-                name, turns = f"{peers} peers", asyncio.run(headless_turns(base, peers, args.turns, speech))
-            summary = summarize(turns)
+                turns, receivers = asyncio.run(headless_turns(base, peers, args.turns, speech)), {}
+                name, rows = f"{peers} peers", table(turns)
             errors = [t.error for t in turns if t.error]
             failed += len(errors)
-            report["runs"][name] = {"ms": summary, "errors": errors}
+            summary = summarize(rows)
+            report["runs"][name] = {"ms": summary, "receivers": receivers, "errors": errors}
             print(f"\n{machine()}; {name}, {len(turns)} turns, {len(errors)} failed {sorted(set(errors))}")
             print(f"{'ms':<30}{'p50':>8}{'p95':>8}{'max':>8}{'n':>7}")
             for row, ms in summary.items():
