@@ -58,6 +58,9 @@ async def test_a_session_of_the_web_tier_opens_the_engine(web_tier: Any, login: 
 async def test_the_catalogue_is_open_and_known_to_the_engine(web_tier: Any) -> None:
     async with web_tier() as http:
         tutors = (await http.get("/api/tutors")).json()
+        picture = await http.get("/api/tutors/13/picture.jpg")
+        assert (await http.get("/api/tutors/99/picture.jpg")).status_code == 404
+    assert (picture.headers["content-type"], picture.content[:2]) == ("image/jpeg", b"\xff\xd8")
     assert [(tutor["id"], tutor["name"]) for tutor in tutors] == [(1, "Professor Owen"), (7, "Lin"), (13, "Maya")]
 
 

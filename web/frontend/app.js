@@ -50,9 +50,13 @@ async function chooseTutor() {
   $("tutors").replaceChildren(...tutors.map(({ id, name, subject }) => {
     const item = document.createElement("li");
     const button = document.createElement("button");
+    const face = document.createElement("img");
+    face.src = `/api/tutors/${id}/picture.jpg`;
+    face.alt = "";
+    face.addEventListener("error", () => face.remove());
     const title = document.createElement("b");
     title.textContent = name;
-    button.append(title, subject);
+    button.append(face, title, subject);
     button.addEventListener("click", () => attempt(() => begin(id)));
     item.append(button);
     return item;

@@ -54,6 +54,13 @@ class TutorEngine:
         if answer.status_code not in (204, 404):
             raise _refused(answer)
 
+    def picture(self, avatar_id: str) -> bytes:
+        """A face as JPEG."""
+        answer = self._call("GET", f"/v1/avatars/{avatar_id}/still.jpg")
+        if answer.status_code != 200:
+            raise _refused(answer)
+        return answer.content
+
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         try:
             return self._http.request(method, path, json=body)

@@ -35,6 +35,16 @@ def list_tutors(db: Database) -> list[dict[str, object]]:
     return [{"id": t.id, "name": t.name, "subject": t.subject, "avatar_id": t.avatar_id} for t in tutors]
 
 
+@router.get("/tutors/{tutor_id}/picture.jpg")
+def tutor_picture(tutor_id: int, db: Database, engine: Engine) -> Response:
+    """The tutor's face, as the engine draws it; open to everybody."""
+    tutor = db.get(Tutor, tutor_id)
+    if tutor is None:
+        raise HTTPException(404, "there is no such tutor")
+    headers = {"Cache-Control": "public, max-age=3600"}
+    return Response(engine.picture(tutor.avatar_id), media_type="image/jpeg", headers=headers)
+
+
 @router.post("/student/sessions")
 def open_session(body: NewSession, student: CurrentStudent, db: Database, engine: Engine) -> dict[str, object]:
     """A session with a tutor. The page connects to ``engine_url`` with ``engine_token``."""
