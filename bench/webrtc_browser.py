@@ -2,7 +2,8 @@
 
 For ``webrtc.py``. The page is the engine's, so that it is the product's client that is measured. A picture counts
 when requestVideoFrameCallback tells that it went to the screen; ``receiveTime`` there is when its last packet came,
-which separates the engine and the network from decoding and painting.
+which separates the engine and the network from decoding and painting. The first picture of a reply is the first one
+received after the engine told that its sound begins.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from client import http_session
 
 TUTOR, AVATAR = 13, "avatar_tutor_13"
 REPLY_SPACING_S = 0.05
-"""Pictures closer than this belong to a reply: the idle face comes at half that rate."""
+"""Pictures closer than this follow each other in a reply: the idle face comes at half that rate."""
 
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -27,9 +28,19 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 WATCH = """
-window.seen = {frames: [], sync: [], errors: [], timings: null};
+window.seen = {frames: [], sync: [], errors: [], timings: null, begun: null};
 const Peer = RTCPeerConnection;
-window.RTCPeerConnection = class extends Peer { constructor(...all) { super(...all); window.pc = this; } };
+window.RTCPeerConnection = class extends Peer {
+  constructor(...all) { super(...all); window.pc = this; }
+  createDataChannel(...all) {
+    const channel = super.createDataChannel(...all);
+    channel.addEventListener("message", ({data}) => {
+      const {type, turn} = JSON.parse(data);
+      if (type === "playing" && turn) seen.begun ??= performance.now();
+    });
+    return channel;
+  }
+};
 """
 CONNECT = """
 async ({session, avatarId}) => {
@@ -56,11 +67,11 @@ async ({session, avatarId}) => {
   }, 100);
 }
 """
-BEGUN = "seen.errors.length || seen.frames.some(([, t], i) => i && t - seen.frames[i - 1][1] < 4500)"
+BEGUN = "seen.errors.length || seen.begun !== null"
 ASK = """
 text => {
   seen.frames.length = seen.sync.length = seen.errors.length = 0;
-  seen.timings = null;
+  seen.timings = seen.begun = null;
   const now = performance.now();
   tutor.say(text);
   return now;
@@ -124,7 +135,8 @@ async def browser_turns(base: str, questions: list[str], reply_s: float) -> tupl
 def _turn(seen: dict[str, Any], began: float) -> BrowserTurn:
     frames = seen["frames"]
     steps = [(b[1] - a[1]) / 90_000 for a, b in itertools.pairwise(frames)]
-    first = next((i for i, step in enumerate(steps) if 0 < step < REPLY_SPACING_S), None)
+    begun = seen["begun"]
+    first = next((i for i, frame in enumerate(frames) if begun is not None and (frame[2] or frame[0]) >= begun), None)
     if first is None:
         return BrowserTurn(error=(seen["errors"] or ["no reply"])[0])
     painted = [frame[0] for frame in frames[first:]]

@@ -174,6 +174,9 @@ export class TutorClient extends EventTarget {
       case "no_speech":
         if (this.#state === "hearing") this.#setState("listening");
         break;
+      case "resume":
+        this.#askedAt = null;
+        break;
       case "interrupted":
         // What the student said instead is being thought about already.
         if (this.#state === "speaking") this.#setState("listening");

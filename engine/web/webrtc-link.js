@@ -187,6 +187,8 @@ export class WebRtcLink {
   #playing({ turn, position_ms: positionMs }) {
     clearTimeout(this.#ending);
     this.#silent = turn === 0;
+    // Until the next word of the engine no caption is due.
+    if (turn === 0) this.#beganAt = Infinity;
     this.#endIfOver();
     if (turn === 0 || turn <= this.#dropped) return;
     const now = performance.now();

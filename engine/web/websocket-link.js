@@ -4,6 +4,8 @@ import { MsePlayer } from "./mse-player.js";
 
 const ACKNOWLEDGE_MS = 250;
 const DUCKED_VOLUME = 0.15;
+/** What was turned down for so long waits for the outcome: the student goes on speaking, or it was a cough. */
+const PAUSE_MS = 200;
 const RATE = 16000;
 
 export class WebSocketLink {
@@ -14,6 +16,7 @@ export class WebSocketLink {
   #player = null;
   #captions;
   #acknowledger = 0;
+  #pausing = 0;
   #context = null;
   #muted = false;
 
@@ -79,6 +82,7 @@ export class WebSocketLink {
 
   close() {
     clearInterval(this.#acknowledger);
+    clearTimeout(this.#pausing);
     this.setMicrophone(null);
     this.#player?.close();
     this.#player = null;
@@ -88,7 +92,6 @@ export class WebSocketLink {
   }
 
   #receive(message) {
-    const { video } = this.#options;
     switch (message.type) {
       case "media":
         this.#player.append(message);
@@ -102,17 +105,25 @@ export class WebSocketLink {
       case "interrupted":
         if (message.turn === this.#player.turn) this.#acknowledge(message.turn);
         this.#player.drop();
-        video.volume = 1;
+        this.#duck(false);
         break;
       case "duck":
-        video.volume = DUCKED_VOLUME;
+        this.#duck(true);
         break;
       case "resume":
       case "transcription":
-        video.volume = 1;
+        this.#duck(false);
         break;
     }
     this.#on.message(message);
+  }
+
+  #duck(on) {
+    const { video } = this.#options;
+    clearTimeout(this.#pausing);
+    video.volume = on ? DUCKED_VOLUME : 1;
+    if (on) this.#pausing = setTimeout(() => video.pause(), PAUSE_MS);
+    else if (this.#player?.speaking && video.paused) video.play().catch(() => {});
   }
 
   #acknowledge(turn) {

@@ -64,6 +64,10 @@ async def test_a_student_logs_in_chooses_a_tutor_and_talks(school: School, brows
     await page.locator("#password").fill("apple-tree")
     await page.get_by_role("button", name="Log in").click()
     await expect(page.locator("#tutors button")).to_have_count(3)
+    await until(
+        lambda: page.evaluate("[...document.querySelectorAll('#tutors img')].every((face) => face.naturalWidth)"),
+        "the faces of three tutors",
+    )
     await page.screenshot(path=ARTEFACTS / "school-tutors.png")
     await page.get_by_role("button", name="Maya").click()
     await expect(page.locator("#transcript .assistant")).to_contain_text("Maya")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.pipelines.items import FRAME_SAMPLES, MediaFrame, Picture
 from engine.transport.webrtc.congestion import Congestion
-from engine.transport.webrtc.playout import FADE_SAMPLES, HOLD_TICKS, TICK_SAMPLES, Playout, Tick
+from engine.transport.webrtc.playout import FADE_SAMPLES, HOLD_TICKS, PAUSE_TICKS, TICK_SAMPLES, Playout, Tick
 
 FACE = Picture(np.zeros((24, 16), np.uint8), 16, 16)
 
@@ -42,23 +42,15 @@ def test_sound_is_whole_and_each_picture_leaves_with_its_first_half() -> None:
     assert not any(t.idle for t in ticks)
 
 
-def test_a_reply_begins_with_its_first_frame_but_for_once_after_it_stumbled() -> None:
+def test_one_frame_waits_for_a_second_but_not_long() -> None:
     playout = Playout()
     playout.push(frames(1, 1))
-    assert [t.turn for t in run(playout, 4)] == [1, 1, 0, 0]
-    assert playout.underruns == 1
-    playout.drop(1)
-    playout.push(frames(2, 1))
-    assert [t.turn for t in run(playout, 4)] == [0, 0, 2, 2], "one frame waits for a second, but not long"
-    playout.drop(2)
-    playout.push(frames(3, 1))
+    assert [t.turn for t in run(playout, 4)] == [0, 0, 1, 1]
+    playout = Playout()
+    playout.push(frames(1, 1))
     playout.tick()
-    playout.push(frames(3, 20, first=1))
-    assert {t.turn for t in run(playout, 2 * 20)} == {3}, "two frames are enough, and this reply does not stumble"
-    playout.finish(3)
-    playout.push(frames(4, 1))
-    assert [t.turn for t in run(playout, 4)][-1] == 4
-    playout.drop(4)
+    playout.push(frames(1, 1, first=1))
+    assert playout.tick().turn == 1
     playout = Playout()
     playout.push(frames(1, 1))
     playout.finish(1)
@@ -153,6 +145,30 @@ def test_ducking_goes_down_and_up_without_a_step() -> None:
     assert down[-1] == pytest.approx(0.25)
     assert up[-1] == pytest.approx(1.0)
     assert np.abs(np.diff(np.concatenate((down, up)))).max() < 0.002
+
+
+def test_a_reply_ducked_for_long_waits_in_silence_and_goes_on_without_losing_a_word() -> None:
+    playout = Playout(capacity=50)
+    playout.push(frames(1, 40))
+    run(playout, 4)
+    playout.duck(True)
+    softly = run(playout, PAUSE_TICKS + 3)
+    waiting = run(playout, 20)
+    assert not sound(waiting).any()
+    assert all(tick.turn == 0 for tick in waiting)
+    assert any(tick.idle for tick in waiting)
+    assert playout.paused
+    played_ms = max(tick.played_ms for tick in softly)
+    playout.duck(False)
+    after = run(playout, 8)
+    assert after[0].played_ms == played_ms + 20
+    assert [tick.turn for tick in after] == [1] * 8
+    assert playout.underruns == 0
+    playout.duck(True)
+    run(playout, PAUSE_TICKS + 3)
+    playout.drop(1)
+    playout.push(frames(2, 10))
+    assert playout.tick().turn == 2, "the next reply does not wait"
 
 
 def test_room_is_what_it_says() -> None:

@@ -97,6 +97,7 @@ class Peer:
         self._connected = asyncio.Event()
         self._ticks = 0
         self._playing = 0
+        self._played = (0, 0.0)
         self._on_closed = on_closed
 
     # --- life cycle
@@ -245,13 +246,18 @@ class Peer:
         self._sink.ticked(tick)
         self._ticks += 1
         begun = tick.turn not in (0, self._playing)
-        ended = tick.turn == 0 and self._playing != 0 and self._broadcast.playout.resting
-        if begun or ended or (tick.turn and self._ticks % TELL_PLAYED_TICKS == 0):
+        playout = self._broadcast.playout
+        silent = tick.turn == 0 and self._playing != 0 and (playout.resting or playout.paused)
+        if begun or silent or (tick.turn and self._ticks % TELL_PLAYED_TICKS == 0):
             self._playing = tick.turn
             self._events.put_nowait({"type": "playing", "turn": tick.turn, "position_ms": round(tick.played_ms)})
-        if tick.turn and self._ticks % TELL_PLAYED_TICKS == 0:
+        if tick.turn:
+            self._played = (tick.turn, tick.played_ms)
+        # A reply that waits is told about too, lest the time that passes is taken for words heard.
+        if (tick.turn or playout.paused) and self._ticks % TELL_PLAYED_TICKS == 0:
             self.session.touch()
-            self.session.conversation.acknowledge(tick.turn, max(0.0, tick.played_ms - CLIENT_DELAY_MS))
+            turn, played_ms = self._played
+            self.session.conversation.acknowledge(turn, max(0.0, played_ms - CLIENT_DELAY_MS))
 
     async def _idle_picture(self) -> Picture | None:
         conversation = self.session.conversation

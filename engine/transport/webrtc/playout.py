@@ -21,11 +21,8 @@ TICK_SAMPLES = OUTPUT_RATE // 50
 FADE_SAMPLES = OUTPUT_RATE * 8 // 1000
 """What was cut off in the middle of a sound fades out over 8 ms; a hard edge would click."""
 
-STUMBLE_FRAMES = 10
-"""A reply begins with its first frame. One that ran dry within its first 400 ms shows that this is too early here."""
-
-CAREFUL_FRAMES, CAREFUL_TICKS = 2, 2
-"""After a stumble replies begin with two frames in hand, or after 40 ms with one, until one did not run dry."""
+START_FRAMES, START_TICKS = 2, 2
+"""A reply begins with two frames in hand, or after 40 ms with one, so that it does not stumble at once."""
 
 MOST_START_FRAMES, RESTART_TICKS = 16, 50
 """Each time a reply ran dry it gathers twice as many before it goes on, for a second at most: on a machine
@@ -35,6 +32,10 @@ HOLD_TICKS = 10
 """A reply that is late with its next frame keeps its last picture for 200 ms, then the idle face shows."""
 
 DUCKED = 0.25
+PAUSE_TICKS = 10
+"""A reply that has been spoken softly for 200 ms falls silent and waits: the student goes on speaking, and what was a
+cough after all costs no word."""
+
 RAMP_PER_TICK = 0.25
 """Change of loudness in one tick: ducking and its end take 60 ms."""
 
@@ -80,13 +81,11 @@ class Playout:
         self._finished_turn = 0
         self._last_turn = 0
         self._waited_ticks = 0
-        self._wanted_frames = 1
-        self._ran_dry = False
-        self._stumbled = False
-        self._last_index = -1
+        self._wanted_frames = START_FRAMES
         self._quiet_ticks = HOLD_TICKS
         self._since_picture = idle_ticks
         self._gain = self._target_gain = 1.0
+        self._ducked_ticks: int | None = None
         self.underruns = 0
         """Times a reply was late with its next frame."""
 
@@ -101,6 +100,11 @@ class Playout:
         return self._finished and not self.busy
 
     @property
+    def paused(self) -> bool:
+        """A reply waits, silent, until it is known whether the student interrupts it."""
+        return self._ducked_ticks is not None and self._ducked_ticks > PAUSE_TICKS and self._gain == 0.0
+
+    @property
     def busy(self) -> bool:
         """Sound of a reply is waiting or half sent."""
         return bool(self._frames) or self._second_half is not None
@@ -111,8 +115,7 @@ class Playout:
             if frame.turn > self._dropped_through:
                 self._frames.append(frame)
                 if frame.turn != self._last_turn:
-                    self._last_turn, self._ran_dry = frame.turn, False
-                    self._wanted_frames = CAREFUL_FRAMES if self._stumbled else 1
+                    self._last_turn, self._wanted_frames = frame.turn, START_FRAMES
 
     def finish(self, turn: int) -> None:
         """Nothing more of ``turn`` follows, so running out of it is no underrun."""
@@ -130,23 +133,26 @@ class Playout:
             self._second_half = None
         self._frames = deque(f for f in self._frames if f.turn > turn)
         self._quiet_ticks = HOLD_TICKS
-        self._target_gain = 1.0
+        self.duck(False)
 
     def duck(self, on: bool) -> None:
-        """Speak softly while the student may be interrupting, or aloud again."""
+        """Speak softly while the student may be interrupting, then wait for the outcome; or go on aloud."""
         self._target_gain = DUCKED if on else 1.0
+        self._ducked_ticks = 0 if on else None
 
     def tick(self) -> Tick:
         """The next 20 ms."""
+        if self._ducked_ticks is not None:
+            self._ducked_ticks += 1
+            if self._ducked_ticks > PAUSE_TICKS:
+                self._target_gain = 0.0
         if self._second_half is not None:
             frame, self._second_half = self._second_half, None
             self._since_picture += 1
             return Tick(self._loudness(frame.pcm[TICK_SAMPLES:]), None, False, frame.turn, (frame.index + 1) * FRAME_MS)
-        if self._frames and self._may_begin():
+        if self._frames and not self.paused and self._may_begin():
             frame = self._frames.popleft()
-            self._second_half, self._last_index = frame, frame.index
-            if frame.index >= STUMBLE_FRAMES and not self._ran_dry:
-                self._stumbled = False
+            self._second_half = frame
             self._quiet_ticks = 0
             self._since_picture = 1
             played_ms = (frame.index + 0.5) * FRAME_MS
@@ -156,20 +162,18 @@ class Playout:
     def _may_begin(self) -> bool:
         if self._quiet_ticks > 0 and len(self._frames) < self._wanted_frames and not self._finished:
             self._waited_ticks += 1
-            if self._waited_ticks <= (RESTART_TICKS if self._ran_dry else CAREFUL_TICKS):
+            if self._waited_ticks <= (START_TICKS if self._wanted_frames == START_FRAMES else RESTART_TICKS):
                 return False
         self._waited_ticks = 0
         return True
 
     def _quiet(self) -> Tick:
-        if self._quiet_ticks == 0 and not self._finished:
+        if self._quiet_ticks == 0 and not self._finished and not self.paused:
             self.underruns += 1
-            self._ran_dry = True
-            self._stumbled = self._stumbled or self._last_index < STUMBLE_FRAMES
-            self._wanted_frames = min(2 * max(self._wanted_frames, CAREFUL_FRAMES), MOST_START_FRAMES)
+            self._wanted_frames = min(2 * self._wanted_frames, MOST_START_FRAMES)
         self._quiet_ticks += 1
         self._gain = self._target_gain
-        holding = self._quiet_ticks <= HOLD_TICKS and not self._finished
+        holding = self._quiet_ticks <= HOLD_TICKS and not (self._finished and not self._frames)
         idle = not holding and self._since_picture >= self._idle_ticks
         self._since_picture = 1 if idle else self._since_picture + 1
         pcm = _SILENCE
