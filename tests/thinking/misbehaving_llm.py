@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -78,6 +79,42 @@ async def talks_for_ever(writer: asyncio.StreamWriter) -> None:
         writer.write(delta("again and again "))
         await writer.drain()
         await asyncio.sleep(0)
+
+
+def pours(head: bytes, piece: bytes) -> Behaviour:
+    """``head`` and then ``piece`` for ever."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while True:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    return behave
+
+
+FLOODS: dict[str, Behaviour] = {
+    "headers": pours(b"HTTP/1.1 200 OK\r\n", b"X-More: " + b"x" * 4000 + b"\r\n"),
+    "header": pours(b"HTTP/1.1 200 OK\r\nX-More: ", b"x" * 60_000),
+    "line": pours(STREAM_HEAD, b"10000\r\n" + b"x" * 65_536 + b"\r\n"),
+    "event": pours(STREAM_HEAD, b"b\r\ndata: more\n\r\n" * 4000),
+    "pings": pours(STREAM_HEAD, b"8\r\n: ping\n\n\r\n" * 4000),
+    "error page": pours(b"HTTP/1.1 500 X\r\nContent-Type: text/html\r\n\r\n", b"<p>oops</p>\n" * 5000),
+    "refusal": pours(b"HTTP/1.1 404 X\r\nContent-Type: text/html\r\n\r\n", b"<p>oops</p>\n" * 5000),
+}
+"""Answers without an end, by where they have none."""
+
+
+def compressed(megabytes: int) -> Behaviour:
+    """A good answer's head over a body that unpacks to this much."""
+    body = gzip.compress(b"data: " + bytes(megabytes * 1_000_000))
+    return answers(200, body, head="Content-Encoding: gzip\r\n", kind="text/event-stream")
+
+
+async def speaks_tls(writer: asyncio.StreamWriter) -> None:
+    """Answer a plain request with a TLS alert and rubbish."""
+    writer.write(b"\x15\x03\x01\x00\x02\x02\x46" + bytes(range(256)))
 
 
 class MisbehavingServer:

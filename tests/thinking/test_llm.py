@@ -11,14 +11,17 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 from misbehaving_llm import (
     END,
+    FLOODS,
     Behaviour,
     MisbehavingServer,
     answers,
+    compressed,
     delta,
     event,
     hangs,
     says,
     sends,
+    speaks_tls,
     talks_for_ever,
 )
 
@@ -140,6 +143,8 @@ async def test_nobody_listens() -> None:
         sends(event('{"choices": [{"delta": {"content": 7}}]}'), END),
         sends(event('{"choices": [null]}'), END),
         sends(b"5\r\n\xff\xfe\x00\x01\x02\r\n", END),
+        speaks_tls,
+        answers(200, b'{"choices": [{"message": {"content": "not a stream"}}]}'),
         answers(200, b"garbage", kind="text/event-stream"),
     ],
 )
@@ -158,6 +163,46 @@ async def test_a_server_that_never_stops_is_stopped() -> None:
         finally:
             tracemalloc.stop()
         await asyncio.wait_for(server.hung_up.wait(), 1)
+
+
+@pytest.mark.parametrize("where", FLOODS)
+async def test_an_answer_without_end_is_cut_off_and_not_kept(where: str) -> None:
+    async with chat_with(FLOODS[where]) as (chat, server):
+        tracemalloc.start()
+        try:
+            await failure(chat)
+            assert tracemalloc.get_traced_memory()[1] < 8_000_000
+        finally:
+            tracemalloc.stop()
+        await asyncio.wait_for(server.hung_up.wait(), 1)
+
+
+async def test_a_compressed_answer_is_not_unpacked() -> None:
+    async with chat_with(compressed(megabytes=300)) as (chat, _):
+        tracemalloc.start()
+        try:
+            await failure(chat)
+            assert tracemalloc.get_traced_memory()[1] < 8_000_000
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(status: int) -> None:
+    async with MisbehavingServer(says("stolen")) as elsewhere:
+        away = (await elsewhere.endpoint()).base_url + "/chat/completions"
+        async with chat_with(answers(status, head=f"Location: {away}\r\n")) as (chat, server):
+            await failure(chat)
+            assert len(server.requests) == 1 and not elsewhere.requests
+
+
+async def test_a_server_without_tls_where_tls_is_expected() -> None:
+    async with MisbehavingServer(hangs) as server:
+        at = (await server.endpoint()).base_url.replace("http:", "https:")
+        chat = OpenAIChat(FixedEndpoint(Endpoint(at, "k")), "m", QUICK)
+        await chat.start()
+        await failure(chat)
+        await chat.close()
 
 
 async def test_closing_the_iterator_closes_the_request() -> None:

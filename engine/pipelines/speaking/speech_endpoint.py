@@ -166,12 +166,15 @@ class SpeechEndpoint:
             "model": self._server.model, "input": clause.spoken, "voice": self._names[voice.id],
             "response_format": self._server.sound,
         }
-        headers = {"Authorization": f"Bearer {self._server.key}"} if self._server.key else {}
+        headers = {"Accept-Encoding": "identity"}
+        if self._server.key:
+            headers["Authorization"] = f"Bearer {self._server.key}"
         url = f"{self._server.base_url.rstrip('/')}/audio/speech"
         said = False
         try:
             async with asyncio.timeout_at(deadline):
-                response = await self._opened().post(url, json=body, headers=headers)
+                # A redirect would hand what is said to somebody we do not know.
+                response = await self._opened().post(url, json=body, headers=headers, allow_redirects=False)
             async with response:
                 _check(response)
                 playing = _Playing(clause, self._levellers[voice.id], self._paces[voice.id])
@@ -186,7 +189,7 @@ class SpeechEndpoint:
                         yield speech
         except TimeoutError:
             raise _Failed("the speech server is too slow") from None
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise _Failed(f"the speech server failed ({type(error).__name__})") from None
         except BadSound as error:
             raise _Failed(f"the speech server sent no sound: {error}") from None
@@ -194,7 +197,9 @@ class SpeechEndpoint:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._waits.connect_s)
-            self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+            self._session = aiohttp.ClientSession(
+                timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+            )
         return self._session
 
 
@@ -248,5 +253,7 @@ def _check(response: aiohttp.ClientResponse) -> None:
         raise _Failed("the speech server is asked too often", retry_after_s=seconds)
     if response.status != 200:
         raise _Failed(f"the speech server answered {response.status}", again=response.status >= 500)
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise _Failed("the speech server sent a compressed answer nobody asked for")
     if kind.startswith("text/") or kind in ("application/json", "application/xml"):
         raise _Failed(f"the speech server sent {kind} instead of sound")

@@ -222,12 +222,14 @@ class OpenAIChat:
             at = await self.source.endpoint()
         client: AsyncOpenAI
         if self._client is None:
-            # Reading the system's certificates takes over 100 ms.
-            client = await asyncio.to_thread(
-                sdk.AsyncOpenAI, base_url=at.base_url, api_key=at.api_key, max_retries=0,
-                timeout=sdk.Timeout(
-                    connect=self.limits.connect_s, write=self.limits.connect_s, read=None, pool=self.limits.connect_s
-                ),
+            # The SDK is there by now, so this import costs nothing; reading the system's certificates takes over 100 ms.
+            from engine.pipelines.thinking.llm_http import http_client
+
+            limit_s = self.limits.connect_s
+            timeout = sdk.Timeout(connect=limit_s, write=limit_s, read=None, pool=limit_s)
+            http = await asyncio.to_thread(http_client, sdk, at.base_url, timeout)
+            client = sdk.AsyncOpenAI(
+                base_url=at.base_url, api_key=at.api_key, max_retries=0, timeout=timeout, http_client=http
             )
         else:
             client = self._client
