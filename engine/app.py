@@ -17,10 +17,9 @@ from collections.abc import AsyncIterator
 import structlog
 from aiohttp import web
 
-from engine.errors import Busy, EngineError
+from engine.errors import Busy, EngineError, InvalidField, SettingsError
 from engine.knowledge.service import open_knowledge
 from engine.pipelines.parts import Parts
-from engine.pipelines.speaking.voices import VoiceBook
 from engine.sessions import SessionRegistry
 from engine.settings import Settings, load_settings
 from engine.telemetry import Metrics, configure_logging
@@ -29,7 +28,7 @@ from engine.transport.http import Api, Readiness
 from engine.transport.idle import IdleClips
 from engine.transport.knowledge_api import routes as knowledge_routes
 from engine.transport.middleware import api_key, cors, errors_as_json
-from engine.transport.tutors_api import TutorsApi
+from engine.transport.tutors_api import TutorsApi, check_profile
 from engine.tutors.store import TutorStore
 from engine.wiring import open_parts
 
@@ -62,6 +61,7 @@ class Engine:
             await stack.enter_async_context(self.metrics.watch_loop())
             stack.callback(self._knowledge.close)
             parts = await stack.enter_async_context(open_parts(self.settings, self.metrics, self._knowledge))
+            await asyncio.to_thread(self._check_tutors, parts)
             registry = SessionRegistry(parts, self._tutors)
             await stack.enter_async_context(self._api.webrtc.running())
             await stack.enter_async_context(registry.running())
@@ -74,10 +74,18 @@ class Engine:
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
 
-    def _voices(self) -> VoiceBook:
+    def _warm(self) -> Parts:
         if self.parts is None:
-            raise Busy("not ready: waiting for the voices", retry_after_s=2)
-        return self.parts.voices
+            raise Busy("not ready: the models are loading", retry_after_s=2)
+        return self.parts
+
+    def _check_tutors(self, parts: Parts) -> None:
+        """Refuse to start with a profile whose voice is not there: it would fail in every turn."""
+        for profile in self._tutors.all():
+            try:
+                check_profile(profile.model_copy(update={"knowledge": None, "avatar": None}), parts)
+            except InvalidField as error:
+                raise SettingsError(f"tutor profile {profile.id}: {error.message}") from None
 
     async def drain(self) -> None:
         """Admit nobody; wait for running replies within the limit."""
@@ -92,7 +100,7 @@ class Engine:
         )
         for routes in (self._api.routes(), knowledge_routes(self._knowledge)):
             app.add_routes(routes)
-        app.add_routes(TutorsApi(self._tutors, self._voices).routes())
+        app.add_routes(TutorsApi(self._tutors, self._warm).routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         try:

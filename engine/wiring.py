@@ -26,6 +26,7 @@ from engine.pipelines.listening.smart_turn import SmartTurn
 from engine.pipelines.listening.vad import SileroVad
 from engine.pipelines.parts import Parts
 from engine.pipelines.speaking.voices import build_voicebook
+from engine.pipelines.thinking import language, numbers
 from engine.pipelines.thinking.llm import language_model
 from engine.pipelines.thinking.llm_server import EmbeddedServer
 from engine.pipelines.worker import Worker
@@ -45,6 +46,7 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
             listening = group.create_task(_in_thread("listening", _load_listening, settings))
             voices = group.create_task(_in_thread("voices", build_voicebook, settings))
             renderer = group.create_task(_in_thread("renderer", _load_renderer, settings))
+            group.create_task(_in_thread("words", _load_words, settings))
         await voices.result().warm_up()
         if await knowledge.bases():
             await knowledge.warm_up()
@@ -55,12 +57,14 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
         await stack.enter_async_context(scheduler.running())
         decoder = Worker("decode", threads=2, backlog=8)
         encoder = Worker("encode", threads=settings.encode_workers, backlog=256)
-        stack.callback(decoder.close)
-        stack.callback(encoder.close)
+        speller = Worker("spell", threads=1, backlog=256)
+        for worker in (decoder, encoder, speller):
+            stack.callback(worker.close)
         yield Parts(
             settings=settings, metrics=metrics, recognizer=recognizer,
             language_model=language_model.result(), voices=voices.result(), scheduler=scheduler,
             detector=detector, end_of_turn=end_of_turn, knowledge=knowledge, decoder=decoder, encoder=encoder,
+            speller=speller,
         )
 
 
@@ -93,6 +97,12 @@ def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, S
         settings.asr_language,
     )
     return detector, recognizer, SmartTurn(find("smart-turn"))
+
+
+def _load_words(_: Settings) -> None:
+    """Which language a text is in, and its numbers in words: each takes long the first time."""
+    language.warm_up()
+    numbers.warm_up()
 
 
 def _load_renderer(settings: Settings) -> Renderer:

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import Conflict
+from engine.errors import Conflict, EngineError
 from engine.knowledge import search
 from engine.knowledge.items import DocumentInfo, Passage, Piece
 from engine.knowledge.terms import terms_of
@@ -44,19 +45,34 @@ class WrongModel(Conflict):
     code = "wrong_embedding_model"
 
 
+class DamagedBase(EngineError):
+    """The file of a base is damaged, locked for too long, or gone."""
+
+    code, status = "knowledge_damaged", 503
+
+
 class Base:
     """An open knowledge base. Use as a context manager or ``close`` it.
 
     Args:
-        file: the database; made when it is not there.
+        file: the database.
         model: name of the embedding model, kept in the base.
+        create: make it when it is not there.
 
     Raises:
         WrongModel: the base was made with another model.
+        DamagedBase: the file is no database, or not there.
     """
 
-    def __init__(self, file: Path, model: str) -> None:
-        self._connection = sqlite3.connect(file, timeout=10, isolation_level=None, check_same_thread=False)
+    def __init__(self, file: Path, model: str, *, create: bool = True) -> None:
+        mode = "rwc" if create else "rw"
+        try:
+            self._connection = sqlite3.connect(
+                f"file:{quote(str(file.absolute()))}?mode={mode}", timeout=10, isolation_level=None,
+                check_same_thread=False, uri=True,
+            )
+        except sqlite3.OperationalError as error:
+            raise DamagedBase(f"the knowledge base {file.stem} can not be opened ({error})") from None
         try:
             for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "mmap_size = 268435456"):
                 self._connection.execute(f"PRAGMA {pragma}")
@@ -66,6 +82,9 @@ class Base:
             if known != model:
                 raise WrongModel(f"{file.stem} was made with the embedding model {known}, not {model}")
             self._inode = file.stat().st_ino
+        except (sqlite3.DatabaseError, OSError) as error:
+            self._connection.close()
+            raise DamagedBase(f"the knowledge base {file.stem} can not be read ({error})") from None
         except BaseException:
             self._connection.close()
             raise
@@ -86,7 +105,10 @@ class Base:
 
     def same_file(self, file: Path) -> bool:
         """Whether ``file`` is still the one that is open, not one made anew in its place."""
-        return file.is_file() and file.stat().st_ino == self._inode
+        try:
+            return file.stat().st_ino == self._inode
+        except OSError:
+            return False
 
     def documents(self) -> list[DocumentInfo]:
         """What is in it, by name."""

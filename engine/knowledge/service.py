@@ -1,6 +1,6 @@
 """Knowledge bases for the event loop: the same store, behind worker threads.
 
-Searches have a thread of their own, so that adding documents never stands in their way.
+What only reads has a thread of its own, so that adding documents never stands in its way.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ class Knowledge:
 
     async def bases(self) -> list[str]:
         """Ids of all bases."""
-        return await self._adding.run(self._writer.bases)
+        return await self._searching.run(self._reader.bases)
 
     async def documents(self, kb_id: str) -> list[DocumentInfo]:
         """See ``KnowledgeStore.documents``."""
-        return await self._adding.run(self._writer.documents, kb_id)
+        return await self._searching.run(self._reader.documents, kb_id)
 
     async def document(self, kb_id: str, name: str) -> DocumentInfo:
         """See ``KnowledgeStore.document``."""
-        return await self._adding.run(self._writer.document, kb_id, name)
+        return await self._searching.run(self._reader.document, kb_id, name)
 
     async def put(self, kb_id: str, name: str, data: bytes) -> DocumentInfo:
         """See ``KnowledgeStore.put``."""

@@ -7,16 +7,18 @@ processes may use the folder at once.
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
 from engine.errors import EngineError, InvalidField, NotFound, TooLarge, UnreadableMedia
-from engine.knowledge.base import Base
+from engine.knowledge.base import Base, DamagedBase
 from engine.knowledge.extract import Extractor
 from engine.knowledge.items import KB_ID, DocumentInfo, Limits, Passage
 from engine.knowledge.parse import Unreadable
@@ -25,6 +27,9 @@ from engine.pipelines.items import FloatArray
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage (``read``, ``embed``, ``store``), how far it is, and how far it goes."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 EMBED_BATCH = 16
 SUFFIX = ".sqlite"
@@ -43,6 +48,19 @@ class UnknownKnowledge(EngineError):
     """No knowledge base has this id."""
 
     code, status = "unknown_kb", 422
+
+
+def _names_damage(method: Callable[P, R]) -> Callable[P, R]:
+    """What SQLite says of a damaged or long locked file becomes ``DamagedBase``."""
+
+    @functools.wraps(method)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except sqlite3.Error as error:
+            raise DamagedBase(f"the knowledge base can not be read or written ({error})") from None
+
+    return guarded
 
 
 class KnowledgeStore:
@@ -86,6 +104,7 @@ class KnowledgeStore:
         """Whether there is one of this id; ids that could be paths have none."""
         return KB_ID.fullmatch(kb_id) is not None and self._file(kb_id).is_file()
 
+    @_names_damage
     def documents(self, kb_id: str) -> list[DocumentInfo]:
         """What is in a base.
 
@@ -94,6 +113,7 @@ class KnowledgeStore:
         """
         return self._base(kb_id).documents()
 
+    @_names_damage
     def document(self, kb_id: str, name: str) -> DocumentInfo:
         """One document of a base.
 
@@ -106,6 +126,7 @@ class KnowledgeStore:
             raise NotFound(f"there is no document {name[:80]!r} in {kb_id}")
         return found
 
+    @_names_damage
     def put(self, kb_id: str, name: str, data: bytes, progress: Progress | None = None) -> DocumentInfo:
         """Add a document or replace the one of that name; the same bytes again change nothing.
 
@@ -140,6 +161,7 @@ class KnowledgeStore:
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._base(kb_id, create=True).put(name, len(data), digest, pieces, np.concatenate(batches))
 
+    @_names_damage
     def delete_document(self, kb_id: str, name: str) -> None:
         """Remove a document.
 
@@ -156,11 +178,14 @@ class KnowledgeStore:
         Raises:
             UnknownKnowledge: there is no such base.
         """
-        self._base(kb_id)
-        self._open.pop(kb_id).close()
+        if not self.exists(kb_id):
+            raise UnknownKnowledge(f"there is no knowledge base {kb_id[:64]!r}")
+        if kb_id in self._open:
+            self._open.pop(kb_id).close()
         for ending in ("", "-wal", "-shm"):
             Path(f"{self._file(kb_id)}{ending}").unlink(missing_ok=True)
 
+    @_names_damage
     def search(self, kb_id: str, question: str, count: int = 3) -> list[Passage]:
         """The passages that answer ``question``, best first; empty when none does.
 
@@ -196,7 +221,7 @@ class KnowledgeStore:
         if kb_id in self._open and not self._open[kb_id].same_file(file):
             self._open.pop(kb_id).close()
         if kb_id not in self._open:
-            self._open[kb_id] = Base(file, self._model)
+            self._open[kb_id] = Base(file, self._model, create=create)
         return self._open[kb_id]
 
     def _check(self, kb_id: str, name: str, data: bytes) -> None:

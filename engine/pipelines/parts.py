@@ -32,6 +32,8 @@ class Parts:
     """Threads that decode what clients send."""
     encoder: Worker
     """Threads that encode what they get."""
+    speller: Worker
+    """The thread that puts numbers and formulas into words."""
 
     def load_avatar(self, avatar_id: str) -> Avatar:
         """The avatar, from the renderer's cache or its folder (tens of ms the first time).

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.errors import LanguageModelFailed
+from engine.errors import LanguageModelFailed, SynthesisFailed
 from engine.pipelines.animating.life import Life
 from engine.pipelines.animating.performance import TurnAnimator
 from engine.pipelines.channel import Channel
@@ -166,22 +166,41 @@ class Turn:
                 self._clauses.put_nowait(self._clause(text))
 
     def _clause(self, text: str) -> Clause:
+        """Not yet put into words."""
         index, self._clauses_cut = self._clauses_cut, self._clauses_cut + 1
         profile = self._options.profile
         language = detect_language(text, profile.language, profile.languages)
-        return Clause(text=text.strip(), spoken=speakable(text, language), language=language, index=index)
+        return Clause(text=text.strip(), spoken="", language=language, index=index)
 
     async def _speak(self) -> None:
+        stand_in = False
         async for clause in self._clauses:
-            if not clause.spoken.strip():
+            # The grammars hold the interpreter for milliseconds at a time, so not on the loop.
+            spoken = await self._parts.speller.run(speakable, clause.text, clause.language)
+            if not spoken.strip():
                 continue
+            clause = replace(clause, spoken=spoken)
             voice = self._options.profile.voice_for(clause.language) or self._parts.settings.voice
-            async with closing(self._parts.voices.speak(clause, voice)) as pieces:
-                async for speech in pieces:
-                    self._mark("tts_first")
-                    await self._speech.put(speech)
+            spare = self._parts.voices.stand_in(clause.language, voice)
+            if not stand_in:
+                try:
+                    await self._say(clause, voice)
+                    continue
+                except SynthesisFailed as error:
+                    if spare is None:
+                        raise
+                    stand_in = True
+                    await self._out.put({"type": "error", **error.to_wire()})
+            # The student hears this clause, and what follows, from a voice that works.
+            await self._say(clause, spare)
         self._mark("tts_done")
         self._speech.close()
+
+    async def _say(self, clause: Clause, voice: str | None) -> None:
+        async with closing(self._parts.voices.speak(clause, voice)) as pieces:
+            async for speech in pieces:
+                self._mark("tts_first")
+                await self._speech.put(speech)
 
     async def _animate(self, avatar: Avatar) -> None:
         animator = TurnAnimator(self._life, self._loop.time())

@@ -227,7 +227,7 @@ async def read_body(request: web.Request, model: type[Body]) -> Body:
     """
     try:
         value: Any = await request.json()
-    except (ValueError, RecursionError):
+    except (ValueError, LookupError, RecursionError):
         raise BadRequest("the body is not JSON") from None
     if not isinstance(value, dict):
         raise BadRequest("the body is not a JSON object")

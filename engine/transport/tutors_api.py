@@ -9,8 +9,8 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from engine.errors import BadRequest, InvalidField
-from engine.pipelines.speaking.voices import VoiceBook
+from engine.errors import BadRequest, InvalidField, UnknownAvatar
+from engine.pipelines.parts import Parts
 from engine.transport.middleware import management
 from engine.tutors.profile import TutorProfile
 from engine.tutors.store import TutorStore
@@ -21,12 +21,12 @@ class TutorsApi:
 
     Args:
         tutors: the profiles.
-        voices: gives the voice book, or raises Busy while it loads.
+        parts: gives what the engine has, or raises Busy while it loads.
     """
 
-    def __init__(self, tutors: TutorStore, voices: Callable[[], VoiceBook]) -> None:
+    def __init__(self, tutors: TutorStore, parts: Callable[[], Parts]) -> None:
         self._tutors = tutors
-        self._voices = voices
+        self._parts = parts
 
     def routes(self) -> list[web.RouteDef]:
         """All routes of this API."""
@@ -54,7 +54,7 @@ class TutorsApi:
         """Write a profile. ``If-Match`` with a version refuses to overwrite another one (409)."""
         try:
             fields = json.loads(await request.text())
-        except (ValueError, RecursionError):
+        except (ValueError, LookupError, RecursionError):
             raise BadRequest("the body is not JSON") from None
         if not isinstance(fields, dict):
             raise BadRequest("the body is not a JSON object")
@@ -62,8 +62,10 @@ class TutorsApi:
         if expected is not None and not expected.strip('"').isdigit():
             raise InvalidField("header 'If-Match' is not a version")
         version = int(expected.strip('"')) if expected is not None else None
+        parts = self._parts()
         profile = await asyncio.to_thread(
-            self._tutors.put, request.match_info["tutor_id"], fields, expected_version=version
+            self._tutors.put, request.match_info["tutor_id"], fields, expected_version=version,
+            check=lambda made: check_profile(made, parts),
         )
         return _answer(profile)
 
@@ -76,7 +78,7 @@ class TutorsApi:
     @management
     async def list_voices(self, request: web.Request) -> web.Response:
         """Every voice, with the address of a sample."""
-        voices: list[dict[str, Any]] = self._voices().describe()
+        voices: list[dict[str, Any]] = self._parts().voices.describe()
         for voice in voices:
             voice["sample_url"] = f"/v1/voices/{voice['id']}/sample.wav"
         return web.json_response({"voices": voices})
@@ -84,8 +86,30 @@ class TutorsApi:
     @management
     async def voice_sample(self, request: web.Request) -> web.Response:
         """A sentence in that voice, WAV."""
-        data = await self._voices().sample(request.match_info["voice_id"])
+        data = await self._parts().voices.sample(request.match_info["voice_id"])
         return web.Response(body=data, headers={hdrs.CONTENT_TYPE: "audio/wav"})
+
+
+def check_profile(profile: TutorProfile, parts: Parts) -> None:
+    """Whether this engine has what a tutor needs. Reads files; belongs in a thread.
+
+    Raises:
+        InvalidField: its voice, avatar or knowledge base is unknown.
+    """
+    wanted = {"voice": profile.voice, **{f"voices.{language}": voice for language, voice in profile.voices.items()}}
+    for field, voice in wanted.items():
+        if voice is not None:
+            try:
+                parts.voices.voice(voice)
+            except InvalidField as error:
+                raise InvalidField(error.message.replace("voice", field, 1)) from None
+    if profile.avatar is not None:
+        try:
+            parts.load_avatar(profile.avatar)
+        except UnknownAvatar as error:
+            raise InvalidField(f"avatar: {error.message}") from None
+    if profile.knowledge is not None and not parts.knowledge.exists(profile.knowledge):
+        raise InvalidField(f"knowledge: there is no knowledge base {profile.knowledge!r}")
 
 
 def _to_wire(profile: TutorProfile) -> dict[str, Any]:

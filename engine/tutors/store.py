@@ -11,7 +11,7 @@ import os
 import tempfile
 import threading
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +69,17 @@ class TutorStore:
         """Every profile, by id."""
         return [profile for _, profile in sorted({**self._built_in, **self._own}.items())]
 
-    def put(self, tutor_id: str, fields: Mapping[str, Any], *, expected_version: int | None = None) -> TutorProfile:
+    def put(
+        self, tutor_id: str, fields: Mapping[str, Any], *, expected_version: int | None = None,
+        check: Callable[[TutorProfile], None] | None = None,
+    ) -> TutorProfile:
         """Write a profile; live sessions keep the old one. Gives it with its new version.
 
         Args:
             tutor_id: letters, digits, ``-`` and ``_``.
             fields: of ``TutorProfile`` without ``id`` and ``version``; what is missing takes its default.
             expected_version: refuse unless the profile there has this version (0: there is none).
+            check: raises when the engine can not serve this profile.
 
         Raises:
             InvalidField: a field is unknown or wrong.
@@ -95,6 +99,8 @@ class TutorStore:
                 profile = TutorProfile.model_validate({**content, "id": tutor_id, "version": version + 1})
             except ValidationError as error:
                 raise InvalidField(_explain(error)) from None
+            if check is not None:
+                check(profile)
             self._folder.mkdir(parents=True, exist_ok=True)
             _write(self._folder / f"{tutor_id}.toml", profile)
             self._own[tutor_id] = profile

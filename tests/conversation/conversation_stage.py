@@ -81,13 +81,18 @@ class FakeModel(FakeLanguageModel):
 
 
 class FakeVoices:
-    """A voice book of one voice."""
+    """A voice book of one voice, and another one when that fails."""
 
-    def __init__(self, synthesizer: FakeSynthesizer) -> None:
+    def __init__(self, synthesizer: FakeSynthesizer, spare: FakeSynthesizer | None) -> None:
         self.synthesizer = synthesizer
+        self.spare = spare
 
     def speak(self, clause: Clause, preferred: str | None = None) -> AsyncIterator[Speech]:
-        return self.synthesizer.speak(clause, self.synthesizer.voices[0])
+        speaks = self.spare if preferred == "spare:en" and self.spare is not None else self.synthesizer
+        return speaks.speak(clause, speaks.voices[0])
+
+    def stand_in(self, language: str, failed: str) -> str | None:
+        return None if self.spare is None else "spare:en"
 
 
 class FakeScheduler:
@@ -116,6 +121,7 @@ class Stage:
     def __init__(self, **parts: Any) -> None:
         self.model = parts.pop("model", None) or FakeModel()
         self.synthesizer = parts.pop("synthesizer", None) or FakeSynthesizer(letter_ms=60)
+        self.spare = parts.pop("spare", None)
         self.recognizer = parts.pop("recognizer", None) or FakeRecognizer()
         self.end_of_turn = parts.pop("end_of_turn", None) or FakeEndOfTurn()
         self.sink = parts.pop("sink", None) or MemorySink()
@@ -126,7 +132,8 @@ class Stage:
         detector = FakeDetector()
         self.parts: Any = SimpleNamespace(
             settings=self.settings, metrics=self.metrics, recognizer=self.recognizer, language_model=self.model,
-            voices=FakeVoices(self.synthesizer), scheduler=self.scheduler, decoder=Inline(), encoder=Inline(),
+            voices=FakeVoices(self.synthesizer, self.spare), scheduler=self.scheduler,
+            decoder=Inline(), encoder=Inline(), speller=Inline(),
             load_avatar=lambda _: AVATAR,
             make_listener=lambda language: Listener(
                 self.recognizer, detector, self.end_of_turn, self.settings, language=language

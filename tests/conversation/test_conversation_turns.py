@@ -138,6 +138,15 @@ def test_a_dead_voice_costs_one_turn() -> None:
     assert stage.sink.last("turn_done")["turn"] == 2
 
 
+def test_another_voice_goes_on_where_one_died() -> None:
+    spare = FakeSynthesizer(letter_ms=60)
+    stage = Stage(synthesizer=FakeSynthesizer(fails=True), spare=spare).play_all(lambda s: ask(s, then_s=12))
+    assert stage.sink.kinds("error", "text", "turn_done") == ["error", "text", "turn_done"]
+    assert stage.sink.last("error")["code"] == "tts_failed" and stage.sink.last("error")["turn"] == 1
+    assert " ".join(spare.spoken) == SAID and len(stage.synthesizer.spoken) == 1
+    assert stage.history[-1] == ("assistant", SAID)
+
+
 def test_a_client_that_leaves_ends_its_answer() -> None:
     async def drive(stage: Stage) -> None:
         await ask(stage, then_s=1.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import io
 import wave
 from collections.abc import AsyncIterator
@@ -58,6 +59,8 @@ class SpeechServer:
     requests: list[dict[str, object]] = field(default_factory=list)
     hung_up: int = 0
     """Responses the client did not wait for."""
+    mode: str = "good"
+    """How the voice ``tutor`` behaves."""
 
     def tries(self, voice: str) -> int:
         return sum(request["voice"] == voice for request in self.requests)
@@ -65,7 +68,7 @@ class SpeechServer:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
         self.requests.append({**asked, "authorization": request.headers.get("Authorization")})
-        voice = str(asked["voice"])
+        voice = self.mode if asked["voice"] == "tutor" else str(asked["voice"])
         try:
             return await getattr(self, f"_{voice.replace('-', '_')}")(request)
         except (ConnectionResetError, asyncio.CancelledError):
@@ -133,6 +136,13 @@ class SpeechServer:
 
     async def _hidden_html(self, request: web.Request) -> web.StreamResponse:
         return await self._stream(request, b"<!doctype html><html>a login page</html>")
+
+    async def _redirects(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(status=307, headers={"Location": str(request.url.with_path("/elsewhere"))})
+
+    async def _compressed(self, request: web.Request) -> web.StreamResponse:
+        bomb = gzip.compress(bytes(60_000_000))
+        return web.Response(body=bomb, headers={"Content-Encoding": "gzip", "Content-Type": "audio/pcm"})
 
     async def _empty(self, request: web.Request) -> web.StreamResponse:
         return await self._stream(request, b"")

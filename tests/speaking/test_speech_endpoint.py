@@ -74,6 +74,8 @@ async def test_the_first_piece_comes_long_before_the_last_byte(server: SpeechSer
         ("refuses", 1, "answered 404"),
         ("html", 2, "text/html"),
         ("hidden-html", 2, "no sound"),
+        ("redirects", 1, "answered 307"),
+        ("compressed", 2, "compressed"),
         ("empty", 2, "no sound"),
         ("rubbish-mp3", 2, "no sound"),
         ("rubbish-wav", 2, "no sound"),

@@ -178,7 +178,7 @@ async def test_an_answer_without_end_is_cut_off_and_not_kept(where: str) -> None
 
 
 async def test_a_compressed_answer_is_not_unpacked() -> None:
-    async with chat_with(compressed(megabytes=300)) as (chat, _):
+    async with chat_with(compressed(megabytes=60)) as (chat, _):
         tracemalloc.start()
         try:
             await failure(chat)
@@ -197,8 +197,12 @@ async def test_a_redirect_is_not_followed(status: int) -> None:
 
 
 async def test_a_server_without_tls_where_tls_is_expected() -> None:
-    async with MisbehavingServer(hangs) as server:
-        at = (await server.endpoint()).base_url.replace("http:", "https:")
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example.org\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        at = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         chat = OpenAIChat(FixedEndpoint(Endpoint(at, "k")), "m", QUICK)
         await chat.start()
         await failure(chat)

@@ -35,6 +35,17 @@ from engine.pipelines.thinking.speakable import speakable
         ("3 × 4 = 12", "three times four equals twelve"),
         ("e.g. this, etc.", "for example, this, et cetera"),
         ("Dr. Smith lives at No. 5.", "doctor Smith lives at number five."),
+        ("Light does 299,792 km/s, sound 343 m/s.",
+         "Light does two hundred ninety nine thousand seven hundred and ninety two kilometers per second,"
+         " sound three hundred and forty three meters per second."),
+        ("He ran 100 m in the 1990s.", "He ran one hundred meters in the nineteen nineties."),
+        ("The war of 1939-1945", "The war of nineteen thirty nine to nineteen forty five"),
+        ("5 m² and 3 cm³", "five square meters and three cubic centimeters"),
+        ("f(x) = 2x + 1", "f(x) equals two X plus one"),
+        ("-7 + 3 = -4", "minus seven plus three equals minus four"),
+        ("½ a cup, 1½ cups", "a half a cup, one and a half cups"),
+        ("It is 1,200 m high.", "It is one thousand two hundred meters high."),
+        ("Call 555-1234.", "Call five five five , one two three four."),
         ("---", ""),
         ("🎉", ""),
         ("*", ""),
@@ -52,11 +63,21 @@ def test_english(shown: str, spoken: str) -> None:
         ("今天是2025年12月28日。", "今天是二零二五年十二月二十八日。"),
         ("占50%。", "占百分之五十。"),
         ("气温25°C。", "气温二十五摄氏度。"),
+        ("面积是25m²，约1/3。", "面积是二十五平方米，约三分之一。"),
+        ("光速约3×10^8 m/s。", "光速约三 乘 十的八次方米每秒。"),
+        ("x² + y² = 25", "x 的平方 加y 的平方 等于二十五"),
         ("```\nx\n```", "代码我写在屏幕上了。"),
     ],
 )
 def test_chinese(shown: str, spoken: str) -> None:
     assert speakable(shown, "zh") == spoken
+
+
+def test_the_words_around_numbers_are_what_whole_sentences_give() -> None:
+    far = "and then nothing at all happened for a very long time until"
+    for number in ("$3.50", "3 May 2024", "3:15 pm", "25%", "12.5 kg", "Dec 28, 2025", "3/4", "the 21st century"):
+        alone = speakable(number, "en")
+        assert speakable(f"{far} {number} {far}", "en") == f"{far} {alone} {far}"
 
 
 def test_other_languages_keep_their_digits() -> None:

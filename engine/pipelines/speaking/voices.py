@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from engine.errors import InvalidField, SettingsError
+from engine.errors import InvalidField, SettingsError, SynthesisFailed
 from engine.models.catalog import locate, voice_config
 from engine.pipelines.audio import to_wav
 from engine.pipelines.contracts import Synthesizer, Voice
@@ -89,12 +89,12 @@ class VoiceBook:
         _log.warning("no_voice_for_language", language=language, voice=wanted.id)
         return self._by_id[wanted.id]
 
-    def stand_in(self, language: str, failed: str) -> str:
-        """Id of a voice of another engine that speaks the language on this machine, for when one failed."""
+    def stand_in(self, language: str, failed: str) -> str | None:
+        """Id of a voice of this machine and another engine that speaks the language, for when ``failed`` did."""
         language = _ALIASES.get(language, language)
-        engine = failed.partition(":")[0]
-        others = [v for v in self.voices if v.id.partition(":")[0] not in (engine, "speech")]
-        return next((voice.id for voice in others if voice.speaks(language)), self.default)
+        engines = (failed.partition(":")[0], SPEECH.rstrip(":"))
+        others = [voice for voice in self.voices if voice.id.partition(":")[0] not in engines]
+        return next((voice.id for voice in others if voice.speaks(language)), None)
 
     async def speak(self, clause: Clause, preferred: str | None = None) -> AsyncIterator[Speech]:
         """Stream a clause in its language; see ``Synthesizer.speak``.
@@ -114,9 +114,14 @@ class VoiceBook:
 
     async def warm_up(self, preferred: Sequence[str] = ()) -> None:
         """Let the default and the preferred voices speak once: later calls are as fast as they get,
-        and each voice's loudness is known."""
+        and each voice's loudness is known. A speech server may be down now and come later."""
         for voice_id in dict.fromkeys([self.default, *preferred]):
-            await self.render(voice_id, sample_text(self.voice(voice_id).language))
+            try:
+                await self.render(voice_id, sample_text(self.voice(voice_id).language))
+            except SynthesisFailed as error:
+                if not voice_id.startswith(SPEECH):
+                    raise
+                _log.warning("speech_server_not_warm", voice=voice_id, error=error.message)
 
     async def render(self, voice_id: str, text: str, language: str | None = None) -> FloatArray:
         """A text as one piece of sound, (n,) float32 24 kHz.

@@ -32,6 +32,18 @@ _SYMBOLS: dict[str, tuple[str, str]] = {
     "³": ("cubed", "的立方"), "∆": ("delta", "德尔塔"), "⁻": ("minus", "负"),
 }
 
+_FRACTION_SIGNS: dict[str, tuple[str, str]] = {
+    "½": ("a half", "二分之一"), "⅓": ("a third", "三分之一"), "⅔": ("two thirds", "三分之二"),
+    "¼": ("a quarter", "四分之一"), "¾": ("three quarters", "四分之三"),
+}
+_FRACTION_SIGN = re.compile(r"(\d)?([½⅓⅔¼¾])")
+_AREA = re.compile(r"(?<=\d)\s?([kcmd]?)m(?:([²³])|\^([23]))")
+_SIZES = {"": ("", ""), "k": ("kilo", "千"), "c": ("centi", "厘"), "m": ("milli", "毫"), "d": ("deci", "分")}
+_RANGE = re.compile(r"(?<=[\d%])\s?[–~～]\s?(?=\d)")
+_MINUS = re.compile(r"(?:^|(?<=[\s(=（，]))[-−](?=\d)")
+_MANY_TIMES = re.compile(r"(?<=\d)[xyzn]\b")
+_PLUS = re.compile(r"(?<=\S) \+ (?=\S)")
+_EQUAL = re.compile(r"(?<=\S)\s?=\s?(?=\S)")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉⁰¹⁴⁵⁶⁷⁸⁹", "0123456789" "01456789")
 _GROUP = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
 _FRACTION = re.compile(rf"\\[dt]?frac\s*{_GROUP}\s*{_GROUP}")
@@ -71,12 +83,20 @@ def symbols_in_words(text: str, language: str) -> str:
     if language not in ("en", "zh"):
         return text
     chinese = language == "zh"
+    text = _AREA.sub(lambda m: _area(m.group(1), m.group(2) or m.group(3), chinese), text)
+    text = _RANGE.sub("到" if chinese else " to ", text)
+    text = _MINUS.sub("负" if chinese else "minus ", text)
+    # A small x after a number is read as a sign of multiplication.
+    text = _MANY_TIMES.sub(lambda m: f" {m.group().upper()}", text)
+    if chinese:
+        text = _EQUAL.sub("等于", _PLUS.sub("加", text))
     text = _PLAIN_POWER.sub(lambda m: _power(m.group(1), chinese), text)
     text = _PLAIN_TIMES.sub("乘" if chinese else " times ", text)
     text = _COMPARED.sub(lambda m: _COMPARISONS[m.group()][chinese], text)
     text = _LETTERS.sub(r"\1 等于 " if chinese else r"\1 equals ", text)
     if text.isascii():
         return text
+    text = _FRACTION_SIGN.sub(lambda m: _mixed(m.group(1) or "", _FRACTION_SIGNS[m.group(2)][chinese], chinese), text)
     return _SIGNS.sub(lambda m: f" {_sign(m.group(), chinese)} ", text)
 
 
@@ -85,6 +105,19 @@ def _power(exponent: str, chinese: bool) -> str:
         word = _SYMBOLS["²" if exponent == "2" else "³"][chinese]
         return f" {word} "
     return f"的{exponent}次方" if chinese else f" to the power of {exponent.replace('-', 'minus ')} "
+
+
+def _area(size: str, power: str, chinese: bool) -> str:
+    """``m²`` and its like."""
+    if chinese:
+        return f"{'平方' if power in '²2' else '立方'}{_SIZES[size][1]}米"
+    return f" {'square' if power in '²2' else 'cubic'} {_SIZES[size][0]}meters"
+
+
+def _mixed(whole: str, part: str, chinese: bool) -> str:
+    if not whole:
+        return part
+    return f"{whole}又{part}" if chinese else f"{whole} and {part}"
 
 
 def _command(name: str, chinese: bool) -> str:

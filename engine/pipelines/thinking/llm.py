@@ -222,7 +222,7 @@ class OpenAIChat:
             at = await self.source.endpoint()
         client: AsyncOpenAI
         if self._client is None:
-            # The SDK is there by now, so this import costs nothing; reading the system's certificates takes over 100 ms.
+            # The SDK is there by now, so this import is cheap; reading the certificates takes over 100 ms.
             from engine.pipelines.thinking.llm_http import http_client
 
             limit_s = self.limits.connect_s

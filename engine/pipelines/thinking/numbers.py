@@ -2,12 +2,14 @@
 
 A thin cover over WeTextProcessing's grammars (``wetext``). Other languages are left as they
 are: their voices read digits themselves. Takes 1-5 ms a clause with digits in it, nothing
-without; the grammars are loaded at the first use (``warm_up``). Any thread.
+without; the grammars are loaded at the first use (``warm_up``). Any thread but the event loop's:
+they hold the interpreter for as long as a text is long, so they get only the words around a number.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -19,7 +21,26 @@ _WORTH_IT = re.compile(r"\d|[%°$€£¥=+×÷±]|\b(?:Dr|Mr|Mrs|Ms|Prof|St)\.")
 
 _SENTENCES = re.compile(r"(?<=[a-z)][.!?]) ")
 
-_ENGLISH = (
+_AROUND = 2
+"""Words kept with a number, on either side: its unit, month or currency."""
+
+_LONGEST = 12
+"""Words given to a grammar at once."""
+
+_CHINESE: _Rules = (
+    (re.compile(r"(?<![\d/.])(\d{1,4})/(\d{1,4})(?![\d/])"), r"\2分之\1"),
+    (re.compile(r"(?<=\d)\s?m/s(?:²|\^2|\s?的平方)"), "米每二次方秒"),
+    (re.compile(r"(?<=[\d方])\s?km/s\b"), "千米每秒"),
+    (re.compile(r"(?<=[\d方])\s?m/s\b"), "米每秒"),
+)
+
+_CHINESE_PAUSES = re.compile(r"(?<=[，。；！？、：])(?!\d)")
+
+_DECADES = ("", "", "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties")
+
+_Rules = tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
+
+_ENGLISH: _Rules = (
     (re.compile(r"\be\.\s?g\.,?", re.IGNORECASE), "for example,"),
     (re.compile(r"\bi\.\s?e\.,?", re.IGNORECASE), "that is,"),
     (re.compile(r"\betc\.(?=\s*[a-z,;)]|\s*$)"), "et cetera"),
@@ -29,6 +50,23 @@ _ENGLISH = (
     (re.compile(r"\bNo\.\s?(?=\d)"), "number "),
     (re.compile(r"\bFig\.\s?(?=\d)"), "figure "),
     (re.compile(r"(?<=\d)\s?°(?![CFK])"), " degrees"),
+    (re.compile(r"\bProf\.(?=\s)"), "professor"),
+    # What the grammar takes for something else: metres for minutes, decades for seconds, a span for a sum.
+    (re.compile(r"(?<=\d)\s?km/s\b"), " kilometers per second"),
+    (re.compile(r"(?<=\d)\s?m/s(?:²|\^2| squared)"), " meters per second squared"),
+    (re.compile(r"(?<=\d)\s?m/s\b"), " meters per second"),
+    (re.compile(r"(?<=\d)\s?km/h\b"), " kilometers per hour"),
+    (re.compile(r"(?<=\d)\s?m\b(?![/.]\w)"), " meters"),
+    (re.compile(r"(?<=\d)\s?tbsp\b\.?"), " tablespoons"),
+    (re.compile(r"(?<=\d)\s?tsp\b\.?"), " teaspoons"),
+    (re.compile(r"\b(1\d|20)([2-9])0s\b"), lambda m: f"{m.group(1)} {_DECADES[int(m.group(2))]}"),
+    (re.compile(r"\b(1\d)00s\b"), r"\1 hundreds"),
+    (re.compile(r"\b2000s\b"), "two thousands"),
+    (re.compile(r"\b(1\d{3}|20\d\d)\s?[-–]\s?(1\d{3}|20\d\d)\b"), r"\1 to \2"),
+    (re.compile(r"\b\d{3}-\d{4}\b"), lambda m: " ".join(m.group().replace("-", ","))),
+    (re.compile(r"(?<![$€£¥\d,.])1,?000\b(?![,.]\d)"), "one thousand"),
+    (re.compile(r"(?<![$€£¥\d,.])1,(?=(?!000)\d{3}\b(?![,.]\d))0*"), "one thousand "),
+    (re.compile(r"\b(\d)'\s?(\d{1,2})(?:\"|''|”)"), r"\1 foot \2"),
 )
 
 
@@ -36,11 +74,43 @@ def in_words(text: str, language: str) -> str:
     """``text`` as one would read it aloud; unchanged in languages without a grammar."""
     if language not in LANGUAGES:
         return text
+    for pattern, words in _ENGLISH if language == "en" else _CHINESE:
+        text = pattern.sub(words, text)
     if language == "en":
-        for pattern, words in _ENGLISH:
-            text = pattern.sub(words, text)
-    # Sentence by sentence: the grammars lose the space after a full stop before a number.
-    return " ".join(_read(sentence, language) for sentence in _SENTENCES.split(text))
+        # Sentence by sentence: the grammars lose the space after a full stop before a number.
+        return " ".join(_english(sentence) for sentence in _SENTENCES.split(text))
+    return "".join(_read(part, language) for part in _CHINESE_PAUSES.split(text))
+
+
+def _english(sentence: str) -> str:
+    """Each number with the words around it goes through the grammar, the rest past it."""
+    words = sentence.split(" ")
+    said: list[str] = []
+    at = 0
+    for begin, end in _spans([bool(_WORTH_IT.search(word)) for word in words]):
+        said += words[at:begin]
+        said.append(_read(" ".join(words[begin:end]), "en"))
+        at = end
+    return " ".join(said + words[at:])
+
+
+def _spans(marked: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Ranges that hold all that is marked and its neighbours; touching ones are one, up to a limit."""
+    begin = end = 0
+    for index, mark in enumerate(marked):
+        if not mark:
+            continue
+        if begin < end and index - _AROUND <= end and index - begin < _LONGEST:
+            end = min(index + 1 + _AROUND, len(marked))
+            continue
+        if begin < end:
+            yield begin, min(end, index)
+            begin = max(index - _AROUND, min(end, index))
+        else:
+            begin = max(index - _AROUND, 0)
+        end = min(index + 1 + _AROUND, len(marked))
+    if begin < end:
+        yield begin, end
 
 
 def _read(text: str, language: str) -> str:
