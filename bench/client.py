@@ -182,6 +182,13 @@ class Client:
         self._finish(result, decoder, sent_at)
         return result
 
+    async def clip(self, text: str) -> tuple[float, float]:
+        """Ask without streaming: (ms until the whole clip was there, ms the clip lasts)."""
+        sent_at = time.perf_counter()
+        await self.send(type="text", content=text, avatar_id="avatar_tutor_13")
+        video = await self.receive_until("video")
+        return (time.perf_counter() - sent_at) * 1000, float(video["duration_ms"])
+
     @staticmethod
     def _finish(result: TurnResult, decoder: FragmentDecoder, sent_at: float) -> None:
         result.frames = len(decoder.picture_at)

@@ -3,6 +3,8 @@
     python bench/ttff.py                       starts an engine, measures, ends it
     python bench/ttff.py --url http://…:9000   measures a running one
     python bench/ttff.py --sessions 4          that many sessions at once
+    python bench/ttff.py --pause 0             each message interrupts the answer before it
+    python bench/ttff.py --clips               whole clips instead of a stream: how much faster than real time
 
 Prints a table; writes JSON and a plot under bench/results/.
 """
@@ -13,6 +15,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from client import Client, TurnResult, http_session, machine, percentile, started_engine
@@ -32,24 +35,54 @@ QUESTIONS = (
 )
 
 
-async def one_session(base: str, turns: int, cut_ms: float | None, bar: tqdm, results: list[TurnResult]) -> None:
-    """``turns`` questions in one session, after one that does not count."""
+@dataclass(frozen=True)
+class Plan:
+    """What every session does."""
+
+    sessions: int
+    turns: int
+    cut_ms: float | None
+    """Media after which an answer is interrupted."""
+
+    pause_s: float
+    """Between an answer and the next message, as a student reads and types."""
+
+
+async def one_session(base: str, plan: Plan, bar: tqdm, results: list[TurnResult]) -> None:
+    """Its questions, after one that does not count."""
     async with http_session() as http, Client(http, base) as client:
         await client.stream()
-        await client.ask("Hello!", cut_ms)
-        for index in range(turns):
-            results.append(await client.ask(QUESTIONS[index % len(QUESTIONS)], cut_ms))
+        await client.ask("Hello!", plan.cut_ms)
+        for index in range(plan.turns):
+            await asyncio.sleep(plan.pause_s)
+            results.append(await client.ask(QUESTIONS[index % len(QUESTIONS)], plan.cut_ms))
             bar.update()
 
 
-async def measure(base: str, sessions: int, turns: int, cut_ms: float | None) -> list[TurnResult]:
+async def measure(base: str, plan: Plan) -> list[TurnResult]:
     """All turns of all sessions, which run side by side."""
     results: list[TurnResult] = []
-    with tqdm(total=sessions * turns, unit="turn") as bar:
+    with tqdm(total=plan.sessions * plan.turns, unit="turn") as bar:
         async with asyncio.TaskGroup() as group:
-            for _ in range(sessions):
-                group.create_task(one_session(base, turns, cut_ms, bar, results))
+            for _ in range(plan.sessions):
+                group.create_task(one_session(base, plan, bar, results))
     return results
+
+
+async def whole_clips(base: str, turns: int) -> tuple[list[float], list[float]]:
+    """Replies as one clip each: ms from sending the text to having the clip, and ms every clip lasts."""
+    waits, lengths = [], []
+    async with http_session() as http, Client(http, base) as client:
+        await client.clip("Hello!")
+        for index in tqdm(range(turns), unit="clip"):
+            wait_ms, clip_ms = await client.clip(QUESTIONS[index % len(QUESTIONS)])
+            waits.append(wait_ms)
+            lengths.append(clip_ms)
+    return waits, lengths
+
+
+def _percentiles(values: list[float]) -> dict[str, float]:
+    return {**{f"p{q}": percentile(values, q) for q in (50, 95, 99)}, "n": len(values)}
 
 
 def summarize(results: list[TurnResult]) -> dict[str, dict[str, float]]:
@@ -62,11 +95,7 @@ def summarize(results: list[TurnResult]) -> dict[str, dict[str, float]]:
     }
     for stage in ("llm_first_token", "first_clause", "tts_first", "first_picture", "first_media_sent"):
         rows[f"engine: {stage}"] = [r.timings[stage] for r in results if stage in r.timings]
-    return {
-        name: {"p50": percentile(v, 50), "p95": percentile(v, 95), "p99": percentile(v, 99), "n": len(v)}
-        for name, v in rows.items()
-        if v
-    }
+    return {name: _percentiles(v) for name, v in rows.items() if v}
 
 
 def plot(results: list[TurnResult], path: Path) -> None:
@@ -92,24 +121,39 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=1)
     parser.add_argument("--turns", type=int, default=30, help="turns a session")
     parser.add_argument("--full", action="store_true", help="play replies to their end instead of cutting them at 1 s")
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds between an answer and the next message")
+    parser.add_argument("--clips", action="store_true", help="one session, whole clips instead of a stream")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    plan = Plan(args.sessions, args.turns, None if args.full else 1000, args.pause)
+    results: list[TurnResult] = []
     with contextlib.ExitStack() as stack:
         base = args.url
         if base is None:
             base, _ = stack.enter_context(started_engine("--max-sessions", "64", log_path=args.out / "engine.log"))
-        results = asyncio.run(measure(base, args.sessions, args.turns, None if args.full else 1000))
-    summary = summarize(results)
-    print(f"\n{machine()}; {args.sessions} session(s) x {args.turns} turns")
+        if args.clips:
+            waits, lengths = asyncio.run(whole_clips(base, args.turns))
+            summary = {"whole clip": _percentiles(waits), "its length": _percentiles(lengths)}
+        else:
+            results = asyncio.run(measure(base, plan))
+            summary = summarize(results)
+    print(f"\n{machine()}; {args.sessions} session(s) x {args.turns} turns, {args.pause:g} s between them")
     print(f"{'ms':<32}{'p50':>8}{'p95':>8}{'p99':>8}{'n':>6}")
     for name, row in summary.items():
         print(f"{name:<32}{row['p50']:>8.0f}{row['p95']:>8.0f}{row['p99']:>8.0f}{row['n']:>6.0f}")
+    if args.clips:
+        print(f"{sum(lengths) / sum(waits):.1f} times real time")
     errors = [r.error for r in results if r.error]
     print(f"errors: {len(errors)} {sorted(set(errors))}")
-    report = {"machine": machine(), "sessions": args.sessions, "turns": args.turns, "ms": summary, "errors": errors}
-    (args.out / f"ttff-{args.sessions}.json").write_text(json.dumps(report, indent=2))
-    plot(results, args.out / f"ttff-{args.sessions}.png")
+    report = {
+        "machine": machine(), "sessions": args.sessions, "turns": args.turns, "pause_s": args.pause, "ms": summary,
+        "errors": errors, "each": [{"first_speaking": r.first_speaking_ms, **r.timings} for r in results],
+    }
+    name = "clips" if args.clips else f"ttff-{args.sessions}"
+    (args.out / f"{name}.json").write_text(json.dumps(report, indent=2))
+    if results:
+        plot(results, args.out / f"{name}.png")
     return 1 if errors else 0
 
 

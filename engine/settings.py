@@ -112,7 +112,9 @@ class Settings(BaseSettings):
     llm_context: int = Field(2048, ge=256, le=1_000_000, description="Context window in tokens.")
     llm_max_tokens: int = Field(160, ge=8, le=8192, description="Longest reply in tokens.")
     llm_temperature: float = Field(0.3, ge=0, le=2, description="Sampling temperature.")
-    llm_threads: int = Field(0, ge=0, le=64, description="Threads of the embedded model; 0 is cores minus one.")
+    llm_threads: int = Field(
+        0, ge=0, le=64, description="Threads of the embedded model; 0: all cores for prompts, one less for answers."
+    )
     llm_slots: int = Field(2, ge=1, le=64, description="Replies the embedded model makes at once.")
     llm_connect_timeout_s: float = Field(5, gt=0, le=120, description="Time to reach the endpoint.")
     llm_first_token_timeout_s: float = Field(20, gt=0, le=600, description="Time to the first token.")

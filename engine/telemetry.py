@@ -71,6 +71,7 @@ class Metrics:
             "tutor_loop_lag_seconds", "How late the event loop wakes up.", buckets=LAG_BUCKETS, registry=r
         )
         self.tasks = Gauge("tutor_tasks", "Tasks of the event loop.", registry=r)
+        self.llm_prefills = Gauge("tutor_llm_prefills", "Prompts read before they were asked.", registry=r)
         self.llm_restarts = Gauge("tutor_llm_restarts", "Restarts of the embedded model since the start.", registry=r)
 
     def render(self) -> bytes:

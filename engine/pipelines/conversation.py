@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 PENDING_EXCHANGES = 4
 """Messages a client that does not stream may send ahead of their answers."""
 
+READ_AHEAD_S = 0.3
+"""Silence after a reply before its dialogue is read ahead; a message that comes at once is answered first."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Command:
@@ -75,6 +78,7 @@ class Conversation:
         self._interrupted: Reply | None = None
         self._speculation: tuple[int, Reply] | None = None
         self._listener: Listener | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._turns = 0
         self.idle = asyncio.Event()
         """Set while no reply is being made or played."""
@@ -87,10 +91,7 @@ class Conversation:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                if self._parts.settings.llm_base_url is None:
-                    # The embedded model has digested the prompt by the time of the first question.
-                    prompt = self.history.messages("Hello.")
-                    group.create_task(self._parts.language_model.prefill(prompt), name="prefill")
+                await self._read_ahead(0.0)
                 async for command in self._commands:
                     try:
                         await (command.act() if isinstance(command, _Command) else self._heard(command))
@@ -210,6 +211,22 @@ class Conversation:
                 self._later(lambda: self._start(following))
             else:
                 self.idle.set()
+                with suppress(Busy):
+                    self._later(self._read_ahead)
+
+    async def _read_ahead(self, after_s: float = READ_AHEAD_S) -> None:
+        """Let the embedded model digest the dialogue so far: the next question alone is left to read then."""
+        if self._parts.settings.llm_base_url is not None:
+            return
+
+        async def read() -> None:
+            await asyncio.sleep(after_s)
+            if not self.speaking and self._speculation is None:
+                await self._parts.language_model.prefill(self.history.messages("Hello."))
+
+        if self._reading is not None:
+            self._reading.cancel()
+        self._reading = self._spawn(read(), "prefill")
 
     async def _transcribe(self, recording: bytes, timeline: Timeline) -> str:
         settings = self._parts.settings

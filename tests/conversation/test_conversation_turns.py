@@ -199,3 +199,40 @@ def test_whatever_the_order_nothing_is_stale_and_memory_is_a_prefix(script: list
         if message["type"] == "media":
             assert message["turn"] >= playing, "two turns speak at once"
             playing = message["turn"]
+
+
+class ReadingModel(FakeModel):
+    """Remembers what it was given to read ahead."""
+
+    read: list[list[str]]
+
+    async def prefill(self, messages: Any) -> None:
+        self.read.append([m["content"] for m in messages])
+
+
+def test_each_message_is_asked_once() -> None:
+    async def drive(stage: Stage) -> None:
+        await ask(stage, "one?", then_s=6)
+        await ask(stage, "two?", then_s=6)
+
+    stage = Stage().play_all(drive)
+    asked = [[m["content"] for m in messages if m["role"] == "user"] for messages in stage.model.asked]
+    assert asked == [["one?"], ["one?", "two?"]]
+
+
+def test_the_dialogue_is_read_ahead_when_the_student_is_silent() -> None:
+    async def drive(stage: Stage) -> None:
+        await asyncio.sleep(0.1)
+        await ask(stage, "one?", then_s=2.0)
+        await ask(stage, "two?", then_s=2.0)  # interrupts, and is answered first
+        stage.conversation.interrupt()
+        await asyncio.sleep(1)
+
+    model = ReadingModel()
+    model.read = []
+    stage = Stage(model=model)
+    stage.settings.llm_base_url = None
+    stage.play_all(drive)
+    first, last = model.read
+    assert "one?" not in first
+    assert last[:-1] == [m["content"] for m in stage.conversation.history.messages()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,3 +89,23 @@ def test_knowledge_stands_before_the_question_and_never_in_the_rules() -> None:
     history = ChatHistory("s")
     assert [m["content"] for m in history.messages("q", knowledge="NOTES")] == ["s", "NOTES\n\nq"]
     assert contents(history, "q") == ["s", "q"]
+
+
+def test_a_message_that_is_remembered_already_is_asked_once() -> None:
+    history = ChatHistory("s", greeting="Hi!")
+    history.add_user(1, "Why?")
+    assert contents(history, "Why?") == ["s", "Hi!", "Why?"]
+    assert [m["content"] for m in history.messages("Why?", knowledge="Notes.")] == ["s", "Hi!", "Notes.\n\nWhy?"]
+    history.add_assistant(1, "Because.")
+    assert contents(history, "Why?") == ["s", "Hi!", "Why?", "Because.", "Why?"]
+
+
+def test_a_full_window_moves_seldom() -> None:
+    history = ChatHistory("s", context_tokens=1024, reply_tokens=64)
+    begins = []
+    for turn in range(1, 301):
+        history.add_user(turn, f"question {turn}")
+        history.add_assistant(turn, "an answer of the usual length, " * 2)
+        begins.append(contents(history, "and now?")[1])
+    moves = sum(before != after for before, after in itertools.pairwise(begins[100:]))
+    assert 0 < moves <= 40, "every turn moves the window, so that the model reads all of it again"

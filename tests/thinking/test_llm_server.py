@@ -11,6 +11,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import aiohttp
 import psutil
 import pytest
 
@@ -18,7 +19,7 @@ from engine.errors import LanguageModelFailed
 from engine.models.catalog import locate
 from engine.pipelines.contracts import Message
 from engine.pipelines.thinking.gguf import faster_prompts
-from engine.pipelines.thinking.llm import Limits, OpenAIChat
+from engine.pipelines.thinking.llm import SMALL_MODEL_SAMPLING, Limits, OpenAIChat
 from engine.pipelines.thinking.llm_server import EmbeddedModel, EmbeddedServer
 from engine.settings import Settings
 
@@ -50,6 +51,23 @@ async def test_answers_and_survives_the_death_of_its_child(model: EmbeddedModel)
         await chat.close()
     assert server.pid is None
     assert not psutil.pid_exists(second or 0)
+
+
+async def test_what_was_read_ahead_is_not_read_again(model: EmbeddedModel) -> None:
+    before: list[Message] = [*ASK, {"role": "assistant", "content": "Paris is the capital of France."}]
+    asked = [*before, {"role": "user", "content": "And of Spain?"}]
+    async with EmbeddedServer(model) as server, aiohttp.ClientSession() as http:
+        chat = OpenAIChat(server, "m", Limits(first_token_s=60, token_s=30), extra_body=SMALL_MODEL_SAMPLING)
+        await chat.prefill([*before, {"role": "user", "content": "Hello."}])
+        assert chat.prefills.read == 1
+        at = await server.endpoint()
+        async with http.post(
+            f"{at.base_url}/chat/completions", json={"messages": asked, "max_tokens": 1, **SMALL_MODEL_SAMPLING},
+            headers={"Authorization": f"Bearer {at.api_key}"},
+        ) as response:
+            counts = (await response.json())["timings"]
+        await chat.close()
+    assert counts["prompt_n"] <= 12 < counts["cache_n"], "the question and what opens the answer are left"
 
 
 async def test_key_is_needed(model: EmbeddedModel) -> None:

@@ -21,6 +21,10 @@ TOKENS_PER_SIGN = 2.2
 TOKENS_PER_MESSAGE = 8
 """Role names and separators of a chat template."""
 
+FORGET_AT_ONCE = 4
+"""A full window loses a quarter of itself at once, not a turn at a time: every loss moves all
+that follows, and the model has to read it again instead of finding it in its cache."""
+
 
 def estimate_tokens(text: str) -> int:
     """Tokens ``text`` takes at most, by its characters; errs upwards."""
@@ -56,6 +60,8 @@ class ChatHistory:
         for question, answer in examples:
             self._examples += ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
         self._entries: list[_Entry] = []
+        self._gone = 0
+        """Tokens of the entries no window can reach any more."""
         if greeting:
             self._entries.append(_Entry(0, {"role": "assistant", "content": greeting}))
 
@@ -96,17 +102,28 @@ class ChatHistory:
         head += self._examples
         asked = f"{knowledge}\n\n{text}" if knowledge else text
         tail: list[Message] = [{"role": "user", "content": asked}] if text else []
+        said = [entry.message for entry in self._entries]
+        if tail and said and said[-1] == {"role": "user", "content": text}:
+            said.pop()  # committed already: it is the message that is being answered
         left = self._budget - sum(estimate_tokens(m["content"]) for m in (*head, *tail))
-        kept: list[Message] = []
-        for entry in reversed(self._entries):
-            left -= estimate_tokens(entry.message["content"])
-            if left < 0:
-                break
-            kept.append(entry.message)
+        kept = said[self._forgotten(said, left) :]
         # A window that opens with an answer to nothing confuses small models; the greeting may open it.
-        while kept and kept[-1]["role"] == "assistant" and len(kept) < len(self._entries):
-            kept.pop()
-        return head + kept[::-1] + tail
+        while kept and kept[0]["role"] == "assistant" and len(kept) < len(said):
+            kept = kept[1:]
+        return head + kept + tail
+
+    def _forgotten(self, said: Sequence[Message], room: int) -> int:
+        """How many of the oldest messages to leave out so that the rest takes ``room`` tokens at most."""
+        sizes = [estimate_tokens(message["content"]) for message in said]
+        excess = self._gone + sum(sizes) - room
+        if excess <= 0:
+            return 0
+        step = max(1, self._budget // FORGET_AT_ONCE)
+        cut, passed, count = -(-excess // step) * step, self._gone, 0
+        while count < len(sizes) and passed < cut:
+            passed += sizes[count]
+            count += 1
+        return count
 
     def _insert_reply(self, turn: int, text: str) -> None:
         if text:
@@ -119,5 +136,6 @@ class ChatHistory:
         for index in range(len(self._entries) - 1, -1, -1):
             total += estimate_tokens(self._entries[index].message["content"])
             if total > 2 * self._budget:
+                self._gone += sum(estimate_tokens(e.message["content"]) for e in self._entries[:index])
                 del self._entries[:index]
                 return

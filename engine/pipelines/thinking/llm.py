@@ -22,6 +22,7 @@ from engine.pipelines.contracts import Message
 from engine.pipelines.thinking.breaker import CircuitBreaker
 from engine.pipelines.thinking.gguf import faster_prompts
 from engine.pipelines.thinking.llm_server import EmbeddedModel, EmbeddedServer, Endpoint
+from engine.pipelines.thinking.prefills import Prefill, Prefills
 from engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ log = structlog.get_logger(__name__)
 RETRY_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 """HTTP answers after which a second try may work."""
 
-SMALL_MODEL_SAMPLING = {"cache_prompt": True, "min_p": 0.3, "dry_multiplier": 0.8}
-"""llama.cpp's own fields: a small model wanders off on unlikely tokens and repeats itself without them."""
+SMALL_MODEL_SAMPLING = {"cache_prompt": True, "min_p": 0.3, "dry_multiplier": 0.8, "dry_sequence_breakers": ["\n"]}
+"""llama.cpp's own fields: a small model wanders off on unlikely tokens and repeats itself without them.
+
+One breaker instead of its four: each makes every request go through the whole vocabulary first.
+"""
 
 
 class EndpointSource(Protocol):
@@ -95,6 +99,7 @@ class OpenAIChat:
     temperature: float = 0.3
     extra_body: dict[str, Any] | None = None
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    prefills: Prefills = field(default_factory=Prefills)
     _client: AsyncOpenAI | None = None
     _at: Endpoint | None = None
 
@@ -112,19 +117,32 @@ class OpenAIChat:
             await client.close()
 
     async def prefill(self, messages: Sequence[Message]) -> None:
-        """Let the server digest a prompt it will see again (a session's first turn answers sooner).
+        """Let the server digest a prompt before it is asked, so that only the question is left to read.
 
-        Only ever a saving: a failure is logged and otherwise ignored.
+        ``messages`` end with some message of the student, which may be another one when it is asked.
+        Waits while replies are made. Only ever a saving: a failure is logged and otherwise ignored.
         """
+        prefill = Prefill(tuple(messages[:-1]))
         try:
-            async with aclosing(self.reply(messages, max_tokens=1)) as deltas:
-                async for _ in deltas:
-                    break
+            if await self.prefills.turn(prefill):
+                async with aclosing(self._judged(messages, max_tokens=1)) as deltas:
+                    async for _ in deltas:
+                        break
         except LanguageModelFailed as error:
             log.info("llm_prefill_failed", error=error.message)
+        finally:
+            self.prefills.over(prefill)
 
     async def reply(self, messages: Sequence[Message], *, max_tokens: int | None = None) -> AsyncGenerator[str, None]:
         """Stream the answer to ``messages``; see ``LanguageModel.reply``."""
+        with self.prefills.replying():
+            await self.prefills.settled(messages, self.limits.first_token_s / 2)
+            async with aclosing(self._judged(messages, max_tokens or self.limits.max_tokens)) as deltas:
+                async for delta in deltas:
+                    yield delta
+
+    async def _judged(self, messages: Sequence[Message], max_tokens: int) -> AsyncGenerator[str, None]:
+        """Ask unless the circuit breaker is open, and tell it how that went."""
         now = time.monotonic()
         if not self.breaker.allow(now):
             raise LanguageModelFailed(
@@ -132,7 +150,7 @@ class OpenAIChat:
             )
         judged = False
         try:
-            async with aclosing(self._attempts(messages, max_tokens or self.limits.max_tokens)) as deltas:
+            async with aclosing(self._attempts(messages, max_tokens)) as deltas:
                 async for delta in deltas:
                     if not judged:
                         self.breaker.succeeded()

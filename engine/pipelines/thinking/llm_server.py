@@ -51,7 +51,8 @@ class EmbeddedModel:
     """A GGUF file."""
 
     threads: int = 0
-    """0 is cores minus one (at least 1): a thread for every core collapses under any load."""
+    """0 is cores minus one (at least 1) for the answer, which a busy core would slow down, and
+    every core for prompts, which the student waits for."""
 
     slots: int = 2
     """Answers made at once."""
@@ -73,7 +74,8 @@ class EmbeddedModel:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return {
             "model": str(self.path), "port": 0, "api_key": api_key, "slots": self.slots,
-            "context": self.context, "threads": self.threads or max(1, cores - 1), "poll": self.poll,
+            "context": self.context, "threads": self.threads or max(1, cores - 1),
+            "prompt_threads": self.threads or cores, "poll": self.poll,
             "gpu_layers": self.gpu_layers, "prompt_cache_mib": self.prompt_cache_mib,
         }
 
