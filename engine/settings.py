@@ -137,6 +137,10 @@ class Settings(BaseSettings):
 
     # --- the face
     renderer: Literal["puppet", "musetalk"] = Field("puppet", description="What draws the face.")
+    musetalk_decoder: Literal["vae", "taesd"] = Field(
+        "vae", description="What makes MuseTalk's pictures of latents; taesd is a sixth of the whole cost and softer."
+    )
+    musetalk_graphs: bool = Field(True, description="Run MuseTalk as CUDA graphs; off compares or avoids a driver.")
     avatars_dir: Path | None = Field(None, description="Your own avatars, beside the built-in ones.")
     avatar: str = Field("avatar_tutor_13", description="Avatar when neither client nor tutor names one.")
     video_size: int = Field(512, ge=128, le=1024, multiple_of=16, description="Edge of the picture in pixels.")

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -58,13 +59,14 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
         decoder = Worker("decode", threads=2, backlog=8)
         encoder = Worker("encode", threads=settings.encode_workers, backlog=256)
         speller = Worker("spell", threads=1, backlog=256)
-        for worker in (decoder, encoder, speller):
+        ears = Worker("ears", threads=2)
+        for worker in (decoder, encoder, speller, ears):
             stack.callback(worker.close)
         yield Parts(
             settings=settings, metrics=metrics, recognizer=recognizer,
             language_model=language_model.result(), voices=voices.result(), scheduler=scheduler,
             detector=detector, end_of_turn=end_of_turn, knowledge=knowledge, decoder=decoder, encoder=encoder,
-            speller=speller,
+            speller=speller, ears=ears,
         )
 
 
@@ -108,10 +110,27 @@ def _load_words(_: Settings) -> None:
 
 def _load_renderer(settings: Settings) -> Renderer:
     torch.set_num_threads(1)
-    folders = [] if settings.avatars_dir is None else [settings.avatars_dir]
-    renderer = PuppetRenderer(folders, settings.video_size, torch_device(settings))
+    return RENDERERS[settings.renderer](settings)
+
+
+def _load_puppet(settings: Settings) -> Renderer:
+    renderer = PuppetRenderer(_avatars_dirs(settings), settings.video_size, torch_device(settings))
     renderer.load(settings.avatar)
     return renderer
+
+
+def _load_musetalk(settings: Settings) -> Renderer:
+    # An extra, and seconds to import: only who uses it pays for it.
+    from engine.pipelines.animating.musetalk.start import open_renderer
+
+    return open_renderer(settings, _avatars_dirs(settings))
+
+
+RENDERERS: dict[str, Callable[[Settings], Renderer]] = {"puppet": _load_puppet, "musetalk": _load_musetalk}
+
+
+def _avatars_dirs(settings: Settings) -> list[Path]:
+    return [] if settings.avatars_dir is None else [settings.avatars_dir]
 
 
 def torch_device(settings: Settings) -> str:

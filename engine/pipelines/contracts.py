@@ -162,6 +162,16 @@ class FrameRequest:
     """For fairness and accounting."""
 
 
+class FrameFeatures(Protocol):
+    """Hears one turn's sound for a renderer that paints from it. Calls must not overlap; any thread."""
+
+    def feed(self, frames: Sequence[AnimatedFrame], last: bool) -> list[AnimatedFrame]:
+        """The frames whose ``features`` are complete, in order, with them filled in.
+
+        A few wait for the sound that follows them; all are given when ``last`` (a clause ends).
+        """
+
+
 class Renderer(Protocol):
     """Draws pictures. Called from one worker thread; never from the event loop."""
 
@@ -178,6 +188,12 @@ class Renderer(Protocol):
 
     def list_avatars(self) -> Sequence[AvatarInfo]:
         """All avatars that are sound. Reads small files."""
+
+    def listen(self) -> FrameFeatures | None:
+        """What hears one turn's sound for it, or None when a pose is all it needs."""
+
+    def forget(self, avatar_id: str) -> None:
+        """Drop a cached avatar whose files changed or went; whoever shows it keeps it."""
 
     def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
         """One picture a request, in order; requests may be of several sessions."""

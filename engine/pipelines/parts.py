@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.knowledge.service import Knowledge
+from engine.pipelines.animating.hearing import Hearing, hearing
 from engine.pipelines.animating.scheduler import FrameScheduler
 from engine.pipelines.contracts import Avatar, EndOfTurn, LanguageModel, Recognizer
 from engine.pipelines.listening.listener import Listener
@@ -34,6 +35,8 @@ class Parts:
     """Threads that encode what they get."""
     speller: Worker
     """The thread that puts numbers and formulas into words."""
+    ears: Worker
+    """Threads that hear speech for renderers that paint from sound."""
 
     def load_avatar(self, avatar_id: str) -> Avatar:
         """The avatar, from the renderer's cache or its folder (tens of ms the first time).
@@ -42,6 +45,10 @@ class Parts:
             UnknownAvatar: no such avatar.
         """
         return self.scheduler.renderer.load(avatar_id)
+
+    def make_hearing(self) -> Hearing:
+        """What one turn's frames pass between animator and renderer."""
+        return hearing(self.scheduler.renderer, self.ears)
 
     def make_listener(self, language: str | None) -> Listener:
         """A listener for one microphone."""

@@ -204,6 +204,7 @@ class Turn:
 
     async def _animate(self, avatar: Avatar) -> None:
         animator = TurnAnimator(self._life, self._loop.time())
+        hearing = self._parts.make_hearing()
         async for speech in self._speech:
             words = self._caption(speech)
             if words:
@@ -215,8 +216,8 @@ class Turn:
                         ],
                     }
                 )
-            await self._render(avatar, animator.feed(speech))
-        await self._render(avatar, animator.finish())
+            await self._render(avatar, await hearing.hear(animator.feed(speech), speech.last))
+        await self._render(avatar, await hearing.hear(animator.finish(), True))
         self._mark("render_done")
         self._out.close()
 

@@ -11,6 +11,7 @@ import numpy as np
 from fakes import FakeDetector, FakeEndOfTurn, FakeLanguageModel, FakeRecognizer, FakeSynthesizer
 from virtual_time import run_virtual
 
+from engine.pipelines.animating.hearing import PoseOnly
 from engine.pipelines.contracts import FrameRequest, Message
 from engine.pipelines.conversation import Conversation
 from engine.pipelines.items import FRAME_MS, Clause, MediaFrame, Picture, Speech
@@ -134,7 +135,7 @@ class Stage:
             settings=self.settings, metrics=self.metrics, recognizer=self.recognizer, language_model=self.model,
             voices=FakeVoices(self.synthesizer, self.spare), scheduler=self.scheduler,
             decoder=Inline(), encoder=Inline(), speller=Inline(),
-            load_avatar=lambda _: AVATAR,
+            load_avatar=lambda _: AVATAR, make_hearing=PoseOnly,
             make_listener=lambda language: Listener(
                 self.recognizer, detector, self.end_of_turn, self.settings, language=language
             ),

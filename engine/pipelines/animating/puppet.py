@@ -58,6 +58,13 @@ class PuppetRenderer:
             found.append(AvatarInfo(avatar_id, manifest.name, manifest.description, (self._size, self._size)))
         return found
 
+    def listen(self) -> None:
+        """A pose is all it needs."""
+
+    def forget(self, avatar_id: str) -> None:
+        """Read it anew when it is asked for again; sessions that show it keep it until they end."""
+        self._faces.pop(avatar_id, None)
+
     def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
         """One picture a request, in order. The same pose gives the same picture in any batch."""
         pictures: list[Picture | None] = [None] * len(requests)

@@ -1,0 +1,135 @@
+"""A whole engine with small random networks: socket in, MP4 out, interruption, sessions sharing batches."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import av
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from engine.app import Engine
+from engine.errors import SettingsError
+from engine.pipelines.animating.musetalk.renderer import MuseTalkRenderer
+from engine.settings import Settings
+from engine.wiring import RENDERERS
+from tests.server.conftest import Caller, decode_mp4
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine(models_dir: Path, avatars_dir: Path) -> AsyncIterator[Engine]:
+    settings = Settings(
+        port=0, renderer="musetalk", device="cpu", models_dir=models_dir, avatars_dir=avatars_dir, avatar="ada",
+    )  # fmt: skip
+    async with Engine(settings) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def caller(engine: Engine) -> AsyncIterator[Caller]:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as http:
+        yield Caller(http, engine.port)
+    # The engine outlives the test, and so do its pools' threads; sessions must not.
+    assert engine.registry is not None and len(engine.registry) == 0
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_threads_or_sockets(engine: Engine) -> None:
+    """Its engine's pools grow when first used; ``tests/server`` counts those."""
+
+
+def drawer(engine: Engine) -> MuseTalkRenderer:
+    assert engine.parts is not None
+    renderer = engine.parts.scheduler.renderer
+    assert isinstance(renderer, MuseTalkRenderer)
+    return renderer
+
+
+async def test_socket_in_mp4_out(caller: Caller, engine: Engine) -> None:
+    session = await caller.create()
+    socket = await caller.connect(session)
+    await socket.send(type="text", content="Say one short sentence about plants.", avatar_id="ada")
+    video = (await socket.until("video"))[-1]
+    pictures, sound, rate = decode_mp4(video["video"])
+    assert pictures[0].shape == (128, 128, 3) and np.abs(sound).max() > 0.05
+    assert abs(len(pictures) / 25 - len(sound) / rate) < 0.2
+    assert sum(size * count for size, count in drawer(engine).batches.items()) >= len(pictures) - 6
+    # the mouth region moves, the corner only with the recorded cycle
+    mouths = np.stack([p[70:90, 50:80].astype(int) for p in pictures])
+    assert np.abs(np.diff(mouths, axis=0)).mean() > 1
+    await socket.ws.close()
+    await caller.delete(session["session_id"])
+
+
+async def test_streams_and_is_interrupted(caller: Caller, engine: Engine) -> None:
+    session = await caller.create()
+    socket = await caller.connect(session, "&stream=1")
+    await socket.send(type="text", content="Tell me a long story about the sea.", avatar_id="bob")
+    before = await socket.until("media")
+    assert "text_delta" in {message["type"] for message in before}
+    await socket.send(type="interrupt")
+    await socket.until("interrupted")
+    painted = dict(drawer(engine).batches)
+    await asyncio.sleep(0.6)
+    more = sum(drawer(engine).batches.values()) - sum(painted.values())
+    assert more <= 1, "nothing is painted for a turn that is over"
+    await socket.send(type="text", content="What is two plus two?", avatar_id="bob")
+    done = await socket.until("turn_done")
+    media = b"".join(_bytes(m) for m in done if m["type"] == "media")
+    with av.open(io.BytesIO(media)) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 10
+    await socket.ws.close()
+    await caller.delete(session["session_id"])
+
+
+async def test_two_sessions_share_batches(caller: Caller, engine: Engine) -> None:
+    shared = drawer(engine).shared_batches
+
+    async def talk(avatar: str) -> int:
+        session = await caller.create()
+        socket = await caller.connect(session)
+        await socket.send(type="text", content="Explain photosynthesis in two sentences.", avatar_id=avatar)
+        video = (await socket.until("video"))[-1]
+        await socket.ws.close()
+        await caller.delete(session["session_id"])
+        return len(decode_mp4(video["video"])[0])
+
+    counts = await asyncio.gather(talk("ada"), talk("bob"))
+    assert min(counts) > 10
+    assert drawer(engine).shared_batches > shared
+    async with caller.http.get(f"{caller.base}/metrics") as reply:
+        text = await reply.text()
+    assert float(re.search(r"tutor_frames_total\{what=\"made\"\} (\S+)", text).group(1)) >= sum(counts)  # type: ignore[union-attr]
+
+
+async def test_avatars_and_idle_clip(caller: Caller) -> None:
+    async with caller.http.get(f"{caller.base}/v1/avatars") as reply:
+        avatars = (await reply.json())["avatars"]
+    assert [avatar["id"] for avatar in avatars] == ["ada", "bob", "cleo"]
+    async with caller.http.get(f"{caller.base}/v1/avatars/cleo/idle.mp4") as reply:
+        assert reply.status == 200
+        with av.open(io.BytesIO(await reply.read())) as container:
+            assert container.streams.video[0].width == 160
+    async with caller.http.get(f"{caller.base}/v1/avatars/avatar_tutor_13/still.jpg") as reply:
+        assert reply.status == 422, "a drawn tutor is none of this renderer's"
+
+
+async def test_wiring_takes_the_setting_or_refuses(models_dir: Path, avatars_dir: Path) -> None:
+    settings = Settings(renderer="musetalk", device="cpu", models_dir=models_dir, avatars_dir=avatars_dir)
+    with pytest.raises(SettingsError, match=r"avatar_tutor_13.*ada, bob, cleo.*engine\.avatars prepare"):
+        RENDERERS[settings.renderer](settings)
+
+
+def _bytes(message: dict[str, Any]) -> bytes:
+    import base64
+
+    return base64.b64decode(message["data"])
