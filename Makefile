@@ -27,7 +27,7 @@ WITH_PORTRAIT = $(shell $(PYTHON) -c 'import sys; print("yes" * (sys.version_inf
 # A Chromium that tests and recordings drive.
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: help install models run test test-browser test-coqui bench lint web portrait lock clean
+.PHONY: help install models run test test-browser test-coqui bench lint web portrait musetalk lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -71,6 +71,11 @@ $(STAMPS)/portrait: requirements/portrait.txt requirements/lock-portrait.txt $(S
 	@$(PIP) --no-compile --no-deps --require-hashes -r requirements/portrait.txt
 	@touch $@
 
+$(STAMPS)/musetalk: requirements/lock-musetalk.txt $(STAMPS)/engine
+	@echo "== libraries of the MuseTalk renderer (its weights: docs/musetalk.md)"
+	@$(PIP) --no-compile -r requirements/lock-musetalk.txt
+	@touch $@
+
 install: $(STAMPS)/engine
 
 models: $(STAMPS)/engine
@@ -80,7 +85,7 @@ models: $(STAMPS)/engine
 run: models
 	@exec $(PY) run_engine.py $(ARGS)
 
-test: $(STAMPS)/dev $(if $(WITH_PORTRAIT),$(STAMPS)/portrait) models
+test: $(STAMPS)/dev $(STAMPS)/musetalk $(if $(WITH_PORTRAIT),$(STAMPS)/portrait) models
 	@$(PY) -m pytest --ignore=tests/browser $(ARGS)
 
 test-browser: $(STAMPS)/dev models
@@ -111,6 +116,8 @@ web: $(STAMPS)/web models
 	@exec $(PY) web/run.py $(ARGS)
 
 portrait: $(STAMPS)/portrait
+
+musetalk: $(STAMPS)/musetalk
 
 # The newest versions setup.cfg allows, written down; run the tests before you commit them.
 lock: $(STAMPS)/venv

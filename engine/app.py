@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator
 import structlog
 from aiohttp import web
 
+from engine.avatar_making import AvatarMaker
 from engine.errors import Busy, EngineError, InvalidField, SettingsError
 from engine.knowledge.service import open_knowledge
 from engine.pipelines.parts import Parts
@@ -24,6 +25,7 @@ from engine.sessions import SessionRegistry
 from engine.settings import Settings, load_settings
 from engine.telemetry import Metrics, configure_logging
 from engine.tokens import TokenSigner
+from engine.transport.avatars_api import AvatarsApi
 from engine.transport.http import Api, Readiness
 from engine.transport.idle import IdleClips
 from engine.transport.knowledge_api import routes as knowledge_routes
@@ -47,6 +49,7 @@ class Engine:
         self.port = 0
         self.registry: SessionRegistry | None = None
         self.parts: Parts | None = None
+        self.avatars: AvatarMaker | None = None
         self._api = Api(
             settings, self.metrics, self.readiness,
             TokenSigner(settings.secret.get_secret_value(), settings.token_ttl_s),
@@ -67,7 +70,16 @@ class Engine:
             await stack.enter_async_context(registry.running())
             self.registry = registry
             self.parts = parts
-            self._api.serve(registry, IdleClips(parts))
+            idle_clips = IdleClips(parts)
+            renderer = parts.scheduler.renderer
+
+            def forget(avatar_id: str) -> None:
+                renderer.forget(avatar_id)
+                idle_clips.forget(avatar_id)
+
+            self.avatars = AvatarMaker(self.settings.avatars_dir, renderer, forget)
+            stack.push_async_callback(self.avatars.close)
+            self._api.serve(registry, idle_clips)
             self._stack = stack.pop_all()
         return self
 
@@ -87,6 +99,11 @@ class Engine:
             except InvalidField as error:
                 raise SettingsError(f"tutor profile {profile.id}: {error.message}") from None
 
+    def _avatar_maker(self) -> AvatarMaker:
+        if self.avatars is None:
+            raise Busy("not ready: waiting for models", retry_after_s=2)
+        return self.avatars
+
     async def drain(self) -> None:
         """Admit nobody; wait for running replies within the limit."""
         if self.registry is not None:
@@ -101,6 +118,7 @@ class Engine:
         for routes in (self._api.routes(), knowledge_routes(self._knowledge)):
             app.add_routes(routes)
         app.add_routes(TutorsApi(self._tutors, self._warm).routes())
+        app.add_routes(AvatarsApi(self._avatar_maker, settings.avatar_upload_bytes).routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         try:

@@ -117,6 +117,12 @@ class Busy(EngineError):
     code, status = "busy", 503
 
 
+class NotAvailable(EngineError):
+    """Something this engine was installed or set up without; the message says how to get it."""
+
+    code, status = "not_available", 501
+
+
 class ReplyFailed(EngineError):
     """The reply could not be made; the session lives and the next turn may work."""
 

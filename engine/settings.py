@@ -142,6 +142,9 @@ class Settings(BaseSettings):
     )
     musetalk_graphs: bool = Field(True, description="Run MuseTalk as CUDA graphs; off compares or avoids a driver.")
     avatars_dir: Path | None = Field(None, description="Your own avatars, beside the built-in ones.")
+    avatar_upload_bytes: int = Field(
+        12_000_000, ge=10_000, le=256_000_000, description="Largest portrait or video sent to POST /v1/avatars."
+    )
     avatar: str = Field("avatar_tutor_13", description="Avatar when neither client nor tutor names one.")
     video_size: int = Field(512, ge=128, le=1024, multiple_of=16, description="Edge of the picture in pixels.")
     video_bitrate: int = Field(800_000, ge=50_000, le=20_000_000, description="H.264 bits per second.")

@@ -21,6 +21,7 @@ STEPS = (
     ("lock-web.txt", "web", "lock.txt", "What the web tier in web/ needs besides."),
     ("lock-dev.txt", "dev", "lock-web.txt", "What tests, linters and benchmarks need besides."),
     ("lock-portrait.txt", "portrait", "lock.txt", "What avatars made from a portrait need besides."),
+    ("lock-musetalk.txt", "musetalk", "lock.txt", "What the MuseTalk renderer needs besides."),
 )
 """File, extra, the file it stands on, what it is."""
 HEADER = "# {about} Tested together on CPython 3.11, Linux x86-64.\n# Written by requirements/freeze.py; do not edit.\n"

@@ -6,8 +6,9 @@ cancelled await leaves no thread busy with it for longer than one step of its mo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol, TypedDict
 
 from engine.pipelines.items import AnimatedFrame, Clause, FloatArray, Picture, Speech, Transcript
@@ -188,6 +189,19 @@ class Renderer(Protocol):
 
     def list_avatars(self) -> Sequence[AvatarInfo]:
         """All avatars that are sound. Reads small files."""
+
+    def can_make_avatars(self) -> None:
+        """Raises ModelMissing when ``make_avatar`` lacks a model or library. Some hundred ms; any thread."""
+
+    def make_avatar(
+        self, data: bytes, avatar_id: str, directory: Path, *, name: str | None, replace: bool,
+        progress: Callable[[str, float], None],
+    ) -> Path:
+        """Make an avatar this renderer draws, of an encoded picture; gives its folder. Seconds; any thread.
+
+        Raises:
+            EngineError: what is wrong with the picture, the id or the installation.
+        """
 
     def listen(self) -> FrameFeatures | None:
         """What hears one turn's sound for it, or None when a pose is all it needs."""

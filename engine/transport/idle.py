@@ -44,6 +44,11 @@ class IdleClips:
             for avatar in self._parts.scheduler.renderer.list_avatars()
         ]
 
+    def forget(self, avatar_id: str) -> None:
+        """Make them anew when they are asked for again: the avatar changed or went."""
+        self._clips.pop(avatar_id, None)
+        self._stills.pop(avatar_id, None)
+
     async def get(self, avatar_id: str) -> bytes:
         """The MP4 of an avatar.
 

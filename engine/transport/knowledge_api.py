@@ -10,9 +10,10 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from engine.errors import NotFound, TooLarge
+from engine.errors import NotFound
 from engine.knowledge.service import Knowledge
 from engine.knowledge.store import UnknownKnowledge
+from engine.transport.bodies import read_bytes
 from engine.transport.middleware import management
 
 
@@ -76,7 +77,7 @@ class _KnowledgeApi:
     @management
     async def put_document(self, request: web.Request) -> web.Response:
         """Add or replace; answers when it can be found (a long PDF takes its time)."""
-        data = await self._body(request)
+        data = await read_bytes(request, self._knowledge.limits.document_bytes, "a document")
         info = await self._knowledge.put(request.match_info["kb_id"], request.match_info["document"], data)
         return web.json_response(asdict(info))
 
@@ -97,15 +98,3 @@ class _KnowledgeApi:
         except UnknownKnowledge as error:
             raise NotFound(error.message) from None
         return web.json_response({"sources": [passage.source() for passage in found]})
-
-    async def _body(self, request: web.Request) -> bytes:
-        """The whole body, read piece by piece so that the limit holds whatever the headers claim."""
-        limit = self._knowledge.limits.document_bytes
-        if (request.content_length or 0) > limit:
-            raise TooLarge(f"a document has at most {limit} bytes")
-        pieces = bytearray()
-        async for piece in request.content.iter_chunked(1 << 18):
-            pieces += piece
-            if len(pieces) > limit:
-                raise TooLarge(f"a document has at most {limit} bytes")
-        return bytes(pieces)

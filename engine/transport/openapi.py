@@ -40,6 +40,12 @@ SCHEMAS: JsonObject = {
         session_id=_ID, tutor_id=_NUMBER, student_id=_NUMBER, status={"type": "string"}, created_at=_TIME,
         last_activity=_TIME,
     ),
+    "Avatar": _object(
+        ["id", "status", "step", "progress", "status_url"], id={"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"},
+        status={"enum": ["waiting", "making", "ready", "failed"]}, step={"type": "string"},
+        progress={"type": "number", "minimum": 0, "maximum": 1}, status_url={"type": "string"},
+        error=_object(code={"type": "string"}, message={"type": "string"}),
+    ),
     "Status": _object(["status"], status={"type": "string"}, service={"type": "string"}),
 }
 
@@ -102,7 +108,23 @@ PATHS: dict[str, dict[str, JsonObject]] = {
             parameters=("session_id",),
         ),
     },
-    "/v1/avatars": {"get": operation("List avatars", errors=("503",))},
+    "/v1/avatars": {
+        "get": operation("List avatars", errors=("503",)),
+        "post": operation(
+            "Make an avatar of the portrait in the body; ?id=, &name=, &replace=1", status="202",
+            answers=_ref("Avatar"), key=True, errors=("401", "409", "413", "415", "422", "501", "503"),
+        ),
+    },
+    "/v1/avatars/{avatar_id}": {
+        "get": operation(
+            "How the making of an avatar goes", answers=_ref("Avatar"), key=True, errors=("401", "404", "503"),
+            parameters=("avatar_id",),
+        ),
+        "delete": operation(
+            "Remove an own avatar", status="204", key=True, errors=("401", "404", "409", "503"),
+            parameters=("avatar_id",),
+        ),
+    },
     "/v1/avatars/{avatar_id}/idle.mp4": {
         "get": operation(
             "A silent loop of the avatar", media="video/mp4", errors=("422", "503"), parameters=("avatar_id",)

@@ -65,9 +65,10 @@ def networks(models_dir: Path) -> Iterator[Networks]:
 
 
 @pytest.fixture
-def renderer(networks: Networks, avatars_dir: Path) -> Iterator[MuseTalkRenderer]:
+def renderer(networks: Networks, models_dir: Path, avatars_dir: Path) -> Iterator[MuseTalkRenderer]:
     from engine.pipelines.animating.musetalk.renderer import MuseTalkRenderer
+    from engine.pipelines.animating.musetalk.weights import load_vae
 
-    made = MuseTalkRenderer(networks, [avatars_dir])
+    made = MuseTalkRenderer(networks, [avatars_dir], lambda: load_vae(models_dir / "musetalk"), size=SIZE)
     yield made
     made.close()

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from engine.errors import ModelMissing
 from engine.models.catalog import locate
 
 Points = npt.NDArray[np.float32]
@@ -22,6 +23,10 @@ Points = npt.NDArray[np.float32]
 DETECTOR_EDGE, MESH_EDGE = 128, 192
 MIN_SCORE = 0.6
 """Probability from which a box counts as a face."""
+
+
+INSTALL = "make portrait"
+"""Gets the face models and what runs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +51,11 @@ class FaceFinder:
         Raises:
             ModelMissing: they or their runtime are not installed; the message has the command.
         """
-        self._detector = _interpreter(locate("face-detector", models_dir))
-        self._mesh = _interpreter(locate("face-landmarks", models_dir))
+        try:
+            detector, mesh = locate("face-detector", models_dir), locate("face-landmarks", models_dir)
+        except ModelMissing as error:
+            raise ModelMissing(f"{error.message}. Or: {INSTALL}") from None
+        self._detector, self._mesh = _interpreter(detector), _interpreter(mesh)
         self._anchors = _anchors()
 
     def find(self, picture: Image.Image) -> list[FaceBox]:
@@ -103,7 +111,10 @@ class FaceFinder:
 
 
 def _interpreter(path: Path) -> Any:
-    from ai_edge_litert.interpreter import Interpreter  # an extra: only who makes portraits needs it
+    try:
+        from ai_edge_litert.interpreter import Interpreter  # an extra: only who makes portraits needs it
+    except ImportError:
+        raise ModelMissing(f"ai-edge-litert, which runs the face models, is not installed: {INSTALL}") from None
 
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     interpreter.allocate_tensors()

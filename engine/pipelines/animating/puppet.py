@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 
 from engine.pipelines.animating.avatars import BUILTIN, BrokenAvatar, find_folder, find_ids, read_manifest
+from engine.pipelines.animating.portrait import Progress, create_avatar
+from engine.pipelines.animating.portrait_faces import FaceFinder
 from engine.pipelines.animating.puppet_face import Face, Scene
 from engine.pipelines.contracts import Avatar, AvatarInfo, FrameRequest
 from engine.pipelines.items import Picture
@@ -34,7 +37,7 @@ class PuppetRenderer:
         self._size = size
         self._device = torch.device(device)
         self._faces: dict[str, Face] = {}
-        self._scenes: dict[tuple[str, str], Scene] = {}
+        self._scenes: dict[tuple[str, Face], Scene] = {}
 
     def load(self, avatar_id: str) -> Avatar:
         """Load or return the cached avatar.
@@ -58,6 +61,16 @@ class PuppetRenderer:
             found.append(AvatarInfo(avatar_id, manifest.name, manifest.description, (self._size, self._size)))
         return found
 
+    def can_make_avatars(self) -> None:
+        """Raises ModelMissing without the face models."""
+        FaceFinder()
+
+    def make_avatar(
+        self, data: bytes, avatar_id: str, directory: Path, *, name: str | None, replace: bool, progress: Progress
+    ) -> Path:
+        """A portrait as an avatar of one layer; see ``create_avatar``."""
+        return create_avatar(data, avatar_id, directory, name=name, replace=replace, progress=progress)
+
     def listen(self) -> None:
         """A pose is all it needs."""
 
@@ -71,7 +84,7 @@ class PuppetRenderer:
         with torch.inference_mode():
             for indices in self._groups(requests):
                 first = requests[indices[0]]
-                face = self._faces[first.avatar.id]
+                face = cast(Face, first.avatar)
                 poses = np.stack([requests[index].frame.pose for index in indices])
                 scene = self._scene(face, first.session) if len(indices) == 1 else face.scene(len(indices))
                 drawn = face.draw(poses, scene).cpu().numpy()
@@ -84,14 +97,14 @@ class PuppetRenderer:
         last picture saves most, and by avatar on a GPU."""
         if self._device.type == "cpu":
             return [[index] for index in range(len(requests))]
-        groups: dict[str, list[int]] = {}
+        groups: dict[int, list[int]] = {}
         for index, request in enumerate(requests):
-            groups.setdefault(request.avatar.id, []).append(index)
+            groups.setdefault(id(request.avatar), []).append(index)
         return list(groups.values())
 
     def _scene(self, face: Face, session: str) -> Scene:
         """What this session saw last; the oldest of too many is forgotten."""
-        key = (session, face.id)
+        key = (session, face)
         scene = self._scenes.pop(key, None) or face.scene()
         self._scenes[key] = scene
         if len(self._scenes) > MAX_SCENES:

@@ -7,9 +7,9 @@ and ``list_avatars`` come from one worker thread, whose owner stops it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import structlog
@@ -23,7 +23,9 @@ from engine.pipelines.animating.musetalk.copies import Copy, CopyBack, Upload
 from engine.pipelines.animating.musetalk.ears import TurnEars
 from engine.pipelines.animating.musetalk.faces import MuseAvatar
 from engine.pipelines.animating.musetalk.graphs import BucketedGenerator
+from engine.pipelines.animating.musetalk.preparation import Progress, prepare_avatar
 from engine.pipelines.animating.musetalk.weights import Networks
+from engine.pipelines.animating.portrait_faces import FaceFinder
 from engine.pipelines.contracts import AvatarInfo, FrameFeatures, FrameRequest
 from engine.pipelines.items import Picture
 
@@ -40,12 +42,18 @@ class MuseTalkRenderer:
     Args:
         networks: loaded, on their device.
         avatars_dirs: folders of avatars; later ones win.
+        load_vae: gives the VAE when an avatar is to be made.
+        size: edge of the pictures of avatars made here.
     """
 
     name = "musetalk"
     batch_sizes: Sequence[int] = BATCH_SIZES
 
-    def __init__(self, networks: Networks, avatars_dirs: Sequence[Path], *, use_graphs: bool = True) -> None:
+    def __init__(
+        self, networks: Networks, avatars_dirs: Sequence[Path], load_vae: Callable[[], Any], *, size: int = 512,
+        use_graphs: bool = True,
+    ) -> None:
+        self._load_vae, self._size = load_vae, size
         self._whisper = networks.whisper
         self._generator = BucketedGenerator(networks.generator, BATCH_SIZES, use_graphs=use_graphs)
         self._device, self._dtype = networks.generator.device, networks.generator.dtype
@@ -93,6 +101,20 @@ class MuseTalkRenderer:
             size = (manifest.width, manifest.height)
             found.append(AvatarInfo(avatar_id, manifest.name, manifest.description, size))
         return found
+
+    def can_make_avatars(self) -> None:
+        """Raises ModelMissing without the face models or the VAE."""
+        FaceFinder()
+        self._load_vae()
+
+    def make_avatar(
+        self, data: bytes, avatar_id: str, directory: Path, *, name: str | None, replace: bool, progress: Progress
+    ) -> Path:
+        """A portrait or a video as a recorded face; see ``prepare_avatar``."""
+        vae = self._load_vae().to(self._device)
+        return prepare_avatar(
+            data, avatar_id, directory, vae, size=self._size, name=name, replace=replace, progress=progress
+        )
 
     def listen(self) -> FrameFeatures:
         """What hears one turn's sound."""

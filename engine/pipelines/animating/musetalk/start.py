@@ -13,7 +13,7 @@ import structlog
 
 from engine.errors import SettingsError, UnknownAvatar
 from engine.pipelines.animating.musetalk.renderer import MuseTalkRenderer
-from engine.pipelines.animating.musetalk.weights import choose_device, load_networks
+from engine.pipelines.animating.musetalk.weights import choose_device, load_networks, load_vae, weights_folder
 from engine.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,10 @@ def open_renderer(settings: Settings, avatars_dirs: Sequence[Path]) -> MuseTalkR
     """
     device = choose_device(settings.device)
     networks = load_networks(settings.models_dir, device, settings.musetalk_decoder)
-    renderer = MuseTalkRenderer(networks, avatars_dirs, use_graphs=settings.musetalk_graphs)
+    renderer = MuseTalkRenderer(
+        networks, avatars_dirs, lambda: load_vae(weights_folder(settings.models_dir)), size=settings.video_size,
+        use_graphs=settings.musetalk_graphs,
+    )
     # Reading an avatar takes about a second, which no session's start should wait for.
     for avatar in renderer.list_avatars():
         try:
