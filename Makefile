@@ -4,6 +4,8 @@
 # make bench        what it costs, measured over a socket
 # make lint         ruff and mypy --strict
 # make test-coqui   Coqui voices in an environment of their own (several GB), on small random models
+# make portrait     face models, to make avatars of portraits
+# make musetalk     libraries of the MuseTalk renderer
 # make web          engine, reference web tier and front end together
 #
 # Needs Python 3.11 or later and nothing else. Each step leaves a stamp in .venv and is done

@@ -167,11 +167,13 @@ class AvatarMaker:
         )
         try:
             await self._worker.run(make)
+            self._forget(making.id)
+            # Read here, so that the first session that shows it need not wait for its pictures.
+            await self._worker.run(self._renderer.load, making.id)
         except EngineError as error:
             making.state, making.error = "failed", error
         except Exception:
             log.exception("an avatar could not be made", avatar=making.id)
             making.state, making.error = "failed", EngineError("the engine failed; see its log")
         else:
-            self._forget(making.id)
             making.state, making.step, making.progress = "ready", "done", 1.0

@@ -135,7 +135,7 @@ class ClipSink:
 
     def _add(self, frames: Sequence[MediaFrame]) -> None:
         if self._clip is None:
-            self._clip = ClipWriter(self._form)
+            self._clip = ClipWriter(self._form.fitting(frames[0].picture))
         for frame in frames:
             self._clip.add(frame)
 
@@ -205,8 +205,9 @@ class StreamSink:
         if self._outbox.behind_s > DEGRADE_S:
             frames = [replace(frame, picture=None) for frame in frames]
             self._metrics.frames.labels("dropped").inc(len(frames))
-        if self._writer is None:
-            self._writer = await self._encoder.run(FragmentWriter, self._form)
+        form = self._form.fitting(first.picture)
+        if self._writer is None or (self._seq == 0 and form != self._form):
+            self._writer = await self._encoder.run(FragmentWriter, form)
         writer = self._writer
         data = await self._encoder.run(_encode_fragment, writer, frames, first=self._seq == 0)
         message: dict[str, Any] = {

@@ -7,34 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 import torch
+
+from tests.musetalk.small_avatars import SIZE, make_avatar
 
 if TYPE_CHECKING:
     from engine.pipelines.animating.musetalk.renderer import MuseTalkRenderer
     from engine.pipelines.animating.musetalk.weights import Networks
 
 collect_ignore_glob = ["test_*.py"] if importlib.util.find_spec("diffusers") is None else []
-
-SIZE = 128
-
-
-def make_avatar(directory: Path, avatar_id: str, count: int = 3, size: int = SIZE, seed: int = 0) -> Path:
-    """An avatar of ``count`` noisy pictures whose brightness tells their number."""
-    from engine.pipelines.animating.musetalk.avatar_files import write_avatar
-
-    rng = np.random.default_rng(seed)
-    pictures = [np.full((size, size, 3), 60 + 40 * index, np.uint8) for index in range(count)]
-    masks = np.zeros((count, 256, 256), np.uint8)
-    masks[:, 140:240, 40:216] = 255
-    numbers = {
-        "latents": rng.standard_normal((count, 8, 32, 32)).astype(np.float16),
-        "masks": masks,
-        "boxes": np.tile(np.array([size // 4, size // 4, size * 3 // 4, size * 3 // 4], np.int32), (count, 1)),
-    }
-    return write_avatar(directory, avatar_id, avatar_id.title(), pictures, numbers)
-
 
 @pytest.fixture(scope="session")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:

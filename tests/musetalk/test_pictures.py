@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SIZE, make_avatar
 
 from engine.errors import Conflict, InvalidField, UnknownAvatar
 from engine.pipelines.animating.avatars import BrokenAvatar
@@ -19,6 +18,7 @@ from engine.pipelines.animating.musetalk.conversion import NotConvertible, conve
 from engine.pipelines.animating.musetalk.renderer import MuseTalkRenderer
 from engine.pipelines.contracts import FrameRequest
 from engine.pipelines.items import AnimatedFrame
+from tests.musetalk.small_avatars import SIZE, make_avatar
 
 RNG = np.random.default_rng(5)
 

@@ -111,6 +111,19 @@ async def test_two_sessions_share_batches(caller: Caller, engine: Engine) -> Non
     assert float(re.search(r"tutor_frames_total\{what=\"made\"\} (\S+)", text).group(1)) >= sum(counts)  # type: ignore[union-attr]
 
 
+async def test_a_stream_takes_another_size_from_one_reply_to_the_next(caller: Caller) -> None:
+    session = await caller.create()
+    socket = await caller.connect(session, "&stream=1")
+    for avatar, size in (("ada", 128), ("cleo", 160), ("ada", 128)):
+        await socket.send(type="text", content="What is one plus one?", avatar_id=avatar)
+        done = await socket.until("turn_done")
+        media = b"".join(_bytes(m) for m in done if m["type"] == "media")
+        with av.open(io.BytesIO(media)) as container:
+            assert container.streams.video[0].width == size
+    await socket.ws.close()
+    await caller.delete(session["session_id"])
+
+
 async def test_avatars_and_idle_clip(caller: Caller) -> None:
     async with caller.http.get(f"{caller.base}/v1/avatars") as reply:
         avatars = (await reply.json())["avatars"]

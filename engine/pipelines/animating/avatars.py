@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,9 @@ FILE_NAME = re.compile(r"[a-z0-9_-]{1,64}\.(png|jpg)")
 
 Coordinate = Annotated[float, Field(ge=-512, le=2560, allow_inf_nan=False)]
 Curve = Annotated[tuple[Coordinate, ...], Field(min_length=5, max_length=129)]
+
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class BrokenAvatar(UnknownAvatar):
@@ -170,8 +173,10 @@ def _check_curves(x: tuple[float, ...], *curves: tuple[float, ...]) -> None:
             raise ValueError("curves must not cross")
 
 
-def find_folder(directories: Sequence[Path], avatar_id: str) -> Path:
+def find_folder(directories: Sequence[Path], avatar_id: str, manifest: str = MANIFEST) -> Path:
     """The folder of this avatar: a real, direct child of one of ``directories``; later ones win.
+
+    ``manifest`` is the file in it that makes it an avatar (of another kind than the drawn ones).
 
     Raises:
         UnknownAvatar: no such folder, or the id is not a plain name.
@@ -179,12 +184,12 @@ def find_folder(directories: Sequence[Path], avatar_id: str) -> Path:
     if AVATAR_ID.fullmatch(avatar_id):
         for directory in reversed(directories):
             folder = directory / avatar_id
-            if folder.is_dir() and not folder.is_symlink() and (folder / MANIFEST).is_file():
+            if folder.is_dir() and not folder.is_symlink() and (folder / manifest).is_file():
                 return folder
     raise UnknownAvatar("there is no avatar with this id")
 
 
-def find_ids(directories: Sequence[Path]) -> list[str]:
+def find_ids(directories: Sequence[Path], manifest: str = MANIFEST) -> list[str]:
     """Ids of all avatar folders, sorted, whether their manifest is sound or not."""
     return sorted(
         {
@@ -192,7 +197,7 @@ def find_ids(directories: Sequence[Path]) -> list[str]:
             for directory in directories
             if directory.is_dir()
             for folder in directory.iterdir()
-            if AVATAR_ID.fullmatch(folder.name) and not folder.is_symlink() and (folder / MANIFEST).is_file()
+            if AVATAR_ID.fullmatch(folder.name) and not folder.is_symlink() and (folder / manifest).is_file()
         }
     )
 
@@ -203,20 +208,28 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         BrokenAvatar: too large, not JSON, or a field is wrong (the first one is named).
     """
-    path = folder / MANIFEST
-    if path.stat().st_size > MAX_MANIFEST_BYTES:
-        raise BrokenAvatar(f"avatar {folder.name}: the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
-    try:
-        manifest = Manifest.model_validate(json.loads(path.read_bytes()))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "manifest"
-        raise BrokenAvatar(f"avatar {folder.name}: {where}: {first['msg']}") from None
-    except (ValueError, RecursionError):
-        raise BrokenAvatar(f"avatar {folder.name}: the manifest is not JSON") from None
+    manifest = parse_manifest(folder / MANIFEST, Manifest, folder.name)
     if manifest.id != folder.name:
         raise BrokenAvatar(f"avatar {folder.name}: the manifest is for {manifest.id}")
     return manifest
+
+
+def parse_manifest(path: Path, kind: type[M], avatar_id: str) -> M:
+    """A manifest of any kind of avatar, checked.
+
+    Raises:
+        BrokenAvatar: as ``read_manifest``.
+    """
+    if path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise BrokenAvatar(f"avatar {avatar_id}: the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
+    try:
+        return kind.model_validate(json.loads(path.read_bytes()))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "manifest"
+        raise BrokenAvatar(f"avatar {avatar_id}: {where}: {first['msg']}") from None
+    except (ValueError, RecursionError):
+        raise BrokenAvatar(f"avatar {avatar_id}: the manifest is not JSON") from None
 
 
 def read_layer(folder: Path, layer: LayerFile) -> npt.NDArray[np.uint8]:

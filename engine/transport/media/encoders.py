@@ -8,7 +8,7 @@ Dropping the last reference frees the codec.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, cast
 
@@ -51,6 +51,10 @@ class MediaFormat:
 
     video: bool = True
     """False makes sound only."""
+
+    def fitting(self, picture: Picture | None) -> MediaFormat:
+        """The same in the size of ``picture``: avatars differ, and a message may ask for another one."""
+        return self if picture is None else replace(self, width=picture.width, height=picture.height)
 
 
 @functools.cache

@@ -18,14 +18,16 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from engine.errors import Conflict, InvalidField, UnknownAvatar
-from engine.pipelines.animating.avatars import AVATAR_ID, BrokenAvatar
+from engine.pipelines.animating.avatars import AVATAR_ID, BrokenAvatar, find_folder, parse_manifest
+from engine.pipelines.animating.avatars import find_ids as find_ids_with
 from engine.pipelines.animating.musetalk.configs import FACE_EDGE, INPUT_CHANNELS, LATENT_EDGE
 
 SUBFOLDER = "musetalk"
 MANIFEST = "avatar.json"
+WITHIN = f"{SUBFOLDER}/{MANIFEST}"
 NUMBERS = "avatar.safetensors"
 PICTURES = "pictures"
 
@@ -33,7 +35,6 @@ MAX_PICTURES = 1500
 """A minute at 25 pictures a second."""
 
 MAX_EDGE = 1920
-MAX_MANIFEST_BYTES = 64 << 10
 MAX_PICTURE_BYTES = 8 << 20
 MAX_TOTAL_BYTES = 2 << 30
 """Of an avatar on the device: pictures, masks and latents."""
@@ -83,29 +84,15 @@ def find_avatar(directories: Sequence[Path], avatar_id: str) -> Path:
     Raises:
         UnknownAvatar: none, or the id is not a plain name.
     """
-    if AVATAR_ID.fullmatch(avatar_id):
-        for directory in reversed(directories):
-            if _is_avatar(directory / avatar_id):
-                return directory / avatar_id / SUBFOLDER
-    raise UnknownAvatar("there is no MuseTalk avatar with this id")
+    inner = find_folder(directories, avatar_id, WITHIN) / SUBFOLDER
+    if inner.is_symlink():
+        raise UnknownAvatar("there is no avatar with this id")
+    return inner
 
 
 def find_ids(directories: Sequence[Path]) -> list[str]:
     """Ids of all of them, sorted, sound or not."""
-    return sorted(
-        {
-            folder.name
-            for directory in directories
-            if directory.is_dir()
-            for folder in directory.iterdir()
-            if AVATAR_ID.fullmatch(folder.name) and _is_avatar(folder)
-        }
-    )
-
-
-def _is_avatar(folder: Path) -> bool:
-    inner = folder / SUBFOLDER
-    return not folder.is_symlink() and not inner.is_symlink() and (inner / MANIFEST).is_file()
+    return find_ids_with(directories, WITHIN)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -114,17 +101,8 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         BrokenAvatar: too large, not JSON, or a field is wrong (the first one is named).
     """
-    path, avatar_id = folder / MANIFEST, folder.parent.name
-    if path.stat().st_size > MAX_MANIFEST_BYTES:
-        raise BrokenAvatar(f"avatar {avatar_id}: {MANIFEST} is larger than {MAX_MANIFEST_BYTES} bytes")
-    try:
-        manifest = Manifest.model_validate(json.loads(path.read_bytes()))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or MANIFEST
-        raise BrokenAvatar(f"avatar {avatar_id}: {where}: {first['msg']}") from None
-    except (ValueError, RecursionError):
-        raise BrokenAvatar(f"avatar {avatar_id}: {MANIFEST} is not JSON") from None
+    avatar_id = folder.parent.name
+    manifest = parse_manifest(folder / MANIFEST, Manifest, avatar_id)
     if manifest.id != avatar_id:
         raise BrokenAvatar(f"avatar {avatar_id}: {MANIFEST} is for {manifest.id}")
     size = manifest.pictures * (manifest.width * manifest.height * 3 + FACE_EDGE**2)

@@ -74,8 +74,8 @@ def read_pictures(data: bytes) -> list[Pixels]:
             if room < 0:
                 raise TooLarge(f"the video is too long: after {len(pictures) / FPS:.0f} s its pictures fill the memory")
             pictures.append(picture)
-    except av.error.FFmpegError as error:
-        raise UnreadableMedia("the video is damaged or cut off, or is no video: " + str(error.strerror)) from None
+    except (av.error.FFmpegError, ValueError) as error:
+        raise UnreadableMedia("the video is damaged or cut off, or is no video") from error
     if not pictures:
         raise UnreadableMedia("there is no picture in the video")
     return pictures
