@@ -21,6 +21,8 @@ TINY_UNET: dict[str, Any] = {
     "attention_head_dim": 2,
     "cross_attention_dim": 16,
     "norm_num_groups": 2,
+    "down_block_types": ("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
 }
 TINY_VAE: dict[str, Any] = {
     **SD_VAE, "block_out_channels": (2, 4, 4, 4), "layers_per_block": 1, "norm_num_groups": 2,
