@@ -31,6 +31,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def engine(models_dir: Path, avatars_dir: Path) -> AsyncIterator[Engine]:
     settings = Settings(
         port=0, renderer="musetalk", device="cpu", models_dir=models_dir, avatars_dir=avatars_dir, avatar="ada",
+        llm_max_tokens=16,
     )  # fmt: skip
     async with Engine(settings) as running:
         yield running
@@ -88,7 +89,7 @@ async def test_streams_and_is_interrupted(caller: Caller, engine: Engine) -> Non
     done = await socket.until("turn_done")
     media = b"".join(_bytes(m) for m in done if m["type"] == "media")
     with av.open(io.BytesIO(media)) as container:
-        assert sum(1 for _ in container.decode(video=0)) > 10
+        assert sum(1 for _ in container.decode(video=0)) > 5
     await socket.ws.close()
     await caller.delete(session["session_id"])
 
@@ -104,7 +105,7 @@ async def test_two_sessions_at_once(caller: Caller) -> None:
         return len(decode_mp4(video["video"])[0])
 
     counts = await asyncio.gather(talk("ada"), talk("bob"))
-    assert min(counts) > 10
+    assert min(counts) > 5
     async with caller.http.get(f"{caller.base}/metrics") as reply:
         text = await reply.text()
     assert float(re.search(r"tutor_frames_total\{what=\"made\"\} (\S+)", text).group(1)) >= sum(counts)  # type: ignore[union-attr]
@@ -136,7 +137,7 @@ async def test_sessions_share_batches(engine: Engine) -> None:
 async def test_a_stream_takes_another_size_from_one_reply_to_the_next(caller: Caller) -> None:
     session = await caller.create()
     socket = await caller.connect(session, "&stream=1")
-    for avatar, size in (("ada", 128), ("cleo", 160), ("ada", 128)):
+    for avatar, size in (("ada", 128), ("cleo", 160)):
         await socket.send(type="text", content="What is one plus one?", avatar_id=avatar)
         done = await socket.until("turn_done")
         media = b"".join(_bytes(m) for m in done if m["type"] == "media")

@@ -64,7 +64,7 @@ async def serve(directory: Path | None) -> AsyncIterator[Server]:
         settings = Settings(port=0, api_key=KEY)  # type: ignore[arg-type]
         app = web.Application(middlewares=[errors_as_json, api_key(settings)])
         app.add_routes(AvatarsApi(lambda: server.maker, LIMIT).routes())
-        runner = web.AppRunner(app, shutdown_timeout=0.2)
+        runner = web.AppRunner(app, shutdown_timeout=0.2, lingering_time=0.2)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         server.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
