@@ -95,17 +95,22 @@ class TurnResult:
 class Client:
     """One session over one streaming socket."""
 
-    def __init__(self, http: aiohttp.ClientSession, base: str, tutor_id: int = 1, student_id: int = 1) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, base: str, tutor_id: int = 1, student_id: int = 1, kb_id: str | None = None
+    ) -> None:
         self._http = http
         self._base = base
         self._tutor_id = tutor_id
         self._student_id = student_id
+        self._kb_id = kb_id
         self.session_id = ""
         self._last_turn = 0
         self.socket: aiohttp.ClientWebSocketResponse
 
     async def __aenter__(self) -> Client:
-        body = {"tutor_id": self._tutor_id, "student_id": self._student_id}
+        body: dict[str, object] = {"tutor_id": self._tutor_id, "student_id": self._student_id}
+        if self._kb_id is not None:
+            body["kb_id"] = self._kb_id
         async with self._http.post(f"{self._base}/v1/sessions", json=body) as response:
             response.raise_for_status()
             session = await response.json()

@@ -71,8 +71,10 @@ async def test_a_turn_in_order(socket: Any) -> None:
 async def test_interrupt_ends_the_turn_and_nothing_of_it_follows(socket: Any, engine: Engine, session: Any) -> None:
     await ready(socket)
     await socket.send(type="text", content=STORY)
-    await socket.until("media")
-    await asyncio.sleep(0.6)
+    sent_ms = 0
+    while sent_ms < 600:
+        media = (await socket.until("media"))[-1]
+        sent_ms = media["start_ms"] + media["duration_ms"]
     await socket.send(type="playback", turn=1, position_ms=400)
     await socket.send(type="interrupt")
     interrupted = (await socket.until("interrupted"))[-1]
