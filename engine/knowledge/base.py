@@ -160,6 +160,10 @@ class Base:
             count: most passages given.
             multilingual: the embedding model knows the question's language whatever it is.
         """
+        with self._snapshot():
+            return self._search(question, vector, count, multilingual)
+
+    def _search(self, question: str, vector: FloatArray, count: int, multilingual: bool) -> list[Passage]:
         self._refresh()
         if not len(self._ids):
             return []
@@ -207,6 +211,16 @@ class Base:
         joined = np.frombuffer(b"".join(row[1] for row in rows), "<f2").astype(np.float32)
         self._vectors = joined.reshape(len(rows), -1) if rows else joined.reshape(0, 0)
         self._version = version
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """One state of the base for several queries, whoever writes meanwhile."""
+        self._connection.execute("BEGIN")
+        try:
+            self._connection.execute("SELECT 1 FROM facts").fetchone()  # a read is what begins it
+            yield
+        finally:
+            self._connection.execute("COMMIT")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -60,10 +60,14 @@ class Reply:
         except EngineError as error:
             log.warning("knowledge base failed", session=self._session_id, code=error.code)
             found = []
+        embedded = settings.llm_base_url is None
+        if not found and embedded:
+            # The small model can not be relied on to say so itself.
+            return Prompt(self._history.messages(self._text), [], self._profile.nothing_found)
         notes = knowledge_prompt(found, settings.knowledge_tokens, self._profile.nothing_found)
         opening = ""
-        if found and self._spoken and settings.llm_base_url is None and self._profile.openings:
-            # The small model takes seconds to read the notes on a slow machine.
+        if found and embedded and self._spoken and self._profile.openings:
+            # It has the notes to read first.
             opening = self._profile.openings[len(self._history) % len(self._profile.openings)]
         sources = [passage.source() for passage in found]
         return Prompt(self._history.messages(self._text, knowledge=notes), sources, opening)

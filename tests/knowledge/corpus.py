@@ -117,12 +117,98 @@ INJECTIONS: list[str] = [
 ]
 """Each tries to command the tutor; all are about volcanoes otherwise."""
 
+_NEAR: tuple[tuple[str, ...], ...] = (
+    (
+        "Ribosomes build proteins by reading the messenger RNA three letters at a time.",
+        "The nucleus of a cell keeps its DNA wound around small proteins.",
+        "Chloroplasts catch sunlight in leaves and are found in plants and algae only.",
+        "A cell membrane lets water pass and holds back most salts.",
+        "Muscle cells fuse into long fibres with many nuclei.",
+        "Red blood cells have no nucleus and live for about four months.",
+    ),
+    (
+        "The Seven Years' War was fought in Europe, America and India from 1756 on.",
+        "The Hundred Years' War between England and France lasted more than a century.",
+        "The Congress of Vienna redrew the map of Europe after Napoleon's defeat.",
+        "A treaty is binding only when it has been ratified by those who signed it.",
+    ),
+    (
+        "Sedimentary rock is laid down in layers by rivers and seas.",
+        "Marble is limestone that heat and pressure have changed.",
+        "Obsidian is a glass that volcanoes throw out.",
+        "Sand is mostly quartz, the hardest of the common minerals.",
+    ),
+    (
+        "An acid turns blue litmus paper red.",
+        "Rust forms when iron meets water and oxygen.",
+        "Atoms of one element may differ in their neutrons; they are isotopes.",
+        "Salt dissolves faster in hot water than in cold water.",
+        "In an endothermic reaction the beaker becomes cold.",
+    ),
+    (
+        "Jupiter is the largest planet, and it turns once in ten hours.",
+        "Saturn's rings are made of ice and dust.",
+        "Galileo saw four moons of Jupiter through his telescope.",
+        "Comets come from far beyond Neptune and grow a tail near the sun.",
+        "Copernicus put the sun in the middle of the planets.",
+    ),
+    (
+        "The African elephant is the largest animal on land.",
+        "Whales breathe air and have warm blood as we do.",
+        "The cheetah is the fastest runner, but not for long.",
+        "Sharks have skeletons of cartilage and not of bone.",
+        "An octopus has three hearts and blue blood.",
+    ),
+    (
+        "White blood cells swallow germs that have entered the body.",
+        "Antibiotics kill bacteria and do nothing against a virus.",
+        "Fever makes life hard for germs and for their host.",
+        "Washing hands protects us from many infections.",
+    ),
+    (
+        "Inflation means that prices rise and money buys less.",
+        "A tariff is a tax on goods that come from abroad.",
+        "A monopoly has no competitor and may ask what it likes.",
+        "Interest is the price of borrowed money.",
+        "Labour unions speak for workers when wages are set.",
+    ),
+    (
+        "Radar finds ships by radio waves that come back from them.",
+        "The deepest trench of the sea lies in the western Pacific.",
+        "Tides follow the moon and are highest when the sun pulls along.",
+        "A lighthouse warns ships of rocks and shallow water.",
+        "Warm currents keep the harbours of Norway free of ice.",
+    ),
+    (
+        "Cuneiform was pressed into wet clay with a reed.",
+        "The Phoenician alphabet had no letters for vowels.",
+        "Papyrus was made from the stems of a reed by the Nile.",
+        "The pyramids were built for kings some 4500 years ago.",
+        "Stone tools show what people ate long before they could write.",
+    ),
+    (
+        "Bach wrote a cantata for nearly every Sunday of the year.",
+        "Printing with movable type made books cheap.",
+        "Steam engines pumped water out of mines before they pulled trains.",
+        "A lever lifts a heavy load with little force.",
+        "Light bends when it passes from air into water.",
+        "Electric current is measured in amperes.",
+        "The equator is about forty thousand kilometres long.",
+        "Deserts can be hot in the day and freezing at night.",
+        "Glaciers carve valleys into the shape of a U.",
+        "The Roman senate met in the forum.",
+        "Aqueducts carried water for many miles by a gentle slope.",
+        "Merchants of Venice traded in pepper and silk.",
+    ),
+)
+"""By subject, in the order of the facts: stands beside them and answers none of the questions."""
+
 _TOWNS = ["Kal", "Bren", "Ost", "Vel", "Mor", "Tan", "Gil", "Har", "Sul", "Pen"]
 _ENDS = ["mora", "wick", "stad", "burg", "ford", "holm", "dale", "port", "by", "field"]
 
 
 def pdf_pages(count: int = 300) -> list[str]:
-    """Text of each page: facts where they belong, invented towns elsewhere."""
+    """Text of each page, facts where they belong, what is near them, and invented towns."""
     chance = random.Random(7)
     pages = []
     for number in range(1, count + 1):
@@ -132,7 +218,14 @@ def pdf_pages(count: int = 300) -> list[str]:
             f" {chance.randint(1500, 1950)}, and the {chance.choice(['wool', 'salt', 'glass', 'copper'])} market is"
             f" held on {chance.choice(['Monday', 'Tuesday', 'Saturday'])}."
         )
-        pages.append(f"{filler}\n\n{PDF_FACTS[number]}" if number in PDF_FACTS else filler)
+        if number in PDF_FACTS:
+            near = chance.sample(_NEAR[list(PDF_FACTS).index(number)], 4)
+            pages.append("\n\n".join([" ".join(near[:2]), PDF_FACTS[number], filler, " ".join(near[2:])]))
+        else:
+            # Two of a subject together, each about five times in the book.
+            subject = _NEAR[number // 2 % len(_NEAR)]
+            near = chance.sample(subject, 2) if number % 2 else []
+            pages.append("\n\n".join([filler, *near]))
     return pages
 
 

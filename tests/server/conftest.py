@@ -75,8 +75,12 @@ class Socket:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def engine() -> AsyncIterator[Engine]:
-    settings = Settings(port=0, max_sessions=30, session_idle_s=600, max_audio_s=60)
+async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+    own = tmp_path_factory.mktemp("engine")
+    settings = Settings(
+        port=0, max_sessions=30, session_idle_s=600, max_audio_s=60, knowledge_dir=own / "knowledge",
+        tutors_dir=own / "tutors",
+    )
     async with Engine(settings) as running:
         yield running
 

@@ -31,7 +31,7 @@ from engine.pipelines.thinking.speakable import speakable
         ("It costs $3.50.", "It costs three point five dollars."),
         ("It costs $5 or $7.", "It costs five dollars or seven dollars."),
         ("About 25% of 70 kg.", "About twenty five percent of seventy kilograms."),
-        ("Water is H₂O, so E = mc².", "Water is H two O, so E equals mc squared."),
+        ("Water is H₂O, so E = mc².", "Water is H two O, so E equals m c squared."),
         ("3 × 4 = 12", "three times four equals twelve"),
         ("e.g. this, etc.", "for example, this, et cetera"),
         ("Dr. Smith lives at No. 5.", "doctor Smith lives at number five."),

@@ -43,6 +43,7 @@ _RANGE = re.compile(r"(?<=[\d%])\s?[–~～]\s?(?=\d)")
 _MINUS = re.compile(r"(?:^|(?<=[\s(=（，]))[-−](?=\d)")
 _MANY_TIMES = re.compile(r"(?<=\d)[xyzn]\b")
 _PLUS = re.compile(r"(?<=\S) \+ (?=\S)")
+_PRODUCT = re.compile(r"(\b[A-Za-z]\s*=\s*)([A-Za-z]{2,3})(?=\s*(?:[²³^.,]|$))")
 _EQUAL = re.compile(r"(?<=\S)\s?=\s?(?=\S)")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉⁰¹⁴⁵⁶⁷⁸⁹", "0123456789" "01456789")
 _GROUP = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
@@ -93,6 +94,7 @@ def symbols_in_words(text: str, language: str) -> str:
     text = _PLAIN_POWER.sub(lambda m: _power(m.group(1), chinese), text)
     text = _PLAIN_TIMES.sub("乘" if chinese else " times ", text)
     text = _COMPARED.sub(lambda m: _COMPARISONS[m.group()][chinese], text)
+    text = _PRODUCT.sub(lambda m: m.group(1) + " ".join(m.group(2)), text)
     text = _LETTERS.sub(r"\1 等于 " if chinese else r"\1 equals ", text)
     if text.isascii():
         return text
