@@ -116,11 +116,11 @@ async def browser_turns(base: str, questions: list[str], reply_s: float) -> tupl
         await page.evaluate(CONNECT, {"session": session, "avatarId": AVATAR})
         await page.wait_for_timeout(4000)
         turns = []
-        for question in ["Hello!", *questions]:
+        for question, watched_s in [("Hello!", 2.0), *((question, reply_s) for question in questions)]:
             began = await page.evaluate(ASK, question)
             with contextlib.suppress(TimeoutError):
                 await page.wait_for_function(BEGUN, timeout=30_000)
-                await page.wait_for_timeout(reply_s * 1000)
+                await page.wait_for_timeout(watched_s * 1000)
             seen = await page.evaluate("seen")
             await page.evaluate("tutor.interrupt()")
             await page.wait_for_timeout(700)

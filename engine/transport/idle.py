@@ -70,7 +70,7 @@ class IdleClips:
             UnknownAvatar: no such avatar.
         """
         if avatar_id not in self._stills:
-            avatar = self._parts.load_avatar(avatar_id)
+            avatar = await self._parts.encoder.run(self._parts.load_avatar, avatar_id)
             pictures = await self._draw(avatar, 0, in_s=1)
             if not pictures:
                 raise Busy("no time to draw a face right now", retry_after_s=2)
@@ -80,7 +80,7 @@ class IdleClips:
         return self._stills[avatar_id]
 
     async def _make(self, avatar_id: str) -> bytes:
-        avatar = self._parts.load_avatar(avatar_id)
+        avatar = await self._parts.encoder.run(self._parts.load_avatar, avatar_id)
         pictures: list[Picture] = []
         for index in range(len(self._poses)):
             # No hurry: live faces are drawn first.

@@ -81,7 +81,8 @@ class WebRtcApi:
             sdp, avatar_id = await _read_json(request)
         offer = read_offer(sdp)
         parts = session.parts
-        avatar = parts.load_avatar(avatar_id or session.conversation.profile.avatar or parts.settings.avatar)
+        wanted = avatar_id or session.conversation.profile.avatar or parts.settings.avatar
+        avatar = await parts.encoder.run(parts.load_avatar, wanted)
         async with self._negotiating:
             peer = Peer(session, self._peer_parts, avatar, on_closed=self._forget)
             answer = await self._negotiate(peer, offer)
