@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 import time
@@ -146,6 +147,11 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(number, on_signal)
     began = time.monotonic()
     async with Engine(settings) as engine:
+        # What is there now stays. Left out of collections they are short enough for the event loop and come often, so
+        # what sessions leave in rings (filter graphs, peers) does not pile up for minutes.
+        gc.collect()
+        gc.freeze()
+        gc.collect()
         host = settings.host if settings.host not in ("0.0.0.0", "::") else "localhost"
         log.info("ready", seconds=round(time.monotonic() - began, 1), page=f"http://{host}:{engine.port}/")
         await stop.wait()

@@ -12,10 +12,12 @@ counted before it is resampled, so a small file that unfolds to hours stops at t
 
 from __future__ import annotations
 
+import contextlib
 import io
 import time
 import wave
 from collections.abc import Iterator
+from typing import cast
 
 import av
 import numpy as np
@@ -23,6 +25,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.filter import Graph
 from av.stream import Discard
 
 from engine.errors import TooLarge, UnreadableMedia
@@ -121,7 +124,7 @@ class Resampler:
             if not LOWEST_RATE <= rate <= HIGHEST_RATE:
                 raise ValueError(f"sample rate {rate} is outside {LOWEST_RATE}..{HIGHEST_RATE}")
         self.from_rate, self.to_rate = from_rate, to_rate
-        self._resampler = AudioResampler("flt", "mono", to_rate)
+        self._graph = self._make_graph()
 
     def push(self, pcm: FloatArray) -> FloatArray:
         """(n,) float32 at ``from_rate`` in, (m,) float32 at ``to_rate`` out; m may be 0."""
@@ -129,16 +132,34 @@ class Resampler:
             return pcm.astype(np.float32, copy=False)
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(pcm[None], np.float32), "flt", "mono")
         frame.sample_rate = self.from_rate
-        return _join(self._resampler.resample(frame))
+        self._graph.push(frame)
+        return self._pull()
 
     def flush(self) -> FloatArray:
         """What the filter still holds. The resampler begins anew after this."""
         if self.from_rate == self.to_rate:
             return np.zeros(0, np.float32)
         try:
-            return _join(self._resampler.resample(None))
+            self._graph.push(None)
+            return self._pull()
         finally:
-            self._resampler = AudioResampler("flt", "mono", self.to_rate)
+            self._graph = self._make_graph()
+
+    def _make_graph(self) -> Graph:
+        """As PyAV's own resampler makes it, but for its threads: one for each core, until the collector comes by."""
+        graph = Graph()
+        graph.threads = 1
+        source = graph.add("abuffer", sample_rate=str(self.from_rate), sample_fmt="flt", channel_layout="mono")
+        wanted = graph.add("aformat", sample_rates=str(self.to_rate), sample_fmts="flt", channel_layouts="mono")
+        graph.link_nodes(source, wanted, graph.add("abuffersink")).configure()
+        return graph
+
+    def _pull(self) -> FloatArray:
+        frames: list[AudioFrame] = []
+        with contextlib.suppress(BlockingIOError, EOFError):
+            while True:
+                frames.append(cast(AudioFrame, self._graph.pull()))
+        return _join(frames)
 
 
 def resample(pcm: FloatArray, from_rate: int, to_rate: int = INPUT_RATE) -> FloatArray:

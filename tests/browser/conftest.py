@@ -33,7 +33,7 @@ ARTEFACTS = ROOT / "artefacts"
 START_S = 300
 PATIENCE_MS = float(os.environ.get("BROWSER_PATIENCE_S", "120")) * 1000
 QUESTION = "Why is the sky blue?"
-INTERJECTION = "Wait a moment please. What is a fraction?"
+INTERJECTION = "Please stop and tell me what a fraction is."
 EARS = (ROOT / "bench" / "ears.js").read_text()
 
 expect.set_options(timeout=PATIENCE_MS)

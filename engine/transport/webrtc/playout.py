@@ -135,6 +135,11 @@ class Playout:
         self._quiet_ticks = HOLD_TICKS
         self.duck(False)
 
+    def clear(self) -> None:
+        """Forget all that waits: nobody will be told it."""
+        self._frames.clear()
+        self._second_half = self._fade = None
+
     def duck(self, on: bool) -> None:
         """Speak softly while the student may be interrupting, then wait for the outcome; or go on aloud."""
         self._target_gain = DUCKED if on else 1.0
