@@ -25,40 +25,48 @@ MARGIN = 48
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One texture. A position (x, y) in output pixels is sample ``((x, y) - origin) * texels``."""
+    """One texture. A position (x, y) in output pixels is sample ``((x, y) - origin) * texels``.
 
-    y: Tensor
-    """(rows * stride,) uint8, premultiplied luma."""
+    Luma lies over chroma as in planar yuv420p: ``rows`` rows of Y, then half as many whose left half
+    is U and whose right half is V. Within a row come all samples with the same remainder by
+    ``texels``, then those with the next: neighbours in the picture are neighbours in memory.
+    """
 
-    u: Tensor
-    """(rows * stride / 4,) uint8, as ``v``."""
+    colors: Tensor
+    """(rows * 3 / 2 * stride,) uint8, premultiplied."""
 
-    v: Tensor
-    a: Tensor
-    """As ``y``, alpha 0..OPAQUE."""
-
-    chroma_a: Tensor
-    """As ``u``, alpha 0..OPAQUE."""
+    alpha: Tensor
+    """As ``colors``, 0..OPAQUE."""
 
     stride: int
     rows: int
     origin: tuple[float, float]
     texels: int
 
-    def locate(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Sample column and row (int32, clamped to the layer) of positions in output pixels."""
-        column = ((x - self.origin[0]) * self.texels).clamp_(0, self.stride - 1).to(torch.int32)
-        row = ((y - self.origin[1]) * self.texels).clamp_(0, self.rows - 1).to(torch.int32)
-        return column, row
+    def luma_alpha(self) -> Tensor:
+        """(rows, stride) uint8 alpha in the picture's order."""
+        luma = self.alpha[: self.rows * self.stride].view(self.rows, self.texels, -1)
+        return luma.transpose(1, 2).reshape(self.rows, self.stride)
 
-    def luma(self, plane: Tensor, column: Tensor, row: Tensor) -> Tensor:
-        """Values of ``y`` or ``a`` in the shape of ``column``."""
-        index = torch.add(column, row, alpha=self.stride)
-        return plane.index_select(0, index.view(-1)).view(index.shape)
+    def address(self, column: Tensor, row: Tensor) -> Tensor:
+        """Flat numbers of the samples in ``column`` and ``row`` (int32) of the rows above."""
+        group = self.stride // self.texels
+        # column % texels * group + column // texels, without the remainder
+        address = torch.add(column * group, row, alpha=self.stride)
+        return address.sub_(column >> self.texels.bit_length() - 1, alpha=self.stride - 1)
 
-    def chroma_index(self, column: Tensor, row: Tensor) -> Tensor:
-        """Flat index into ``u``, ``v`` and ``chroma_a`` of samples located at even pixels."""
-        return torch.add(column >> 1, row >> 1, alpha=self.stride // 2)
+    def locate(self, where: Tensor) -> Tensor:
+        """(2, ..., h, w) positions x, y in output pixels to (2, ..., h, w) int32 column, row of luma."""
+        column = ((where[0] - self.origin[0]) * self.texels).clamp_(0, self.stride - 1)
+        row = ((where[1] - self.origin[1]) * self.texels).clamp_(0, self.rows - 1)
+        return torch.stack((column, row)).to(torch.int32)
+
+    def index(self, where: Tensor) -> Tensor:
+        """(2, B, h, w) positions to (B, h * w * 3 / 2) flat numbers of Y, and U and V at even pixels."""
+        sample = self.locate(where)
+        half = sample[:, :, ::2, ::2] >> 1
+        u = self.address(half[0], half[1].add_(self.rows)).flatten(1)
+        return torch.cat((self.address(sample[0], sample[1]).flatten(1), u, u + self.stride // (2 * self.texels)), 1)
 
 
 def build_layer(
@@ -77,7 +85,7 @@ def build_layer(
     touching = (left <= 0, top <= 0, right >= size, bottom >= size)
     luma_y, luma_u, luma_v, alpha = _premultiplied_yuva(rgba)
 
-    def plane(values: npt.NDArray[np.uint8], density: int) -> Tensor:
+    def plane(values: npt.NDArray[np.uint8], density: int) -> npt.NDArray[np.uint8]:
         """``density`` samples per two output pixels."""
         pixels = ((right - left) * density // 2, (bottom - top) * density // 2)
         resized = _resample(values, box, pixels)
@@ -88,16 +96,19 @@ def build_layer(
                 pads = [(0, 0), (0, 0)]
                 pads[axis] = amount
                 resized = np.pad(resized, pads, mode="edge" if touches else "constant")
-        return torch.from_numpy(_box(resized, texels).reshape(-1)).to(device)
+        return _box(resized, texels)
+
+    def atlas(luma: npt.NDArray[np.uint8], u: npt.NDArray[np.uint8], v: npt.NDArray[np.uint8]) -> Tensor:
+        half = [plane(values, texels) for values in (u, v)]
+        whole = np.concatenate((plane(luma, 2 * texels), np.concatenate(half, axis=1)))
+        grouped = whole.reshape(len(whole), -1, texels).transpose(0, 2, 1)
+        return torch.from_numpy(np.ascontiguousarray(grouped).reshape(-1)).to(device)
 
     # half a pixel: positions are of pixel centres; half a sample: truncation becomes rounding
     shift = MARGIN - 0.5 + 0.5 / texels
     return Layer(
-        y=plane(luma_y, 2 * texels),
-        a=plane(alpha, 2 * texels),
-        u=plane(luma_u, texels),
-        v=plane(luma_v, texels),
-        chroma_a=plane(alpha, texels),
+        colors=atlas(luma_y, luma_u, luma_v),
+        alpha=atlas(alpha, alpha, alpha),
         stride=(right - left + 2 * MARGIN) * texels,
         rows=(bottom - top + 2 * MARGIN) * texels,
         origin=(left - shift, top - shift),

@@ -10,6 +10,7 @@ skin below. Sums of clamped pieces cost a fraction of selecting between them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,30 +20,20 @@ from torch import Tensor
 from engine.pipelines.animating.layers import OPAQUE, Layer
 from engine.pipelines.animating.mouth_shape import SAMPLES, SPAN, MouthRest, MouthShape
 
-Colors = tuple[Tensor, Tensor, Tensor]
-"""Y (B, h, w), U and V (B, h/2, w/2), float32."""
+Colors = Tensor
+"""(B, h * w * 3 / 2) float32: of each picture Y, then U and V of even pixels."""
 
 CAVITY_TOP, CAVITY_BOTTOM = (28.0, 125.0, 137.0), (46.0, 121.0, 148.0)
 """Y, U, V of the dark behind the lips, at the upper lip and deep down."""
 
 
 @dataclass(frozen=True, slots=True)
-class MouthLayers:
-    """What shows through the opening, back to front."""
-
-    lower_teeth: Layer
-    tongue: Layer
-    upper_teeth: Layer
-
-
-@dataclass(frozen=True, slots=True)
 class Lips:
-    """What moving lips do to their surroundings; all (B, h, w)."""
+    """What moving lips do to their surroundings; all but ``where`` (B, h, w)."""
 
-    x: Tensor
-    """Where the skin comes from."""
+    where: Tensor
+    """(2, B, h, w): x and y the skin comes from."""
 
-    y: Tensor
     inside: Tensor
     """Share of the pixel that is opening, 0..1."""
 
@@ -56,10 +47,14 @@ class Lips:
 class Mouth:
     """The mouth of one avatar at one output size."""
 
-    def __init__(self, rest: MouthRest, layers: MouthLayers, device: torch.device) -> None:
+    def __init__(self, rest: MouthRest, parts: Sequence[Layer], device: torch.device) -> None:
+        """``parts``: lower teeth, tongue, upper teeth; of one size at one place."""
         self.rest = rest
-        self.layers = layers
         self.device = device
+        self._part = parts[0]
+        self._colors = torch.cat([part.colors for part in parts])
+        self._alpha = torch.cat([part.alpha for part in parts])
+        self._first = torch.arange(len(parts), device=device, dtype=torch.int32).view(-1, 1, 1) * len(parts[0].colors)
 
     def _tables(self, shapes: list[MouthShape]) -> Tensor:
         """(9, B * SAMPLES): upper, top, bottom, lower, floor and the stretch of the four pieces of skin."""
@@ -73,9 +68,10 @@ class Mouth:
             stacked[8, index] = (s.lower - rest.lower) / np.maximum(rest.floor - s.lower, 1)
         return torch.from_numpy(stacked.reshape(9, -1)).to(self.device)
 
-    def remap(self, x: Tensor, y: Tensor, shapes: list[MouthShape]) -> Lips:
-        """What the lips do to the pixels at (x, y) on the resting face, each (B, h, w)."""
+    def remap(self, where: Tensor, shapes: list[MouthShape]) -> Lips:
+        """What the lips do to the pixels at (2, B, h, w) positions on the resting face."""
         rest = self.rest
+        x, y = where.unbind(0)
         widths = np.array([s.width for s in shapes], np.float32)
         gains = torch.from_numpy(
             np.stack([widths, rest.width / widths, (rest.reach - rest.width) / (rest.reach - widths)])
@@ -95,7 +91,9 @@ class Mouth:
         upper, top, bottom, lower, floor, skin_up, lip_up, lip_down, skin_down = (
             table.index_select(0, flat).view(x.shape) for table in self._tables(shapes)
         )
-        source = torch.addcmul(y, torch.minimum(y.clamp(min=rest.ceiling), upper).sub_(rest.ceiling), skin_up)
+        moved = torch.empty_like(where)
+        above = torch.minimum(y.clamp(min=rest.ceiling), upper).sub_(rest.ceiling)
+        source = torch.addcmul(y, above, skin_up, out=moved[1])
         source.addcmul_(torch.clamp(y, upper, top).sub_(upper), lip_up)
         source.sub_(torch.clamp(y, top, bottom).sub_(top))
         source.addcmul_(torch.clamp(y, bottom, lower).sub_(bottom), lip_down)
@@ -104,56 +102,67 @@ class Mouth:
         above = (y - rest.ceiling).mul_(2.2 / (rest.y - rest.ceiling))
         below = weight * (2.2 / (rest.floor.max() - rest.y))
         hold = torch.minimum(above, below).clamp_(0, 1)
-        moved_x = torch.addcmul(x, along - aside, hold)
+        torch.addcmul(x, along - aside, hold, out=moved[0])
         inside = (torch.minimum(y + 0.5, bottom) - torch.maximum(y - 0.5, top)).clamp_(0, 1)
-        return Lips(moved_x, source, inside, y - top, weight.clamp_(0, 1))
+        return Lips(moved, inside, y - top, weight.clamp_(0, 1))
 
-    def inside(self, x: Tensor, y: Tensor, depth: Tensor, shapes: list[MouthShape]) -> Colors:
-        """Colours behind the lips at (x, y) on the resting face; ``depth`` below the upper lip."""
-        layers, unit = self.layers, self.rest.unit
-        deep = (depth * (1 / (44 * unit))).clamp_(0, 1)
-        deep_small = deep[:, ::2, ::2]
-        luma = deep * (CAVITY_BOTTOM[0] - CAVITY_TOP[0]) + CAVITY_TOP[0]
-        chroma = [deep_small * (CAVITY_BOTTOM[k] - CAVITY_TOP[k]) + CAVITY_TOP[k] for k in (1, 2)]
-        parts = (
-            (layers.lower_teeth, [s.lower_teeth for s in shapes]),
-            (layers.tongue, [s.tongue for s in shapes]),
-            (layers.upper_teeth, [s.upper_teeth for s in shapes]),
-        )
-        for layer, shift in parts:
-            offset = torch.tensor(shift, dtype=torch.float32, device=self.device).view(-1, 1, 1)
-            blend(layer, x, y - offset, luma, chroma[0], chroma[1])
-        aside = (x - self.rest.x).square_().mul_(-0.55 / self.rest.width**2).add_(1).clamp_(min=0.35)
-        light = depth.mul(1 / (9 * unit)).add_(0.64).clamp_(0.64, 1).mul_(aside)
-        dim = light[:, ::2, ::2]
-        u, v = (c.sub_(128).mul_(dim).add_(128) for c in chroma)
-        return luma.sub_(16).mul_(light).add_(16), u, v
+    def inside(self, where: Tensor, depth: Tensor, shapes: list[MouthShape]) -> Colors:
+        """Colours behind the lips at (2, B, h, w) on the resting face; ``depth`` below the upper lip."""
+        unit, count = self.rest.unit, depth[0].numel()
+        colors = planes((depth * (1 / (44 * unit))).clamp_(0, 1))
+        luma, u, v = colors.tensor_split((count, count * 5 // 4), 1)
+        for plane, top, bottom in zip((luma, u, v), CAVITY_TOP, CAVITY_BOTTOM, strict=True):
+            plane.mul_(bottom - top).add_(top)
+        index = self._index(where, shapes)
+        shown = self._colors.index_select(0, index.view(-1)).view(index.shape)
+        behind = self._alpha.index_select(0, index.view(-1)).view(index.shape) * (-1 / OPAQUE) + 1
+        for share, part in zip(behind, shown, strict=True):
+            colors.mul_(share).add_(part)
+        aside = (where[0] - self.rest.x).square_().mul_(-0.55 / self.rest.width**2).add_(1).clamp_(min=0.35)
+        light = planes(depth.mul(1 / (9 * unit)).add_(0.64).clamp_(0.64, 1).mul_(aside))
+        colors.sub_(128).mul_(light).add_(128)
+        # the dark of luma is at 16
+        luma.add_(light[:, :count], alpha=112).sub_(112)
+        return colors
 
-
-def blend(layer: Layer, x: Tensor, y: Tensor, luma: Tensor, u: Tensor, v: Tensor) -> None:
-    """Lay ``layer``, fetched from (x, y), over the planes in place."""
-    column, row = layer.locate(x, y)
-    behind = layer.luma(layer.a, column, row) * (-1 / OPAQUE) + 1
-    luma.mul_(behind).add_(layer.luma(layer.y, column, row))
-    index = layer.chroma_index(column[:, ::2, ::2], row[:, ::2, ::2])
-    flat = index.reshape(-1)
-    behind = layer.chroma_a.index_select(0, flat).view(index.shape) * (-1 / OPAQUE) + 1
-    for plane, texture in ((u, layer.u), (v, layer.v)):
-        plane.mul_(behind).add_(texture.index_select(0, flat).view(index.shape))
+    def _index(self, where: Tensor, shapes: list[MouthShape]) -> Tensor:
+        """(parts, B, h * w * 3 / 2) flat numbers of the samples of teeth and tongue, moved as ``shapes`` want."""
+        moved = np.array([[s.lower_teeth, s.tongue, s.upper_teeth] for s in shapes], np.float32).T
+        offset = torch.from_numpy(moved.copy()).to(self.device).view(3, -1, 1, 1)
+        placed = torch.stack((where[0].expand(3, *where.shape[1:]), where[1] - offset))
+        return self._part.index(placed.flatten(1, 2)).view(3, where.shape[1], -1).add_(self._first)
 
 
-def read(layer: Layer, x: Tensor, y: Tensor) -> Colors:
-    """Y, U and V of an opaque layer at (B, h, w) positions."""
-    column, row = layer.locate(x, y)
-    index = layer.chroma_index(column[:, ::2, ::2], row[:, ::2, ::2])
-    flat = index.reshape(-1)
-    u, v = (plane.index_select(0, flat).view(index.shape).float() for plane in (layer.u, layer.v))
-    return layer.luma(layer.y, column, row).float(), u, v
+def planes(share: Tensor) -> Tensor:
+    """(B, h, w) to (B, h * w * 3 / 2): for every pixel, then twice for every even one."""
+    small = share[:, ::2, ::2].flatten(1)
+    return torch.cat((share.flatten(1), small, small), 1)
 
 
-def mix(below: Colors, above: Colors, share: Tensor) -> None:
-    """Blend ``above`` into ``below`` in place by ``share`` (B, h, w)."""
-    below[0].lerp_(above[0], share)
-    small = (share[:, ::2, ::2] + share[:, 1::2, 1::2]).mul_(0.5)
-    below[1].lerp_(above[1], small)
-    below[2].lerp_(above[2], small)
+def blend(layer: Layer, where: Tensor, colors: Colors) -> None:
+    """Lay ``layer``, fetched from (2, B, h, w), over ``colors`` in place."""
+    index = layer.index(where)
+    flat = index.view(-1)
+    behind = layer.alpha.index_select(0, flat).view(index.shape) * (-1 / OPAQUE) + 1
+    colors.mul_(behind).add_(layer.colors.index_select(0, flat).view(index.shape))
+
+
+def read(layer: Layer, where: Tensor) -> Colors:
+    """Colours of an opaque layer at (2, B, h, w) positions."""
+    index = layer.index(where)
+    return layer.colors.index_select(0, index.view(-1)).view(index.shape).float()
+
+
+def mix(below: tuple[Tensor, Tensor], above: Colors, share: Tensor) -> None:
+    """Blend ``above`` into luma (B, h, w) and chroma (B, 2, h/2, w/2) in place by ``share`` (B, h, w)."""
+    luma, chroma = below
+    count = share[0].numel()
+    luma.lerp_(above[:, :count].view(share.shape), share)
+    small = (share[:, ::2, ::2] + share[:, 1::2, 1::2]).mul_(0.5)[:, None]
+    chroma.lerp_(above[:, count:].view(len(share), 2, *small.shape[2:]), small)
+
+
+def views(colors: Colors, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Luma (B, h, w) and chroma (B, 2, h/2, w/2) of ``colors``."""
+    luma = colors[:, : height * width].view(-1, height, width)
+    return luma, colors[:, height * width :].view(-1, 2, height // 2, width // 2)

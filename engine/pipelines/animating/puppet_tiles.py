@@ -7,8 +7,6 @@ for an answer. Runs in the renderer's thread; nothing to stop.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -33,44 +31,50 @@ Kinds = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
 
 
-class TileCanvas:
-    """Pictures cut into tiles: ``y`` (B * tiles, TILE**2), ``u`` and ``v`` a quarter of that, uint8."""
+LUMA = TILE * TILE
+PIXELS = LUMA * 3 // 2
 
-    def __init__(self, y: Tensor, u: Tensor, v: Tensor) -> None:
-        self.y, self.u, self.v = y, u, v
+
+class TileCanvas:
+    """Pictures cut into tiles: ``pixels`` (B * tiles, PIXELS) uint8, of each tile Y, U and V."""
+
+    def __init__(self, pixels: Tensor) -> None:
+        self.pixels = pixels
 
     @classmethod
     def blank(cls, count: int, size: int, device: torch.device) -> TileCanvas:
-        tiles = count * tiles_across(size) ** 2
-        y = torch.full((tiles, TILE * TILE), 16, dtype=torch.uint8, device=device)
-        u = torch.full((tiles, TILE * TILE // 4), 128, dtype=torch.uint8, device=device)
-        return cls(y, u, u.clone())
+        pixels = torch.full((count * tiles_across(size) ** 2, PIXELS), 128, dtype=torch.uint8, device=device)
+        pixels[:, :LUMA] = 16
+        return cls(pixels)
+
+    def put(self, index: Tensor, pixels: Tensor) -> None:
+        """Replace tiles ``index`` (int64) by (n, PIXELS) uint8."""
+        # eight pixels as one number: copying is by element
+        self.pixels.view(torch.int64).index_copy_(0, index, pixels.view(torch.int64))
 
     def restore(self, index: Tensor, source: TileCanvas) -> None:
         """Copy tiles ``index`` (int64) of every picture from the one picture ``source``."""
-        origin = index % len(source.y)
-        for mine, theirs in ((self.y, source.y), (self.u, source.u), (self.v, source.v)):
-            mine.index_copy_(0, index, theirs.index_select(0, origin))
+        self.put(index, source.pixels.index_select(0, index % len(source.pixels)))
 
     def raster(self, count: int, size: int) -> Tensor:
         """(B, size * 3 // 2, size) uint8: planar yuv420p."""
-        out = torch.empty(count, size * 3 // 2, size, dtype=torch.uint8, device=self.y.device)
-        _join(self.y, TILE, out[:, :size])
-        small = out[:, size:].view(count, 2, size // 2, size // 2)
-        _join(self.u, TILE // 2, small[:, 0])
-        _join(self.v, TILE // 2, small[:, 1])
+        out = torch.empty(count, size * 3 // 2, size, dtype=torch.uint8, device=self.pixels.device)
+        side = tiles_across(size)
+        luma = self.pixels[:, :LUMA].view(count, side, side, TILE, TILE)
+        chroma = self.pixels[:, LUMA:].view(count, side, side, 2, TILE // 2, TILE // 2)
+        if size == side * TILE:
+            # a row of a tile as one number
+            out[:, :size].view(count, side, TILE, size).view(torch.complex128).copy_(
+                luma.view(torch.complex128).squeeze(-1).transpose(2, 3)
+            )
+            small = out[:, size:].view(count, 2, side, TILE // 2, size // 2).view(torch.int64)
+            small.copy_(chroma.view(torch.int64).squeeze(-1).permute(0, 3, 1, 4, 2))
+        else:
+            padded = side * TILE
+            out[:, :size] = luma.transpose(2, 3).reshape(count, padded, padded)[:, :size, :size]
+            planes = chroma.permute(0, 3, 1, 4, 2, 5).reshape(count, 2, padded // 2, padded // 2)
+            out[:, size:].view(count, 2, size // 2, size // 2).copy_(planes[:, :, : size // 2, : size // 2])
         return out
-
-
-def _join(plane: Tensor, edge: int, out: Tensor) -> None:
-    """Lay the tiles of a plane side by side into ``out`` (B, h, w)."""
-    count, height, width = out.shape
-    side = math.isqrt(len(plane) // count)
-    tiles = plane.view(count, side, side, edge, edge).transpose(2, 3)
-    if height == side * edge and out.is_contiguous():
-        out.view(count, side, edge, side, edge).copy_(tiles)
-    else:
-        out.copy_(tiles.reshape(count, side * edge, side * edge)[:, :height, :width])
 
 
 def tiles_across(size: int) -> int:
@@ -93,12 +97,15 @@ class TileLayer:
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
-        device = layer.y.device
+        device = layer.colors.device
         self._lowest, self._highest = _alpha_windows(layer)
         grid = (torch.arange(TILE, device=device) + 0.5) / NODE_STEP
-        self._spread = _interpolation(grid)
-        self._spread_chroma = _interpolation(grid[::2])
         # samples of the chroma planes are half as dense
+        small = _interpolation(grid[::2]) * 0.5
+        self._spread = torch.cat((_interpolation(grid), small, small), 1)
+        self._columns, self._rows = torch.zeros(2, PIXELS, device=device).unbind(0)
+        self._columns[LUMA + LUMA // 4 :] = layer.stride // 2
+        self._rows[LUMA:] = layer.rows
         self._limits = np.array([layer.stride - 1, layer.rows - 1], np.float32).reshape(1, 2, 1)
         self._origin = np.array(layer.origin, np.float32).reshape(1, 2, 1)
 
@@ -121,33 +128,20 @@ class TileLayer:
         order = np.argsort(-kinds, kind="stable")
         index, nodes = index[order], nodes[order]
         solid = int((kinds == SOLID).sum())
-        layer, device = self.layer, self.layer.y.device
+        layer, device = self.layer, self.layer.colors.device
         placed = np.clip((nodes - self._origin) * np.float32(layer.texels), 0, self._limits)
         where = torch.from_numpy(placed).to(device)
         tiles = torch.from_numpy(index).to(device)
-        luma = _read(where, self._spread, layer.stride)
-        self._paint(canvas.y, layer.y, layer.a, luma, tiles, solid)
-        chroma = _read(where * 0.5, self._spread_chroma, layer.stride // 2)
-        self._paint(canvas.u, layer.u, layer.chroma_a, chroma, tiles, solid)
-        self._paint(canvas.v, layer.v, layer.chroma_a, chroma, tiles, solid)
-
-    def _paint(self, plane: Tensor, texture: Tensor, alpha: Tensor, index: Tensor, tiles: Tensor, solid: int) -> None:
-        width = plane.shape[1]
-        colors = texture.index_select(0, index)
+        column = torch.addmm(self._columns, where[:, 0], self._spread).to(torch.int32)
+        row = torch.addmm(self._rows, where[:, 1], self._spread).to(torch.int32)
+        samples = layer.address(column, row)
+        colors = layer.colors.index_select(0, samples.view(-1)).view(samples.shape)
         if solid < len(tiles):
-            part = index[solid * width :]
-            under = plane.index_select(0, tiles[solid:]).view(-1)
-            behind = OPAQUE - alpha.index_select(0, part).to(torch.int16)
-            mixed = behind.mul_(under).add_(OPAQUE // 2).bitwise_right_shift_(7)
-            colors[solid * width :] = mixed.add_(colors[solid * width :]).clamp_(16, 240)
-        plane.index_copy_(0, tiles, colors.view(len(tiles), width))
-
-
-def _read(where: Tensor, spread: Tensor, stride: int) -> Tensor:
-    """Flat int32 sample numbers of all pixels of tiles with nodes ``where`` (n, 2, REACH**2)."""
-    column = (where[:, 0] @ spread).to(torch.int32)
-    row = (where[:, 1] @ spread).to(torch.int32)
-    return column.add_(row, alpha=stride).view(-1)
+            alpha = layer.alpha.index_select(0, samples[solid:].reshape(-1)).view(-1, PIXELS)
+            under = canvas.pixels.index_select(0, tiles[solid:])
+            mixed = (OPAQUE - alpha.to(torch.int16)).mul_(under).add_(OPAQUE // 2).bitwise_right_shift_(7)
+            colors[solid:] = mixed.add_(colors[solid:]).clamp_(16, 240)
+        canvas.put(tiles, colors)
 
 
 def _interpolation(grid: Tensor) -> Tensor:
@@ -158,7 +152,7 @@ def _interpolation(grid: Tensor) -> Tensor:
 
 def _alpha_windows(layer: Layer) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Lowest and highest alpha of a tile, and ``SLACK`` around it, with its corner at each pixel."""
-    alpha = layer.a.view(layer.rows, layer.stride)[:: layer.texels, :: layer.texels].float()[None, None].cpu()
+    alpha = layer.luma_alpha()[:: layer.texels, :: layer.texels].float()[None, None].cpu()
     edge = TILE + 2 * SLACK
     pads = (SLACK, edge - SLACK - 1)
 
