@@ -17,7 +17,8 @@ import torch
 from engine.pipelines.animating.avatars import BUILTIN, BrokenAvatar, find_folder, find_ids, read_manifest
 from engine.pipelines.animating.portrait import Progress, create_avatar
 from engine.pipelines.animating.portrait_faces import FaceFinder
-from engine.pipelines.animating.puppet_face import Face, Scene
+from engine.pipelines.animating.puppet_face import Face
+from engine.pipelines.animating.puppet_scene import Scene
 from engine.pipelines.contracts import Avatar, AvatarInfo, FrameRequest
 from engine.pipelines.items import Picture
 
