@@ -1,28 +1,118 @@
 """Sessions created, used and deleted one after the other, then many at once: what is left behind?
 
-    python bench/soak.py --sessions 200 --at-once 20
+    python bench/soak.py --sessions 200 --at-once 20 --slow-s 30
 
-Counts threads, open files, child processes and memory of the engine's process, after a warm-up of the same kind.
+Every session is used: its tutor speaks and is interrupted; one in four has a live microphone with a
+spoken question, one in eight sends a recording and gets a whole clip, one in eight is deleted while
+the tutor speaks. Counts threads, open files, child processes and memory of the engine's process, after a
+warm-up of the same kind. Then one client reads nothing for so many seconds while another is answered: what it
+costs the other, and the engine's memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
+import contextlib
+import itertools
 import json
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 from client import Client, http_session, machine, started_engine
+from speech import QUESTIONS, VOICES, Speakers
 from tqdm import tqdm
 
+from engine.pipelines.audio import float_to_pcm16, to_wav
+from engine.pipelines.items import INPUT_RATE, FloatArray
 
-async def one(base: str) -> None:
-    """One short life: create, stream, ask, leave at the first media, delete."""
-    async with http_session() as http, Client(http, base, tutor_id=13) as client:
-        await client.stream()
-        await client.send(type="text", content="Hello")
-        await client.receive_until("media", timeout_s=120)
+KINDS = ("typed", "spoken", "typed", "deleted", "typed", "spoken", "typed", "clip")
+CHUNK = INPUT_RATE // 50
+PATIENCE_S = 120.0
+
+
+class Student:
+    """Lives sessions of every kind, one after the other or beside each other."""
+
+    def __init__(self, base: str, questions: list[FloatArray]) -> None:
+        self._base = base
+        self._questions = questions
+        self._count = itertools.count()
+        self.cut_short = 0
+        """Lives that heard no answer in time, because the machine was overloaded."""
+
+    async def one(self) -> None:
+        """One short life: create, use, delete."""
+        number = next(self._count)
+        question = self._questions[number % len(self._questions)]
+        async with http_session() as http, Client(http, self._base, tutor_id=13) as client:
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._live(client, KINDS[number % len(KINDS)], QUESTIONS[number % len(QUESTIONS)], question)
+            except TimeoutError:
+                self.cut_short += 1
+
+    @staticmethod
+    async def _live(client: Client, kind: str, text: str, spoken: FloatArray) -> None:
+        match kind:
+            case "typed":
+                await client.stream()
+                await client.send(type="text", content=text)
+                await _listen_and_interrupt(client)
+            case "deleted":
+                await client.stream()
+                await client.send(type="text", content="Tell me a long story.")
+                await _until(client, "media")
+            case "spoken":
+                await client.stream(input_audio={"format": "pcm_s16le", "sample_rate": INPUT_RATE})
+                async with _microphone(client, spoken):
+                    await _until(client, "transcription")
+                    await _listen_and_interrupt(client)
+            case "clip":
+                recording = base64.b64encode(to_wav(spoken, INPUT_RATE)).decode()
+                await client.send(type="audio", data=recording, avatar_id="avatar_tutor_13")
+                await _until(client, "video")
+
+
+async def _listen_and_interrupt(client: Client) -> None:
+    for _ in range(6):
+        await _until(client, "media")
+    await client.send(type="interrupt")
+    await _until(client, "interrupted")
+
+
+async def _until(client: Client, kind: str) -> None:
+    """Wait for a message; on an overloaded machine ``busy`` tells of dropped microphone audio meanwhile."""
+    while (message := await client.receive(PATIENCE_S))["type"] != kind:
+        if message["type"] == "error" and message["code"] != "busy":
+            raise RuntimeError(f"{message['code']}: {message['message']}")
+
+
+@contextlib.asynccontextmanager
+async def _microphone(client: Client, question: FloatArray) -> AsyncIterator[None]:
+    """A live microphone in real time: some room, the question, and room for as long as the context lasts."""
+
+    async def send() -> None:
+        rng = np.random.default_rng(1)
+        due = asyncio.get_running_loop().time()
+        for start in itertools.count(0, CHUNK):
+            room = rng.standard_normal(CHUNK).astype(np.float32) * 3e-4
+            said = question[start : start + CHUNK]
+            room[: len(said)] += said
+            await client.socket.send_bytes(float_to_pcm16(room))
+            due += CHUNK / INPUT_RATE
+            await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+
+    task = asyncio.create_task(send())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def census(pid: int) -> dict[str, float]:
@@ -36,19 +126,51 @@ def census(pid: int) -> dict[str, float]:
 
 async def run(base: str, pid: int, sessions: int, at_once: int) -> dict[str, dict[str, float]]:
     """Warm up, then both parts; counts after each."""
-    await asyncio.gather(*(one(base) for _ in range(at_once)))
-    for _ in range(10):
-        await one(base)
+    speakers = Speakers()
+    said = [await speakers.say(text, VOICES[n % len(VOICES)]) for n, text in enumerate(QUESTIONS)]
+    speakers.close()
+    student = Student(base, [clip.pcm for clip in said])
+    await asyncio.gather(*(student.one() for _ in range(at_once)))
+    for _ in range(2 * len(KINDS)):
+        await student.one()
     await asyncio.sleep(3)
     counts = {"warm": census(pid)}
-    for _ in tqdm(range(sessions), unit="session"):
-        await one(base)
-    await asyncio.sleep(3)
-    counts[f"after {sessions}"] = census(pid)
-    await asyncio.gather(*(one(base) for _ in range(at_once)))
+    bar = tqdm(range(1, sessions + 1), unit="session")
+    for number in bar:
+        await student.one()
+        bar.set_postfix(memory_mb=census(pid)["memory_mb"])
+        if number % 50 == 0:
+            await asyncio.sleep(2)
+            counts[f"after {number}"] = census(pid)
+    await asyncio.gather(*(student.one() for _ in range(at_once)))
     await asyncio.sleep(3)
     counts[f"after {at_once} at once"] = census(pid)
+    print(f"{student.cut_short} lives were cut short by overload", file=sys.stderr)
     return counts
+
+
+async def beside_a_slow_client(base: str, pid: int, seconds: float) -> dict[str, dict[str, float]]:
+    """The pictures of one session alone, then beside a client that asks for a long answer and reads nothing."""
+    async with http_session() as http, Client(http, base) as quick, Client(http, base) as slow:
+        await quick.stream()
+        await slow.stream()
+        counts = {"alone": await _pictures(quick, seconds)}
+        before = census(pid)["memory_mb"]
+        await slow.send(type="text", content="Tell me a very long story about the sea.")
+        counts["beside a client that does not read"] = await _pictures(quick, seconds)
+        counts["beside a client that does not read"]["memory_grew_mb"] = census(pid)["memory_mb"] - before
+        return counts
+
+
+async def _pictures(client: Client, seconds: float) -> dict[str, float]:
+    """Questions for so long: pictures that came, and how late against the clock of the first of their answer."""
+    ends, frames, late = asyncio.get_running_loop().time() + seconds, 0, []
+    for text in itertools.cycle(QUESTIONS):
+        result = await client.ask(text)
+        frames += result.frames
+        late += result.late_ms
+        if asyncio.get_running_loop().time() > ends:
+            return {"pictures": frames, "late": sum(ms > 0 for ms in late), "latest_ms": round(max(late, default=0))}
 
 
 def main() -> int:
@@ -56,11 +178,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, default=200)
     parser.add_argument("--at-once", type=int, default=20)
+    parser.add_argument("--slow-s", type=float, default=30, help="how long one client reads nothing")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     with started_engine("--max-sessions", "64", log_path=args.out / "engine.log") as (base, pid):
         counts = asyncio.run(run(base, pid, args.sessions, args.at_once))
+        counts |= asyncio.run(beside_a_slow_client(base, pid, args.slow_s))
     print(f"\n{machine()}")
     for name, row in counts.items():
         print(f"{name:<20}" + "  ".join(f"{key} {value}" for key, value in row.items()))

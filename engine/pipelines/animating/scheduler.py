@@ -114,6 +114,7 @@ class FrameScheduler:
         self.costs = CostTable(renderer.batch_sizes)
         self._policy = BatchPolicy(self.costs)
         self._pending: dict[int, _Pending] = {}
+        self._ended: list[str] = []
         self._wake = asyncio.Event()
         self._metrics = metrics
         self.busy_s = 0.0
@@ -144,6 +145,11 @@ class FrameScheduler:
                 if not future.done():
                     future.cancel()
 
+    def forget(self, session: str) -> None:
+        """``session`` has ended and asks for no more: its memory goes before the next batch. Returns at once."""
+        self._ended.append(session)
+        self._wake.set()
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[FrameScheduler]:
         """Draw while the context lasts; what waits at its end is cancelled."""
@@ -162,6 +168,8 @@ class FrameScheduler:
     async def _run(self, worker: Worker) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            while self._ended:
+                await worker.run(self.renderer.forget, self._ended.pop())
             batch = self._policy.next_batch(loop.time())
             if not batch:
                 self._wake.clear()
