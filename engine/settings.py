@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import sys
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -193,6 +194,13 @@ class Settings(BaseSettings):
     def _expand_home(cls, value: Path | None) -> Path | None:
         return value.expanduser() if value is not None else None
 
+    @field_validator("models_dir")
+    @classmethod
+    def _existing_folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError("there is no such folder")
+        return value
+
     @field_validator("secret")
     @classmethod
     def _long_secret(cls, value: SecretStr) -> SecretStr:
@@ -247,8 +255,15 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        toml = TomlConfigSettingsSource(settings_cls, Path(os.environ.get("ENGINE_CONFIG", "engine.toml")))
-        return init_settings, env_settings, toml
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file())
+
+
+def _config_file() -> Path:
+    """The TOML file. One that was asked for must be there; ``engine.toml`` need not."""
+    asked = os.environ.get("ENGINE_CONFIG")
+    if asked and not Path(asked).is_file():
+        raise SettingsError(f"ENGINE_CONFIG is {asked!r}: there is no such file")
+    return Path(asked or "engine.toml")
 
 
 def load_settings(argv: list[str] | None = None) -> Settings:
@@ -268,11 +283,16 @@ def load_settings(argv: list[str] | None = None) -> Settings:
         return Settings(_cli_settings_source=cli)  # type: ignore[call-arg]
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(item) for item in error.errors())) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{_config_file()} is not TOML: {error}") from None
 
 
 def _explain(item: Any) -> str:
-    name = ".".join(str(part) for part in item["loc"]) or "settings"
-    value = item.get("input")
-    secret = any(word in name for word in ("secret", "key"))
-    shown = "" if not item["loc"] else f" is {'(hidden)' if secret else repr(value)}"
-    return f"{name}{shown}: {item['msg']} (ENGINE_{name.upper()} or --{name.replace('_', '-')})"
+    allowed = item["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if not item["loc"]:  # several settings together; the message names them
+        return str(allowed)
+    name = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"{name}: there is no such setting; run_engine.py --help lists all"
+    shown = "(hidden)" if any(word in name for word in ("secret", "key")) else repr(item.get("input"))
+    return f"{name} is {shown}: {allowed} (ENGINE_{name.upper()} or --{name.replace('_', '-')})"

@@ -10,13 +10,14 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
 import torch
 
+from engine.errors import EngineError, SettingsError, UnknownAvatar
 from engine.knowledge.service import Knowledge
 from engine.models.catalog import locate
 from engine.pipelines.animating.puppet import PuppetRenderer
@@ -42,12 +43,13 @@ T = TypeVar("T")
 async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge) -> AsyncIterator[Parts]:
     """All parts, warm. Leaving the context ends their threads and processes."""
     async with contextlib.AsyncExitStack() as stack:
-        async with asyncio.TaskGroup() as group:
-            language_model = group.create_task(_language_model(settings, metrics, stack))
-            listening = group.create_task(_in_thread("listening", _load_listening, settings))
-            voices = group.create_task(_in_thread("voices", build_voicebook, settings))
-            renderer = group.create_task(_in_thread("renderer", _load_renderer, settings))
-            group.create_task(_in_thread("words", _load_words, settings))
+        with _first_fault():
+            async with asyncio.TaskGroup() as group:
+                language_model = group.create_task(_language_model(settings, metrics, stack))
+                listening = group.create_task(_in_thread("listening", _load_listening, settings))
+                voices = group.create_task(_in_thread("voices", build_voicebook, settings))
+                renderer = group.create_task(_in_thread("renderer", _load_renderer, settings))
+                group.create_task(_in_thread("words", _load_words, settings))
         await voices.result().warm_up()
         if await knowledge.bases():
             await knowledge.warm_up()
@@ -68,6 +70,18 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
             detector=detector, end_of_turn=end_of_turn, knowledge=knowledge, decoder=decoder, encoder=encoder,
             speller=speller, ears=ears,
         )
+
+
+@contextlib.contextmanager
+def _first_fault() -> Iterator[None]:
+    """A part that could not be loaded for a reason we can tell: that reason alone, out of its group."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        told, untold = group.split(EngineError)
+        if told is None or untold is not None:
+            raise
+        raise told.exceptions[0] from None
 
 
 async def _in_thread(name: str, load: Callable[[Settings], T], settings: Settings) -> T:
@@ -115,7 +129,11 @@ def _load_renderer(settings: Settings) -> Renderer:
 
 def _load_puppet(settings: Settings) -> Renderer:
     renderer = PuppetRenderer(_avatars_dirs(settings), settings.video_size, torch_device(settings))
-    renderer.load(settings.avatar)
+    try:
+        renderer.load(settings.avatar)
+    except UnknownAvatar as error:
+        known = ", ".join(avatar.id for avatar in renderer.list_avatars())
+        raise SettingsError(f"avatar is {settings.avatar!r}: {error.message}; there are {known}") from error
     return renderer
 
 
