@@ -7,6 +7,7 @@ import json
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from misbehaving_llm import (
@@ -32,15 +33,24 @@ from engine.pipelines.thinking.llm import FixedEndpoint, Limits, OpenAIChat
 from engine.pipelines.thinking.llm_server import Endpoint
 
 ASK: list[Message] = [{"role": "user", "content": "hi"}]
-QUICK = Limits(
-    connect_s=0.5, first_token_s=0.4, token_s=0.3, retry_pause_s=0.01, longest_retry_after_s=0.2, max_tokens=8
+PATIENT = Limits(
+    connect_s=10, first_token_s=20, token_s=20, retry_pause_s=0.01, longest_retry_after_s=0.2, max_tokens=8
 )
+"""Waits as long as a loaded machine may take, for everything that should happen."""
+
+QUICK = replace(PATIENT, first_token_s=0.8, token_s=0.3)
+"""For what should not."""
+
+SOON = 20.0
+"""Seconds in which a thing that should happen has happened, however loaded the machine."""
 
 
 @asynccontextmanager
-async def chat_with(*script: Behaviour) -> AsyncIterator[tuple[OpenAIChat, MisbehavingServer]]:
+async def chat_with(
+    *script: Behaviour, limits: Limits = PATIENT
+) -> AsyncIterator[tuple[OpenAIChat, MisbehavingServer]]:
     async with MisbehavingServer(*script) as server:
-        chat = OpenAIChat(server, "m", QUICK)
+        chat = OpenAIChat(server, "m", limits)
         await chat.start()
         try:
             yield chat, server
@@ -113,20 +123,19 @@ async def test_a_short_retry_after_is_waited_for_and_a_long_one_is_passed_on() -
 
 @pytest.mark.parametrize("behaviour", [hangs, sends(then_hang=True), sends(delta(""), then_hang=True)])
 async def test_first_token_limit(behaviour: Behaviour) -> None:
-    async with chat_with(behaviour) as (chat, server):
-        began = asyncio.get_running_loop().time()
+    async with chat_with(behaviour, limits=QUICK) as (chat, server):
         assert "slow" in (await failure(chat)).message
-        assert asyncio.get_running_loop().time() - began < QUICK.first_token_s + 1
-        await asyncio.wait_for(server.hung_up.wait(), 1)
+        await asyncio.wait_for(server.hung_up.wait(), SOON)
 
 
 async def test_limit_between_tokens() -> None:
-    async with chat_with(sends(delta("one"), then_hang=True)) as (chat, _):
+    limits = replace(PATIENT, token_s=0.3)
+    async with chat_with(sends(delta("one"), then_hang=True), limits=limits) as (chat, _):
         assert "slow" in (await failure(chat)).message
 
 
 async def test_nobody_listens() -> None:
-    chat = OpenAIChat(FixedEndpoint(Endpoint("http://127.0.0.1:1/v1", "k")), "m", QUICK)
+    chat = OpenAIChat(FixedEndpoint(Endpoint("http://127.0.0.1:1/v1", "k")), "m", PATIENT)
     await chat.start()
     assert "reached" in (await failure(chat)).message
     await chat.close()
@@ -162,7 +171,7 @@ async def test_a_server_that_never_stops_is_stopped() -> None:
             assert tracemalloc.get_traced_memory()[1] < 20_000_000
         finally:
             tracemalloc.stop()
-        await asyncio.wait_for(server.hung_up.wait(), 1)
+        await asyncio.wait_for(server.hung_up.wait(), SOON)
 
 
 @pytest.mark.parametrize("where", FLOODS)
@@ -214,17 +223,17 @@ async def test_closing_the_iterator_closes_the_request() -> None:
         async with aclosing(chat.reply(ASK)) as deltas:
             async for _ in deltas:
                 break
-        await asyncio.wait_for(server.hung_up.wait(), 0.5)
+        await asyncio.wait_for(server.hung_up.wait(), SOON)
 
 
 async def test_cancelling_the_reader_closes_the_request() -> None:
     async with chat_with(hangs) as (chat, server):
         task = asyncio.create_task(answer(chat))
-        await asyncio.wait_for(server.asked.wait(), 1)
+        await asyncio.wait_for(server.asked.wait(), SOON)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await asyncio.wait_for(server.hung_up.wait(), 0.5)
+        await asyncio.wait_for(server.hung_up.wait(), SOON)
 
 
 async def test_breaker_stops_asking_a_dead_server() -> None:
