@@ -31,6 +31,7 @@ from engine.transport.http import Api, Readiness
 from engine.transport.idle import IdleClips
 from engine.transport.knowledge_api import routes as knowledge_routes
 from engine.transport.middleware import api_key, cors, errors_as_json
+from engine.transport.server import listening
 from engine.transport.tutors_api import TutorsApi, check_profile
 from engine.tutors.store import TutorStore
 from engine.wiring import open_parts
@@ -120,16 +121,9 @@ class Engine:
             app.add_routes(routes)
         app.add_routes(TutorsApi(self._tutors, self._warm).routes())
         app.add_routes(AvatarsApi(self._avatar_maker, settings.avatar_upload_bytes).routes())
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
-        await runner.setup()
-        try:
-            site = web.TCPSite(runner, settings.host, settings.port)
-            await site.start()
-            self.port = runner.addresses[0][1]
+        async with listening(app, settings.host, settings.port) as self.port:
             log.info("listening", host=settings.host, port=self.port)
             yield
-        finally:
-            await runner.cleanup()
 
 
 async def serve(settings: Settings) -> None:

@@ -55,11 +55,11 @@ class TokenSigner:
         try:
             claims = jwt.decode(
                 token, self._secret, algorithms=["HS256"], audience=AUDIENCE,
-                options={"require": ["sub", "exp", "iat", "aud"]},
+                options={"require": ["sub", "exp", "iat", "aud", "tutor", "student"]},
             )
         except jwt.ExpiredSignatureError:
             raise Unauthorized("the session token has expired") from None
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, ValueError):  # ValueError: characters no token has
             raise Unauthorized("the session token is not valid") from None
         if claims["sub"] != session_id:
             raise Forbidden("the session token is for another session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -16,7 +18,7 @@ from engine.telemetry import Metrics
 from engine.tokens import TokenSigner
 from engine.transport.idle import IdleClips
 from engine.transport.messages import explain
-from engine.transport.middleware import bearer, management, origin_allowed
+from engine.transport.middleware import bearer, management, origin_allowed, read_text
 from engine.transport.openapi import description
 from engine.transport.webrtc import PATHS as WEBRTC_PATHS
 from engine.transport.webrtc import WebRtcApi
@@ -26,6 +28,9 @@ WEB_DIR = Path(__file__).parent.parent / "web"
 ASSETS = frozenset(path.name for path in WEB_DIR.iterdir() if path.suffix in (".js", ".css"))
 
 Body = TypeVar("Body", bound=BaseModel)
+_HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+"""A name or address with or without a port, as a ``Host`` header has it."""
+
 KbId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -111,11 +116,12 @@ class Api:
     async def create_session(self, request: web.Request) -> web.Response:
         """``POST /v1/sessions``."""
         body = await read_body(request, CreateSession)
+        base = websocket_base(request, self._settings)
         session = self.registry.create(body.tutor_id, body.student_id, body.kb_id)
         return web.json_response(
             {
                 "session_id": session.id,
-                "engine_url": f"{websocket_base(request, self._settings)}/ws/ws/{session.id}",
+                "engine_url": f"{base}/ws/ws/{session.id}",
                 "engine_token": self._tokens.sign(session.id, session.tutor_id, session.student_id),
                 "status": session.status,
             }
@@ -222,12 +228,12 @@ async def read_body(request: web.Request, model: type[Body]) -> Body:
     """The JSON body of a request, checked.
 
     Raises:
-        BadRequest: not JSON, or not an object.
+        BadRequest: not JSON, not an object, or too slow.
         InvalidField: names the field and what is allowed.
     """
     try:
-        value: Any = await request.json()
-    except (ValueError, LookupError, RecursionError):
+        value: Any = json.loads(await read_text(request))
+    except (ValueError, RecursionError):
         raise BadRequest("the body is not JSON") from None
     if not isinstance(value, dict):
         raise BadRequest("the body is not a JSON object")
@@ -238,12 +244,19 @@ async def read_body(request: web.Request, model: type[Body]) -> Body:
 
 
 def websocket_base(request: web.Request, settings: Settings) -> str:
-    """``ws://HOST`` as the caller reaches us: the public URL, a trusted proxy's word, or the Host header."""
+    """``ws://HOST`` as the caller reaches us: the public URL, a trusted proxy's word, or the Host header.
+
+    Raises:
+        BadRequest: the header is not a host.
+    """
     if settings.public_url:
         base = settings.public_url.rstrip("/")
         return "ws" + base[4:] if base.startswith("http") else base
-    host, scheme = request.host, request.scheme
+    name, host, scheme = "Host", request.host, request.scheme
     if request.remote in settings.trusted_proxies:
-        host = request.headers.get("X-Forwarded-Host", host).split(",")[0].strip()
+        if "X-Forwarded-Host" in request.headers:
+            name, host = "X-Forwarded-Host", request.headers["X-Forwarded-Host"].split(",")[0].strip()
         scheme = request.headers.get("X-Forwarded-Proto", scheme).split(",")[0].strip()
+    if _HOST.fullmatch(host) is None:
+        raise BadRequest(f"header '{name}' is not a host, or host:port")
     return f"{'wss' if scheme == 'https' else 'ws'}://{host}"

@@ -5,6 +5,7 @@ Order, outermost first: CORS, errors, authentication.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
@@ -19,6 +20,9 @@ from engine.settings import Settings
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+BODY_S = 20.0
+"""How long a JSON body may take to arrive: a client that trickles must not hold a connection for ever."""
 
 H = TypeVar("H", bound=Callable[..., Awaitable[web.StreamResponse]])
 
@@ -54,6 +58,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         if error.status < 400:
             raise
         return json_error(_translate(error))
+    except web.RequestPayloadError:
+        return json_error(BadRequest("the body is damaged or not encoded as it claims"))
     except Exception:
         log.exception("request failed", method=request.method, route=_route_name(request))
         return json_error(EngineError("the engine failed; see its log"))
@@ -82,12 +88,28 @@ def api_key(settings: Settings) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if settings.api_key is not None and getattr(request.match_info.handler, MANAGEMENT, False):
-            given = bearer(request)
-            if not hmac.compare_digest(given.encode(), settings.api_key.get_secret_value().encode()):
+            given = bearer(request).encode(errors="surrogateescape")
+            if not hmac.compare_digest(given, settings.api_key.get_secret_value().encode()):
                 raise Unauthorized("the management API needs Authorization: Bearer with the API key")
         return await handler(request)
 
     return check
+
+
+async def read_text(request: web.Request) -> str:
+    """The whole body as text.
+
+    Raises:
+        BadRequest: not text in the encoding it claims, or it did not arrive in time.
+        web.HTTPException: too large.
+    """
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.text()
+    except TimeoutError:
+        raise BadRequest(f"the body did not arrive within {BODY_S:.0f} s") from None
+    except (UnicodeDecodeError, LookupError):
+        raise BadRequest("the body is not text in the encoding it claims; JSON is UTF-8") from None
 
 
 def bearer(request: web.Request) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from aiohttp import hdrs, web
 
 from engine.errors import BadRequest, InvalidField, UnknownAvatar
 from engine.pipelines.parts import Parts
-from engine.transport.middleware import management
+from engine.transport.middleware import management, read_text
 from engine.tutors.profile import TutorProfile
 from engine.tutors.store import TutorStore
 
@@ -53,13 +54,13 @@ class TutorsApi:
     async def put_tutor(self, request: web.Request) -> web.Response:
         """Write a profile. ``If-Match`` with a version refuses to overwrite another one (409)."""
         try:
-            fields = json.loads(await request.text())
-        except (ValueError, LookupError, RecursionError):
+            fields = json.loads(await read_text(request))
+        except (ValueError, RecursionError):
             raise BadRequest("the body is not JSON") from None
         if not isinstance(fields, dict):
             raise BadRequest("the body is not a JSON object")
         expected = request.headers.get(hdrs.IF_MATCH)
-        if expected is not None and not expected.strip('"').isdigit():
+        if expected is not None and re.fullmatch(r'"?[0-9]{1,18}"?', expected) is None:
             raise InvalidField("header 'If-Match' is not a version")
         version = int(expected.strip('"')) if expected is not None else None
         parts = self._parts()

@@ -7,7 +7,7 @@ other direction. What cannot be done is answered with an ``error`` and the socke
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import socket
 
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -29,17 +29,21 @@ MESSAGES_PER_SECOND = 200
 """A client that sends more is told ``too_fast`` and slowed down."""
 
 
+UNSENT_BYTES = 64_000
+"""What the kernel keeps of a socket's unsent bytes: half a second of stream."""
+
+
 class Client:
     """One open socket of a session."""
 
-    def __init__(self, socket: web.WebSocketResponse, session: Session) -> None:
-        self._socket = socket
+    def __init__(self, websocket: web.WebSocketResponse, session: Session) -> None:
+        self._socket = websocket
         self._session = session
         self._conversation = session.conversation
         parts = session.parts
         self._parts = parts
         self._settings = parts.settings
-        self._outbox = Outbox(socket, parts.settings.slow_client_s, parts.metrics)
+        self._outbox = Outbox(websocket, parts.settings.slow_client_s, parts.metrics)
         self._sink: ClipSink | StreamSink = ClipSink(self._outbox, parts.encoder, self._form(None))
         self._avatar: Avatar | None = None
         self._microphone: Microphone | None = None
@@ -179,16 +183,25 @@ class Client:
             raise TooFast(f"more than {MESSAGES_PER_SECOND} messages a second", retry_after_s=1)
 
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+def _keep_backlog_short(request: web.Request) -> None:
+    """Let the kernel hold little of what was not sent yet.
+
+    What it has taken cannot be dropped when the turn is interrupted, and hides for many seconds that a
+    client has stopped reading.
+    """
+    connection = request.transport.get_extra_info("socket") if request.transport is not None else None
+    if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 async def serve_socket(request: web.Request, session: Session) -> web.StreamResponse:
     """Upgrade a request whose token was checked, and serve it. A second socket replaces the first."""
-    socket = web.WebSocketResponse(
+    _keep_backlog_short(request)
+    websocket = web.WebSocketResponse(
         max_msg_size=session.parts.settings.max_message_bytes, heartbeat=20, compress=False, autoping=True
     )
-    await socket.prepare(request)
-    client = Client(socket, session)
+    await websocket.prepare(request)
+    client = Client(websocket, session)
     previous = session.take_connection(client)
     if previous is not None:
         await previous.close(WSCloseCode.POLICY_VIOLATION, b"replaced by another connection")
@@ -199,4 +212,4 @@ async def serve_socket(request: web.Request, session: Session) -> web.StreamResp
     finally:
         gauge.dec()
         session.drop_connection(client)
-    return socket
+    return websocket

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import time
 
@@ -80,6 +81,20 @@ def test_garbage_behind_a_good_beginning(head: bytes) -> None:
     noise = np.random.default_rng(3).bytes(50_000)
     with pytest.raises(UnreadableMedia):
         decode(head + noise)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_recordings_are_sound_or_an_error(kind: str) -> None:
+    rng = np.random.default_rng(7)
+    whole = np.frombuffer(encode(tone(0.3), 16_000, kind), np.uint8)
+    for _ in range(40):
+        damaged = whole.copy()
+        # Heads and tables are what hostile files lie in.
+        places = rng.integers(4, min(len(whole), 600), rng.integers(1, 12))
+        damaged[places] = rng.choice(np.array([0, 1, 127, 128, 255], np.uint8), len(places))
+        with contextlib.suppress(TooLarge, UnreadableMedia):
+            pcm = decode(damaged.tobytes(), max_seconds=5, max_decode_s=5)
+            assert 0 < len(pcm) <= 5 * 16_000 + 16 and np.isfinite(pcm).all()
 
 
 def test_playlist_in_a_wav_coat() -> None:

@@ -7,10 +7,12 @@ import gc
 import os
 import signal
 import threading
+from itertools import pairwise
 from typing import Any
 
 import psutil
 import pytest
+from raw_socket import RawSocket, frame
 
 from engine.app import Engine
 
@@ -67,46 +69,29 @@ async def test_killing_the_language_model_fails_that_turn_only(caller: Any, sock
     assert (await socket.until("turn_done"))[-1]["turn"] == 2
 
 
-async def test_a_client_that_reads_nothing_is_closed_and_costs_nobody(caller: Any, engine: Engine) -> None:
+async def test_a_client_that_reads_nothing_is_closed_and_costs_nobody(
+    caller: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.settings, "slow_client_s", 4.0)
     slow_session, quick_session = await caller.create(), await caller.create()
-    reader, writer = await raw_socket(slow_session)
     quick = await caller.connect(quick_session)
     await quick.send(type="configure", stream=True)
     await quick.expect("ready")
     await quick.send(type="text", content="What is rain?")
     await quick.until("turn_done")  # buffers and coders reach their size
     before = psutil.Process().memory_info().rss
-    for _ in range(2):
-        await quick.send(type="text", content="What is a cloud?")
-        messages = await quick.until("turn_done")
-        kinds = [m["type"] for m in messages]
-        assert "media" in kinds and "error" not in kinds
-    assert psutil.Process().memory_info().rss - before < 100_000_000
-    writer.transport.abort()
+    async with RawSocket(slow_session, "&stream=1") as slow:
+        await slow.send(frame(b'{"type":"text","content":"Tell me a very long story about the sea."}'))
+        for _ in range(2):
+            await quick.send(type="text", content="What is a cloud?")
+            messages = await quick.until("turn_done")
+            assert "error" not in [m["type"] for m in messages]
+            media = [m for m in messages if m["type"] == "media"]
+            assert media and all(a["start_ms"] + a["duration_ms"] == b["start_ms"] for a, b in pairwise(media))
+        grown = psutil.Process().memory_info().rss - before
+        # Only the engine ends this connection, and only for its slowness: the session lives.
+        await slow.rest(timeout_s=60)
+    assert grown < 40_000_000
+    assert engine.registry is not None and engine.registry.find(slow_session["session_id"])
     await quick.ws.close()
     await asyncio.gather(*(caller.delete(s["session_id"]) for s in (slow_session, quick_session)))
-    del reader
-
-
-async def raw_socket(session: dict[str, Any]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A WebSocket by hand that asks for a stream and never reads."""
-    host, _, rest = session["engine_url"].removeprefix("ws://").partition("/")
-    name, _, port = host.partition(":")
-    reader, writer = await asyncio.open_connection(name, int(port), limit=1024)
-    writer.write(
-        f"GET /{rest}?token={session['engine_token']}&stream=1 HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        "Sec-WebSocket-Version: 13\r\n\r\n".encode()
-    )
-    await reader.readline()
-    for _ in range(20):
-        writer.write(_masked(b'{"type":"text","content":"Tell me a very long story."}'))
-        await writer.drain()
-        await asyncio.sleep(0.02)
-    return reader, writer
-
-
-def _masked(payload: bytes) -> bytes:
-    mask = b"\1\2\3\4"
-    body = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
-    return bytes([0x81, 0x80 | len(payload)]) + mask + body

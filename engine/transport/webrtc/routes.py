@@ -16,6 +16,7 @@ from engine.errors import BadRequest, EngineError, InvalidField, NotFound, TooFa
 from engine.pipelines.worker import Worker
 from engine.sessions import Session
 from engine.transport.ice import ice_servers
+from engine.transport.middleware import read_text
 from engine.transport.webrtc.offers import Offer, read_offer
 from engine.transport.webrtc.peer import Peer, PeerParts
 
@@ -76,7 +77,7 @@ class WebRtcApi:
         whip = request.content_type == SDP
         avatar_id = None
         if whip:
-            sdp = await _read_text(request)
+            sdp = await read_text(request)
         else:
             sdp, avatar_id = await _read_json(request)
         offer = read_offer(sdp)
@@ -143,16 +144,9 @@ class WebRtcApi:
         self._offers[session] = [*recent, now]
 
 
-async def _read_text(request: web.Request) -> str:
-    try:
-        return await request.text()
-    except UnicodeDecodeError:
-        raise BadRequest("the body is not UTF-8") from None
-
-
 async def _read_json(request: web.Request) -> tuple[str, str | None]:
     try:
-        body = json.loads(await request.text())
+        body = json.loads(await read_text(request))
     except (ValueError, RecursionError):
         raise BadRequest("the body is not JSON (or send the offer as application/sdp)") from None
     if not isinstance(body, dict):
