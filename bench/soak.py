@@ -35,6 +35,10 @@ CHUNK = INPUT_RATE // 50
 PATIENCE_S = 120.0
 
 
+class _Overloaded(Exception):
+    """The language model has more to answer than it can in time."""
+
+
 class Student:
     """Lives sessions of every kind, one after the other or beside each other."""
 
@@ -53,7 +57,7 @@ class Student:
             try:
                 async with asyncio.timeout(PATIENCE_S):
                     await self._live(client, KINDS[number % len(KINDS)], QUESTIONS[number % len(QUESTIONS)], question)
-            except TimeoutError:
+            except (TimeoutError, _Overloaded):
                 self.cut_short += 1
 
     @staticmethod
@@ -89,7 +93,7 @@ async def _until(client: Client, kind: str) -> None:
     """Wait for a message; on an overloaded machine ``busy`` tells of dropped microphone audio meanwhile."""
     while (message := await client.receive(PATIENCE_S))["type"] != kind:
         if message["type"] == "error" and message["code"] != "busy":
-            raise RuntimeError(f"{message['code']}: {message['message']}")
+            raise _Overloaded if message["code"] == "llm_failed" else RuntimeError(f"{message['code']}: {message}")
 
 
 @contextlib.asynccontextmanager

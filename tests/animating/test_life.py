@@ -59,9 +59,9 @@ def test_asking_out_of_order_gives_the_same() -> None:
 
 def test_a_clock_far_from_zero_costs_nothing_more() -> None:
     life = Life(1)
-    start = time.perf_counter()
+    start = time.thread_time()
     life.pose(40_000_000.0, "idle")
-    assert time.perf_counter() - start < 0.1
+    assert time.thread_time() - start < 0.1
 
 
 def test_blinks_come_every_four_seconds_at_irregular_times() -> None:

@@ -115,10 +115,10 @@ def test_too_many_bytes_names_field_and_limit() -> None:
 def test_a_small_file_that_unfolds_far_beyond_the_limit_stops_at_the_limit() -> None:
     bomb = encode(np.zeros(4_000 * 1800, np.float32), 4_000, "flac", codec_rate=4_000)
     assert len(bomb) < 500_000
-    begun = time.monotonic()
+    begun = time.thread_time()
     with pytest.raises(TooLarge, match="longer than the limit of 60 s"):
         decode(bomb, max_seconds=60)
-    assert time.monotonic() - begun < 2
+    assert time.thread_time() - begun < 2, "seconds of this thread's own work"
 
 
 def test_a_rate_that_would_unfold_to_hours_is_refused() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import threading
 
 import numpy as np
 import pytest
+import torch
 
 from engine.pipelines.animating.avatars import BUILTIN, find_ids, read_manifest
 from engine.pipelines.animating.pose import POSE_CHANNELS
@@ -205,3 +207,20 @@ def test_built_in_tutors_are_listed(renderer):
     listed = {info.id: info for info in renderer.list_avatars()}
     assert set(TUTORS) <= set(listed) and set(TUTORS) <= set(find_ids([BUILTIN]))
     assert listed["avatar_tutor_13"].name == "Maya" and listed["avatar_tutor_13"].size == (256, 256)
+
+
+def test_nothing_is_kept_for_a_session_that_was_forgotten(renderer, draw):
+    def tensors() -> int:
+        gc.collect()
+        return sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects())
+
+    draw(TUTORS[0], session="stays")
+    before = tensors()
+    pictures = [draw(avatar_id, session="leaves", jaw_open=0.5) for avatar_id in TUTORS]
+    assert tensors() > before
+    renderer.forget("leaves")
+    renderer.forget("never came")
+    assert tensors() == before
+    again = [draw(avatar_id, session="leaves", jaw_open=0.5) for avatar_id in TUTORS]
+    assert all(np.array_equal(a.yuv, b.yuv) for a, b in zip(again, pictures, strict=True))
+    renderer.forget("leaves")

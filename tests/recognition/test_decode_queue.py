@@ -26,8 +26,14 @@ class Blocked:
         return task
 
     async def block(self) -> None:
-        self._tasks.append(asyncio.create_task(self.queue.run(Urgency.FINAL, 1.0, lambda _: self._gate.wait(5))))
-        await asyncio.sleep(0.01)
+        begun = threading.Event()
+
+        def wait(_: object) -> None:
+            begun.set()
+            self._gate.wait(60)
+
+        self._tasks.append(asyncio.create_task(self.queue.run(Urgency.FINAL, 1.0, wait)))
+        await asyncio.to_thread(begun.wait)
 
     async def release(self) -> list[str]:
         await asyncio.sleep(0)

@@ -18,13 +18,17 @@ import aiohttp
 import psutil
 import pytest
 
+from engine.app import Engine
+from engine.errors import SettingsError
+from engine.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 60
 
 
 @pytest.fixture(autouse=True)
 def no_leaked_threads_or_sockets() -> None:
-    """Nothing of the engine runs in this process, so the package's own check would start one in vain."""
+    """No engine runs in this process, so the package's own check would start one in vain."""
 
 
 class Process:
@@ -79,13 +83,12 @@ def all_gone(children: list[psutil.Process]) -> bool:
     return True
 
 
-async def test_a_taken_port_is_told_with_a_remedy() -> None:
+async def test_a_taken_port_is_told_with_a_remedy_before_any_model_is_loaded() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        async with run_engine("--port", str(port)) as engine:
-            status, log = await engine.ended()
-    assert status == 1 and "Traceback" not in log
-    assert f"port {port} on 127.0.0.1 is taken" in log and "--port" in log
+        with pytest.raises(SettingsError, match=rf"port {port} on 127\.0\.0\.1 is taken: .* --port"):
+            async with Engine(Settings(port=port)):
+                pytest.fail("started")
 
 
 async def test_a_missing_model_is_told_with_a_remedy_and_nothing_else() -> None:
@@ -133,12 +136,4 @@ async def test_a_second_sigint_ends_at_once() -> None:
                 engine.signal(signal.SIGINT)
                 status, log = await engine.ended()
         assert status == 0 and "ended at once" in log and "Traceback" not in log
-        assert engine.children and all_gone(engine.children)
-
-
-async def test_sigkill_leaves_no_child() -> None:
-    async with run_engine("--port", "0") as engine:
-        await engine.logged("ready")
-        engine.signal(signal.SIGKILL)
-        await engine.ended()
         assert engine.children and all_gone(engine.children)
