@@ -99,7 +99,7 @@ async def test_a_missing_model_is_told_with_a_remedy_and_nothing_else() -> None:
 
 
 async def test_sigterm_lets_the_answer_finish_and_admits_nobody() -> None:
-    async with run_engine("--port", "0", "--drain-s", "50") as engine:
+    async with run_engine("--port", "0", "--drain-s", "50", "--llm-max-tokens", "40") as engine:
         base = (await engine.logged("ready"))["page"].rstrip("/")
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as http:
             body = {"tutor_id": 1, "student_id": 1}

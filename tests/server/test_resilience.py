@@ -59,7 +59,10 @@ async def test_sessions_leave_nothing_behind(caller: Any) -> None:
     assert psutil.Process().memory_info().rss - memory < 20_000_000
 
 
-async def test_killing_the_language_model_fails_that_turn_only(caller: Any, socket: Any) -> None:
+async def test_killing_the_language_model_fails_that_turn_only(
+    socket: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.settings, "llm_max_tokens", 1000)
     await socket.send(type="configure", stream=True, video="none")
     await socket.expect("ready")
     await socket.send(type="text", content="Tell me everything about the history of the world, in many words.")
@@ -76,6 +79,7 @@ async def test_a_client_that_reads_nothing_is_closed_and_costs_nobody(
     caller: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine.settings, "slow_client_s", 4.0)
+    monkeypatch.setattr(engine.settings, "llm_max_tokens", 160)
     slow_session, quick_session = await caller.create(), await caller.create()
     quick = await caller.connect(quick_session)
     await quick.send(type="configure", stream=True)
