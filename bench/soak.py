@@ -33,6 +33,7 @@ from engine.pipelines.items import INPUT_RATE, FloatArray
 KINDS = ("typed", "spoken", "typed", "deleted", "typed", "spoken", "typed", "clip")
 CHUNK = INPUT_RATE // 50
 PATIENCE_S = 120.0
+LONG = "Tell me a very long story about the sea."
 
 
 class _Overloaded(Exception):
@@ -154,15 +155,18 @@ async def run(base: str, pid: int, sessions: int, at_once: int) -> dict[str, dic
 
 
 async def beside_a_slow_client(base: str, pid: int, seconds: float) -> dict[str, dict[str, float]]:
-    """The pictures of one session alone, then beside a client that asks for a long answer and reads nothing."""
-    async with http_session() as http, Client(http, base) as quick, Client(http, base) as slow:
+    """The pictures of one session alone, beside another, and beside one whose client reads nothing."""
+    async with http_session() as http, Client(http, base) as quick, Client(http, base) as other:
         await quick.stream()
-        await slow.stream()
+        await other.stream()
         counts = {"alone": await _pictures(quick, seconds)}
+        reading = asyncio.create_task(other.ask(LONG))
+        counts["beside a client"] = await _pictures(quick, seconds)
+        await reading
         before = census(pid)["memory_mb"]
-        await slow.send(type="text", content="Tell me a very long story about the sea.")
-        counts["beside a client that does not read"] = await _pictures(quick, seconds)
-        counts["beside a client that does not read"]["memory_grew_mb"] = census(pid)["memory_mb"] - before
+        await other.send(type="text", content=LONG)
+        counts["beside one that does not read"] = await _pictures(quick, seconds)
+        counts["beside one that does not read"]["memory_grew_mb"] = round(census(pid)["memory_mb"] - before, 1)
         return counts
 
 
@@ -191,7 +195,7 @@ def main() -> int:
         counts |= asyncio.run(beside_a_slow_client(base, pid, args.slow_s))
     print(f"\n{machine()}")
     for name, row in counts.items():
-        print(f"{name:<20}" + "  ".join(f"{key} {value}" for key, value in row.items()))
+        print(f"{name:<30}" + "  ".join(f"{key} {value}" for key, value in row.items()))
     (args.out / "soak.json").write_text(json.dumps({"machine": machine(), "counts": counts}, indent=2))
     return 0
 
