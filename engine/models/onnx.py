@@ -23,7 +23,11 @@ def open_session(model: Path | bytes, threads: int = 1, device: str = "cpu") -> 
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    providers = ["CPUExecutionProvider"]
+    # Every clause and recording has a length of its own: a plan remembered for each would hardly be used
+    # again, and memory taken in powers of two would stay as large as the longest clause ever said.
+    options.enable_mem_pattern = False
+    cpu = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})
+    providers: list[str | tuple[str, dict[str, str]]] = [cpu]
     if device == "cuda":
         providers.insert(0, "CUDAExecutionProvider")
     return ort.InferenceSession(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
@@ -29,10 +30,13 @@ TEXTS = (lipsync.SENTENCES[0], lipsync.SENTENCES[1], lipsync.SENTENCES[4])
 
 @pytest.fixture(scope="module")
 def renderer() -> Iterator[PuppetRenderer]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as the engine draws; more wait for each other at every small operation
     made = PuppetRenderer(size=SIZE)
     made.load(AVATAR)
     yield made
     made.close()
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

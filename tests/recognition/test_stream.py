@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from difflib import SequenceMatcher
 
 import numpy as np
 import pytest
@@ -82,8 +83,9 @@ async def test_long_speech_slides_and_loses_nothing(english: WhisperRecognizer, 
         held.append(stream.held_s)
     assert max(held) < 15, "the window is bounded"
     final = await stream.finish()
-    wrong = sum(a != b for a, b in zip(forms(final.text), forms(STORY), strict=False))
-    assert len(forms(final.text)) == len(forms(STORY)) and wrong <= 3
+    heard, said = forms(final.text), forms(STORY)
+    same = sum(block.size for block in SequenceMatcher(None, heard, said, autojunk=False).get_matching_blocks())
+    assert max(len(heard), len(said)) - same <= 3, "the voice is never twice the same"
     assert forms(revision.text)[:10] == forms(STORY)[:10]
     starts = [word.start_ms for word in final.words]
     assert starts == sorted(starts) and final.words[-1].end_ms == pytest.approx(len(pcm) / 16 - 400, abs=500)
