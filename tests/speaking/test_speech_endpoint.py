@@ -8,6 +8,7 @@ import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +21,11 @@ from engine.pipelines.speaking.speech_endpoint import SpeechServer as Address
 from tests.speaking.speech_server import SpeechServer, speech_server
 
 CLAUSE = Clause("Water boils at 100 degrees.", "Water boils at one hundred degrees.", "en", 0)
-QUICK = Waits(connect_s=0.5, first_sound_s=0.6, gap_s=0.3, retry_pause_s=0.01, longest_retry_after_s=0.5)
+PATIENT = Waits(connect_s=10, first_sound_s=20, gap_s=20, retry_pause_s=0.01, longest_retry_after_s=0.5)
+"""As long as a loaded machine may take."""
+
+QUICK = replace(PATIENT, first_sound_s=0.8, gap_s=0.3)
+"""For voices that never come."""
 
 
 @pytest.fixture
@@ -30,7 +35,8 @@ async def server() -> AsyncIterator[SpeechServer]:
 
 
 def endpoint(url: str, *names: str) -> SpeechEndpoint:
-    return SpeechEndpoint(Address(url, "tts-1", key="k"), [(name, "*") for name in names], QUICK)
+    waits = QUICK if {"slow", "stalls"} & {*names} else PATIENT
+    return SpeechEndpoint(Address(url, "tts-1", key="k"), [(name, "*") for name in names], waits)
 
 
 async def say(voices: SpeechEndpoint, at: int = 0) -> list[Speech]:
