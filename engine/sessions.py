@@ -160,7 +160,7 @@ class SessionRegistry:
         if session.task is not None:
             session.task.cancel()
             await asyncio.wait([session.task])
-        self._parts.scheduler.forget(session.id)
+        self._parts.scheduler.end_session(session.id)
         log.info("session ended", session=session.id, how=how)
 
     @contextlib.asynccontextmanager
@@ -193,7 +193,7 @@ class SessionRegistry:
             await session.close_connections(WSCloseCode.INTERNAL_ERROR, b"session failed")
             self._sessions.pop(session.id, None)
             self._parts.metrics.sessions.set(len(self._sessions))
-            self._parts.scheduler.forget(session.id)
+            self._parts.scheduler.end_session(session.id)
 
     async def _expire(self) -> None:
         limit = self._parts.settings.session_idle_s

@@ -212,7 +212,7 @@ class Renderer(Protocol):
     def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
         """One picture a request, in order; requests may be of several sessions."""
 
-    def forget(self, session: str) -> None:
+    def end_session(self, session: str) -> None:
         """Let go of what was kept for this session, which has ended. Unknown ones are no error."""
 
     def close(self) -> None: ...

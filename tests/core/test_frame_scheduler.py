@@ -44,7 +44,7 @@ class Notebook:
         self.notes += [("drawn", request.session) for request in requests]
         return [PICTURE] * len(requests)
 
-    def forget(self, session: str) -> None:
+    def end_session(self, session: str) -> None:
         self.threads.add(threading.current_thread().name)
         self.notes.append(("forgotten", session))
 
@@ -64,7 +64,7 @@ async def test_a_session_is_forgotten_after_its_last_picture_and_in_the_renderer
         last = asyncio.create_task(scheduler.render([request("gone")]))
         await asyncio.to_thread(renderer.drawing.wait)
         last.cancel()
-        scheduler.forget("gone")
+        scheduler.end_session("gone")
         renderer.may_draw.set()
         await scheduler.render([request("living")])
     assert renderer.notes == [("drawn", "gone"), ("forgotten", "gone"), ("drawn", "living")]
@@ -76,7 +76,7 @@ async def test_sessions_are_forgotten_while_nothing_is_drawn() -> None:
     async with FrameScheduler(renderer, Metrics()).running() as scheduler:
         await asyncio.sleep(0)
         for session in ("one", "two"):
-            scheduler.forget(session)
+            scheduler.end_session(session)
         async with asyncio.timeout(30):
             while len(renderer.notes) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)

@@ -219,9 +219,9 @@ def test_nothing_is_kept_for_a_session_that_was_forgotten(renderer, draw):
     before = tensors()
     pictures = [draw(avatar_id, session="leaves", jaw_open=0.5).yuv.copy() for avatar_id in TUTORS]
     assert tensors() > before
-    renderer.forget("leaves")
-    renderer.forget("never came")
+    renderer.end_session("leaves")
+    renderer.end_session("never came")
     assert tensors() == before
     again = [draw(avatar_id, session="leaves", jaw_open=0.5) for avatar_id in TUTORS]
     assert all(np.array_equal(a.yuv, b) for a, b in zip(again, pictures, strict=True))
-    renderer.forget("leaves")
+    renderer.end_session("leaves")

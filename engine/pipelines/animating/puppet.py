@@ -112,7 +112,7 @@ class PuppetRenderer:
             del self._scenes[next(iter(self._scenes))]
         return scene
 
-    def forget(self, session: str) -> None:
+    def end_session(self, session: str) -> None:
         """Drop the last pictures of a session that has ended."""
         for key in [key for key in self._scenes if key[0] == session]:
             del self._scenes[key]

@@ -145,7 +145,7 @@ class FrameScheduler:
                 if not future.done():
                     future.cancel()
 
-    def forget(self, session: str) -> None:
+    def end_session(self, session: str) -> None:
         """``session`` has ended and asks for no more: its memory goes before the next batch. Returns at once."""
         self._ended.append(session)
         self._wake.set()
@@ -169,7 +169,7 @@ class FrameScheduler:
         loop = asyncio.get_running_loop()
         while True:
             while self._ended:
-                await worker.run(self.renderer.forget, self._ended.pop())
+                await worker.run(self.renderer.end_session, self._ended.pop())
             batch = self._policy.next_batch(loop.time())
             if not batch:
                 self._wake.clear()

@@ -166,6 +166,10 @@ class MuseTalkRenderer:
             del self._steps[next(iter(self._steps))]
         return step
 
+    def end_session(self, session: str) -> None:
+        """Drop the count of a session that has ended."""
+        self._steps.pop(session, None)
+
     def close(self) -> None:
         """Let go of avatars and graphs."""
         self._avatars.clear()
