@@ -3,6 +3,7 @@
     python bench/voices.py                          the embedded Piper voice and espeak-ng
     python bench/voices.py --voice coqui:…          others, with ENGINE_* settings as for the engine
     python bench/voices.py --runs 20 --out voices.json
+    python bench/voices.py --hear                   also what Whisper hears, and the roughest joint
 
 In one process, warm, one clause at a time, no network but the speech server's. ``first`` is from the
 call to the first ``Speech`` item (whose length is given), ``all`` to the last; ``cpu`` is processor
@@ -15,12 +16,19 @@ import argparse
 import asyncio
 import json
 import platform
+import re
 import statistics
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from engine.pipelines.items import Clause
+import numpy as np
+from asr import distance
+from faster_whisper import WhisperModel
+
+from engine.models.catalog import locate
+from engine.pipelines.audio import resample
+from engine.pipelines.items import OUTPUT_RATE, Clause, FloatArray
 from engine.pipelines.speaking.voices import VoiceBook, build_voicebook
 from engine.settings import load_settings
 
@@ -75,6 +83,45 @@ async def measure(book: VoiceBook, voice_id: str, text: str, runs: int) -> Row:
     )  # fmt: skip
 
 
+HEARD = (
+    "Hello there, I am your tutor.",
+    "The sum of two and three is five, of course.",
+    "Photosynthesis turns sunlight, water and carbon dioxide into sugar and oxygen.",
+)
+"""Spoken by every English voice, one after the other as clauses of one reply."""
+
+
+async def hear(book: VoiceBook, voice_id: str, whisper: WhisperModel) -> str:
+    """Word error rate of what Whisper hears, and the roughest joint (1 is as rough as the sound beside it)."""
+    wrong = total = 0
+    parts: list[FloatArray] = []
+    for index, text in enumerate(HEARD):
+        pieces = [speech.pcm async for speech in book.speak(Clause(text, text, "en", index), voice_id)]
+        parts += pieces
+        pcm = resample(np.concatenate(pieces), OUTPUT_RATE)
+        segments, _ = whisper.transcribe(pcm, language="en", beam_size=5, without_timestamps=True)
+        said, heard = words(text), words("".join(segment.text for segment in segments))
+        wrong += distance(said, heard)
+        total += len(said)
+    sound, joints = np.concatenate(parts), np.cumsum([len(part) for part in parts])[:-1]
+    worst = max(roughness(sound, int(at)) for at in joints)
+    return f"{voice_id}: word error rate {100 * wrong / total:.1f} %, roughest of {len(joints)} joints {worst:.2f}"
+
+
+def words(text: str) -> list[str]:
+    """In lower case, the digits Whisper writes as words."""
+    digits = {"2": "two", "3": "three", "5": "five", "i'm": "i am"}
+    found = re.findall(r"[a-z0-9']+", text.lower())
+    return " ".join(digits.get(word, word) for word in found).split()
+
+
+def roughness(pcm: FloatArray, at: int) -> float:
+    """The largest bend (second difference) at ``at`` over the largest in the 10 ms on either side."""
+    bend = np.abs(np.diff(pcm, 2))
+    beside = np.concatenate([bend[max(0, at - 240) : at - 4], bend[at + 4 : at + 240]])
+    return float(bend[max(0, at - 3) : at + 3].max() / max(beside.max(initial=0), 2e-3))
+
+
 def table(rows: list[Row]) -> str:
     """As Markdown."""
     lines = ["| voice | sound | first p50 / p95 | of it | all | cpu | RTF |", "|---|---|---|---|---|---|---|"]
@@ -91,6 +138,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description="First-audio latency of voices.")
     parser.add_argument("--voice", action="append", help="a voice's id; may be given several times")
     parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--hear", action="store_true", help="let Whisper hear the English voices too")
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     args = parser.parse_args()
     book = build_voicebook(load_settings([]))
@@ -102,9 +150,14 @@ async def main() -> None:
             for voice in wanted
             for text in TEXTS["zh" if book.voice(voice).language == "zh" else "en"]
         ]
+        print(table(rows))
+        if args.hear:
+            whisper = WhisperModel(str(locate("whisper-base")), device="cpu", compute_type="int8", cpu_threads=1)
+            for voice in wanted:
+                if book.voice(voice).speaks("en"):
+                    print(await hear(book, voice, whisper))
     finally:
         book.close()
-    print(table(rows))
     if args.out:
         about = {"machine": platform.platform(), "runs": args.runs}
         await asyncio.to_thread(args.out.write_text, json.dumps({**about, "rows": [asdict(r) for r in rows]}, indent=1))
