@@ -78,6 +78,8 @@ class Bench:
         self.microphone = LiveMicrophone(client)
         self.values: dict[str, list[float]] = defaultdict(list)
         self.messages: asyncio.Queue[tuple[float, dict[str, Any]]] = asyncio.Queue(10_000)
+        self.turns: list[dict[str, Any]] = []
+        """What became of each plain question, stage by stage."""
         self.stale = 0
 
     async def receive(self) -> None:
@@ -104,6 +106,9 @@ class Bench:
     async def hush(self) -> None:
         """Stop the tutor and wait until it is quiet."""
         await self.client.send(type="interrupt")
+        stopped = await self.until("interrupted", limit_s=0.5)
+        if stopped and self.turns:
+            self.turns[-1].setdefault("timings", stopped[1]["timings"])
         await asyncio.sleep(0.5)
         while not self.messages.empty():
             self.messages.get_nowait()
@@ -114,6 +119,8 @@ class Bench:
         ended, first_sound = began + clip.end_s, began + clip.start_s
         decoder, committed = FragmentDecoder(), None
         partial = False
+        story: dict[str, Any] = {"said": clip.text}
+        self.turns.append(story)
         while True:
             got = await self.until("partial_transcription", "transcription", "media", "error", limit_s=ANSWER_LIMIT_S)
             if got is None:
@@ -126,6 +133,7 @@ class Bench:
             elif message["type"] == "transcription":
                 committed = at
                 self.values["end of speech to commit"].append((at - ended) * 1000)
+                story |= {"heard": message["content"], "commit_ms": (at - ended) * 1000}
                 self.values["word errors %"].append(100 * word_errors(clip.text, message["content"]))
             elif message["type"] == "error":
                 self.values["errors"].append(1.0)
@@ -136,7 +144,9 @@ class Bench:
                     break
         index = decoder.first_speaking_frame()
         if committed is not None and index is not None:
-            self.values["end of speech to first speaking picture"].append((decoder.picture_at[index] - ended) * 1000)
+            spoke_ms = (decoder.picture_at[index] - ended) * 1000
+            story |= {"picture_ms": spoke_ms, "index": index, "first_picture_ms": (decoder.picture_at[0] - ended) * 1000}
+            self.values["end of speech to first speaking picture"].append(spoke_ms)
         self.values["missed ends"].append(0.0)
 
     async def broken(self, clip: Clip, pause_s: float) -> None:
@@ -194,7 +204,7 @@ def word_errors(reference: str, heard: str) -> float:
     return row[-1] / max(1, len(a))
 
 
-async def run(base: str, pid: int | None, parts: Sequence[str], turns: int) -> dict[str, list[float]]:
+async def run(base: str, pid: int | None, parts: Sequence[str], turns: int) -> Bench:
     """All parts, in one session."""
     speakers = Speakers()
     rng = np.random.default_rng(0)
@@ -238,7 +248,17 @@ async def run(base: str, pid: int | None, parts: Sequence[str], turns: int) -> d
             for task in tasks:
                 task.cancel()
     speakers.close()
-    return bench.values
+    return bench
+
+
+def print_stages(turns: Sequence[dict[str, Any]]) -> None:
+    """When the engine reached each stage of the plain questions, ms after the acoustic end as it heard it."""
+    stages: dict[str, list[float]] = defaultdict(list)
+    for turn in turns:
+        for name, ms in turn.get("timings", {}).items():
+            stages[name].append(ms)
+    for name, ms in sorted(stages.items(), key=lambda item: percentile(item[1], 50)):
+        print(f"  engine: {name:<34}{'':>8}{percentile(ms, 50):>8.2f}{percentile(ms, 95):>8.2f}{len(ms):>6}")
 
 
 def _cpu_s(pid: int | None) -> float:
@@ -265,7 +285,8 @@ def main() -> int:
             base, pid = stack.enter_context(
                 started_engine(*args.engine_args.split(), log_path=args.out / "engine.log")
             )
-        values = asyncio.run(run(base, pid, args.parts, args.turns))
+        bench = asyncio.run(run(base, pid, args.parts, args.turns))
+    values = bench.values
     print(f"\n{machine()}; {args.turns} rounds of {', '.join(args.parts)}")
     print(f"{'ms where not said otherwise':<44}{'mean':>8}{'p50':>8}{'p95':>8}{'n':>6}")
     report = {}
@@ -273,7 +294,10 @@ def main() -> int:
         row = {"mean": float(np.mean(v)), "p50": percentile(v, 50), "p95": percentile(v, 95), "n": len(v)}
         report[name] = row
         print(f"{name:<44}{row['mean']:>8.0f}{row['p50']:>8.0f}{row['p95']:>8.0f}{row['n']:>6}")
-    (args.out / "voice.json").write_text(json.dumps({"machine": machine(), "values": report}, indent=2))
+    print_stages(bench.turns)
+    (args.out / "voice.json").write_text(
+        json.dumps({"machine": machine(), "values": report, "turns": bench.turns}, indent=2, ensure_ascii=False)
+    )
     return 0
 
 
