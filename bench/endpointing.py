@@ -16,7 +16,7 @@ import argparse
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import matplotlib
@@ -186,7 +186,7 @@ def stretched(options: TurnOptions, factor: float) -> TurnOptions:
 
 def fixed(options: TurnOptions, ms: float) -> TurnOptions:
     """A turn ends after this much silence, whatever is said."""
-    return replace(options, endpoint=EndpointOptions(ms, ms, ms, ms, ms, ms), turn_model=False)
+    return replace(options, endpoint=EndpointOptions(*(ms,) * len(fields(EndpointOptions))), turn_model=False)
 
 
 def main() -> None:

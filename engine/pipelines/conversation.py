@@ -131,6 +131,10 @@ class Conversation:
     def sink(self) -> Sink | None:
         return self._sink
 
+    @property
+    def _spoken_languages(self) -> str:
+        return self._parts.settings.asr_language or self.profile.heard_languages
+
     # --- what a client does; each returns at once
 
     def say(self, text: str, avatar: Avatar | None) -> None:
@@ -160,7 +164,7 @@ class Conversation:
         if self._group is None:
             return
         if self._listener is None:
-            self._listener = self._parts.make_listener(self.profile.language)
+            self._listener = self._parts.make_listener(self._spoken_languages)
             self._spawn(self._forward(self._listener), "listener")
         self._listener.push(chunk)
 
@@ -234,7 +238,7 @@ class Conversation:
             decode, recording, max_bytes=settings.max_message_bytes, max_seconds=settings.max_audio_s,
             max_decode_s=settings.max_decode_s,
         )
-        transcript = await self._parts.recognizer.transcribe(pcm, settings.asr_language)
+        transcript = await self._parts.recognizer.transcribe(pcm, self._spoken_languages)
         timeline.mark("asr_done", asyncio.get_running_loop().time())
         if not transcript.text:
             raise NoSpeech("no speech was found in the recording")

@@ -75,6 +75,11 @@ class TutorProfile(BaseModel):
         """Whether it may answer in ``language``."""
         return not self.languages or language == self.language or language in self.languages
 
+    @property
+    def heard_languages(self) -> str:
+        """What the student may speak, as a ``Recognizer`` takes it: the tutor's language first, ``*`` for any other."""
+        return ",".join(dict.fromkeys((self.language, *(self.languages or ("*",)))))
+
     def voice_for(self, language: str) -> str | None:
         """The voice it uses for ``language``, or None to leave the choice to the engine."""
         if language in self.voices:

@@ -163,4 +163,4 @@ class Stage:
     @property
     def history(self) -> list[tuple[str, str]]:
         """(role, content) of what is remembered."""
-        return [(m["role"], m["content"]) for m in self.conversation.history.messages() if m["role"] != "system"]
+        return [(m["role"], m["content"]) for m in self.conversation.history.remembered]

@@ -10,6 +10,10 @@ from hypothesis import strategies as st
 from engine.pipelines.thinking.history import ChatHistory, estimate_tokens
 
 
+def remembered(history: ChatHistory) -> list[str]:
+    return [m["content"] for m in history.remembered]
+
+
 def contents(history: ChatHistory, text: str = "") -> list[str]:
     return [m["content"] for m in history.messages(text)]
 
@@ -35,9 +39,9 @@ def test_heard_cuts_and_may_be_corrected() -> None:
     history.add_user(1, "q")
     history.add_assistant(1, "a long answer that was cut off")
     history.heard(1, "a long")
-    assert contents(history)[-1] == "a long"
+    assert remembered(history)[-1] == "a long"
     history.heard(1, "a long answer")
-    assert contents(history)[-1] == "a long answer"
+    assert remembered(history)[-1] == "a long answer"
     history.heard(1, "")
     assert contents(history) == ["s", "q"]
 
@@ -49,9 +53,25 @@ def test_heard_after_nothing_was_heard_comes_back_in_its_place() -> None:
     history.heard(1, "")
     history.add_user(2, "q2")
     history.heard(1, "a")
-    assert contents(history) == ["s", "q1", "a", "q2"]
+    assert remembered(history) == ["q1", "a", "q2"]
     history.heard(7, "unknown turn")
     assert len(history) == 3
+
+
+def test_a_fragment_is_remembered_but_no_model_is_taught_by_it() -> None:
+    history = ChatHistory("s", greeting="Hi!")
+    history.add_user(1, "Why is the sky blue?")
+    history.add_assistant(1, "The sky is blue because air scatters light.")
+    history.heard(1, "The sky")
+    assert remembered(history) == ["Hi!", "Why is the sky blue?", "The sky"]
+    assert contents(history, "And at night?") == ["s", "Hi!", "Why is the sky blue?", "And at night?"]
+    history.add_user(2, "你好")
+    history.add_assistant(2, "光合作用是植物制造食物的方式。")
+    history.heard(2, "光合")
+    assert contents(history)[-1] == "你好"
+    history.add_user(3, "Yes or no?")
+    history.add_assistant(3, "Yes.")  # short, but whole
+    assert contents(history)[-1] == "Yes."
 
 
 @given(st.lists(st.text(min_size=1, max_size=400), max_size=40), st.integers(256, 2048))

@@ -25,6 +25,9 @@ class EndpointOptions:
     question_max_ms: float = 700
     """A whole question is answered within this even when the turn model says no."""
 
+    request_min_ms: float = 500
+    """Shortest wait after a request that names its topic."""
+
     complete_min_ms: float = 1000
     complete_max_ms: float = 1300
     """Shortest and longest wait after a statement that reads whole: another often follows."""
@@ -89,6 +92,8 @@ class EndpointPolicy:
             return options.floor_ms, options.question_max_ms
         if reading is Completeness.SHORT:
             return 2 * options.floor_ms, max(2 * options.floor_ms, options.question_max_ms)
+        if reading is Completeness.REQUEST:
+            return options.request_min_ms, options.complete_max_ms
         if reading is Completeness.COMPLETE:
             return options.complete_min_ms, options.complete_max_ms
         if reading is Completeness.UNFINISHED:

@@ -57,7 +57,7 @@ class Listener:
     Args:
         recognizer: shared, as are ``detector`` and ``end_of_turn``; they stay open.
         end_of_turn: None decides by voice and words alone.
-        language: ISO 639-1 code of the student's speech, or None to detect it.
+        language: of the student's speech, as a ``Recognizer`` takes it; None detects it.
     """
 
     def __init__(

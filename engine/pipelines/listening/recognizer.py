@@ -22,7 +22,7 @@ from engine.pipelines.listening.plausibility import evidence_of, is_believable
 from engine.pipelines.listening.speech_spans import STEP, Span, cut_windows, interpolate
 from engine.pipelines.listening.utterance import Heard, Utterance, ends_quietly
 from engine.pipelines.listening.vad import SileroStream, SileroVad
-from engine.pipelines.listening.whisper_window import LANGUAGES, Hypothesis, Stale, WhisperWindow
+from engine.pipelines.listening.whisper_window import ANY_OTHER, LANGUAGES, Hypothesis, Stale, WhisperWindow
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,8 +44,8 @@ class WhisperRecognizer:
         device: ``cpu`` (int8) or ``cuda`` (float16).
         threads: of one decode; more than one makes short decodes slower.
         workers: decodes at once.
-        language: an ISO 639-1 code; several joined by commas to detect only among them; None
-            detects any. A call's own language comes first.
+        language: an ISO 639-1 code; several joined by commas to detect only among them, or
+            with ``*`` among them any other, too; None detects any. A call's own language comes first.
 
     Raises:
         ModelMissing: a file is not there or does not load.
@@ -152,15 +152,19 @@ class WhisperRecognizer:
         return np.concatenate(judged) if judged else np.zeros(0, np.float32)
 
     def _known(self, language: str | None) -> str | None:
-        for code in language.split(",") if language else ():
-            if code not in LANGUAGES:
-                raise SettingsError(f"asr_language is {code!r}: Whisper knows {', '.join(sorted(LANGUAGES))}")
-            if code != "en" and not self._window.multilingual:
-                raise SettingsError(
-                    f"asr_language is {code!r}: the model {self._name} understands only English; "
-                    "use a multilingual one (whisper-base)"
-                )
-        return language
+        """``language`` less the codes this model can not do; of a list, one that it can is enough."""
+        if not language:
+            return None
+        codes = [code for code in language.split(",") if code != ANY_OTHER]
+        able = [code for code in codes if code in (LANGUAGES if self._window.multilingual else ("en",))]
+        if able or not codes:
+            return ",".join([*able, *([ANY_OTHER] if ANY_OTHER in language else [])])
+        if all(code in LANGUAGES for code in codes):
+            raise SettingsError(
+                f"asr_language is {language!r}: the model {self._name} understands only English; "
+                "use a multilingual one (whisper-base)"
+            )
+        raise SettingsError(f"asr_language is {language!r}: Whisper knows {', '.join(sorted(LANGUAGES))}")
 
 
 class WhisperStream:

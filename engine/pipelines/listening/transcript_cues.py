@@ -17,12 +17,15 @@ from engine.pipelines.listening.word_lists import (
     CJK_FINISHED,
     CJK_QUESTION,
     CJK_UNFINISHED,
+    ENGLISH_ARTICLES,
     ENGLISH_ASKING,
     ENGLISH_AUXILIARIES,
     ENGLISH_BEFORE_OF,
     ENGLISH_BEFORE_POINTERS,
     ENGLISH_POINTERS,
+    ENGLISH_REQUESTS,
     ENGLISH_SUBJECTS,
+    ENGLISH_TOPIC,
     FILLERS,
     INVENTED,
     NEVER_LAST,
@@ -42,6 +45,9 @@ class Completeness(Enum):
 
     SHORT = "short"
     """A word or two, whole: mostly an answer."""
+
+    REQUEST = "request"
+    """Asks for something without a question (*Please tell me about the moon.*), whole."""
 
     COMPLETE = "complete"
     """Reads as a whole sentence."""
@@ -122,6 +128,10 @@ def completeness(text: str, language: str = "en") -> Completeness:
         return Completeness.UNFINISHED
     if words[0] in OPENERS.get(language, ()) and "," not in stripped:
         return Completeness.UNFINISHED
+    if full_stop and _asks(words, language):
+        return Completeness.QUESTION  # recognizers miss many a question mark
+    if full_stop and len(words) > 2 and _requests(words, language):
+        return Completeness.REQUEST
     if full_stop:
         return Completeness.SHORT if len(words) <= 2 and words[0] not in OVERTURES else Completeness.COMPLETE
     return Completeness.OPEN
@@ -143,6 +153,25 @@ def _breaks_off(words: Sequence[str], question: bool) -> bool:
     if last in SELDOM_LAST["en"]:
         return not (question and words[0] in ENGLISH_ASKING and last not in ENGLISH_ASKING)
     return False
+
+
+def _asks(words: Sequence[str], language: str) -> bool:
+    """Whether an English sentence is built as a question: *how many*, *is it*, *can you*."""
+    if language != "en" or len(words) < 3:
+        return False
+    if words[0] in ENGLISH_AUXILIARIES:
+        return words[1] in ENGLISH_SUBJECTS or words[1] in ENGLISH_ARTICLES
+    # *Why is*, *how many legs does*: *why I came* and *what a day* are no questions.
+    within = words[1 : 4 if words[0] == "how" else 3]
+    return words[0] in ENGLISH_ASKING and (bool(ENGLISH_AUXILIARIES & set(within)) or words[0].endswith("'s"))
+
+
+def _requests(words: Sequence[str], language: str) -> bool:
+    """Whether an English sentence tells somebody to tell something, and what."""
+    if language != "en":
+        return False
+    said = [word for word in words if word not in OVERTURES]
+    return " ".join(said).startswith(ENGLISH_REQUESTS) and bool(ENGLISH_TOPIC & set(said[1:-1]))
 
 
 def _cjk_completeness(text: str, question: bool, full_stop: bool) -> Completeness:

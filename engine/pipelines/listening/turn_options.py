@@ -26,7 +26,7 @@ class TurnOptions:
     partial_every_ms: float = 450
     """Speech before the first words are asked for, and between later questions."""
 
-    preview_ms: float = 100
+    preview_ms: float = 64
     """Silence at which the final decode and the turn model start."""
 
     late_ms: float = 800
@@ -70,6 +70,7 @@ def turn_options(settings: Settings, *, turn_model: bool) -> TurnOptions:
             floor_ms=settings.turn_floor_ms,
             ceiling_ms=settings.turn_ceiling_ms,
             question_max_ms=settings.turn_question_max_ms,
+            request_min_ms=settings.turn_request_min_ms,
             complete_min_ms=settings.turn_complete_min_ms,
             complete_max_ms=settings.turn_complete_max_ms,
             open_max_ms=settings.turn_open_max_ms,

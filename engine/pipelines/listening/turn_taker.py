@@ -237,7 +237,8 @@ class TurnTaker:
         silence_ms = self._now_ms - bid.end_ms
         if silence_ms >= self._options.preview_ms or bid.forced_ms is not None:
             bid.marks.setdefault("silence", self._now_ms)
-            if bid.asked != "preview" and bid.fresh_preview() is None:
+            stale = bid.asked != "preview" or bid.asked_ms < bid.end_ms
+            if stale and bid.fresh_preview() is None:
                 self._ask_words(bid, "preview")
             self._ask_turn_model(bid)
         if bid.on_trial:

@@ -22,7 +22,7 @@ from engine.pipelines.listening.whisper_window import Hypothesis
 LONGEST_S = 300
 """Sound that nobody asked to decode is kept so long; then the oldest goes."""
 
-SURE_LANGUAGE, SURE_AFTER_S = 0.8, 2.0
+SURE_LANGUAGE, SURE_AFTER_S = 0.9, 1.2
 """A language detected with this probability in this much sound is kept for the utterance."""
 
 QUIET_STEPS = 4

@@ -51,6 +51,12 @@ SIMPLIFIED_CHINESE = "以下是普通话的句子。"
 
 LANGUAGES = frozenset(_LANGUAGE_CODES)
 
+ANY_OTHER = "*"
+"""In a list of languages: whatever else it may be."""
+
+SURE_OF_OTHER = 0.5
+"""P(language) from which one that nobody expected is believed; coughs and mumbles stay below."""
+
 
 class Stale(Exception):
     """Nobody waits for this result any more; the work was given up between two steps."""
@@ -129,7 +135,8 @@ class WhisperWindow:
 
         Args:
             pcm: the window; leading and trailing silence only costs time.
-            language: a code, several joined by commas to choose among, or None for any.
+            language: a code, several joined by commas to choose among, or None for any. With ``*`` among
+                them it may be any other, too, and the first is taken in doubt.
             is_stale: asked between the steps; True gives up.
 
         Raises:
@@ -196,14 +203,15 @@ class WhisperWindow:
     def _language(self, states: npt.NDArray[Any], wanted: str | None) -> tuple[str, float]:
         if not self.multilingual:
             return "en", 1.0
-        among = wanted.split(",") if wanted else None
-        if among and len(among) == 1:
+        among = wanted.split(",") if wanted else [self.default_language, ANY_OTHER]
+        if len(among) == 1:
             return among[0], 1.0
+        anything = ANY_OTHER in among
         ranked = self._model.detect_language(_storage(self._with_silence(states, DETECT_POSITIONS)))[0]
-        likely = [(token[2:-2], p) for token, p in ranked if among is None or token[2:-2] in among]
+        likely = [(token[2:-2], p) for token, p in ranked if anything or token[2:-2] in among]
         language, p = likely[0]
-        if among is None and p < 0.4:
-            return self.default_language, p
+        if anything and p < SURE_OF_OTHER:
+            return among[0], p
         return language, p / sum(p for _, p in likely)
 
     def _tokenizer_language(self, wanted: str | None) -> str:

@@ -68,6 +68,14 @@ ENGLISH_BEFORE_OF = _words("made consist consists composed think thinking heard 
 
 ENGLISH_ASKING = _words("what who whom whose where which when why how what's who's where's")
 
+ENGLISH_ARTICLES = _words("the a an my your our their his her its")
+
+ENGLISH_REQUESTS = tuple(f"{verb} " for verb in _words("tell|explain|describe|show|teach|define|remind|talk", "|"))
+"""How a sentence begins that asks a tutor for something."""
+
+ENGLISH_TOPIC = _words("about how why what where when who the")
+"""With one of these such a sentence says what for: *tell me about the moon*, not yet *tell me a story*."""
+
 OVERTURES = _words("so well okay ok now right then first also hello hi hey please um uh hmm yeah oh bueno alors nun")
 """Short beginnings that are no answers."""
 

@@ -18,6 +18,10 @@ CHARS_PER_TOKEN = 3.4
 TOKENS_PER_SIGN = 2.2
 """The same on Chinese, where a small English model spends two tokens and more a character."""
 
+FRAGMENT_CHARS = 16
+"""An answer cut off within so many characters is not shown to the model: shown a few, small models
+begin to answer in one word themselves."""
+
 TOKENS_PER_MESSAGE = 8
 """Role names and separators of a chat template."""
 
@@ -37,10 +41,17 @@ def estimate_tokens(text: str) -> int:
 class _Entry:
     turn: int
     message: Message
+    cut_off: bool = False
+
+    @property
+    def fragment(self) -> bool:
+        """Too little of an answer to learn from."""
+        text = self.message["content"]
+        return self.cut_off and len(text) + 2 * sum(map(is_unspaced, text)) <= FRAGMENT_CHARS
 
 
 class ChatHistory:
-    """The dialogue so far.
+    """The dialogue so far, to the word. ``remembered`` tells it; ``messages`` is what a model is shown of it.
 
     Args:
         system_prompt: always sent, first.
@@ -69,6 +80,11 @@ class ChatHistory:
         """Messages remembered, the system prompt not counted."""
         return len(self._entries)
 
+    @property
+    def remembered(self) -> list[Message]:
+        """All that was said and is not yet forgotten, fragments included."""
+        return [entry.message for entry in self._entries]
+
     def add_user(self, turn: int, text: str) -> None:
         """The student said this; ``turn`` is the turn that answers it."""
         self._entries.append(_Entry(turn, {"role": "user", "content": text}))
@@ -86,12 +102,12 @@ class ChatHistory:
             if any(e.turn == turn for e in self._entries):
                 self._insert_reply(turn, text)
         elif text:
-            entry.message = {"role": "assistant", "content": text}
+            entry.message, entry.cut_off = {"role": "assistant", "content": text}, True
         else:
             self._entries.remove(entry)
 
     def messages(self, text: str = "", *, knowledge: str = "") -> list[Message]:
-        """What to send: system prompt, the newest turns that fit, then ``text`` as the student's message.
+        """What to send: system prompt, the newest turns that fit less fragments of answers, then ``text`` as the student's message.
 
         Args:
             text: what the student says now; it is not remembered by this call.
@@ -102,7 +118,7 @@ class ChatHistory:
         head += self._examples
         asked = f"{knowledge}\n\n{text}" if knowledge else text
         tail: list[Message] = [{"role": "user", "content": asked}] if text else []
-        said = [entry.message for entry in self._entries]
+        said = [entry.message for entry in self._entries if not entry.fragment]
         if tail and said and said[-1] == {"role": "user", "content": text}:
             said.pop()  # committed already: it is the message that is being answered
         left = self._budget - sum(estimate_tokens(m["content"]) for m in (*head, *tail))
@@ -128,7 +144,7 @@ class ChatHistory:
     def _insert_reply(self, turn: int, text: str) -> None:
         if text:
             after = max(i for i, e in enumerate(self._entries) if e.turn == turn)
-            self._entries.insert(after + 1, _Entry(turn, {"role": "assistant", "content": text}))
+            self._entries.insert(after + 1, _Entry(turn, {"role": "assistant", "content": text}, True))
 
     def _forget(self) -> None:
         """Drop what no window can reach any more, so that a long session does not grow."""
