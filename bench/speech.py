@@ -98,6 +98,23 @@ def click() -> Clip:
     return Clip(pcm, "", 0.0, n / INPUT_RATE)
 
 
+def fan_noise(rng: np.random.Generator, seconds: float = 5.0) -> FloatArray:
+    """A fan or an old computer at -34 dBFS: low noise with a hum."""
+    n = int(seconds * INPUT_RATE)
+    rumble = np.convolve(rng.standard_normal(n + 32), np.ones(33) / 33, "valid")
+    hum = np.sin(2 * np.pi * 120 * np.arange(n) / INPUT_RATE)
+    return (0.02 * rumble / rumble.std() * 0.8 + 0.008 * hum).astype(np.float32)
+
+
+def melody(seconds: float = 6.0) -> FloatArray:
+    """Plain music without a voice: notes of a scale with overtones, half a second each, at about -30 dBFS."""
+    times = np.arange(int(seconds * INPUT_RATE)) / INPUT_RATE
+    steps = np.array([0, 4, 7, 12, 7, 4, 5, 9, 12, 9, 5, 2])[(times / 0.5).astype(int) % 12]
+    phase = 2 * np.pi * np.cumsum(220 * 2 ** (steps / 12)) / INPUT_RATE
+    fade = np.exp(-4 * (times % 0.5))
+    return (0.05 * fade * (np.sin(phase) + 0.5 * np.sin(2 * phase) + 0.25 * np.sin(3 * phase))).astype(np.float32)
+
+
 def with_noise(clip: Clip, snr_db: float, rng: np.random.Generator) -> Clip:
     """The clip in a hissing room."""
     level = float(np.sqrt(np.mean(clip.pcm**2))) * 10 ** (-snr_db / 20)

@@ -34,6 +34,8 @@ from speech import (
     Speakers,
     click,
     cough,
+    fan_noise,
+    melody,
     with_noise,
 )  # fmt: skip
 from tqdm import tqdm
@@ -42,6 +44,7 @@ CHUNK_S = 0.02
 CHUNK = 320
 PAUSES_S = (0.3, 0.6, 1.0, 1.5)
 ANSWER_LIMIT_S = 8.0
+IDLE_S = 15.0
 
 
 class LiveMicrophone:
@@ -49,6 +52,8 @@ class LiveMicrophone:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self.room: np.ndarray = np.zeros(0, np.float32)
+        """Sound of the room, heard over and over besides a faint hiss."""
         self._clip: np.ndarray = np.zeros(0, np.float32)
         self._rng = np.random.default_rng(1)
         self._next_at = 0.0
@@ -64,6 +69,9 @@ class LiveMicrophone:
         while True:
             chunk, self._clip = self._clip[:CHUNK], self._clip[CHUNK:]
             room = self._rng.standard_normal(CHUNK) * 3e-4
+            if len(self.room):
+                room += self.room[:CHUNK]
+                self.room = np.roll(self.room, -CHUNK)
             room[: len(chunk)] += chunk
             await self._client.socket.send_bytes((np.clip(room, -1, 1) * 32767).astype("<i2").tobytes())
             self._next_at += CHUNK_S
@@ -81,6 +89,7 @@ class Bench:
         self.turns: list[dict[str, Any]] = []
         """What became of each plain question, stage by stage."""
         self.stale = 0
+        self._rng = np.random.default_rng(2)
 
     async def receive(self) -> None:
         """The receiver task: stamps every message, and watches for what should not come any more."""
@@ -113,8 +122,20 @@ class Bench:
         while not self.messages.empty():
             self.messages.get_nowait()
 
-    async def plain(self, clip: Clip) -> None:
-        """One question: to the commit, to the first speaking picture, and what was understood."""
+    async def open_only(self, pid: int | None, seconds: float, room: str) -> None:
+        """Nobody speaks: what does an open microphone cost?"""
+        cpu, began = process_cpu_s(pid), time.perf_counter()
+        await asyncio.sleep(seconds)
+        share = (process_cpu_s(pid) - cpu) / (time.perf_counter() - began)
+        self.values[f"open microphone, {room}, % of a core"].append(100 * share)
+        self.values[f"turns begun by {room}"].append(float(await self.until("transcription", limit_s=0.1) is not None))
+
+    async def plain(self, clip: Clip, among: str = "") -> None:
+        """One question: to the commit, to the first speaking picture, and what was understood.
+
+        Args:
+            among: added to the names of its values, to keep conditions apart.
+        """
         began = self.microphone.play(clip)
         ended, first_sound = began + clip.end_s, began + clip.start_s
         decoder, committed = FragmentDecoder(), None
@@ -129,12 +150,12 @@ class Bench:
             at, message = got
             if message["type"] == "partial_transcription" and not partial:
                 partial = True
-                self.values["first word to first partial"].append((at - first_sound) * 1000)
+                self.values[f"first word to first partial{among}"].append((at - first_sound) * 1000)
             elif message["type"] == "transcription":
                 committed = at
-                self.values["end of speech to commit"].append((at - ended) * 1000)
+                self.values[f"end of speech to commit{among}"].append((at - ended) * 1000)
                 story |= {"heard": message["content"], "commit_ms": (at - ended) * 1000}
-                self.values["word errors %"].append(100 * word_errors(clip.text, message["content"]))
+                self.values[f"word errors %{among}"].append(100 * word_errors(clip.text, message["content"]))
             elif message["type"] == "error":
                 self.values["errors"].append(1.0)
                 return
@@ -146,7 +167,7 @@ class Bench:
         if committed is not None and index is not None:
             spoke_ms = (decoder.picture_at[index] - ended) * 1000
             story |= {"picture_ms": spoke_ms, "index": index, "first_picture_ms": (decoder.picture_at[0] - ended) * 1000}
-            self.values["end of speech to first speaking picture"].append(spoke_ms)
+            self.values[f"end of speech to first speaking picture{among}"].append(spoke_ms)
         self.values["missed ends"].append(0.0)
 
     async def broken(self, clip: Clip, pause_s: float) -> None:
@@ -164,7 +185,7 @@ class Bench:
         if first is None:
             self.values["errors"].append(1.0)
             return
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(self._rng.uniform(0.1, 3.0))
         while not self.messages.empty():
             self.messages.get_nowait()
         sounded = self.microphone.play(clip) + clip.start_s
@@ -214,15 +235,26 @@ async def run(base: str, pid: int | None, parts: Sequence[str], turns: int) -> B
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(bench.microphone.run()), group.create_task(bench.receive())]
             await asyncio.sleep(0.5)
-            cpu = _cpu_s(pid)
+            cpu = process_cpu_s(pid)
             began = time.perf_counter()
+            if "idle" in parts:
+                await bench.open_only(pid, IDLE_S, "quiet")
+                bench.microphone.room = fan_noise(rng)
+                await bench.open_only(pid, IDLE_S, "fan noise")
+                bench.microphone.room = melody()
+                await bench.open_only(pid, IDLE_S, "music")
+                bench.microphone.room = np.zeros(0, np.float32)
+                await bench.hush()
             with tqdm(unit="turn") as bar:
                 for index in range(turns):
                     voice = VOICES[index % len(VOICES)]
                     if "plain" in parts:
                         clip = await speakers.say(QUESTIONS[index % len(QUESTIONS)], voice)
                         noisy = {1: 20.0, 3: 10.0}.get(index % 4)
-                        await bench.plain(with_noise(clip, noisy, rng) if noisy else clip)
+                        hard = noisy is not None and noisy < 15
+                        await bench.plain(
+                            with_noise(clip, noisy, rng) if noisy else clip, f", {noisy:.0f} dB" if hard else ""
+                        )
                         await bench.hush()
                         bar.update()
                     if "pauses" in parts:
@@ -243,7 +275,7 @@ async def run(base: str, pid: int | None, parts: Sequence[str], turns: int) -> B
                         bar.update()
             minutes = (time.perf_counter() - began) / 60
             if pid is not None:
-                bench.values["engine CPU seconds a minute"].append((_cpu_s(pid) - cpu) / minutes)
+                bench.values["engine CPU seconds a minute"].append((process_cpu_s(pid) - cpu) / minutes)
             bench.values["stale items"].append(float(bench.stale))
             for task in tasks:
                 task.cancel()
@@ -261,7 +293,8 @@ def print_stages(turns: Sequence[dict[str, Any]]) -> None:
         print(f"  engine: {name:<34}{'':>8}{percentile(ms, 50):>8.2f}{percentile(ms, 95):>8.2f}{len(ms):>6}")
 
 
-def _cpu_s(pid: int | None) -> float:
+def process_cpu_s(pid: int | None) -> float:
+    """Processor seconds of a process and its children so far."""
     if pid is None:
         return 0.0
     process = psutil.Process(pid)
