@@ -143,7 +143,7 @@ class Stage:
         self.conversation = Conversation(self.parts, TutorProfile(voice="fake:en"), "session")
         self.tasks_at_start = 0
 
-    def play_all(self, drive: Drive, *, streaming: bool = True) -> Stage:
+    def play_all(self, drive: Drive, *, streaming: bool = True, longest_s: float = 600) -> Stage:
         """Run the conversation while ``drive`` lasts, in virtual time; checks that it leaves nothing."""
 
         async def main() -> None:
@@ -157,7 +157,7 @@ class Stage:
             assert self.model.open == 0, "a request to the model was left open"
             assert self.synthesizer.open == 0, "a synthesis was left open"
 
-        run_virtual(main(), longest_s=600)
+        run_virtual(main(), longest_s=longest_s)
         return self
 
     @property
