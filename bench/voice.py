@@ -166,7 +166,7 @@ class Bench:
         index = decoder.first_speaking_frame()
         if committed is not None and index is not None:
             spoke_ms = (decoder.picture_at[index] - ended) * 1000
-            story |= {"picture_ms": spoke_ms, "index": index, "first_picture_ms": (decoder.picture_at[0] - ended) * 1000}
+            story |= {"picture_ms": spoke_ms, "index": index}
             self.values[f"end of speech to first speaking picture{among}"].append(spoke_ms)
         self.values["missed ends"].append(0.0)
 

@@ -76,6 +76,7 @@ class Conversation:
         self._exchange: asyncio.Task[None] | None = None
         self._reply: Reply | None = None
         self._interrupted: Reply | None = None
+        # ... the latest, for the client's last word on it, which may come when the next reply speaks already.
         self._speculation: tuple[int, Reply] | None = None
         self._listener: Listener | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -256,7 +257,6 @@ class Conversation:
         """Let ``reply`` speak as the next turn and see it to the end of its playback."""
         self._turns += 1
         self._reply = reply
-        self._interrupted = None
         self.history.add_user(self._turns, text)
         try:
             await reply.speak(self._turns, on_progress=self._tutor_speaks)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,9 @@ from engine.telemetry import Metrics
 from engine.transport.media import ClipWriter, FragmentWriter, MediaFormat, wav
 
 OUTBOX_MESSAGES = 128
+LONGEST_HOLD_S = 2.5
+"""A lowered reply that is neither interrupted nor resumed goes on after this; turn taking decides sooner."""
+
 DEGRADE_S = 2.0
 """A client that is this far behind gets pictures repeated instead of new ones."""
 
@@ -183,6 +187,8 @@ class StreamSink:
         self._seq = 0
         self._sent_ms = 0
         self._began_at = 0.0
+        self._lowered = False
+        self._going_on = asyncio.Event()
 
     async def prepare(self) -> str:
         """Open the coders of the first turn; gives the MSE codec string."""
@@ -190,11 +196,24 @@ class StreamSink:
         return self._spare.codecs
 
     async def event(self, event: Event) -> None:
-        if event["type"] == "text":
+        kind = event["type"]
+        if kind == "duck":
+            self._lowered = True
+            self._going_on.clear()
+        elif kind in ("resume", "interrupted"):
+            self._lowered = False
+            self._going_on.set()
+        elif kind == "text":
             event = {**event, "timestamp": timestamp()}
         await self._outbox.put(event)
 
     async def media(self, frames: Sequence[MediaFrame]) -> None:
+        if self._lowered:
+            # The client has some in store; what may be cut off in a moment need not be sent to it.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LONGEST_HOLD_S):
+                    await self._going_on.wait()
+            self._lowered = False
         loop = asyncio.get_running_loop()
         first = frames[0]
         if first.turn != self._turn:

@@ -86,7 +86,7 @@ async def test_interrupt_ends_the_turn_and_nothing_of_it_follows(socket: Any, en
     await socket.send(type="text", content="And now?")
     following = await socket.until("turn_done")
     assert {m["turn"] for m in following} == {2}
-    history = engine.registry.find(session["session_id"]).conversation.history.messages()  # type: ignore[union-attr]
+    history = engine.registry.find(session["session_id"]).conversation.history.remembered  # type: ignore[union-attr]
     said = [m["content"] for m in history if m["role"] == "assistant"]
     assert interrupted["content"] in said or not interrupted["content"]
 
@@ -110,7 +110,7 @@ async def test_the_last_playback_message_decides_what_was_heard(socket: Any, eng
     await socket.send(type="playback", turn=1, position_ms=words[0]["end_ms"])
     await socket.send(type="ping")
     await socket.until("pong")
-    history = engine.registry.find(session["session_id"]).conversation.history.messages()  # type: ignore[union-attr]
+    history = engine.registry.find(session["session_id"]).conversation.history.remembered  # type: ignore[union-attr]
     assert [m["content"] for m in history if m["role"] == "assistant"][-1] == words[0]["text"].strip(".,!?")
 
 
@@ -138,7 +138,7 @@ async def test_two_students_hear_their_own_answers(caller: Any, engine: Engine) 
 
     await asyncio.gather(ask(sockets[0], "I like apples."), ask(sockets[1], "I like bananas."))
     remembered = [
-        str(engine.registry.find(one["session_id"]).conversation.history.messages())  # type: ignore[union-attr]
+        str(engine.registry.find(one["session_id"]).conversation.history.remembered)  # type: ignore[union-attr]
         for one in sessions
     ]
     assert "apples" in remembered[0] and "bananas" not in remembered[0]

@@ -11,28 +11,13 @@ from dataclasses import dataclass
 from engine.pipelines.items import FloatArray
 from engine.pipelines.listening.agreement import normal
 from engine.pipelines.listening.speech_spans import find_speech
+from engine.pipelines.listening.word_lists import INVENTED
 
 LOOP_PASSES = 3
 """So often in a row, up to the very end, a phrase is a loop; a single word one time more ("no, no, no")."""
 
 LONGEST_PHRASE = 24
 """Words in a phrase that is looked for."""
-
-INVENTIONS = frozenset(
-    {
-        "you", "thankyou", "thanks", "bye", "byebye", "oh", "so", "okay", "thankyouforwatching",
-        "thanksforwatching", "thankyousomuch", "thankyouverymuch", "thankyousomuchforwatching",
-        "thankyouforwatchingandillseeyounexttime", "illseeyounexttime", "seeyounexttime", "subscribe",
-        "pleasesubscribe", "pleasesubscribetomychannel", "thanksforlistening", "illberightback",
-        "subtitlesbytheamaraorgcommunity", "music", "applause", "blankaudio",
-        "谢谢", "謝謝", "谢谢观看", "謝謝觀看", "謝謝大家", "谢谢大家", "请不吝点赞订阅转发打赏支持明镜与点点栏目",
-        "字幕由amaraorg社区提供", "ご視聴ありがとうございました", "시청해주셔서감사합니다",
-        "gracias", "merci", "untertitelderamaraorgcommunity", "soustitragestquebec",
-    }
-)  # fmt: skip
-"""What Whisper writes over silence and noise, in normal form without spaces. All may be said, so
-they go only where the evidence is weak."""
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -67,7 +52,7 @@ def is_believable(words: Sequence[str], evidence: Evidence) -> bool:
     if evidence.no_speech > 0.8 and (not heard or evidence.avg_logprob < -1.3):
         return False
     guessed = evidence.no_speech > 0.6 or evidence.avg_logprob < -0.9 or not heard
-    return not (guessed and spoken in INVENTIONS)
+    return not (guessed and spoken in INVENTED)
 
 
 def cut_closing_loop(words: Sequence[str], *, was_capped: bool = False) -> int:

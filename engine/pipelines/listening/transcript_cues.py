@@ -77,8 +77,8 @@ def equivalent(one: str, other: str) -> bool:
 def content(text: str) -> list[str]:
     """Tokens that bid for the floor: no fillers, no backchannels, no words Whisper invents on noise."""
     words = without_fillers(text)
-    for whole in (" ".join(words), "".join(words), " ".join(tokens(text))):
-        if whole in INVENTED or whole in BACKCHANNEL_PHRASES:
+    for whole in (words, tokens(text)):
+        if _invented(whole) or {" ".join(whole), "".join(whole)} & BACKCHANNEL_PHRASES:
             return []
     return [word for word in words if word not in BACKCHANNELS]
 
@@ -86,7 +86,11 @@ def content(text: str) -> list[str]:
 def is_backchannel(text: str) -> bool:
     """Something was said, and all of it only means *go on*."""
     said = tokens(text)
-    return bool(said) and not content(text) and " ".join(said) not in INVENTED
+    return bool(said) and not content(text) and (not _invented(said) or set(said) <= BACKCHANNELS)
+
+
+def _invented(words: Sequence[str]) -> bool:
+    return "".join(words).replace("'", "") in INVENTED
 
 
 def may_become_backchannel(text: str) -> bool:

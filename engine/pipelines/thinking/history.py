@@ -107,7 +107,7 @@ class ChatHistory:
             self._entries.remove(entry)
 
     def messages(self, text: str = "", *, knowledge: str = "") -> list[Message]:
-        """What to send: system prompt, the newest turns that fit less fragments of answers, then ``text`` as the student's message.
+        """What to send: system prompt, the newest turns that fit, fragments left out, then ``text`` as the student's.
 
         Args:
             text: what the student says now; it is not remembered by this call.
