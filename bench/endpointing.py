@@ -40,7 +40,7 @@ matplotlib.use("Agg")
 
 PAUSES_MS = (300, 450, 600, 800, 1000, 1250, 1500)
 LEAD_MS, TAIL_MS = 400, 3200
-ASKED_AT_MS = 110
+ASKED_AT_MS = 72
 """Silence at which words and verdict are asked for, as the turn taker does."""
 
 RESULTS = Path(__file__).parent / "results"
@@ -95,7 +95,9 @@ def sound(clip: Clip, pause_ms: float) -> FloatArray:
 
 async def evidence(pcm: FloatArray, recognizer: WhisperRecognizer, model: SmartTurn) -> Evidence:
     heard = np.concatenate((pcm, silence(ASKED_AT_MS)))
-    return Evidence((await recognizer.transcribe(heard, "en")).text, await model.probability(heard))
+    stream = recognizer.stream("en")
+    stream.push(heard)
+    return Evidence((await stream.preview()).text, await model.probability(heard))
 
 
 async def hear(all_clips: Sequence[Clip], asr: str) -> list[Case]:

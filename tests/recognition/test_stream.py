@@ -141,3 +141,12 @@ async def test_a_microphone_nobody_reads_is_bounded(english: WhisperRecognizer) 
     for _ in range(40):
         stream.push(np.zeros(160_000, np.float32))
     assert stream.held_s <= 301
+
+
+async def test_words_made_up_after_a_broken_off_sentence_are_left_out(multilingual: WhisperRecognizer, say) -> None:
+    whole = say("If I have three apples, how many can I give away?")
+    cut = whole[: int(0.42 * len(whole))]
+    stream = multilingual.stream("en")
+    stream.push(np.concatenate([quiet(0.3), cut, quiet(0.15)]))
+    heard = (await stream.preview()).text
+    assert "apples" in heard.lower() and len(heard.split()) <= 6, heard

@@ -19,7 +19,7 @@ from engine.pipelines.items import INPUT_RATE, FloatArray, Transcript
 from engine.pipelines.listening.agreement import join_words
 from engine.pipelines.listening.decode_queue import DecodeQueue, Ticket, Urgency
 from engine.pipelines.listening.plausibility import evidence_of, is_believable
-from engine.pipelines.listening.speech_spans import STEP, Span, cut_windows, interpolate
+from engine.pipelines.listening.speech_spans import STEP, STEPS_PER_S, Span, cut_windows, find_speech, interpolate
 from engine.pipelines.listening.utterance import Heard, Utterance, ends_quietly
 from engine.pipelines.listening.vad import SileroStream, SileroVad
 from engine.pipelines.listening.whisper_window import ANY_OTHER, LANGUAGES, Hypothesis, Stale, WhisperWindow
@@ -29,6 +29,13 @@ R = TypeVar("R")
 
 VAD_BATCH = 60 * INPUT_RATE // STEP
 """Steps judged in one go; between two of them the ticket is looked at."""
+
+DOUBTED = -0.3
+"""Mean log probability below which Whisper may have completed a sentence that was not: worth a look at
+word times. Whole sentences stay above, made-up endings between -0.4 and -1.1."""
+
+SHORTEST_WORD_MS = 120
+"""Before the end of speech. Last words begin 260 ms and more before it, made-up ones after it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -132,9 +139,9 @@ class WhisperRecognizer:
         """One window to text. Computes: in a worker thread only."""
         return self._window.decode(pcm, language, ticket.is_dropped)
 
-    def timed(self, said: Hypothesis, *, is_open: bool) -> Hypothesis:
+    def timed(self, said: Hypothesis, until_ms: float | None) -> Hypothesis:
         """The same with word times, see ``WhisperWindow.timed``. Computes: in a worker thread only."""
-        return self._window.timed(said, is_open=is_open)
+        return self._window.timed(said, until_ms)
 
     @staticmethod
     def believes(said: Hypothesis, heard: FloatArray) -> bool:
@@ -222,6 +229,13 @@ class WhisperStream:
         said = recognizer.decode(ticket, window.of(pcm), utterance.language)
         if not recognizer.believes(said, probabilities[window.start : window.end]):
             return Heard(start, window, None, probabilities, more)
-        if is_partial and not more:
-            said = recognizer.timed(said, is_open=not ends_quietly(probabilities))
+        if not more and (is_partial or said.avg_logprob < DOUBTED):
+            said = recognizer.timed(said, self._last_beginning_ms(window, probabilities))
         return Heard(start, window, said, probabilities, more)
+
+    @staticmethod
+    def _last_beginning_ms(window: Span, probabilities: FloatArray) -> float | None:
+        """Where in the window the last word can have begun; None when speech goes on to its end."""
+        if not ends_quietly(probabilities):
+            return None
+        return (find_speech(probabilities)[-1].end - window.start) * 1000 / STEPS_PER_S - SHORTEST_WORD_MS

@@ -43,8 +43,8 @@ SHORTEST_SAMPLES = INPUT_RATE // 10
 DETECT_POSITIONS = 500
 """States shown to the language detector: as sure as with 1500 and three times cheaper."""
 
-MADE_UP_POSITIONS = 2
-"""A word that begins within so many states (40 ms) of the end of open sound was made up."""
+MADE_UP_MS = 40
+"""A word that begins so shortly before the end of open sound was made up."""
 
 SIMPLIFIED_CHINESE = "以下是普通话的句子。"
 """Said before Chinese, so that it comes in simplified characters and with punctuation."""
@@ -126,7 +126,7 @@ class WhisperWindow:
     def warm_up(self) -> None:
         """Run every part once, so that the first student does not pay for allocations."""
         noise = np.random.default_rng(0).normal(0, 0.01, 2 * INPUT_RATE).astype(np.float32)
-        self.timed(self.decode(noise), is_open=True)
+        self.timed(self.decode(noise))
 
     def decode(
         self, pcm: FloatArray, language: str | None = None, is_stale: Callable[[], bool] = lambda: False
@@ -165,14 +165,16 @@ class WhisperWindow:
             tuple(words[:kept]), language, language_p, result.no_speech_prob, avg_logprob, tuple(tokens), states
         )
 
-    def timed(self, said: Hypothesis, *, is_open: bool) -> Hypothesis:
+    def timed(self, said: Hypothesis, until_ms: float | None = None) -> Hypothesis:
         """The same with the time of each word (to about 100 ms). Costs a tenth of the decode.
+
+        Whisper likes to complete a sentence that breaks off. The words it makes up have no sound, so
+        their times pile up at the end of it.
 
         Args:
             said: from ``decode``.
-            is_open: the sound ends in the middle of speech. Whisper then likes to complete the
-                sentence; the words it makes up have no sound, so their times pile up at the very
-                end, and they are left out.
+            until_ms: of the window; words that begin later are left out as made up. None keeps 40 ms
+                clear of the end, which suits sound that breaks off in the middle of speech.
         """
         if said.states is None or not said.words:
             return said
@@ -185,10 +187,10 @@ class WhisperWindow:
         for token, position in reversed(aligned.alignments):
             heard_at[token] = position
         at = [int(heard_at[token]) for token in _first_tokens(said, tokenizer)]
-        words = said.words
-        if is_open:
-            words = tuple(w for w, begins in zip(words, at, strict=False) if begins < positions - MADE_UP_POSITIONS)
         ms = STATE_SAMPLES * 1000 / INPUT_RATE
+        if until_ms is None:
+            until_ms = positions * ms - MADE_UP_MS
+        words = tuple(w for w, begins in zip(said.words, at, strict=False) if begins * ms < until_ms)
         times = tuple(Word(word, at[i] * ms, max(at[i], at[i + 1]) * ms) for i, word in enumerate(words))
         return replace(said, words=words, times=times)
 
