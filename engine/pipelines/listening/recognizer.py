@@ -7,6 +7,7 @@ In: float32 mono 16 kHz. Out: ``Transcript``s. Model and voice detector run in t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -34,8 +35,8 @@ DOUBTED = -0.3
 """Mean log probability below which Whisper may have completed a sentence that was not: worth a look at
 word times. Whole sentences stay above, made-up endings between -0.4 and -1.1."""
 
-SHORTEST_WORD_MS = 120
-"""Before the end of speech. Last words begin 260 ms and more before it, made-up ones after it."""
+SHORTEST_WORD_MS = 40
+"""Before the end of speech. Most last words begin 260 ms and more before it, made-up ones after it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -230,12 +231,14 @@ class WhisperStream:
         if not recognizer.believes(said, probabilities[window.start : window.end]):
             return Heard(start, window, None, probabilities, more)
         if not more and (is_partial or said.avg_logprob < DOUBTED):
-            said = recognizer.timed(said, self._last_beginning_ms(window, probabilities))
+            said = recognizer.timed(said, self._last_beginning_ms(said, window, probabilities))
         return Heard(start, window, said, probabilities, more)
 
     @staticmethod
-    def _last_beginning_ms(window: Span, probabilities: FloatArray) -> float | None:
+    def _last_beginning_ms(said: Hypothesis, window: Span, probabilities: FloatArray) -> float | None:
         """Where in the window the last word can have begun; None when speech goes on to its end."""
         if not ends_quietly(probabilities):
             return None
+        if said.avg_logprob >= DOUBTED:
+            return math.inf
         return (find_speech(probabilities)[-1].end - window.start) * 1000 / STEPS_PER_S - SHORTEST_WORD_MS
