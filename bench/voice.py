@@ -201,8 +201,9 @@ class Bench:
             elif message["type"] == "duck":
                 ducked = ducked or at
             else:
-                stopped = at
-                break
+                if message["reason"] == "voice":
+                    stopped = at
+                    break
         if not real:
             self.values["phantom interruptions, %"].append(100.0 if stopped else 0.0)
             return
@@ -269,7 +270,7 @@ async def run(base: str, pid: int | None, parts: Sequence[str], turns: int) -> B
                         await bench.hush()
                         bar.update()
                     if "phantom" in parts:
-                        no_words = (cough(rng), click(), await speakers.say(BACKCHANNELS[index % 3], voice))
+                        no_words = (cough(rng), click(), await speakers.say(BACKCHANNELS[index // 3 % 3], voice))
                         await bench.interrupting(no_words[index % 3], real=False)
                         await bench.hush()
                         bar.update()

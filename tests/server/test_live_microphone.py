@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from pathlib import Path
 from typing import Any
 
 import av
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from engine.app import Engine
-from engine.pipelines.audio import float_to_pcm16, resample
+from engine.pipelines.audio import decode, float_to_pcm16, resample
 from engine.pipelines.items import INPUT_RATE, OUTPUT_RATE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -93,3 +94,21 @@ def webm(pcm: np.ndarray) -> bytes:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return buffer.getvalue()
+
+
+async def test_mandarin_is_heard_and_answered_by_a_tutor_who_greets_in_english(socket: Any) -> None:
+    await socket.send(type="configure", stream=True, input_audio={"format": "pcm_s16le"})
+    await socket.expect("ready")
+    recording = (Path(__file__).parents[1] / "data" / "question_zh.ogg").read_bytes()
+    pcm = np.concatenate([decode(recording), np.zeros(3 * INPUT_RATE, np.float32)])
+
+    async def speak() -> None:
+        for start in range(0, len(pcm), 1600):
+            await socket.ws.send_bytes(float_to_pcm16(pcm[start : start + 1600]))
+            await asyncio.sleep(0.1)
+
+    speaking = asyncio.create_task(speak())
+    messages = await socket.until("media")
+    await speaking
+    said = next(m for m in messages if m["type"] == "transcription")
+    assert said["language"] == "zh" and "请问什么是" in said["content"]

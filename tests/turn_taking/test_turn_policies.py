@@ -71,6 +71,8 @@ from engine.settings import Settings
         ("Ich weiß nicht, ob das ein", "de", Completeness.UNFINISHED),
         ("你好，请问什么是光合作用？", "zh", Completeness.QUESTION),
         ("你知道答案吗", "zh", Completeness.QUESTION),
+        ("你好，请问什么是光合作用。", "zh", Completeness.QUESTION),
+        ("我觉得天是蓝的。", "zh", Completeness.COMPLETE),
         ("我知道了", "zh", Completeness.COMPLETE),
         ("因为", "zh", Completeness.UNFINISHED),
         ("我觉得", "zh", Completeness.UNFINISHED),

@@ -40,6 +40,10 @@ class BargeInOptions:
     no_speech: float = 0.6
     """Recognizer's P(no speech) above which its words do not count."""
 
+    brief_ms: float = 600
+    brief_no_speech: float = 0.5
+    """Stricter for short sounds: of a hummed *mm-hm* Whisper makes whole sentences."""
+
 
 class Judgement(Enum):
     """What to do about a sound."""
@@ -88,7 +92,8 @@ class BargeInPolicy:
         options = self._options
         over = sound.silence_ms > 0 and sound.complete
         text = sound.transcript.text if sound.transcript else ""
-        if sound.transcript is not None and sound.transcript.no_speech > options.no_speech:
+        allowed = options.brief_no_speech if sound.voiced_ms < options.brief_ms else options.no_speech
+        if sound.transcript is not None and sound.transcript.no_speech > allowed:
             text = ""
         if text and sound.tutor_text and echo_share(text, sound.tutor_text) >= options.echo_share:
             return Judgement.ECHO if over or self._faded(sound) else Judgement.WAIT

@@ -14,6 +14,7 @@ from enum import Enum
 from engine.pipelines.listening.word_lists import (
     BACKCHANNEL_PHRASES,
     BACKCHANNELS,
+    CJK_ASKING,
     CJK_FINISHED,
     CJK_QUESTION,
     CJK_UNFINISHED,
@@ -179,7 +180,7 @@ def _requests(words: Sequence[str], language: str) -> bool:
 
 
 def _cjk_completeness(text: str, question: bool, full_stop: bool) -> Completeness:
-    if question or text.endswith(CJK_QUESTION):
+    if question or text.endswith(CJK_QUESTION) or (full_stop and any(word in text for word in CJK_ASKING)):
         return Completeness.QUESTION
     if full_stop or text.endswith(CJK_FINISHED):
         return Completeness.COMPLETE

@@ -25,7 +25,7 @@ BACKCHANNEL_PHRASES = _words(
 
 INVENTED = frozenset(
     {
-        "you", "thankyou", "thanks", "bye", "byebye", "oh", "so", "okay", "thankyouforwatching",
+        "you", "thankyou", "thanks", "bye", "byebye", "oh", "so", "okay", "amen", "amenamen", "thankyouforwatching",
         "thanksforwatching", "thankyousomuch", "thankyouverymuch", "thankyousomuchforwatching",
         "thankyouforwatchingandillseeyounexttime", "illseeyounexttime", "seeyounexttime", "subscribe",
         "pleasesubscribe", "pleasesubscribetomychannel", "thanksforlistening", "illberightback",
@@ -100,6 +100,7 @@ OPENERS = {
 """By language: a clause that begins so needs another one (after a comma)."""
 
 CJK_QUESTION = ("吗", "嘛", "呢", "么", "か", "까")
+CJK_ASKING = tuple(_words("请问 什么 怎么 怎样 如何 多少 哪 谁 几个 何 なぜ どう 무엇 왜 어떻게"))
 CJK_FINISHED = tuple(_words("吧 呀 啊 了 啦 です ます ました よ ね 요 다 죠"))
 CJK_UNFINISHED = tuple(
     _words("""和 跟 与 或 把 被 给 从 在 是 的 就 还 也 但 而 因 请 及 为 像 到 向
