@@ -54,7 +54,7 @@ LANGUAGES = frozenset(_LANGUAGE_CODES)
 ANY_OTHER = "*"
 """In a list of languages: whatever else it may be."""
 
-SURE_OF_OTHER = 0.5
+SURE_OF_OTHER = 0.7
 """P(language) from which one that nobody expected is believed; coughs and mumbles stay below."""
 
 
