@@ -18,6 +18,7 @@ import structlog
 from aiohttp import WSCloseCode
 
 from engine.errors import Busy, InvalidField, UnknownSession
+from engine.pipelines.animating.overload import Admission
 from engine.pipelines.conversation import Conversation
 from engine.pipelines.parts import Parts
 from engine.tutors.store import TutorStore
@@ -95,6 +96,8 @@ class SessionRegistry:
     def __init__(self, parts: Parts, tutors: TutorStore) -> None:
         self._parts = parts
         self._tutors = tutors
+        settings = parts.settings
+        self._admission = Admission(settings.max_sessions, measured=settings.admission == "measured")
         self._sessions: dict[str, Session] = {}
         self._draining = False
         self._uncollected = 0
@@ -114,14 +117,14 @@ class SessionRegistry:
         """A new session with its conversation running.
 
         Raises:
-            Busy: draining or full.
+            Busy: draining, full, or more than can be drawn in time.
             InvalidField: there is no knowledge base ``kb_id``.
         """
-        settings = self._parts.settings
         if self._draining:
             raise Busy("the engine is shutting down", retry_after_s=5)
-        if len(self._sessions) >= settings.max_sessions:
-            raise Busy(f"all {settings.max_sessions} sessions are taken", retry_after_s=5)
+        refused = self._refused()
+        if refused is not None:
+            raise Busy(refused[0], retry_after_s=refused[1])
         if kb_id is not None and not self._parts.knowledge.exists(kb_id):
             raise InvalidField("field 'kb_id': there is no such knowledge base")
         session_id = str(uuid.uuid4())
@@ -133,6 +136,13 @@ class SessionRegistry:
         self._parts.metrics.sessions.set(len(self._sessions))
         log.info("session created", session=session_id, tutor=tutor_id, profile=profile.id)
         return session
+
+    def _refused(self) -> tuple[str, int] | None:
+        """Why no further session fits now, and for how many seconds."""
+        scheduler = self._parts.scheduler
+        speaking = sum(session.conversation.speaking for session in self._sessions.values())
+        overloaded = scheduler.thinning.thins_at(asyncio.get_running_loop().time())
+        return self._admission.refuse(len(self._sessions), speaking, scheduler.costs.frame_s(), overloaded)
 
     def find(self, session_id: str) -> Session:
         """The live session.

@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     token_ttl_s: int = Field(3600, ge=10, le=86400, description="Life of an engine token, seconds.")
     session_idle_s: float = Field(900, ge=1, le=86400, description="A session with no activity for this long ends.")
     max_sessions: int = Field(64, ge=1, le=10000, description="Live sessions at once; one more gets 503.")
+    admission: Literal["measured", "fixed"] = Field(
+        "measured",
+        description="measured: 503 also when the renderer could not draw one more; fixed: max_sessions only.",
+    )
     drain_s: float = Field(20, ge=0, le=600, description="How long running turns may finish after SIGTERM.")
     max_message_bytes: int = Field(32_000_000, ge=10_000, le=512_000_000, description="Largest WebSocket message.")
     max_text_chars: int = Field(4000, ge=1, le=100_000, description="Longest text message.")

@@ -59,7 +59,7 @@ class Metrics:
             "tutor_stage_seconds", "From the start of a turn to the end of a stage.", ["stage"],
             buckets=STAGE_BUCKETS, registry=r,
         )
-        self.frames = Counter("tutor_frames_total", "Pictures made, late, dropped.", ["what"], registry=r)
+        self.frames = Counter("tutor_frames_total", "Pictures made, late, repeated, dropped.", ["what"], registry=r)
         self.queue_depth = Gauge("tutor_queue_depth", "Items waiting, by queue.", ["queue"], registry=r)
         self.queue_dropped = Counter("tutor_queue_dropped_total", "Items discarded on overflow.", ["queue"], registry=r)
         self.speculations = Counter(

@@ -18,7 +18,7 @@ from engine.pipelines.animating.life import Life
 from engine.pipelines.animating.performance import TurnAnimator
 from engine.pipelines.channel import Channel
 from engine.pipelines.contracts import Avatar, FrameRequest, Message
-from engine.pipelines.items import FRAME_MS, AnimatedFrame, Clause, MediaFrame, Speech, Word
+from engine.pipelines.items import FRAME_MS, AnimatedFrame, Clause, MediaFrame, Picture, Speech, Word
 from engine.pipelines.parts import Parts
 from engine.pipelines.playback import Playback
 from engine.pipelines.sink import Sink
@@ -86,7 +86,9 @@ class Turn:
         self._clauses_cut = 0
         self._spoken_ms = 0.0
         self._frames_made = 0
+        self._frames_sent = 0
         self._first_frame_at: float | None = None
+        """When the client began to play, on the loop's clock; later by every pause it had to make."""
 
     def release(self, number: int) -> None:
         """Let it speak, as turn ``number``."""
@@ -239,7 +241,11 @@ class Turn:
             requests = [
                 FrameRequest(avatar, frame, self._deadline(frame.index), self._options.session) for frame in batch
             ]
-            pictures = await self._parts.scheduler.render(requests)
+            pictures: Sequence[Picture | None]
+            if self._sink.live:
+                pictures = await self._parts.scheduler.offer(requests)
+            else:
+                pictures = await self._parts.scheduler.render(requests)
             self._mark("first_picture")
             self._frames_made += len(batch)
             await self._out.put(
@@ -263,6 +269,12 @@ class Turn:
         start = self._first_frame_at if self._first_frame_at is not None else self._loop.time()
         return start + index * FRAME_MS / 1000
 
+    def _began_playing(self, now: float) -> float:
+        """``_first_frame_at`` once more frames arrive now: what ran dry before went on waiting."""
+        if self._first_frame_at is None:
+            return now
+        return max(self._first_frame_at, now - self._frames_sent * FRAME_MS / 1000)
+
     async def _send(self) -> None:
         await self._released.wait()
         async for item in self._out:
@@ -272,8 +284,8 @@ class Turn:
             frames = [replace(frame, turn=self.number) for frame in item]
             await self._sink.media(frames)
             now = self._loop.time()
-            if self._first_frame_at is None:
-                self._first_frame_at = now
+            self._first_frame_at = self._began_playing(now)
+            self._frames_sent += len(frames)
             self._mark("first_media_sent")
             self.playback.sent(len(frames), now)
             if self.on_media is not None:

@@ -101,12 +101,18 @@ class FakeScheduler:
 
     def __init__(self) -> None:
         self.drawn = 0
+        self.draws_every = 1
         self.renderer = SimpleNamespace(load=lambda _: AVATAR)
 
     async def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
         await asyncio.sleep(0.003 * len(requests))
         self.drawn += len(requests)
         return [PICTURE] * len(requests)
+
+    async def offer(self, requests: Sequence[FrameRequest]) -> list[Picture | None]:
+        drawn = [request.frame.index % self.draws_every == 0 for request in requests]
+        await self.render([request for request, draws in zip(requests, drawn, strict=True) if draws])
+        return [PICTURE if draws else None for draws in drawn]
 
 
 class Inline:

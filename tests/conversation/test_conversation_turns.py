@@ -37,6 +37,20 @@ def test_a_turn_from_text_to_the_end_of_its_playback() -> None:
     assert frames == stage.scheduler.drawn
 
 
+def test_an_overloaded_renderer_leaves_out_pictures_and_no_sound() -> None:
+    async def drive(stage: Stage) -> None:
+        stage.scheduler.draws_every = 3
+        await ask(stage)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await stage.conversation.idle.wait()
+
+    whole, thinned = Stage().play_all(lambda s: ask(s, then_s=20)), Stage().play_all(drive)
+    frames = [sum(m["frames"] for _, m in s.sink.log if m["type"] == "media") for s in (whole, thinned)]
+    assert frames[0] == frames[1], "every 40 ms of sound leaves, with or without its picture"
+    assert thinned.scheduler.drawn == -(-frames[1] // 3)
+
+
 def test_the_first_picture_comes_alone_and_soon() -> None:
     stage = Stage().play_all(lambda s: ask(s, then_s=3))
     media = [m for _, m in stage.sink.log if m["type"] == "media"]

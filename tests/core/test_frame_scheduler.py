@@ -52,8 +52,8 @@ class Notebook:
         """Nothing to close."""
 
 
-def request(session: str) -> FrameRequest:
-    frame = AnimatedFrame(0, np.zeros(960, np.float32), np.zeros(1, np.float32), speaking=False)
+def request(session: str, index: int = 0) -> FrameRequest:
+    frame = AnimatedFrame(index, np.zeros(960, np.float32), np.zeros(1, np.float32), speaking=False)
     return FrameRequest(AVATAR, frame, 0.0, session)
 
 
@@ -81,3 +81,16 @@ async def test_sessions_are_forgotten_while_nothing_is_drawn() -> None:
             while len(renderer.notes) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
     assert sorted(renderer.notes) == [("forgotten", "one"), ("forgotten", "two")]
+
+
+async def test_an_overloaded_renderer_is_asked_for_fewer_pictures_and_they_are_counted() -> None:
+    renderer, metrics = Notebook(), Metrics()
+    renderer.may_draw.set()
+    async with FrameScheduler(renderer, metrics).running() as scheduler:
+        scheduler.thinning.every = 2
+        offered = await scheduler.offer([request("one", index) for index in range(5)])
+        whole = await scheduler.render([request("clip", index) for index in range(5)])
+    assert [picture is None for picture in offered] == [False, True, False, True, False]
+    assert whole == [PICTURE] * 5, "a clip has no clock to be late for"
+    assert [session for _, session in renderer.notes] == ["one"] * 3 + ["clip"] * 5
+    assert 'tutor_frames_total{what="repeated"} 2.0' in metrics.render().decode()

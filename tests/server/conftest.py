@@ -80,8 +80,8 @@ async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engi
     # Short answers: what they say does not matter here, and each is heard out in real time.
     # A loaded machine may take its time with the last words of a question.
     settings = Settings(
-        port=0, max_sessions=30, session_idle_s=600, max_audio_s=60, knowledge_dir=own / "knowledge",
-        tutors_dir=own / "tutors", llm_max_tokens=40, turn_late_ms=10_000,
+        port=0, max_sessions=30, admission="fixed", session_idle_s=600, max_audio_s=60, llm_max_tokens=40,
+        turn_late_ms=10_000, knowledge_dir=own / "knowledge", tutors_dir=own / "tutors",
     )
     async with Engine(settings) as running:
         yield running

@@ -2,7 +2,8 @@
 
 ``BatchPolicy`` is pure: it is told what waits and what batches cost, and picks the next batch.
 ``FrameScheduler`` is its shell: one task that hands batches to one worker thread. A request
-whose awaiter was cancelled before its batch began is never rendered.
+whose awaiter was cancelled before its batch began is never rendered. When the machine cannot
+draw all pictures in time, ``offer`` leaves some out (see ``overload``); ``render`` never does.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from engine.errors import EngineError, RenderFailed
+from engine.pipelines.animating.overload import Thinning
 from engine.pipelines.contracts import FrameRequest, Renderer
 from engine.pipelines.items import Picture
 from engine.pipelines.worker import Worker
@@ -117,8 +119,17 @@ class FrameScheduler:
         self._ended: list[str] = []
         self._wake = asyncio.Event()
         self._metrics = metrics
+        self.thinning = Thinning()
         self.busy_s = 0.0
         """Seconds spent drawing since the start."""
+
+    async def offer(self, requests: Sequence[FrameRequest]) -> list[Picture | None]:
+        """As ``render``, but None for pictures that are left out so that the others are in time."""
+        draws = [self.thinning.draws(request.frame.index) for request in requests]
+        if not all(draws):
+            self._metrics.frames.labels("repeated").inc(draws.count(False))
+        pictures = iter(await self.render(list(itertools.compress(requests, draws))))
+        return [next(pictures) if drawn else None for drawn in draws]
 
     async def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
         """Pictures for ``requests``, in order. Cancelling it drops what has not begun.
@@ -189,6 +200,7 @@ class FrameScheduler:
             now = loop.time()
             self.costs.observe(len(batch), now - began)
             self.busy_s += now - began
+            self.thinning.observe(began, now, min(request.deadline for request in requests) - now)
             late = sum(now > request.deadline for request in requests)
             self._metrics.frames.labels("made").inc(len(pictures))
             if late:
