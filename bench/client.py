@@ -211,12 +211,16 @@ class Client:
 
 @contextlib.contextmanager
 def started_engine(*arguments: str, log_path: Path | None = None) -> Iterator[tuple[str, int]]:
-    """A fresh engine in a process of its own on a free port; gives its address and process id."""
+    """A fresh engine in a process of its own on a free port; gives its address and process id.
+
+    It admits everybody: a bench shows what happens to too many, not that they are sent away.
+    """
     port = _free_port()
     log = (log_path or Path(os.devnull)).open("w")
     root = Path(__file__).parent.parent
     process = subprocess.Popen(
-        [sys.executable, str(root / "run_engine.py"), "--port", str(port), "--log-format", "json", *arguments],
+        [sys.executable, str(root / "run_engine.py"), "--port", str(port), "--log-format", "json",
+         "--admission", "fixed", *arguments],
         cwd=root, stderr=log, stdout=log,
     )
     try:

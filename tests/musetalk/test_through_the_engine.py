@@ -31,7 +31,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def engine(models_dir: Path, avatars_dir: Path) -> AsyncIterator[Engine]:
     settings = Settings(
         port=0, renderer="musetalk", device="cpu", models_dir=models_dir, avatars_dir=avatars_dir, avatar="ada",
-        llm_max_tokens=16,
+        llm_max_tokens=16, admission="fixed",
     )  # fmt: skip
     async with Engine(settings) as running:
         yield running
