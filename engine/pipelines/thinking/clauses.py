@@ -77,7 +77,7 @@ class _Wait(Exception):
 class ClauseSplitter:
     """One per reply. ``push`` deltas, then ``flush``; ``due`` when the student has waited long enough."""
 
-    DEADLINE_S = 0.1
+    DEADLINE_S = 0.05
     """When to call ``due``, counted from the first delta."""
 
     language: str = "en"
