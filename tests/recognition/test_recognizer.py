@@ -84,9 +84,7 @@ async def test_two_minutes_are_heard_to_the_end(english: WhisperRecognizer, say)
     assert 90 < len(pcm) / 16_000 < 180
     transcript = await english.transcribe(pcm)
     said = plain(transcript.text)
-    # One word misheard ("pumped split") is the voice's; a lost or repeated sentence is ours.
-    for part in ("teacher explained how the heart", "through the body"):
-        assert 13 <= said.count(part) <= 14
+    assert said.count("teacher explained how the heart pumps blood through the body") >= 13
     assert sum(said.count(f"tell me about the {name}") for name in names) >= 13
     starts = [word.start_ms for word in transcript.words]
     assert starts == sorted(starts) and transcript.words[-1].end_ms > len(pcm) / 16 - 2000
