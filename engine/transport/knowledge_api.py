@@ -40,7 +40,10 @@ class _KnowledgeApi:
         """``{"knowledge": [{"kb_id", "documents", "passages"}]}``."""
         found = []
         for kb_id in await self._knowledge.bases():
-            documents = await self._knowledge.documents(kb_id)
+            try:
+                documents = await self._knowledge.documents(kb_id)
+            except UnknownKnowledge:
+                continue  # deleted since the list was made
             found.append(
                 {"kb_id": kb_id, "documents": len(documents), "passages": sum(d.passages for d in documents)}
             )
