@@ -145,7 +145,6 @@ async def serve(settings: Settings) -> None:
         # what sessions leave in rings (filter graphs, peers) does not pile up for minutes.
         gc.collect()
         gc.freeze()
-        gc.collect()
         host = settings.host if settings.host not in ("0.0.0.0", "::") else "localhost"
         log.info("ready", seconds=round(time.monotonic() - began, 1), page=f"http://{host}:{engine.port}/")
         await stop.wait()

@@ -44,6 +44,11 @@ class Making:
     """How much is done, 0..1."""
     error: EngineError | None = None
 
+    @property
+    def under_way(self) -> bool:
+        """Neither there nor failed yet."""
+        return self.state in ("waiting", "making")
+
 
 class AvatarMaker:
     """Makes, tells about and deletes an operator's own avatars.
@@ -78,7 +83,7 @@ class AvatarMaker:
         if (BUILTIN / avatar_id).is_dir():
             raise Conflict(f"avatar {avatar_id} is built in")
         running = self._makings.get(avatar_id)
-        if running is not None and running.state in ("waiting", "making"):
+        if running is not None and running.under_way:
             raise Conflict(f"avatar {avatar_id} is being made")
         if not replace and (directory / avatar_id).exists():
             raise Conflict(f"avatar {avatar_id} exists already")
@@ -123,7 +128,7 @@ class AvatarMaker:
             NotFound: none of this id. Conflict: built in, or just being made.
         """
         making = self._makings.get(avatar_id)
-        if making is not None and making.state in ("waiting", "making"):
+        if making is not None and making.under_way:
             raise Conflict(f"avatar {avatar_id} is being made")
         known = self._makings.pop(avatar_id, None)
         directory = self._directory
@@ -152,7 +157,7 @@ class AvatarMaker:
     def _remember(self, making: Making) -> None:
         self._makings.pop(making.id, None)
         self._makings[making.id] = making
-        for avatar_id in [key for key, each in self._makings.items() if each.state in ("ready", "failed")]:
+        for avatar_id in [key for key, each in self._makings.items() if not each.under_way]:
             if len(self._makings) <= REMEMBERED:
                 return
             del self._makings[avatar_id]

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from engine.errors import EngineError
@@ -76,6 +75,8 @@ def _create(arguments: argparse.Namespace, directory: Path, settings: Settings) 
 
 
 def _prepare(arguments: argparse.Namespace, directory: Path, settings: Settings) -> Path:
+    import torch
+
     from engine.pipelines.animating.musetalk.preparation import prepare_avatar
     from engine.pipelines.animating.musetalk.weights import check_extra, load_vae, weights_folder
 

@@ -75,8 +75,8 @@ class Conversation:
         self._group: asyncio.TaskGroup | None = None
         self._exchange: asyncio.Task[None] | None = None
         self._reply: Reply | None = None
+        # Kept for the client's last word on it, which may come when the next reply speaks already.
         self._interrupted: Reply | None = None
-        # ... the latest, for the client's last word on it, which may come when the next reply speaks already.
         self._speculation: tuple[int, Reply] | None = None
         self._listener: Listener | None = None
         self._reading: asyncio.Task[None] | None = None

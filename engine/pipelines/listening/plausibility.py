@@ -19,6 +19,7 @@ LOOP_PASSES = 3
 LONGEST_PHRASE = 24
 """Words in a phrase that is looked for."""
 
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What speaks for and against a hypothesis."""
