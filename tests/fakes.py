@@ -124,12 +124,16 @@ class FakeRecognizer:
         decode_s: how long each answer takes.
         failures: how many answers fail before it works.
         language: of every transcript.
+        logprob: how sure it is of the words, see ``Transcript``.
     """
 
-    def __init__(self, decode_s: float = 0.15, failures: int = 0, language: str = "en") -> None:
+    def __init__(
+        self, decode_s: float = 0.15, failures: int = 0, language: str = "en", logprob: float = 0.0
+    ) -> None:
         self.decode_s = decode_s
         self.failures = failures
         self.language = language
+        self.logprob = logprob
         self.calls: list[str] = []
         self.streams = 0
 
@@ -148,7 +152,8 @@ class FakeRecognizer:
             raise RecognitionFailed("the fake recognizer was told to fail")
         text = words_in(pcm)
         final = kind in ("finish", "transcribe")
-        return Transcript(text, language=self.language, no_speech=0.0 if text else 0.9, final=final)
+        no_speech = 0.0 if text else 0.9
+        return Transcript(text, "", self.language, no_speech=no_speech, logprob=self.logprob, final=final)
 
     def close(self) -> None: ...
 

@@ -65,6 +65,9 @@ class Transcript:
     no_speech: float = 0.0
     """Probability that this is not speech at all, 0..1."""
 
+    logprob: float = 0.0
+    """Mean log probability of its latest words: 0 is certain, below -1 the recognizer was guessing."""
+
     final: bool = False
 
 

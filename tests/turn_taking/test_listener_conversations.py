@@ -174,6 +174,32 @@ def test_words_interrupt_the_tutor() -> None:
     assert only(heard, TurnEnded)[0].transcript.text == "Wait, what is that?"
 
 
+def test_a_gap_after_every_word_does_not_keep_the_words_from_being_known() -> None:
+    script = Script()
+    for number, word in enumerate(["No,", "stop,", "there,", "is,", "more,", "to,", "ask."]):
+        script.say(3000 + number * 360, word, word_ms=260)
+    heard = listen(script.pcm(8000), tutor_from(1, 9), FakeRecognizer(decode_s=0.4))
+    assert kinds(heard, Speculate)[:3] == ["SpeechStarted", "Duck", "Interrupt"]
+    assert next(at for at, event in heard if isinstance(event, Interrupt)) - 3 <= 1.0
+    assert only(heard, TurnEnded)[0].transcript.text.startswith("No, stop")
+
+
+def test_a_doubtful_word_waits_for_better_ones() -> None:
+    """What begins with a pause behind its first word is one interruption, and keeps that word."""
+    script = Script().say(3000, "Maybe,", word_ms=300).say(3560, "you could tell me that again.")
+    heard = listen(script.pcm(8000), tutor_from(1, 9), FakeRecognizer(logprob=-0.8))
+    assert kinds(heard, Speculate)[:2] == ["SpeechStarted", "Duck"]
+    assert not only(heard, Resume)
+    assert only(heard, TurnEnded)[0].transcript.text == "Maybe, you could tell me that again."
+
+
+def test_a_short_hum_taken_for_words_does_not_interrupt() -> None:
+    heard = listen(
+        Script().say(3000, "and the mates", word_ms=220).pcm(6000), tutor_from(1, 7), FakeRecognizer(logprob=-0.8)
+    )
+    assert kinds(heard) == ["SpeechStarted", "Duck", "SpeechStopped", "Resume"]
+
+
 @pytest.mark.parametrize("nod", ["mm-hm", "okay.", "Yeah, right.", "uh-huh", "I see."])
 def test_a_nod_only_ducks(nod: str) -> None:
     heard = listen(Script().say(3000, nod).pcm(5000), tutor_from(1, 6))

@@ -21,6 +21,9 @@ from engine.pipelines.worker import Worker
 from engine.settings import Settings
 
 QUESTION, PROTEST = "Why is the sky blue?", "Wait a moment, I do not understand this."
+SHORT_PROTESTS = ("Stop.", "Sorry, I have another question.", "No, that is not what I meant.")
+NODS = ("Mm-hm.", "Uh-huh.", "Okay.")
+TUTOR = "The sky is blue because of the way light scatters."
 
 
 class Models:
@@ -36,7 +39,7 @@ class Models:
         piper = PiperSynthesizer([locate("piper-en_US-joe-medium")], Worker("piper"))
         try:
             made = {}
-            for text in (QUESTION, PROTEST):
+            for text in (QUESTION, PROTEST, *SHORT_PROTESTS, *NODS):
                 pieces = [piece.pcm async for piece in piper.speak(Clause(text, text, "en", 0), piper.voices[0])]
                 made[text] = resample(np.concatenate(pieces), OUTPUT_RATE)
             return made
@@ -109,14 +112,26 @@ async def test_a_spoken_question_becomes_a_turn(models: Models) -> None:
 
 
 async def test_a_protest_takes_the_floor(models: Models) -> None:
-    events = await hear(models, models.speech[PROTEST], TurnEnded, "The sky is blue because of the way light scatters.")
+    events = await hear(models, models.speech[PROTEST], TurnEnded, TUTOR)
     names = [type(event).__name__ for event in events]
     assert names.index("Duck") < names.index("Interrupt") < names.index("TurnEnded")
     ended = next(event for event in events if isinstance(event, TurnEnded))
     assert "understand" in ended.transcript.text
 
 
+@pytest.mark.parametrize("text", SHORT_PROTESTS)
+async def test_so_do_a_few_words(models: Models, text: str) -> None:
+    events = await hear(models, models.speech[text], Interrupt, TUTOR)
+    assert isinstance(events[-1], Interrupt)
+
+
+@pytest.mark.parametrize("text", NODS)
+async def test_a_nod_does_not(models: Models, text: str) -> None:
+    events = await hear(models, models.speech[text], Resume, TUTOR)
+    assert not [event for event in events if isinstance(event, (Interrupt, TurnEnded))]
+
+
 async def test_a_cough_does_not(models: Models) -> None:
-    events = await hear(models, cough(), None, "The sky is blue because of the way light scatters.")
+    events = await hear(models, cough(), None, TUTOR)
     assert not [event for event in events if isinstance(event, (Interrupt, TurnEnded))]
     assert len([e for e in events if isinstance(e, Duck)]) == len([e for e in events if isinstance(e, Resume)])

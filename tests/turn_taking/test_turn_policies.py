@@ -93,7 +93,9 @@ def test_equivalence_is_of_words() -> None:
     assert equivalent("It’s ok", "it's OK.")
 
 
-@pytest.mark.parametrize("text", ["mm-hmm", "Uh-huh.", "Okay.", "嗯", "对对对", "好的", "yeah, right", "I see."])
+@pytest.mark.parametrize(
+    "text", ["mm-hmm", "Uh-huh.", "Okay.", "嗯", "对对对", "好的", "yeah, right", "I see.", "I see, I see."]
+)
 def test_nods(text: str) -> None:
     assert is_backchannel(text)
     assert content(text) == []
@@ -253,10 +255,10 @@ def test_nothing_passes_a_speculation_gate_before_it_opens_or_after_it_drops(ste
     assert sent == list(range(len(sent)))
 
 
-def sound(text: str | None, voiced: float = 400, silent: float = 0, **more: object) -> Sound:
+def sound(text: str | None, voiced: float = 400, silent: float = 0, logprob: float = -0.2, **more: object) -> Sound:
     fields: dict[str, object] = {"tutor_ms": 2000.0, "tutor_text": "Plants turn light into sugar", "complete": False}
     fields |= more
-    transcript = None if text is None else Transcript(text, no_speech=0.1)
+    transcript = None if text is None else Transcript(text, no_speech=0.85, logprob=logprob)
     return Sound(voiced, silent, transcript=transcript, **fields)  # type: ignore[arg-type]
 
 
@@ -274,7 +276,14 @@ def sound(text: str | None, voiced: float = 400, silent: float = 0, **more: obje
         (sound("okay", silent=150, complete=True), Judgement.BACKCHANNEL),
         (sound("", silent=150, complete=True), Judgement.NOISE),
         (sound(None, silent=150), Judgement.WAIT),
-        (sound(None, silent=400), Judgement.NOISE),
+        (sound(None, silent=400), Judgement.WAIT),
+        (sound(None, silent=1000), Judgement.NOISE),
+        (sound("wait", logprob=-0.7), Judgement.WORDS),
+        (sound("and the mates", logprob=-0.8), Judgement.WAIT),
+        (sound("and the mates", logprob=-0.8, silent=150, complete=True), Judgement.WAIT),
+        (sound("and the mates", logprob=-0.8, silent=400, complete=True), Judgement.NOISE),
+        (sound("and the mates", logprob=-0.8, voiced=950), Judgement.WORDS),
+        (sound("the mate", logprob=-0.3), Judgement.WORDS),
         (sound("turn light into sugar"), Judgement.WAIT),
         (sound("turn light into sugar", silent=150, complete=True), Judgement.ECHO),
         (sound("okay but why", silent=150, complete=True), Judgement.WORDS),

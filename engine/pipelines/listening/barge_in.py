@@ -15,6 +15,7 @@ from engine.pipelines.listening.transcript_cues import (
     echo_share,
     is_backchannel,
     may_become_backchannel,
+    takes_floor,
 )
 
 
@@ -29,7 +30,10 @@ class BargeInOptions:
     """Speech so long takes the floor while the recognizer still owes its first words."""
 
     noise_silence_ms: float = 350
-    """Silence after a sound in which no word was found: it was noise."""
+    """Silence after a sound of doubtful words: it was noise."""
+
+    unheard_silence_ms: float = 800
+    """Silence after a sound whose words the recognizer still owes: it is taken for noise."""
 
     guard_ms: float = 500
     """The tutor's first moments, when echo cancellers still learn: twice the speech is asked for."""
@@ -37,12 +41,16 @@ class BargeInOptions:
     echo_share: float = 0.7
     """Share of the words that the tutor has just said, from which they are the tutor's own."""
 
-    no_speech: float = 0.6
-    """Recognizer's P(no speech) above which its words do not count."""
+    brief_ms: float = 900
+    """Shorter sounds may be hummed nods, of which Whisper makes whole sentences: only words count that
+    it is sure of, or with which people do take the floor. Its P(no speech) tells nothing here: most of
+    the window it is of is the silence that was put behind the sound."""
 
-    brief_ms: float = 600
-    brief_no_speech: float = 0.5
-    """Stricter for short sounds: of a hummed *mm-hm* Whisper makes whole sentences."""
+    sure_logprob: float = -0.45
+    """Mean log probability from which any word of a short sound counts. *Mm-hm* made -0.55 and less."""
+
+    opener_logprob: float = -1.0
+    """The same for words that take the floor: *wait*, *no*, *but why*."""
 
 
 class Judgement(Enum):
@@ -91,18 +99,16 @@ class BargeInPolicy:
     def judge(self, sound: Sound) -> Judgement:
         options = self._options
         over = sound.silence_ms > 0 and sound.complete
-        text = sound.transcript.text if sound.transcript else ""
-        allowed = options.brief_no_speech if sound.voiced_ms < options.brief_ms else options.no_speech
-        if sound.transcript is not None and sound.transcript.no_speech > allowed:
-            text = ""
+        text, logprob = (sound.transcript.text, sound.transcript.logprob) if sound.transcript else ("", 0.0)
         if text and sound.tutor_text and echo_share(text, sound.tutor_text) >= options.echo_share:
             return Judgement.ECHO if over or self._faded(sound) else Judgement.WAIT
         undecided = not over and may_become_backchannel(text)
-        if content(text) and not undecided and sound.voiced_ms >= self._needed_ms(sound):
+        said = content(text)
+        lasts = sound.voiced_ms >= self._needed_ms(sound)
+        if said and lasts and not undecided and self._convincing(text, logprob, sound.voiced_ms):
             return Judgement.WORDS
-        if over:
-            return Judgement.BACKCHANNEL if is_backchannel(text) else Judgement.NOISE
-        if self._faded(sound):
+        # Doubtful words may be the beginning of better ones, so they get the time of a breath.
+        if (over and not said) or self._faded(sound):
             return Judgement.BACKCHANNEL if is_backchannel(text) else Judgement.NOISE
         if sound.transcript is None and sound.voiced_ms >= max(options.wordless_ms, self._needed_ms(sound)):
             return Judgement.SPEECH
@@ -112,5 +118,13 @@ class BargeInPolicy:
         guarded = sound.tutor_ms < self._options.guard_ms
         return self._options.min_speech_ms * (2 if guarded else 1)
 
+    def _convincing(self, text: str, logprob: float, voiced_ms: float) -> bool:
+        """Whether the words were said, and not made of a hum."""
+        options = self._options
+        needed = options.opener_logprob if takes_floor(text) else options.sure_logprob
+        return voiced_ms >= options.brief_ms or logprob >= needed
+
     def _faded(self, sound: Sound) -> bool:
-        return sound.silence_ms >= self._options.noise_silence_ms
+        """So long silent that nothing more is to come."""
+        options = self._options
+        return sound.silence_ms >= (options.noise_silence_ms if sound.complete else options.unheard_silence_ms)

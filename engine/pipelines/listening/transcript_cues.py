@@ -28,6 +28,7 @@ from engine.pipelines.listening.word_lists import (
     ENGLISH_SUBJECTS,
     ENGLISH_TOPIC,
     FILLERS,
+    FLOOR_TAKERS,
     INVENTED,
     NEVER_LAST,
     OPENERS,
@@ -79,7 +80,8 @@ def content(text: str) -> list[str]:
     """Tokens that bid for the floor: no fillers, no backchannels, no words Whisper invents on noise."""
     words = without_fillers(text)
     for whole in (words, tokens(text)):
-        if _invented(whole) or {" ".join(whole), "".join(whole)} & BACKCHANNEL_PHRASES:
+        once = _said_once(whole)
+        if _invented(whole) or {" ".join(once), "".join(once)} & BACKCHANNEL_PHRASES:
             return []
     return [word for word in words if word not in BACKCHANNELS]
 
@@ -88,6 +90,20 @@ def is_backchannel(text: str) -> bool:
     """Something was said, and all of it only means *go on*."""
     said = tokens(text)
     return bool(said) and not content(text) and (not _invented(said) or set(said) <= BACKCHANNELS)
+
+
+def takes_floor(text: str) -> bool:
+    """It begins as people do who interrupt."""
+    words = without_fillers(text)
+    return bool(words) and words[0] in FLOOR_TAKERS
+
+
+def _said_once(words: list[str]) -> list[str]:
+    """Of *I see, I see* the first."""
+    for length in range(1, len(words) // 2 + 1):
+        if words == words[:length] * (len(words) // length):
+            return words[:length]
+    return words
 
 
 def _invented(words: Sequence[str]) -> bool:

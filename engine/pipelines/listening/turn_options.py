@@ -26,6 +26,9 @@ class TurnOptions:
     partial_every_ms: float = 450
     """Speech before the first words are asked for, and between later questions."""
 
+    trial_partial_ms: float = 250
+    """The same while it is to be seen whether a sound takes the floor."""
+
     preview_ms: float = 64
     """Silence at which the final decode and the turn model start."""
 
@@ -59,6 +62,7 @@ def turn_options(settings: Settings, *, turn_model: bool) -> TurnOptions:
         min_speech_ms=settings.barge_in_min_speech_ms,
         wordless_ms=settings.barge_in_wordless_ms,
         noise_silence_ms=settings.barge_in_noise_ms,
+        unheard_silence_ms=settings.turn_late_ms,
         guard_ms=settings.barge_in_guard_ms,
         echo_share=settings.barge_in_echo_share,
     )

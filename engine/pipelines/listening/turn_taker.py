@@ -219,10 +219,9 @@ class TurnTaker:
         resumed_ms = bid.voiced_ms - bid.speculation_voiced_ms
         if bid.speculation is not None and resumed_ms >= options.speculation_grace_ms:
             self._drop_speculation(bid)
-        first_ms = options.first_partial_ms
-        if bid.on_trial and options.barge_in is not None:
-            first_ms = min(first_ms, options.barge_in.min_speech_ms)
-        step_ms = options.partial_every_ms if bid.latest() else first_ms
+        step_ms = options.partial_every_ms if bid.latest() else options.first_partial_ms
+        if bid.on_trial:
+            step_ms = min(step_ms, options.trial_partial_ms)
         if bid.asked is None and bid.voiced_ms - bid.asked_voiced_ms >= step_ms:
             self._ask_words(bid, "revise")
         if bid.on_trial:
@@ -238,6 +237,8 @@ class TurnTaker:
         if silence_ms >= self._options.preview_ms or bid.forced_ms is not None:
             bid.marks.setdefault("silence", self._now_ms)
             stale = bid.asked != "preview" or bid.asked_ms < bid.end_ms
+            if bid.on_trial and bid.asked is not None:
+                stale = False  # the next words may be all it takes; asking anew at every gap gets none
             if stale and bid.fresh_preview() is None:
                 self._ask_words(bid, "preview")
             self._ask_turn_model(bid)

@@ -65,6 +65,11 @@ class Heard:
     def words(self) -> tuple[str, ...]:
         return self.said.words if self.said else ()
 
+    @property
+    def logprob(self) -> float:
+        """Mean log probability of the words."""
+        return self.said.avg_logprob if self.said else 0.0
+
 
 def ends_quietly(probabilities: FloatArray) -> bool:
     """Whether the last word of this sound is over, and was heard to be."""
@@ -176,7 +181,9 @@ class Utterance:
             self._agreed_on = heard.said
         settled = [word.text for word in self._committed] + list(self._agreement.settled)
         text, stable = self._text(settled + self._tail), self._text(settled)
-        transcript = Transcript(text, stable, self._spoken_language, no_speech=self._no_speech(heard))
+        transcript = Transcript(
+            text, stable, self._spoken_language, no_speech=self._no_speech(heard), logprob=heard.logprob
+        )
         if heard.seconds > SLIDE_S:
             self._slide(heard)
         return transcript
@@ -238,7 +245,8 @@ class Utterance:
         """What has been said, by the best decode of it, with interpolated word times."""
         words = (*self._committed, *self._timed(heard, heard.words))
         text = self._text([word.text for word in words])
-        return Transcript(text, text, self._spoken_language, words, self._no_speech(heard), final=final)
+        no_speech, language = self._no_speech(heard), self._spoken_language
+        return Transcript(text, text, language, words, no_speech, heard.logprob, final=final)
 
     def _text(self, words: list[str]) -> str:
         return join_words(words, self._spoken_language)

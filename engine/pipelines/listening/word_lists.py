@@ -23,6 +23,16 @@ BACKCHANNEL_PHRASES = _words(
 )
 """The same, where only the whole utterance tells; CJK without spaces."""
 
+FLOOR_TAKERS = _words(
+    """wait stop no sorry but excuse pardon please hang hold hey hello listen repeat again actually
+    what why how who when where which can could would
+    等 停 不 别 什 为 怎 请 但 可 谁 哪 待 何
+    espera para perdón pero qué cómo attends arrête non pardon mais pourquoi comment
+    warte stopp halt nein moment entschuldigung aber was warum wie"""
+)
+"""First words with which people take the floor. Whisper does not make them of hums and coughs, so they
+count even where it is not sure. Of a CJK word the first character."""
+
 INVENTED = frozenset(
     {
         "you", "thankyou", "thanks", "bye", "byebye", "oh", "so", "okay", "amen", "amenamen", "thankyouforwatching",
