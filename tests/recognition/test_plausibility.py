@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.pipelines.listening.plausibility import Evidence, cut_closing_loop, is_believable
+from engine.pipelines.items import Word
+from engine.pipelines.listening.plausibility import Evidence, closing_echo, cut_closing_loop, is_believable, is_unspoken
 
 CLEAR = Evidence(no_speech=0.05, avg_logprob=-0.2, speech_s=2.0, speech_peak=0.99)
 
@@ -69,3 +70,25 @@ def test_no_speech_counts_only_where_the_detector_agrees() -> None:
 def test_nothing_said_or_heard_is_nothing() -> None:
     assert not is_believable(["..."], CLEAR) and not is_believable([], CLEAR)
     assert not is_believable(["hello"], Evidence(0.0, 0.0, speech_s=0.0, speech_peak=0.2))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("He is right. I think so too. I think so too", 4),
+        ("Tell me a story, tell me a story.", 4),
+        ("I think so too. I think so too. He is right.", 0),
+        ("No, no, very, very", 0),
+        ("Thank you, thank you.", 0),
+        ("", 0),
+    ],
+)
+def test_a_phrase_said_twice_at_the_end_is_found(text: str, words: int) -> None:
+    assert closing_echo(text.split()) == words
+
+
+def test_an_echo_is_words_heard_at_one_place() -> None:
+    spoken = [Word(str(i), 1000 + 120 * i, 1120 + 120 * i) for i in range(6)]
+    echo = [Word(str(i), 1000, 1000) for i in range(5)] + [Word("5", 1060, 1400)]
+    assert is_unspoken(echo) and not is_unspoken(spoken)
+    assert not is_unspoken(echo[:1]) and not is_unspoken([])

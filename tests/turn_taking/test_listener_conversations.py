@@ -292,7 +292,7 @@ def test_a_flood_drops_the_oldest_and_says_so() -> None:
 
 def test_a_slow_recognizer_delays_a_turn_by_no_more_than_its_limit() -> None:
     script = Script().say(1000, "Tell me how a leaf makes sugar from light.", word_ms=400)
-    heard = listen(script.pcm(5000), recognizer=FakeRecognizer(decode_s=2.5))
+    heard = listen(script.pcm(9000), recognizer=FakeRecognizer(decode_s=2.5))
     at, ended = next((at, event) for at, event in heard if isinstance(event, TurnEnded))
     assert ended.transcript.text
     assert at - script.end_of() / 1000 <= 2.4

@@ -42,7 +42,7 @@ IDLE_WINDOWS = 2
 TURN_MODEL_S = 8.0
 """What the turn model listens to."""
 
-PATIENCE_S = 0.25
+PATIENCE_S = 0.5
 """A line that is silent for so long is jitter; for longer, it is the silence of the student."""
 
 _log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.pipelines.items import FloatArray
+from engine.pipelines.items import FloatArray, Word
 from engine.pipelines.listening.agreement import normal
 from engine.pipelines.listening.speech_spans import find_speech
 from engine.pipelines.listening.word_lists import INVENTED
@@ -18,6 +18,12 @@ LOOP_PASSES = 3
 
 LONGEST_PHRASE = 24
 """Words in a phrase that is looked for."""
+
+SHORTEST_ECHO = 3
+"""Words; who says "very, very" or "thank you, thank you" means it."""
+
+UNSPOKEN_MS = 60
+"""A word takes 100 ms and more to say. An echo's words are all found at the same place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +81,17 @@ def cut_closing_loop(words: Sequence[str], *, was_capped: bool = False) -> int:
         if passes >= enough:
             best = min(best, len(forms) - run + period)
     return best
+
+
+def closing_echo(words: Sequence[str]) -> int:
+    """How many words the phrase has that ends these twice in a row; 0 when none does."""
+    forms = [normal(word) for word in words]
+    for period in range(min(LONGEST_PHRASE, len(forms) // 2), SHORTEST_ECHO - 1, -1):
+        if forms[-period:] == forms[-2 * period : -period]:
+            return period
+    return 0
+
+
+def is_unspoken(times: Sequence[Word]) -> bool:
+    """Whether these words, which follow each other, were heard in no time: Whisper repeated itself."""
+    return len(times) > 1 and times[-1].start_ms - times[0].start_ms < UNSPOKEN_MS * (len(times) - 1)

@@ -12,6 +12,7 @@ appended up to the 1500 positions of 30 s. Accuracy is that of the padded window
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,13 +27,17 @@ from faster_whisper.tokenizer import _LANGUAGE_CODES, Tokenizer
 from engine.errors import ModelMissing
 from engine.pipelines.items import INPUT_RATE, FloatArray, Word
 from engine.pipelines.listening.agreement import UNSPACED, join_words, split_words
-from engine.pipelines.listening.plausibility import cut_closing_loop
+from engine.pipelines.listening.plausibility import closing_echo, cut_closing_loop, is_unspoken
 
 POSITIONS = 1500
 """Encoder states Whisper's decoder was trained to see (30 s)."""
 
 STATE_SAMPLES = 320
 """Samples one encoder state speaks of (20 ms)."""
+
+LEAD_POSITIONS = 2
+"""States of silence (40 ms) put before every window. Sound that begins at once is misheard: without them
+tiny.en gets 17.4 instead of 15.9 % of words wrong, and a language is told 23 points less surely."""
 
 LONGEST_S = 28.0
 """Longest window; some silence must be left for the decoder to find the end."""
@@ -77,7 +82,7 @@ class Hypothesis:
     avg_logprob: float
     tokens: tuple[int, ...] = ()
     states: npt.NDArray[Any] | None = field(default=None, repr=False)
-    """(1, n, width) encoder states of the sound alone, for ``timed``."""
+    """(1, n, width) encoder states of the lead and the sound, for ``timed``."""
 
     times: tuple[Word, ...] = ()
     """Its words with ms from the start of the window; only from ``timed``."""
@@ -146,7 +151,7 @@ class WhisperWindow:
         if len(pcm) < SHORTEST_SAMPLES:
             return Hypothesis((), self._tokenizer_language(language), 0.0, 1.0, 0.0)
         pcm = pcm[: int(LONGEST_S * INPUT_RATE)]
-        states = self._encode(pcm)
+        states = self._encode(np.concatenate([np.zeros(LEAD_POSITIONS * STATE_SAMPLES, np.float32), pcm]))
         _check(is_stale)
         language, language_p = self._language(states, language)
         _check(is_stale)
@@ -161,9 +166,13 @@ class WhisperWindow:
         words = split_words(tokenizer.decode(tokens).strip().rstrip("\ufffd"), language)
         kept = cut_closing_loop(words, was_capped=len(tokens) >= limit)
         avg_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
-        return Hypothesis(
+        said = Hypothesis(
             tuple(words[:kept]), language, language_p, result.no_speech_prob, avg_logprob, tuple(tokens), states
         )
+        echo = closing_echo(said.words)
+        if echo and is_unspoken(self.timed(said, math.inf).times[-echo:]):
+            return replace(said, words=said.words[:-echo])
+        return said
 
     def timed(self, said: Hypothesis, until_ms: float | None = None) -> Hypothesis:
         """The same with the time of each word (to about 100 ms). Costs a tenth of the decode.
@@ -186,10 +195,10 @@ class WhisperWindow:
         heard_at = np.full(len(said.tokens) + 1, positions, np.int64)
         for token, position in reversed(aligned.alignments):
             heard_at[token] = position
-        at = [int(heard_at[token]) for token in _first_tokens(said, tokenizer)]
+        at = [max(0, int(heard_at[token]) - LEAD_POSITIONS) for token in _first_tokens(said, tokenizer)]
         ms = STATE_SAMPLES * 1000 / INPUT_RATE
         if until_ms is None:
-            until_ms = positions * ms - MADE_UP_MS
+            until_ms = (positions - LEAD_POSITIONS) * ms - MADE_UP_MS
         words = tuple(w for w, begins in zip(said.words, at, strict=False) if begins * ms < until_ms)
         times = tuple(Word(word, at[i] * ms, max(at[i], at[i + 1]) * ms) for i, word in enumerate(words))
         return replace(said, words=words, times=times)
