@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import numpy as np
 import psutil
 from client import Client, FragmentDecoder, http_session, machine, percentile, started_engine
@@ -45,6 +46,8 @@ CHUNK = 320
 PAUSES_S = (0.3, 0.6, 1.0, 1.5)
 ANSWER_LIMIT_S = 8.0
 IDLE_S = 15.0
+TRIES = 4
+"""Replies asked for until one is long enough to be spoken over."""
 
 
 class LiveMicrophone:
@@ -88,6 +91,8 @@ class Bench:
         self.messages: asyncio.Queue[tuple[float, dict[str, Any]]] = asyncio.Queue(10_000)
         self.turns: list[dict[str, Any]] = []
         """What became of each plain question, stage by stage."""
+        self.sounds: list[dict[str, Any]] = []
+        """What became of each sound over the tutor's voice."""
         self.stale = 0
         self._rng = np.random.default_rng(2)
 
@@ -178,41 +183,81 @@ class Bench:
         self.values[f"cut off at a pause of {pause_s:.1f} s, %"].append(100.0 if cut else 0.0)
         await asyncio.sleep(max(0.0, began + clip.end_s + 0.5 - time.perf_counter()))
 
-    async def interrupting(self, clip: Clip, *, real: bool) -> None:
-        """Make a sound while the tutor speaks: does it stop, and how fast; or does it rightly go on?"""
+    async def interrupting(self, clip: Clip, *, real: bool) -> bool:
+        """Make a sound while the tutor speaks: does it stop, and how fast; or does it rightly go on?
+
+        Returns:
+            Whether it counts: not when the reply was over before the sound was.
+        """
         await self.client.send(type="text", content="Tell me a long story about a river, in many sentences.")
         first = await self.until("media")
         if first is None:
             self.values["errors"].append(1.0)
-            return
-        await asyncio.sleep(self._rng.uniform(0.1, 3.0))
+            return True
+        await asyncio.sleep(self._rng.uniform(0.1, 2.0))
+        sent_ms = first[1]["duration_ms"]
         while not self.messages.empty():
-            self.messages.get_nowait()
+            _, message = self.messages.get_nowait()
+            if message["type"] == "media":
+                sent_ms = message["start_ms"] + message["duration_ms"]
         sounded = self.microphone.play(clip) + clip.start_s
         last_media, ducked, stopped = sounded, None, None
         deadline = sounded + clip.end_s + 1.5
         while (left := deadline - time.perf_counter()) > 0:
-            got = await self.until("media", "duck", "interrupted", limit_s=left)
+            got = await self.until("media", "duck", "resume", "interrupted", limit_s=left)
             if got is None:
                 break
             at, message = got
             if message["type"] == "media":
-                last_media = at
+                last_media, sent_ms = at, message["start_ms"] + message["duration_ms"]
             elif message["type"] == "duck":
                 ducked = ducked or at
-            else:
-                if message["reason"] == "voice":
-                    stopped = at
-                    break
+            elif message["type"] == "interrupted" and message["reason"] == "voice":
+                stopped = at
+                break
+            elif message.get("reason") == "tutor_finished":
+                break
+        if stopped is None and first[0] + sent_ms / 1000 < sounded + clip.end_s - clip.start_s:
+            return False
+        story = {"sound": clip.text or "no words", "real": real, "interrupted": stopped is not None, "heard": ""}
+        self.sounds.append(story)
+        if stopped and (said := await self.until("transcription")):
+            # Also so that the turn these words begin is not taken for a phantom of the next sound.
+            story["heard"] = said[1]["content"]
+            self.values["interruptions answered, %"].append(100.0 * (await self.until("media") is not None))
         if not real:
             self.values["phantom interruptions, %"].append(100.0 if stopped else 0.0)
-            return
+            return True
         self.values["barge-ins missed, %"].append(0.0 if stopped else 100.0)
         if ducked:
             self.values["first sound to duck"].append((ducked - sounded) * 1000)
         if stopped:
             self.values["first sound to interrupted"].append((stopped - sounded) * 1000)
             self.values["first sound to last media"].append(max(0.0, (last_media - sounded) * 1000))
+        return True
+
+
+async def over_the_tutor(http: aiohttp.ClientSession, base: str, bench: Bench, clip: Clip, *, real: bool) -> None:
+    """One sound over a reply, in a session of its own: what was said before makes the small model brief.
+
+    Tries anew when the reply was over too soon; what was seen goes to ``bench``.
+    """
+    async with Client(http, base, tutor_id=13) as client:
+        await client.stream(input_audio={"format": "pcm_s16le", "sample_rate": 16_000})
+        own = Bench(client)
+        own.values, own.sounds = bench.values, bench.sounds
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(own.microphone.run()), group.create_task(own.receive())]
+            await asyncio.sleep(0.5)
+            for _ in range(TRIES):
+                if await own.interrupting(clip, real=real):
+                    break
+                await own.hush()
+            else:
+                bench.values["replies too short to interrupt"].append(1.0)
+            for task in tasks:
+                task.cancel()
+        bench.stale += own.stale
 
 
 def word_errors(reference: str, heard: str) -> float:
@@ -266,13 +311,11 @@ async def run(base: str, pid: int | None, parts: Sequence[str], turns: int) -> B
                         bar.update()
                     if "barge" in parts:
                         clip = await speakers.say(BARGE_INS[index % len(BARGE_INS)], voice)
-                        await bench.interrupting(clip, real=True)
-                        await bench.hush()
+                        await over_the_tutor(http, base, bench, clip, real=True)
                         bar.update()
                     if "phantom" in parts:
                         no_words = (cough(rng), click(), await speakers.say(BACKCHANNELS[index // 3 % 3], voice))
-                        await bench.interrupting(no_words[index % 3], real=False)
-                        await bench.hush()
+                        await over_the_tutor(http, base, bench, no_words[index % 3], real=False)
                         bar.update()
             minutes = (time.perf_counter() - began) / 60
             if pid is not None:
@@ -330,7 +373,10 @@ def main() -> int:
         print(f"{name:<44}{row['mean']:>8.0f}{row['p50']:>8.0f}{row['p95']:>8.0f}{row['n']:>6}")
     print_stages(bench.turns)
     (args.out / "voice.json").write_text(
-        json.dumps({"machine": machine(), "values": report, "turns": bench.turns}, indent=2, ensure_ascii=False)
+        json.dumps(
+            {"machine": machine(), "values": report, "turns": bench.turns, "sounds": bench.sounds},
+            indent=2, ensure_ascii=False,
+        )
     )
     return 0
 
