@@ -30,7 +30,7 @@ from engine.transport.avatars_api import AvatarsApi
 from engine.transport.http import Api, Readiness
 from engine.transport.idle import IdleClips
 from engine.transport.knowledge_api import routes as knowledge_routes
-from engine.transport.middleware import api_key, cors, errors_as_json
+from engine.transport.middleware import answering_expectations, api_key, cors, errors_as_json
 from engine.transport.server import listening
 from engine.transport.tutors_api import TutorsApi, check_profile
 from engine.tutors.store import TutorStore
@@ -117,10 +117,10 @@ class Engine:
         app = web.Application(
             middlewares=[cors(settings), errors_as_json, api_key(settings)], client_max_size=MAX_BODY_BYTES
         )
-        for routes in (self._api.routes(), knowledge_routes(self._knowledge)):
-            app.add_routes(routes)
-        app.add_routes(TutorsApi(self._tutors, self._warm).routes())
-        app.add_routes(AvatarsApi(self._avatar_maker, settings.avatar_upload_bytes).routes())
+        app.add_routes(answering_expectations([
+            *self._api.routes(), *knowledge_routes(self._knowledge), *TutorsApi(self._tutors, self._warm).routes(),
+            *AvatarsApi(self._avatar_maker, settings.avatar_upload_bytes).routes(),
+        ]))
         async with listening(app, settings.host, settings.port) as self.port:
             log.info("listening", host=settings.host, port=self.port)
             yield

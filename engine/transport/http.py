@@ -71,7 +71,7 @@ class Api:
         self._idle_clips = idle_clips
         self._readiness.waiting_for = None
 
-    def routes(self) -> list[web.AbstractRouteDef]:
+    def routes(self) -> list[web.RouteDef]:
         """All routes of this API."""
         return [
             web.get("/health", self.health),

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
 import structlog
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.typedefs import Middleware
 
 from engine.errors import BadRequest, EngineError, NotFound, TooLarge, Unauthorized
@@ -75,6 +75,26 @@ def _translate(error: web.HTTPException) -> EngineError:
     if error.status == 405:
         translated.code = "method_not_allowed"
     return translated
+
+
+def answering_expectations(routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
+    """The routes, which answer an ``Expect`` header as JSON too: aiohttp does that before any middleware, as text."""
+    answering = list(routes)
+    for route in answering:
+        route.kwargs["expect_handler"] = _expectation
+    return answering
+
+
+async def _expectation(request: web.Request) -> web.StreamResponse | None:
+    if request.version < HttpVersion11:
+        return None
+    if request.headers[hdrs.EXPECT].lower() != "100-continue":
+        error = BadRequest("expect: only 100-continue can be met")
+        error.status = 417
+        return json_error(error)
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # the answer itself has not begun
+    return None
 
 
 def _route_name(request: web.Request) -> str:

@@ -154,6 +154,12 @@ async def test_credentials_of_strange_bytes(engine: Engine, session: dict[str, A
     await refused(engine, get(path + query), (401,))
 
 
+async def test_expectations_are_met_or_refused(engine: Engine) -> None:
+    assert "expect" in await refused(engine, post(GOOD, b"Expect: the impossible"), (417,))
+    status, _, _ = await talk(engine, post(b"{}", b"Expect: 100-continue"))
+    assert status == 100
+
+
 async def test_a_body_that_trickles_is_given_up(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(middleware, "BODY_S", 0.3)
     message = await refused(engine, post(GOOD[:5], b"Content-Length: %d" % len(GOOD)), (400,))
