@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import sys
 import time
@@ -23,7 +24,7 @@ from engine.errors import Busy, EngineError, InvalidField, SettingsError
 from engine.knowledge.service import open_knowledge
 from engine.pipelines.parts import Parts
 from engine.sessions import SessionRegistry
-from engine.settings import Settings, load_settings
+from engine.settings import Settings, load_settings, unknown_variables
 from engine.telemetry import Metrics, configure_logging
 from engine.tokens import TokenSigner
 from engine.transport.avatars_api import AvatarsApi
@@ -160,6 +161,8 @@ def main() -> int:
         print(f"run_engine.py: {error.message}", file=sys.stderr)
         return 2
     configure_logging(settings)
+    for name, meant in unknown_variables(os.environ).items():
+        log.warning("no such setting", variable=name, did_you_mean=meant)
     try:
         asyncio.run(serve(settings))
     except EngineError as error:

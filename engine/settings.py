@@ -12,6 +12,8 @@ import re
 import secrets
 import sys
 import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -290,6 +292,16 @@ def load_settings(argv: list[str] | None = None) -> Settings:
         raise SettingsError("\n".join(_explain(item) for item in error.errors())) from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{_config_file()} is not TOML: {error}") from None
+
+
+def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
+    """Names in ``environ`` that begin like settings and are none, each with the setting that may be meant.
+
+    They are no error: an orchestrator may set such names for reasons of its own.
+    """
+    names = {f"ENGINE_{name.upper()}" for name in Settings.model_fields} | {"ENGINE_CONFIG"}
+    strange = sorted(name for name in environ if name.startswith("ENGINE_") and name not in names)
+    return {name: next(iter(get_close_matches(name, names, n=1, cutoff=0.8)), None) for name in strange}
 
 
 def _explain(item: Any) -> str:

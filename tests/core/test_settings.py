@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import SettingsError
-from engine.settings import Settings, load_settings
+from engine.settings import Settings, load_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +77,8 @@ def test_every_setting_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> No
     assert ended.value.code == 0
     for name, field in Settings.model_fields.items():
         assert f"--{name.replace('_', '-')}" in said and field.description, name
+
+
+def test_a_mistyped_variable_is_noticed_and_the_right_one_named() -> None:
+    environ = {"ENGINE_PORT": "1", "ENGINE_CONFIG": "x", "ENGINE_LLM_MODLE": "m", "ENGINE_SERVICE_XYZ": "y"}
+    assert unknown_variables(environ) == {"ENGINE_LLM_MODLE": "ENGINE_LLM_MODEL", "ENGINE_SERVICE_XYZ": None}
