@@ -64,7 +64,7 @@ $(STAMPS)/dev: requirements/lock-dev.txt requirements/lock-web.txt $(STAMPS)/eng
 
 $(STAMPS)/web: requirements/lock-web.txt $(STAMPS)/engine
 	@echo "== packages of the web tier"
-	@$(PIP) -r requirements/lock-web.txt
+	@$(PIP) --quiet -r requirements/lock-web.txt
 	@touch $@
 
 $(STAMPS)/portrait: requirements/portrait.txt requirements/lock-portrait.txt $(STAMPS)/engine

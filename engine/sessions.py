@@ -25,6 +25,9 @@ from engine.tutors.store import TutorStore
 
 log = structlog.get_logger(__name__)
 
+ABSENT_S = 30.0
+"""A session that nobody is connected to for so long no longer counts as one that needs pictures."""
+
 MOST_UNCOLLECTED = 20
 """Ended sessions whose rings of objects may wait for a quiet moment."""
 
@@ -59,6 +62,10 @@ class Session:
     def idle_s(self, now: float) -> float:
         """Seconds since the client or the tutor last did something."""
         return 0.0 if self.conversation.speaking else now - self._active_at
+
+    def present(self, now: float) -> bool:
+        """Whether a student is connected, or was a moment ago and may come back (a reload, a new session)."""
+        return bool(self._connections) or now - self._active_at < ABSENT_S
 
     def take_connection(self, connection: Connection) -> Connection | None:
         """Make ``connection`` the session's own; gives the one it replaces."""
@@ -140,9 +147,12 @@ class SessionRegistry:
     def _refused(self) -> tuple[str, int] | None:
         """Why no further session fits now, and for how many seconds."""
         scheduler = self._parts.scheduler
-        speaking = sum(session.conversation.speaking for session in self._sessions.values())
-        overloaded = scheduler.thinning.thins_at(asyncio.get_running_loop().time())
-        return self._admission.refuse(len(self._sessions), speaking, scheduler.costs.frame_s(), overloaded)
+        now = asyncio.get_running_loop().time()
+        return self._admission.refuse(
+            len(self._sessions), sum(session.present(now) for session in self._sessions.values()),
+            sum(session.conversation.speaking for session in self._sessions.values()),
+            scheduler.costs.frame_s(), scheduler.thinning.thins_at(now),
+        )
 
     def find(self, session_id: str) -> Session:
         """The live session.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -32,6 +33,10 @@ def main(argv: list[str] | None = None) -> int:
 
             return pull(args.model, settings.models_dir or settings.cache_dir / "pulled", args.accept_licence)
         return asyncio.run(_with_voices(args, settings))
+    except BrokenPipeError:
+        # Whoever reads has seen enough (`list | head`); Python would complain once more when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except SettingsError as error:
         print(error.message, file=sys.stderr)
         return 2

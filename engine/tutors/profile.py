@@ -48,7 +48,7 @@ class TutorProfile(BaseModel):
     voice: VoiceId | None = Field(None, description="For example piper:en_US-joe-medium; unset takes the setting's.")
     voices: dict[Language, VoiceId] = Field({}, description="A voice for each further language.")
     avatar: Identifier | None = Field(None, description="Face when the client names none; unset takes the setting's.")
-    greeting: str = Field("", max_length=500, description="Said when a session begins; empty for none.")
+    greeting: str = Field("", max_length=500, description="Shown when a session begins; empty for none.")
     apology: str = Field(
         DEFAULT_APOLOGY, min_length=1, max_length=300, description="Said when no answer could be made."
     )

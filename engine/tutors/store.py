@@ -86,7 +86,7 @@ class TutorStore:
             Conflict: no folder to write to, or another version than expected.
         """
         if self._folder is None:
-            raise Conflict("profiles are read-only: the engine has no tutors_dir")
+            raise Conflict("profiles are read-only: name a folder for your own in tutors_dir (ENGINE_TUTORS_DIR)")
         if not TUTOR_ID.fullmatch(tutor_id):
             raise InvalidField("tutor_id: letters, digits, - and _, at most 64")
         with self._lock:

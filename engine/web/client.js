@@ -22,8 +22,10 @@
  *
  * Call `connect()` from a click: browsers play sound only after one.
  */
-import { NoPeer, WebRtcLink } from "./webrtc-link.js";
+import { NoPeer, Refused, WebRtcLink } from "./webrtc-link.js";
 import { WebSocketLink } from "./websocket-link.js";
+
+export { Refused };
 
 const LEVEL_MS = 60;
 
@@ -61,7 +63,10 @@ export class TutorClient extends EventTarget {
     return this.#link?.name ?? null;
   }
 
-  /** Connect and wait until the engine is ready; gives its `ready` message. */
+  /**
+   * Connect and wait until the engine is ready; gives its `ready` message.
+   * @throws {Refused} the session is over (told with WebRTC only): another one is needed
+   */
   async connect() {
     this.#setState("connecting");
     try {

@@ -88,7 +88,7 @@ export class MicrophoneButton {
     const heard = this.#state === "heard";
     button.setAttribute("aria-pressed", String(heard));
     label(button, this.pushToTalk ? texts.microphoneHold : heard ? texts.microphoneOn : texts.microphoneOff);
-    $("hint").textContent = this.pushToTalk ? texts.hintHold : texts.hint;
+    $("hint").textContent = this.pushToTalk ? texts.hintHold : heard ? texts.hint : texts.hintClosed;
   }
 
   get #connected() {

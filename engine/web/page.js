@@ -1,5 +1,5 @@
 /** The built-in page: a session of its own, and the tutor's client wired to what the page shows. */
-import { TutorClient } from "./client.js";
+import { Refused, TutorClient } from "./client.js";
 import { Conversation } from "./conversation.js";
 import { MicrophoneButton } from "./microphone.js";
 import { faceNow, languageNow, offerTutors, tutorNow } from "./tutors.js";
@@ -10,8 +10,10 @@ import {
 const LOADING_MS = 2000;
 /** A connection that held so long is opened anew when it is lost; one that never held is left to the student. */
 const STEADY_MS = 5000;
-/** Waits before each attempt to connect again: a network that changes needs some seconds. */
-const AGAIN_MS = [0, 1000, 3000, 6000];
+/** Waits before each attempt to connect again: a network that changes needs some seconds, an engine that starts anew more. */
+const AGAIN_MS = [0, 1000, 3000, 6000, 10000];
+/** How long a student who wants to begin waits for a seat, before it is said that there is none. */
+const SEAT_MS = 20000;
 const HAS_MOUSE = matchMedia("(pointer: fine)").matches;
 
 let tutor = null;
@@ -75,18 +77,22 @@ async function call(method, path, body) {
   } catch {
     throw new Error(texts.problems.unreachable);
   }
-  if (response.ok) return response.json();
+  if (response.ok) return response.status === 204 ? null : response.json();
   if (response.status === 401) {
     askForKey();
     throw new Error(texts.problems.key);
   }
   const { error } = await response.json();
-  const after = response.headers.get("Retry-After");
-  const loading = response.status === 503 && $("start").disabled;
-  throw new Error(
-    loading ? texts.problems.loading
-      : response.status === 503 && after ? texts.problems.busy.replace("{s}", after) : error.message,
-  );
+  if (response.status !== 503) throw new Error(error.message);
+  throw new Busy($("start").disabled ? texts.problems.loading : texts.problems.busy, response.headers.get("Retry-After"));
+}
+
+/** The engine is starting, or has no seat free; it may in `afterMs`. */
+class Busy extends Error {
+  constructor(message, retryAfter) {
+    super(message);
+    this.afterMs = Number(retryAfter ?? 2) * 1000;
+  }
 }
 
 function askForKey() {
@@ -158,9 +164,9 @@ async function startAgain() {
   const mine = ++attempt;
   const listened = microphone.isOpen;
   microphone.close();
-  $("state").textContent = texts.states.connecting;
-  $("state").dataset.state = "connecting";
   for (const wait of AGAIN_MS) {
+    // An attempt that failed has left the client offline.
+    showState("connecting", false);
     await new Promise((resolve) => setTimeout(resolve, wait));
     if (mine !== attempt) return;
     try {
@@ -171,13 +177,34 @@ async function startAgain() {
       return;
     } catch (error) {
       console.info(`not connected again: ${error.message}`);
+      if (mine === attempt && error instanceof Refused) {
+        keepSession(null);
+        return left(texts.problems.ended);
+      }
     }
   }
   if (mine === attempt) left(texts.problems.lost);
 }
 
-function createSession() {
-  return call("POST", "v1/sessions", { tutor_id: tutorNow(), student_id: 0 });
+/** A new session; waits some time for a seat. */
+async function createSession() {
+  const mine = attempt;
+  for (const until = performance.now() + SEAT_MS; ;) {
+    try {
+      return await call("POST", "v1/sessions", { tutor_id: tutorNow(), student_id: 0 });
+    } catch (error) {
+      if (!(error instanceof Busy) || performance.now() + error.afterMs > until) throw error;
+      note(texts.notes.seat);
+      await new Promise((resolve) => setTimeout(resolve, error.afterMs));
+      if (mine !== attempt) throw error;
+    }
+  }
+}
+
+/** Give the seat of a conversation that is over to somebody else. */
+function endSession() {
+  if (session) call("DELETE", `v1/sessions/${session.session_id}`).catch(() => {});
+  keepSession(null);
 }
 
 async function connect() {
@@ -255,9 +282,9 @@ function left(reason = "") {
 
 /** Another tutor or face is another conversation. */
 function anew() {
-  const talking = tutor !== null;
+  const talking = tutor !== null || $("start").getAttribute("aria-busy") === "true";
   if (talking) left();
-  keepSession(null);
+  endSession();
   conversation.clear();
   showStart();
   if (talking) start();

@@ -31,6 +31,7 @@ export const TEXTS = {
     send: "Send",
     placeholder: "Type a question…",
     hint: "Speak or type. You can interrupt at any time: just talk, or press Esc.",
+    hintClosed: "Type, or turn the microphone on to speak. Esc stops the tutor.",
     hintHold: "Hold the microphone button or the space bar and talk, or type. Esc stops the tutor.",
     empty: "Ask anything.",
     you: "You:",
@@ -42,7 +43,7 @@ export const TEXTS = {
     },
     problems: {
       lost: "The connection was lost. Press Continue to go on where you were.",
-      busy: "All seats are taken right now. Try again in {s} s.",
+      busy: "All seats are taken right now. Please try again in a minute.",
       key: "This engine needs an API key: enter it in the settings.",
       ended: "This conversation has ended. Press Start talking to begin a new one.",
       replaced: "This conversation was opened in another window. Press Continue to have it here.",
@@ -58,6 +59,7 @@ export const TEXTS = {
     },
     notes: {
       anew: "The earlier conversation has ended; this is a new one.",
+      seat: "All seats are taken; waiting for one…",
       too_fast: "A little slower, please.",
       busy: "Very busy right now; one moment…",
       no_speech: "I did not catch that.",
@@ -98,6 +100,7 @@ export const TEXTS = {
     send: "发送",
     placeholder: "输入问题……",
     hint: "可以说话，也可以打字。随时可以打断：直接说话，或按 Esc 键。",
+    hintClosed: "请打字，或打开麦克风说话。按 Esc 键让老师停下。",
     hintHold: "按住麦克风按钮或空格键说话，也可以打字。按 Esc 键让老师停下。",
     empty: "请提问。",
     you: "我：",
@@ -109,7 +112,7 @@ export const TEXTS = {
     },
     problems: {
       lost: "连接已断开。请按“继续”接着对话。",
-      busy: "目前没有空位，请在 {s} 秒后再试。",
+      busy: "目前没有空位，请过一会儿再试。",
       key: "此引擎需要 API 密钥：请在设置中输入。",
       ended: "此对话已结束。请按“开始对话”重新开始。",
       replaced: "此对话已在另一个窗口中打开。按“继续”可在这里接着对话。",
@@ -125,6 +128,7 @@ export const TEXTS = {
     },
     notes: {
       anew: "之前的对话已结束，这是新的对话。",
+      seat: "目前没有空位，正在等候……",
       too_fast: "请慢一点。",
       busy: "现在很忙，请稍等……",
       no_speech: "我没有听清。",

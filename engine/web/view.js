@@ -88,7 +88,7 @@ export function caption(word) {
   if (word.turn !== captionTurn || /[.!?。！？]$/.test(text) || text.length > LONGEST_CAPTION) box.replaceChildren();
   captionTurn = word.turn;
   const span = document.createElement("span");
-  const joined = /[\u3000-\u9fff]$/.test(box.textContent) && /^[\u3000-\u9fff]/.test(word.text);
+  const joined = /[\u3000-\u9fff\uff00-\uffef]$/.test(box.textContent) && /^[\u3000-\u9fff]/.test(word.text);
   span.textContent = (box.textContent && !joined ? " " : "") + word.text;
   box.append(span);
   box.classList.toggle("shown", $("captions-on").checked);

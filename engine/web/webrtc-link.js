@@ -15,6 +15,9 @@ const ENDED_AFTER_MS = 200;
 /** No peer could be made, but a WebSocket may work. */
 export class NoPeer extends Error {}
 
+/** The session is over, or its token no longer valid: no attempt will do better. */
+export class Refused extends Error {}
+
 export class WebRtcLink {
   name = "webrtc";
   #options;
@@ -155,7 +158,7 @@ export class WebRtcLink {
     if (response.ok) return response;
     const { error } = await response.json().catch(() => ({ error: { message: response.statusText } }));
     // A bad token or a session that is gone would be refused on the socket too.
-    throw [401, 403, 404].includes(response.status) ? new Error(error.message) : new NoPeer(error.message);
+    throw [401, 403, 404].includes(response.status) ? new Refused(error.message) : new NoPeer(error.message);
   }
 
   #receive(message) {

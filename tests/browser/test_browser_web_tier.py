@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from conftest import ARTEFACTS, ROOT, START_S, answers, free_port, until
 from playwright.async_api import expect
+from readme import command
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -55,6 +57,14 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
             runner.wait(END_S)
 
 
+async def test_the_commands_of_the_readme_get_a_session(school: School) -> None:
+    block = command("/api/student/login", port_8000=str(school.ports[1]))
+    ran = subprocess.run(["bash", "-c", block], capture_output=True, text=True, check=True, timeout=60)
+    tutors, session = json.JSONDecoder().raw_decode(ran.stdout)[0], json.loads("{" + ran.stdout.rpartition("{")[2])
+    assert [each["name"] for each in tutors] == ["Professor Owen", "Lin", "Maya"]
+    assert session["engine_token"] and session["engine_url"].startswith(f"ws://127.0.0.1:{school.ports[0]}/")
+
+
 async def test_a_student_logs_in_chooses_a_tutor_and_talks(school: School, browse: Any) -> None:
     page = await browse(school.frontend)
     await page.locator("#username").fill("anna")
@@ -75,8 +85,16 @@ async def test_a_student_logs_in_chooses_a_tutor_and_talks(school: School, brows
     await page.locator("#text").press("Enter")
     await until(lambda: page.evaluate("shown.speakingPictures > 1"), "pictures of a speaking tutor")
     await page.screenshot(path=ARTEFACTS / "school-lesson.png")
+    # A reload offers the lesson that was begun: the same session at the engine.
+    begun = await page.evaluate("JSON.parse(sessionStorage.lesson).session_id")
+    await page.reload()
+    await page.get_by_role("button", name="Go on with Maya").click()
+    await expect(page.locator("#lesson")).to_be_visible()
+    await expect(page.locator("#state")).to_have_text("ready")
+    assert await page.evaluate("JSON.parse(sessionStorage.lesson).session_id") == begun
     await page.get_by_role("button", name="End lesson").click()
     await expect(page.locator("#choice")).to_be_visible()
+    await expect(page.locator("#resume")).to_be_hidden()
 
 
 async def test_ctrl_c_ends_all_three(school: School) -> None:

@@ -8,7 +8,8 @@ const STATES = {
 };
 let login = JSON.parse(sessionStorage.getItem("login"));
 let tutor = null;
-let lesson = null;
+/** The lesson that was begun and not ended: what the web tier answered, and the tutor's name. Outlives a reload. */
+let lesson = JSON.parse(sessionStorage.getItem("lesson"));
 let answer = null;
 
 async function api(method, path, body) {
@@ -41,8 +42,15 @@ function show(id) {
 
 function logOut() {
   login = null;
+  keepLesson(null);
   sessionStorage.removeItem("login");
   show("login");
+}
+
+function keepLesson(value) {
+  lesson = value;
+  if (value) sessionStorage.setItem("lesson", JSON.stringify(value));
+  else sessionStorage.removeItem("lesson");
 }
 
 async function chooseTutor() {
@@ -57,42 +65,61 @@ async function chooseTutor() {
     const title = document.createElement("b");
     title.textContent = name;
     button.append(face, title, subject);
-    button.addEventListener("click", () => attempt(() => begin(id)));
+    button.addEventListener("click", () => attempt(() => begin(id, name)));
     item.append(button);
     return item;
   }));
+  $("resume").hidden = !lesson;
+  $("resume").textContent = `Go on with ${lesson?.name}`;
   show("choice");
 }
 
 /** The two calls that matter: a session from the school's server, and a connection to the engine. */
-async function begin(tutorId) {
-  lesson = await api("POST", "/api/student/sessions", { tutor_id: tutorId });
+async function begin(tutorId, name) {
+  if (lesson) await endLesson().catch(() => {});
+  answer = null;
+  keepLesson({ ...await api("POST", "/api/student/sessions", { tutor_id: tutorId }), name });
+  $("transcript").replaceChildren();
+  await connect();
+}
+
+/** To the lesson that was begun; the engine knows what was said in it. */
+async function connect() {
   tutor = new TutorClient({
     engineUrl: lesson.engine_url, token: lesson.engine_token, video: $("speech"), avatarId: lesson.avatar_id,
   });
   listen();
   show("lesson");
-  $("transcript").replaceChildren();
-  const ready = await tutor.connect();
+  let ready;
+  try {
+    ready = await tutor.connect();
+  } catch (error) {
+    await endLesson().catch(() => {});
+    await chooseTutor();
+    throw error;
+  }
   $("tutor-name").textContent = ready.tutor;
   $("picture").classList.toggle("live", tutor.transport === "webrtc");
   if (tutor.transport !== "webrtc") {
     $("idle").src = new URL(ready.idle_url, lesson.engine_url.replace(/^ws/, "http"));
     $("idle").play().catch(() => {});
   }
-  if (ready.greeting) add("assistant", ready.greeting);
+  if (ready.greeting && !$("transcript").children.length) add("assistant", ready.greeting);
   $("text").focus();
+}
+
+/** Give the tutor back. */
+async function endLesson() {
+  const { session_id: id } = lesson;
+  keepLesson(null);
+  tutor?.close();
+  microphoneIs(false);
+  await api("DELETE", `/api/student/sessions/${id}`);
 }
 
 function listen() {
   const on = (type, handle) => tutor.addEventListener(type, ({ detail }) => handle(detail));
-  on("state", ({ state }) => {
-    $("state").textContent = STATES[state];
-    $("state").dataset.state = state;
-    $("picture").classList.toggle("speaking", state === "speaking");
-    $("stop").hidden = state !== "speaking";
-    if (state !== "speaking") $("captions").textContent = "";
-  });
+  on("state", showState);
   on("word", ({ text }) => {
     const soFar = /[.!?。！？]$/.test($("captions").textContent) ? "" : $("captions").textContent;
     $("captions").textContent = `${soFar} ${text}`.trim();
@@ -109,7 +136,7 @@ function listen() {
   on("closed", () => attempt(() => {
     microphoneIs(false);
     chooseTutor();
-    throw new Error("The lesson was interrupted. Choose your tutor again.");
+    throw new Error("The connection was lost.");
   }));
 }
 
@@ -124,6 +151,18 @@ function add(role, text) {
 
 function microphoneIs(on) {
   $("microphone").setAttribute("aria-pressed", String(on));
+  showState();
+}
+
+function showState() {
+  const state = tutor?.state ?? "offline";
+  const heard = $("microphone").getAttribute("aria-pressed") === "true";
+  $("state").textContent = state === "listening" && !heard ? "ready" : STATES[state];
+  $("state").dataset.state = state;
+  $("picture").classList.toggle("speaking", state === "speaking");
+  $("stop").hidden = state !== "speaking";
+  $("send").hidden = !$("stop").hidden && !$("text").value;
+  if (state !== "speaking") $("captions").textContent = "";
 }
 
 $("login").addEventListener("submit", (event) => {
@@ -139,9 +178,9 @@ $("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("text").value.trim();
   if (!text) return;
+  $("text").value = "";
   add("user", text);
   tutor.say(text);
-  $("text").value = "";
 });
 $("microphone").addEventListener("click", () => attempt(async () => {
   const open = $("microphone").getAttribute("aria-pressed") === "true";
@@ -150,16 +189,16 @@ $("microphone").addEventListener("click", () => attempt(async () => {
   microphoneIs(!open);
 }));
 $("stop").addEventListener("click", () => tutor.interrupt());
+$("text").addEventListener("input", showState);
 $("leave").addEventListener("click", () => attempt(async () => {
-  tutor.close();
-  microphoneIs(false);
-  await api("DELETE", `/api/student/sessions/${lesson.session_id}`);
-  await chooseTutor();
+  await endLesson().finally(chooseTutor);
 }));
-$("log-out").addEventListener("click", () => {
+$("resume").addEventListener("click", () => attempt(connect));
+$("log-out").addEventListener("click", () => attempt(async () => {
   tutor?.close();
+  if (lesson) await endLesson().catch(() => {});
   logOut();
-});
+}));
 
 if (login) attempt(chooseTutor);
 else show("login");

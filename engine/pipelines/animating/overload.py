@@ -89,11 +89,15 @@ class Admission:
         self.most = most
         self.measured = measured
 
-    def refuse(self, sessions: int, speaking: int, picture_s: float, thinning: bool) -> tuple[str, int] | None:
+    def refuse(
+        self, sessions: int, present: int, speaking: int, picture_s: float, thinning: bool
+    ) -> tuple[str, int] | None:
         """Why a session must wait and for how many seconds; None when it may begin.
 
         Args:
-            sessions, speaking: how many there are and how many of their tutors are speaking.
+            sessions: how many there are.
+            present: how many of them have a student; the others need no pictures.
+            speaking: how many of their tutors are speaking.
             picture_s: measured cost of a picture.
             thinning: pictures are being left out already.
         """
@@ -103,7 +107,7 @@ class Admission:
             return None
         if thinning:
             return "the engine draws as many faces as it can", RETRY_BUSY_S
-        talking = max(speaking, sessions * LEAST_TALK) + 1
-        if sessions and talking * FPS * picture_s > HEADROOM:
-            return f"{sessions} sessions are as many as this engine can draw in time", RETRY_BUSY_S
+        talking = max(speaking, present * LEAST_TALK) + 1
+        if present and talking * FPS * picture_s > HEADROOM:
+            return f"{present} sessions are as many as this engine can draw in time", RETRY_BUSY_S
         return None
