@@ -89,9 +89,9 @@ class Client:
                     raise InvalidField(f"field 'content' has {len(message.content)} characters; the limit is {limit}")
                 if not message.content.strip():
                     raise InvalidField("field 'content' is empty")
-                self._conversation.say(message.content.strip(), self._avatar_of(message.avatar_id))
+                self._conversation.say(message.content.strip(), await self._avatar_of(message.avatar_id))
             case messages.AudioMessage():
-                self._hear(message)
+                await self._hear(message)
             case messages.ConfigureMessage():
                 await self._configure(message)
             case messages.InterruptMessage():
@@ -106,7 +106,7 @@ class Client:
     async def _configure(self, message: messages.ConfigureMessage) -> None:
         if not message.stream:
             raise Conflict("field 'stream': a socket cannot leave streaming; open another one")
-        avatar = self._parts.load_avatar(message.avatar_id) if message.avatar_id else self._tutors_avatar()
+        avatar = await (self._load_avatar(message.avatar_id) if message.avatar_id else self._tutors_avatar())
         form = self._form(avatar, message.audio_codec)
         sink = StreamSink(
             self._outbox, self._parts.encoder, form, self._settings.stream_ahead_s, self._parts.metrics
@@ -127,7 +127,7 @@ class Client:
             }
         )
 
-    def _hear(self, message: messages.AudioMessage) -> None:
+    async def _hear(self, message: messages.AudioMessage) -> None:
         if message.format is not None or self._microphone is not None:
             if self._microphone is None:
                 self._open_microphone(messages.InputAudio(format=message.format or "pcm_s16le"))
@@ -139,7 +139,7 @@ class Client:
         if not message.data:
             raise InvalidField("field 'data' is empty")
         recording = messages.decode_base64(message.data)
-        self._conversation.hear(recording, self._avatar_of(message.avatar_id))
+        self._conversation.hear(recording, await self._avatar_of(message.avatar_id))
 
     def _hear_live(self, data: bytes) -> None:
         if self._microphone is None:
@@ -153,18 +153,22 @@ class Client:
             self._microphone.close()
         self._microphone = Microphone(form.format, form.sample_rate, self._conversation.listen)
 
-    def _avatar_of(self, avatar_id: str | None) -> Avatar | None:
-        """The avatar for one reply: the message's, or the stream's."""
-        return self._avatar if avatar_id is None else self._parts.load_avatar(avatar_id)
+    async def _load_avatar(self, avatar_id: str) -> Avatar:
+        """The avatar; the first time its pictures are read, in a thread."""
+        return await self._parts.encoder.run(self._parts.load_avatar, avatar_id)
 
-    def _tutors_avatar(self) -> Avatar:
+    async def _avatar_of(self, avatar_id: str | None) -> Avatar | None:
+        """The avatar for one reply: the message's, or the stream's."""
+        return self._avatar if avatar_id is None else await self._load_avatar(avatar_id)
+
+    async def _tutors_avatar(self) -> Avatar:
         """The face of the tutor's profile; the default one when that is gone, so that the tutor still talks."""
         wanted = self._conversation.profile.avatar or self._settings.avatar
         try:
-            return self._parts.load_avatar(wanted)
+            return await self._load_avatar(wanted)
         except UnknownAvatar:
             log.warning("the tutor's avatar is missing", tutor=self._conversation.profile.id, avatar=wanted)
-            return self._parts.load_avatar(self._settings.avatar)
+            return await self._load_avatar(self._settings.avatar)
 
     def _form(self, avatar: Avatar | None, audio_codec: str = "aac") -> MediaFormat:
         size = self._settings.video_size

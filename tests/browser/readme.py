@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 
 from conftest import ROOT
@@ -14,9 +15,10 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def command(having: str, **addresses: str) -> str:
-    """The shell block that contains ``having``, for these ports: ``port_9000="41234"``."""
+def run(having: str, **addresses: str) -> str:
+    """Run the shell block that contains ``having``, with these ports: ``port_9000="41234"``. Gives what it prints."""
     (block,) = [each for each in blocks("sh") if having in each]
     for port, actual in addresses.items():
         block = block.replace(port.replace("port_", "localhost:"), f"127.0.0.1:{actual}")
-    return block.replace(".venv/bin/python", sys.executable)
+    block = block.replace(".venv/bin/python", sys.executable)
+    return subprocess.run(["bash", "-c", block], capture_output=True, text=True, check=True, timeout=60).stdout

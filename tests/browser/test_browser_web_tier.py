@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 from conftest import ARTEFACTS, ROOT, START_S, answers, free_port, until
 from playwright.async_api import expect
-from readme import command
+from readme import run
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -58,9 +59,8 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
 
 
 async def test_the_commands_of_the_readme_get_a_session(school: School) -> None:
-    block = command("/api/student/login", port_8000=str(school.ports[1]))
-    ran = subprocess.run(["bash", "-c", block], capture_output=True, text=True, check=True, timeout=60)
-    tutors, session = json.JSONDecoder().raw_decode(ran.stdout)[0], json.loads("{" + ran.stdout.rpartition("{")[2])
+    printed = await asyncio.to_thread(run, "/api/student/login", port_8000=str(school.ports[1]))
+    tutors, session = json.JSONDecoder().raw_decode(printed)[0], json.loads("{" + printed.rpartition("{")[2])
     assert [each["name"] for each in tutors] == ["Professor Owen", "Lin", "Maya"]
     assert session["engine_token"] and session["engine_url"].startswith(f"ws://127.0.0.1:{school.ports[0]}/")
 
