@@ -59,9 +59,14 @@ def question_terms(question: str) -> list[str]:
     return [term for term in terms if term not in _STOP_STEMS] or terms
 
 
+def topic_terms(text: str) -> list[str]:
+    """The terms that tell what ``text`` is about; none in ``Hello, how are you?`` and ``And why is that?``."""
+    return [term for term in dict.fromkeys(terms_of(text)) if term not in _STOP_STEMS and term not in _SMALL_TALK]
+
+
 def asks_something(text: str) -> bool:
-    """Whether there is anything to look up: ``Hello, how are you?`` and ``Thanks!`` ask for no facts."""
-    return any(term not in _STOP_STEMS and term not in _SMALL_TALK for term in terms_of(text))
+    """Whether there is anything to look up."""
+    return bool(topic_terms(text))
 
 
 @lru_cache(maxsize=50_000)

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from engine.errors import EngineError, ReplyFailed
+from engine.knowledge.follow_up import search_query
 from engine.knowledge.prompt import knowledge_prompt
 from engine.knowledge.terms import asks_something
 from engine.pipelines.animating.life import Life
@@ -52,15 +53,19 @@ class Reply:
         """The chat so far and the student's words, with what the knowledge base has on them."""
         if self._kb_id is None:
             return Prompt(self._history.messages(self._text))
-        if not asks_something(self._text):
+        query = search_query(self._text, self._history.asked_before(self._text))
+        if not query:
             return Prompt(self._history.messages(self._text), [])
         settings = self._parts.settings
         try:
-            found = await self._parts.knowledge.search(self._kb_id, self._text, settings.knowledge_found)
+            found = await self._parts.knowledge.search(self._kb_id, query, settings.knowledge_found)
         except EngineError as error:
             log.warning("knowledge base failed", session=self._session_id, code=error.code)
             found = []
         embedded = settings.llm_base_url is None
+        if not found and not asks_something(self._text):
+            # "Why?", after talk of other things: that the material lacks them was said then.
+            return Prompt(self._history.messages(self._text), [])
         if not found and embedded:
             # The small model can not be relied on to say so itself.
             return Prompt(self._history.messages(self._text), [], self._profile.nothing_found)

@@ -53,6 +53,8 @@ async def test_an_answer_names_its_sources_and_says_when_there_are_none(caller: 
     text = await answer(caller, session, "How do bees tell where flowers are?")
     assert text["sources"][0]["document"] == "bees.md" and 0 < text["sources"][0]["score"] <= 1
     assert "dance" in text["sources"][0]["passage"]
+    text = await answer(caller, session, "And why is that?")
+    assert text["sources"][0]["document"] == "bees.md", "looked up with the question it follows"
     text = await answer(caller, session, "光合作用是什么？")
     assert text["sources"][0]["document"] == "光.txt"
     text = await answer(caller, session, "Who won the world cup in 1998?")

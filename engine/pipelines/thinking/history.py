@@ -85,6 +85,11 @@ class ChatHistory:
         """All that was said and is not yet forgotten, fragments included."""
         return [entry.message for entry in self._entries]
 
+    def asked_before(self, text: str) -> list[str]:
+        """What the student said, oldest first; without ``text`` where it is committed already."""
+        said = [e.message["content"] for e in self._entries if e.message["role"] == "user"]
+        return said[:-1] if said and said[-1] == text and self._entries[-1].message["role"] == "user" else said
+
     def add_user(self, turn: int, text: str) -> None:
         """The student said this; ``turn`` is the turn that answers it."""
         self._entries.append(_Entry(turn, {"role": "user", "content": text}))
