@@ -33,6 +33,9 @@ from engine.pipelines.items import INPUT_RATE, FloatArray
 KINDS = ("typed", "spoken", "typed", "deleted", "typed", "spoken", "typed", "clip")
 CHUNK = INPUT_RATE // 50
 PATIENCE_S = 120.0
+SETTLE_S = 6.0
+"""The engine tidies up every 5 s."""
+
 LONG = "Tell me a very long story about the sea."
 
 
@@ -138,17 +141,17 @@ async def run(base: str, pid: int, sessions: int, at_once: int) -> dict[str, dic
     await asyncio.gather(*(student.one() for _ in range(at_once)))
     for _ in range(2 * len(KINDS)):
         await student.one()
-    await asyncio.sleep(3)
+    await asyncio.sleep(SETTLE_S)
     counts = {"warm": census(pid)}
     bar = tqdm(range(1, sessions + 1), unit="session")
     for number in bar:
         await student.one()
         bar.set_postfix(memory_mb=census(pid)["memory_mb"])
         if number % 50 == 0:
-            await asyncio.sleep(2)
+            await asyncio.sleep(SETTLE_S)
             counts[f"after {number}"] = census(pid)
     await asyncio.gather(*(student.one() for _ in range(at_once)))
-    await asyncio.sleep(3)
+    await asyncio.sleep(SETTLE_S)
     counts[f"after {at_once} at once"] = census(pid)
     print(f"{student.cut_short} lives were cut short by overload", file=sys.stderr)
     return counts
@@ -162,6 +165,7 @@ async def beside_a_slow_client(base: str, pid: int, seconds: float) -> dict[str,
         counts = {"alone": await _pictures(quick, seconds)}
         reading = asyncio.create_task(other.ask(LONG))
         counts["beside a client"] = await _pictures(quick, seconds)
+        await other.send(type="interrupt")
         await reading
         before = census(pid)["memory_mb"]
         await other.send(type="text", content=LONG)

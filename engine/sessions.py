@@ -18,6 +18,7 @@ import structlog
 from aiohttp import WSCloseCode
 
 from engine.errors import Busy, InvalidField, UnknownSession
+from engine.memory import give_back_memory
 from engine.pipelines.animating.overload import Admission
 from engine.pipelines.conversation import Conversation
 from engine.pipelines.parts import Parts
@@ -223,15 +224,19 @@ class SessionRegistry:
             for session in list(self._sessions.values()):
                 if session.idle_s(now) > limit:
                     await self.end(session, "expired", WSCloseCode.OK, b"session expired")
-            self._collect()
+            if self._collect():
+                await asyncio.to_thread(give_back_memory)
 
-    def _collect(self) -> None:
+    def _collect(self) -> bool:
         """Free what ended sessions left in rings: libav's audio coders, each with a thread a core and some megabytes.
 
         What was there at the start is frozen (``app.serve``), so it takes 10 to 80 ms: done while nobody speaks, or
-        when it cannot be put off.
+        when it cannot be put off. True when something was freed
+        and nobody minds a pause.
         """
         speaking = any(session.conversation.speaking for session in self._sessions.values())
         if self._uncollected and (not speaking or self._uncollected >= MOST_UNCOLLECTED):
             self._uncollected = 0
             gc.collect()
+            return not speaking
+        return False
