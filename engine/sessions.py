@@ -170,12 +170,8 @@ class SessionRegistry:
         self, session: Session, how: str, code: int = WSCloseCode.OK, reason: bytes = b"session ended"
     ) -> None:
         """End a session and everything it has; waits until it is gone. Idempotent."""
-        if self._sessions.pop(session.id, None) is None:
+        if not self._forget(session, how):
             return
-        session.status = "ended"
-        self._uncollected += 1
-        self._parts.metrics.sessions.set(len(self._sessions))
-        self._parts.metrics.sessions_total.labels(how).inc()
         session.conversation.close()
         await session.close_connections(code, reason)
         if session.task is not None:
@@ -183,6 +179,16 @@ class SessionRegistry:
             await asyncio.wait([session.task])
         self._parts.scheduler.end_session(session.id)
         log.info("session ended", session=session.id, how=how)
+
+    def _forget(self, session: Session, how: str) -> bool:
+        """Strike it off the list; False when that was done before."""
+        if self._sessions.pop(session.id, None) is None:
+            return False
+        session.status = "ended"
+        self._uncollected += 1
+        self._parts.metrics.sessions.set(len(self._sessions))
+        self._parts.metrics.sessions_total.labels(how).inc()
+        return True
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[SessionRegistry]:
@@ -211,10 +217,9 @@ class SessionRegistry:
             await session.conversation.run()
         except Exception:
             log.exception("session failed", session=session.id)
-            await session.close_connections(WSCloseCode.INTERNAL_ERROR, b"session failed")
-            self._sessions.pop(session.id, None)
-            self._parts.metrics.sessions.set(len(self._sessions))
-            self._parts.scheduler.end_session(session.id)
+            if self._forget(session, "failed"):
+                await session.close_connections(WSCloseCode.INTERNAL_ERROR, b"session failed")
+                self._parts.scheduler.end_session(session.id)
 
     async def _expire(self) -> None:
         limit = self._parts.settings.session_idle_s
