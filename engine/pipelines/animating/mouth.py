@@ -11,7 +11,7 @@ skin below. Sums of clamped pieces cost a fraction of selecting between them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from engine.pipelines.animating.layers import OPAQUE, Layer
 from engine.pipelines.animating.mouth_shape import SAMPLES, SPAN, MouthRest, MouthShape
+from engine.pipelines.items import FloatArray
 
 Colors = Tensor
 """(B, h * w * 3 / 2) float32: of each picture Y, then U and V of even pixels."""
@@ -51,13 +52,16 @@ class Mouth:
         """``parts``: lower teeth, tongue, upper teeth; of one size at one place."""
         self.rest = rest
         self.device = device
-        self._part = parts[0]
-        self._colors = torch.cat([part.colors for part in parts])
-        self._alpha = torch.cat([part.alpha for part in parts])
+        self.parts = replace(
+            parts[0],
+            colors=torch.cat([part.colors for part in parts]),
+            alpha=torch.cat([part.alpha for part in parts]),
+        )
+        """The parts as one layer, their samples one after the other; positions are of the first."""
         self._first = torch.arange(len(parts), device=device, dtype=torch.int32).view(-1, 1, 1) * len(parts[0].colors)
 
-    def _tables(self, shapes: list[MouthShape]) -> Tensor:
-        """(9, B * SAMPLES): upper, top, bottom, lower, floor and the stretch of the four pieces of skin."""
+    def tables(self, shapes: list[MouthShape]) -> FloatArray:
+        """(9, B, SAMPLES): upper, top, bottom, lower, floor and the stretch of the four pieces of skin."""
         rest = self.rest
         stacked = np.empty((9, len(shapes), SAMPLES), np.float32)
         for index, s in enumerate(shapes):
@@ -66,7 +70,11 @@ class Mouth:
             stacked[6, index] = (rest.line - rest.upper) / np.maximum(s.top - s.upper, 0.05) - 1
             stacked[7, index] = (rest.lower - rest.line) / np.maximum(s.lower - s.bottom, 0.05) - 1
             stacked[8, index] = (s.lower - rest.lower) / np.maximum(rest.floor - s.lower, 1)
-        return torch.from_numpy(stacked.reshape(9, -1)).to(self.device)
+        return stacked
+
+    def offsets(self, shapes: list[MouthShape]) -> FloatArray:
+        """(3, B): how far lower teeth, tongue and upper teeth are moved down, output pixels."""
+        return np.array([[s.lower_teeth, s.tongue, s.upper_teeth] for s in shapes], np.float32).T.copy()
 
     def remap(self, where: Tensor, shapes: list[MouthShape]) -> Lips:
         """What the lips do to the pixels at (2, B, h, w) positions on the resting face."""
@@ -88,8 +96,9 @@ class Mouth:
         if len(shapes) > 1:
             slot += torch.arange(len(shapes), device=self.device, dtype=torch.int32).view(-1, 1, 1) * SAMPLES
         flat = slot.view(-1)
+        tables = torch.from_numpy(self.tables(shapes).reshape(9, -1)).to(self.device)
         upper, top, bottom, lower, floor, skin_up, lip_up, lip_down, skin_down = (
-            table.index_select(0, flat).view(x.shape) for table in self._tables(shapes)
+            table.index_select(0, flat).view(x.shape) for table in tables
         )
         moved = torch.empty_like(where)
         above = torch.minimum(y.clamp(min=rest.ceiling), upper).sub_(rest.ceiling)
@@ -114,8 +123,8 @@ class Mouth:
         for plane, top, bottom in zip((luma, u, v), CAVITY_TOP, CAVITY_BOTTOM, strict=True):
             plane.mul_(bottom - top).add_(top)
         index = self._index(where, shapes)
-        shown = self._colors.index_select(0, index.view(-1)).view(index.shape)
-        behind = self._alpha.index_select(0, index.view(-1)).view(index.shape) * (-1 / OPAQUE) + 1
+        shown = self.parts.colors.index_select(0, index.view(-1)).view(index.shape)
+        behind = self.parts.alpha.index_select(0, index.view(-1)).view(index.shape) * (-1 / OPAQUE) + 1
         for share, part in zip(behind, shown, strict=True):
             colors.mul_(share).add_(part)
         aside = (where[0] - self.rest.x).square_().mul_(-0.55 / self.rest.width**2).add_(1).clamp_(min=0.35)
@@ -127,10 +136,9 @@ class Mouth:
 
     def _index(self, where: Tensor, shapes: list[MouthShape]) -> Tensor:
         """(parts, B, h * w * 3 / 2) flat numbers of the samples of teeth and tongue, moved as ``shapes`` want."""
-        moved = np.array([[s.lower_teeth, s.tongue, s.upper_teeth] for s in shapes], np.float32).T
-        offset = torch.from_numpy(moved.copy()).to(self.device).view(3, -1, 1, 1)
+        offset = torch.from_numpy(self.offsets(shapes)).to(self.device).view(3, -1, 1, 1)
         placed = torch.stack((where[0].expand(3, *where.shape[1:]), where[1] - offset))
-        return self._part.index(placed.flatten(1, 2)).view(3, where.shape[1], -1).add_(self._first)
+        return self.parts.index(placed.flatten(1, 2)).view(3, where.shape[1], -1).add_(self._first)
 
 
 def planes(share: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.pipelines.animating.avatars import Manifest
-from engine.pipelines.animating.pose import CHANNEL
+from engine.pipelines.animating.pose import POSE_CHANNELS
 from engine.pipelines.items import FloatArray
 
 Array = npt.NDArray[np.float64]
@@ -78,10 +78,13 @@ class MouthRest:
 
         self.floor = np.full(SAMPLES, chin - 0.05 * (chin - self.y))
         """Below it nothing moves with the lips, (SAMPLES,)."""
+        beyond = np.clip((np.abs(self.u) - 1) / (SPAN - 1), 0, 1)
+        self._fade = beyond * beyond * (3 - 2 * beyond)
+        self._swelling = 0.95 * np.clip(1 - np.abs(self.u) ** 3.4, 0, 1) ** 0.6
 
     def shape(self, pose: FloatArray) -> MouthShape:
         """The mouth of one pose, (channels,)."""
-        p = {name: float(pose[index]) for name, index in CHANNEL.items()}
+        p = dict(zip(POSE_CHANNELS, pose.tolist(), strict=True))
         shut = min(1.0, max(0.0, p["mouth_close"]))
         jaw = min(1.0, max(0.0, p["jaw_open"]))
         funnel, pucker, stretch = p["mouth_funnel"], p["mouth_pucker"], p["mouth_stretch"]
@@ -104,7 +107,7 @@ class MouthRest:
         middle = 1.5 * smile - 2 * frown - free * 0.5 * raised - 3.0 * bite
         bend = np.minimum(1.0, self.u**2)
         line = self.line + unit * (corner * bend + middle * (1 - bend))
-        line = line + np.where(np.abs(self.u) > 1, -unit * corner * self._fade(), 0.0)
+        line = line + np.where(np.abs(self.u) > 1, -unit * corner * self._fade, 0.0)
         # a small mouth is straighter: the wave of the closed line goes with the width
         line = line - (self.line - self.y) * 0.35 * round_ * (1 - bend)
 
@@ -144,9 +147,5 @@ class MouthRest:
 
     def _rounded(self, thickness: Array, round_: float) -> Array:
         """Lips that are pursed are thick almost to the corners."""
-        swollen = thickness.max() * 0.95 * np.clip(1 - np.abs(self.u) ** 3.4, 0, 1) ** 0.6
+        swollen = thickness.max() * self._swelling
         return np.asarray(thickness + (np.maximum(swollen, thickness) - thickness) * 0.95 * round_)
-
-    def _fade(self) -> Array:
-        t = np.clip((np.abs(self.u) - 1) / (SPAN - 1), 0, 1)
-        return np.asarray(t * t * (3 - 2 * t))

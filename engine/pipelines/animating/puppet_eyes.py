@@ -124,8 +124,12 @@ class Eyes:
         self.pair = tuple(Eye(line, blink, scale) for line, blink in zip(lines, BLINKS, strict=True))
         self._device = device
 
-    def _tables(self, states: list[LidState]) -> Tensor:
-        """(8, n * SAMPLES): crease, upper, lower, rest of upper, height at rest, stretch of brow, lid and cheek."""
+    def states(self, poses: FloatArray) -> list[LidState]:
+        """Right and left of the tutor, picture by picture."""
+        return [eye.state(pose) for pose in poses for eye in self.pair]
+
+    def tables(self, states: list[LidState]) -> FloatArray:
+        """(8, n, SAMPLES): crease, upper, lower, rest of upper, height at rest, stretch of brow, lid and cheek."""
         stacked = np.empty((8, len(states), SAMPLES), np.float32)
         for index, state in enumerate(states):
             eye = self.pair[index % 2]
@@ -136,12 +140,10 @@ class Eyes:
             stacked[5, index] = (eye.crease - crease) / np.maximum(crease - eye.ceiling, 0.5)
             stacked[6, index] = (eye.upper - eye.crease) / np.maximum(upper - crease, 0.1) - 1
             stacked[7, index] = (lower - eye.lower) / (eye.floor - lower)
-        return torch.from_numpy(stacked.reshape(8, -1)).to(self._device)
+        return stacked
 
-    def lids(self, where: Tensor, poses: FloatArray) -> Eyelids:
-        """For each pixel at ``where`` on the resting face, (2, 2 * B, h, w)."""
-        x, y = where.unbind(0)
-        states = [eye.state(pose) for pose in poses for eye in self.pair]
+    def columns(self, states: list[LidState]) -> FloatArray:
+        """(9, n): middle, density of the tables, ceiling, floor, 1 / fold, gaze (x, y), place in the tables, closed."""
         rows = [
             (
                 eye.x,
@@ -153,13 +155,21 @@ class Eyes:
                 index * SAMPLES,
                 state.closed,
             )
-            for index, (eye, state) in enumerate(zip(self.pair * len(poses), states, strict=True))
+            for index, state in enumerate(states)
+            for eye in (self.pair[index % 2],)
         ]
-        columns = torch.tensor(np.array(rows, np.float32).T.copy(), device=self._device).view(9, -1, 1, 1)
+        return np.array(rows, np.float32).T.copy()
+
+    def lids(self, where: Tensor, poses: FloatArray) -> Eyelids:
+        """For each pixel at ``where`` on the resting face, (2, 2 * B, h, w)."""
+        x, y = where.unbind(0)
+        states = self.states(poses)
+        columns = torch.from_numpy(self.columns(states)).to(self._device).view(9, -1, 1, 1)
+        tables = torch.from_numpy(self.tables(states).reshape(8, -1)).to(self._device)
         middle, density, ceiling, end, fold, look_x, look_y, first, closed = columns.unbind(0)
         slot = (x - middle).mul_(density).add_(SAMPLES / 2).clamp_(0, SAMPLES - 1).add_(first).to(torch.int32).view(-1)
         crease, upper, lower, upper0, height, brow, lid, cheek = (
-            table.index_select(0, slot).view(x.shape) for table in self._tables(states)
+            table.index_select(0, slot).view(x.shape) for table in tables
         )
         source = torch.addcmul(y, torch.clamp(y, ceiling, crease).sub_(ceiling), brow)
         source.addcmul_(torch.clamp(y, crease, upper).sub_(crease), lid)

@@ -38,6 +38,9 @@ HEAD_STEP, BODY_STEP = 0.125, 0.25
 POSE_STEPS = 256
 """Steps of a channel; finer differences cannot be seen."""
 
+SHADOW_FALL = 5.5
+"""The shadow of the upper lid falls to 1/e this many times within the eye's height."""
+
 MOUTH_CHANNELS = [
     i for name, i in CHANNEL.items() if name.startswith(("jaw", "mouth", "lip", "upper_lip", "lower_lip", "tongue"))
 ]
@@ -59,7 +62,7 @@ class Face:
         """
         self.manifest: Manifest = read_manifest(folder)
         self.id, self.name, self.size = self.manifest.id, self.manifest.name, (size, size)
-        self._edge, self._device = size, device
+        self.edge, self._device = size, device
         files = self.manifest.layers
 
         texels = 4 if size <= 512 else 2
@@ -69,29 +72,29 @@ class Face:
             return build_layer(read_layer(folder, entry), entry.x, entry.y, self.manifest.canvas, size, texels, device)
 
         padded = tiles_across(size) * TILE
-        self._field = Field(self.manifest, size, padded // NODE_STEP + 1)
-        self._tile_nodes = tile_nodes(size)
-        self._head = TileLayer(layer("head"))
-        self._body = TileLayer(layer("body")) if files.body else None
-        self._backdrop = self._draw_backdrop(layer("backdrop"))
-        self._eyeballs = layer("eyes") if files.eyes else None
-        self._lashes = layer("lashes") if files.lashes else None
+        self.field = Field(self.manifest, size, padded // NODE_STEP + 1)
+        self.tile_nodes = tile_nodes(size)
+        self.head = TileLayer(layer("head"))
+        self.body = TileLayer(layer("body")) if files.body else None
+        self.backdrop = self._draw_backdrop(layer("backdrop"))
+        self.eyeballs = layer("eyes") if files.eyes else None
+        self.lashes = layer("lashes") if files.lashes else None
         rest = MouthRest(self.manifest, size)
-        rest.floor = np.minimum(rest.floor, _skin_ends(self._head.layer, rest) - 3)
-        self._mouth = Mouth(rest, self._mouth_parts(folder, texels), device)
-        self._mouth_patch = _patch(
+        rest.floor = np.minimum(rest.floor, _skin_ends(self.head.layer, rest) - 3)
+        self.mouth = Mouth(rest, self._mouth_parts(folder, texels), device)
+        self.mouth_patch = _patch(
             rest.x - rest.reach - 4, rest.ceiling - 3, rest.x + rest.reach + 4, float(rest.floor.max()) + 20 * rest.unit
         )
-        self._shadow = self.manifest.eyes[0].shadow
-        self._eyes = Eyes(self.manifest.eyes, size / self.manifest.canvas, device)
+        self.shadow = self.manifest.eyes[0].shadow
+        self.eyes = Eyes(self.manifest.eyes, size / self.manifest.canvas, device)
         boxes = [
             _patch(eye.x - eye.width * 1.12, eye.ceiling - 4, eye.x + eye.width * 1.12, eye.floor + 4)
-            for eye in self._eyes.pair
+            for eye in self.eyes.pair
         ]
         wide, high = max(b.width for b in boxes), max(b.height for b in boxes)
-        self._eye_patches = [Patch(b.x, b.y, wide, high) for b in boxes]
+        self.eye_patches = [Patch(b.x, b.y, wide, high) for b in boxes]
         position = (torch.arange(padded, device=device) + 0.5)[:, None] / NODE_STEP
-        self._lines = (1 - (position - torch.arange(self._field.nodes, device=device)).abs()).clamp_(min=0)
+        self._lines = (1 - (position - torch.arange(self.field.nodes, device=device)).abs()).clamp_(min=0)
 
     def _mouth_parts(self, folder: Path, texels: int) -> list[Layer]:
         """Lower teeth, tongue and upper teeth, each on a sheet that holds all three."""
@@ -106,38 +109,38 @@ class Face:
             sheet = np.zeros((bottom - top, right - left, 4), np.uint8)
             y, x = entry.y - top, entry.x - left
             sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
-            parts.append(build_layer(sheet, left, top, self.manifest.canvas, self._edge, texels, self._device))
+            parts.append(build_layer(sheet, left, top, self.manifest.canvas, self.edge, texels, self._device))
         return parts
 
     def _draw_backdrop(self, layer: Layer) -> TileCanvas:
-        canvas = TileCanvas.blank(1, self._edge, self._device)
+        canvas = TileCanvas.blank(1, self.edge, self._device)
         index = np.arange(len(canvas.pixels))
-        nodes = self._field.home[0][:, self._tile_nodes].transpose(1, 0, 2)
+        nodes = self.field.home[0][:, self.tile_nodes].transpose(1, 0, 2)
         TileLayer(layer).draw(canvas, index, np.full(len(index), MIXED, np.int8), nodes)
         return canvas
 
     def scene(self, count: int = 1) -> Scene:
         """A fresh memory for ``draw`` of ``count`` pictures at a time."""
-        return Scene(count, self._edge, self._backdrop)
+        return Scene(count, self.edge, self.backdrop)
 
     def draw(self, poses: FloatArray, scene: Scene) -> Tensor:
         """(B, channels) poses to (B, size * 3 // 2, size) uint8 yuv420p on the device.
 
         The pictures must not be written to: where nothing moved, the last ones are given again.
         """
-        poses = np.rint(poses * np.float32(POSE_STEPS)) / np.float32(POSE_STEPS)
+        poses = quantized(poses)
         if scene.out is not None and scene.pose is not None and np.array_equal(poses, scene.pose):
             return scene.out
         motion = weights(poses)
-        head = self._field.fetch(self._field.head, motion, HEAD_STEP)
+        head = self.field.fetch(self.field.head, motion, HEAD_STEP)
         self._draw_tiles(motion, head, scene)
-        out = scene.canvas.raster(scene.count, self._edge)
+        out = scene.canvas.raster(scene.count, self.edge)
         for name, channels, patches, draw in (
-            ("mouth", MOUTH_CHANNELS, [self._mouth_patch], self._draw_mouth),
-            ("eyes", EYE_CHANNELS, self._eye_patches, self._draw_eyes),
+            ("mouth", MOUTH_CHANNELS, [self.mouth_patch], self._draw_mouth),
+            ("eyes", EYE_CHANNELS, self.eye_patches, self._draw_eyes),
         ):
             drawn, wanted = scene.patches.get(name), poses[:, channels]
-            spots = self._spots(patches, head)
+            spots = self.spots(patches, head)
             if drawn is None or not drawn.holds(spots, wanted):
                 where = torch.stack([self._places(spot, patches[0]) for spot in spots], dim=1)
                 drawn = scene.patches[name] = DrawnPatch(spots, wanted, *draw(poses, where, spots))
@@ -146,32 +149,37 @@ class Face:
         return out
 
     def _draw_tiles(self, motion: FloatArray, head: FloatArray, scene: Scene) -> None:
-        changed = scene.head.update(head, self._tile_nodes, self._head)
+        changed = scene.head.update(head, self.tile_nodes, self.head)
         open_ = scene.head.kinds < SOLID
-        if self._body is not None:
-            body = self._field.fetch(self._field.body, motion, BODY_STEP)
-            changed |= scene.body.update(body, self._tile_nodes, self._body) & open_
+        if self.body is not None:
+            body = self.field.fetch(self.field.body, motion, BODY_STEP)
+            changed |= scene.body.update(body, self.tile_nodes, self.body) & open_
         behind = np.flatnonzero(changed & open_)
         bare = behind[scene.body.kinds[behind] < SOLID]
-        scene.canvas.restore(torch.from_numpy(bare).to(self._device), self._backdrop)
-        if self._body is not None:
-            scene.body.draw(self._body, scene.canvas, behind, self._tile_nodes)
-        scene.head.draw(self._head, scene.canvas, np.flatnonzero(changed), self._tile_nodes)
+        scene.canvas.restore(torch.from_numpy(bare).to(self._device), self.backdrop)
+        if self.body is not None:
+            scene.body.draw(self.body, scene.canvas, behind, self.tile_nodes)
+        scene.head.draw(self.head, scene.canvas, np.flatnonzero(changed), self.tile_nodes)
 
-    def _spots(self, patches: list[Patch], head: FloatArray) -> list[Spot]:
+    def spots(self, patches: list[Patch], head: FloatArray) -> list[Spot]:
         """Where ``patches`` of one size are in each picture: those of the first picture, then of the next."""
         spots = []
-        grids = head.reshape(len(head), 2, self._field.nodes, self._field.nodes)
+        grids = head.reshape(len(head), 2, self.field.nodes, self.field.nodes)
         for grid in grids:
             for patch in patches:
-                column, row = (patch.x + patch.width // 2) // NODE_STEP, (patch.y + patch.height // 2) // NODE_STEP
-                dx, dy = int(grid[0, row, column]) - column * NODE_STEP, int(grid[1, row, column]) - row * NODE_STEP
-                x = min(max(0, patch.x - dx // 2 * 2), self._edge - patch.width)
-                y = min(max(0, patch.y - dy // 2 * 2), self._edge - patch.height)
+                x, y = self.place(patch, grid)
                 across, down = x // NODE_STEP, y // NODE_STEP
                 nodes = grid[:, down : (y + patch.height) // NODE_STEP + 2, across : (x + patch.width) // NODE_STEP + 2]
                 spots.append(Spot(x, y, nodes, down, across))
         return spots
+
+    def place(self, patch: Patch, grid: FloatArray) -> tuple[int, int]:
+        """Column and row of ``patch`` in a picture whose head is fetched from ``grid`` (2, nodes, nodes)."""
+        column, row = (patch.x + patch.width // 2) // NODE_STEP, (patch.y + patch.height // 2) // NODE_STEP
+        dx, dy = int(grid[0, row, column]) - column * NODE_STEP, int(grid[1, row, column]) - row * NODE_STEP
+        x = min(max(0, patch.x - dx // 2 * 2), self.edge - patch.width)
+        y = min(max(0, patch.y - dy // 2 * 2), self.edge - patch.height)
+        return x, y
 
     def _places(self, spot: Spot, patch: Patch) -> Tensor:
         """(2, h, w) where the pixels of a patch are fetched from."""
@@ -182,13 +190,13 @@ class Face:
         return down @ (nodes @ across.T)
 
     def _draw_mouth(self, poses: FloatArray, where: Tensor, spots: list[Spot]) -> tuple[Colors, Tensor]:
-        patch = self._mouth_patch
-        shapes = [self._mouth.rest.shape(pose) for pose in poses]
-        lips = self._mouth.remap(where, shapes)
-        colors = read(self._head.layer, lips.where)
+        patch = self.mouth_patch
+        shapes = [self.mouth.rest.shape(pose) for pose in poses]
+        lips = self.mouth.remap(where, shapes)
+        colors = read(self.head.layer, lips.where)
         if any(shape.gap > 0.05 for shape in shapes):
             rows, columns = self._opening(shapes, spots)
-            inside = self._mouth.inside(where[:, :, rows, columns], lips.depth[:, rows, columns], shapes)
+            inside = self.mouth.inside(where[:, :, rows, columns], lips.depth[:, rows, columns], shapes)
             luma, chroma = views(colors, patch.height, patch.width)
             part = chroma[:, :, rows.start // 2 : rows.stop // 2, columns.start // 2 : columns.stop // 2]
             mix((luma[:, rows, columns], part), inside, lips.inside[:, rows, columns])
@@ -196,7 +204,7 @@ class Face:
 
     def _opening(self, shapes: list[MouthShape], spots: list[Spot]) -> tuple[slice, slice]:
         """Rows and columns of the mouth's patch that can show its inside, in all pictures of a batch."""
-        rest, patch = self._mouth.rest, self._mouth_patch
+        rest, patch = self.mouth.rest, self.mouth_patch
         tilt = 4 + 0.16 * rest.width
         left = top = np.inf
         right = bottom = -np.inf
@@ -212,23 +220,24 @@ class Face:
         return rows, slice(max(0, int(left - 4) & ~1), min(patch.width, int(right + 4) + 2 & ~1))
 
     def _draw_eyes(self, poses: FloatArray, where: Tensor, _: list[Spot]) -> tuple[Colors, None]:
-        lids = self._eyes.lids(where, poses)
-        colors = read(self._head.layer, lids.skin)
+        lids = self.eyes.lids(where, poses)
+        colors = read(self.head.layer, lids.skin)
         whole = views(colors, *where.shape[2:])
-        if self._eyeballs is not None:
-            ball = read(self._eyeballs, lids.ball)
-            shade = decay(lids.depth.clamp(min=0).mul_(5.5 / self._eyes.pair[0].height)).mul_(-self._shadow).add_(1)
+        if self.eyeballs is not None:
+            ball = read(self.eyeballs, lids.ball)
+            fall = SHADOW_FALL / self.eyes.pair[0].height
+            shade = decay(lids.depth.clamp(min=0).mul_(fall)).mul_(-self.shadow).add_(1)
             views(ball, *where.shape[2:])[0].sub_(16).mul_(shade).add_(16)
             mix(whole, ball, lids.open)
-        if self._lashes is not None:
-            blend(self._lashes, lids.lash, colors)
+        if self.lashes is not None:
+            blend(self.lashes, lids.lash, colors)
         else:
             whole[0].addcmul_(lids.seam(), whole[0] - 16, value=-0.55)
         return colors, None
 
     def _put(self, out: Tensor, patch: Patch, drawn: DrawnPatch) -> None:
         """Write patches of the size of ``patch`` into every picture."""
-        size, height, width = self._edge, patch.height, patch.width
+        size, height, width = self.edge, patch.height, patch.width
         weight, each = drawn.weight, len(drawn.spots) // len(out)
         luma, chroma = views(drawn.colors + 0.5 if weight is None else drawn.colors, height, width)
         planes = out[:, size:].view(len(out), 2, size // 2, size // 2)
@@ -243,6 +252,11 @@ class Face:
                 share = weight[index]
                 target.copy_(target.float().lerp_(luma[index], share).add_(0.5))
                 small.copy_(small.float().lerp_(chroma[index], share[::2, ::2]).add_(0.5))
+
+
+def quantized(poses: FloatArray) -> FloatArray:
+    """Poses in steps that can be seen."""
+    return np.asarray(np.rint(poses * np.float32(POSE_STEPS)) / np.float32(POSE_STEPS), np.float32)
 
 
 def _skin_ends(head: Layer, rest: MouthRest) -> npt.NDArray[np.float64]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.pipelines.animating.avatars import Manifest
-from engine.pipelines.animating.pose import CHANNEL
+from engine.pipelines.animating.pose import POSE_CHANNELS
 from engine.pipelines.items import FloatArray
 
 NODE_STEP = 8
@@ -42,27 +42,33 @@ WEIGHTS = (
     "breath",
 )
 
+_TURNS, _FREE = ("yaw", "pitch", "roll", "roll_sag"), ("brow_inner", "brow_outer", "brow_down")
+_LOWEST, _HIGHEST = (
+    np.array([[turn if name in _TURNS else free if name in _FREE else share] for name in WEIGHTS])
+    for turn, free, share in ((-1.3, -np.inf, 0.0), (1.3, np.inf, 1.0))
+)
+
 
 def weights(poses: FloatArray) -> FloatArray:
     """(B, channels) poses to (B, len(WEIGHTS)) motion weights."""
-    pose = {name: poses[:, index].astype(np.float64) for name, index in CHANNEL.items()}
-    roll = ROLL * np.clip(pose["head_roll"], -1.3, 1.3)
-    jaw = np.clip(pose["jaw_open"], 0, 1) + 0.1 * pose["lower_lip_down"] - 0.12 * pose["lip_bite"]
-    columns = [
-        np.clip(pose["head_yaw"], -1.3, 1.3),
-        np.clip(pose["head_pitch"], -1.3, 1.3),
-        np.sin(roll),
-        np.cos(roll) - 1,
-        jaw,
-        np.clip(pose["mouth_smile"], 0, 1),
-        np.clip(pose["cheek_puff"], 0, 1),
-        np.clip(pose["cheek_squint"] + 0.5 * pose["eye_squint"], 0, 1),
-        pose["brow_inner_up"],
-        pose["brow_outer_up"],
-        pose["brow_down"],
-        np.clip(pose["breath"], 0, 1),
-    ]
-    return np.stack(columns, axis=1).astype(np.float32)
+    pose = dict(zip(POSE_CHANNELS, poses.T.astype(np.float64), strict=True))
+    raw = np.empty((len(WEIGHTS), len(poses)))
+    raw[0] = pose["head_yaw"]
+    raw[1] = pose["head_pitch"]
+    raw[2] = raw[3] = pose["head_roll"]
+    raw[4] = pose["jaw_open"]
+    raw[5] = pose["mouth_smile"]
+    raw[6] = pose["cheek_puff"]
+    raw[7] = pose["cheek_squint"] + 0.5 * pose["eye_squint"]
+    raw[8] = pose["brow_inner_up"]
+    raw[9] = pose["brow_outer_up"]
+    raw[10] = pose["brow_down"]
+    raw[11] = pose["breath"]
+    raw = np.minimum(np.maximum(raw, _LOWEST), _HIGHEST)
+    roll = ROLL * raw[2]
+    raw[2], raw[3] = np.sin(roll), np.cos(roll) - 1
+    raw[4] += 0.1 * pose["lower_lip_down"] - 0.12 * pose["lip_bite"]
+    return np.asarray(raw.T, np.float32)
 
 
 class Field:

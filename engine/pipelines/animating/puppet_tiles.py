@@ -98,7 +98,7 @@ class TileLayer:
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
         device = layer.colors.device
-        self._lowest, self._highest = _alpha_windows(layer)
+        self.lowest, self.highest = _alpha_windows(layer)
         grid = (torch.arange(TILE, device=device) + 0.5) / NODE_STEP
         # samples of the chroma planes are half as dense
         small = _interpolation(grid[::2]) * 0.5
@@ -114,13 +114,13 @@ class TileLayer:
 
         ``centers``: (n, 2) where the tiles' middles are fetched from, output pixels.
         """
-        height, width = self._lowest.shape
+        height, width = self.lowest.shape
         corner = centers - np.array(self.layer.origin, np.float32) - TILE / 2
         x, y = corner[:, 0].astype(np.int64), corner[:, 1].astype(np.int64)
         outside = (x < 0) | (y < 0) | (x >= width) | (y >= height)
         x, y = x.clip(0, width - 1), y.clip(0, height - 1)
-        solid = (self._lowest[y, x] >= OPAQUE) & ~outside
-        shown = (self._highest[y, x] > 0) & ~outside
+        solid = (self.lowest[y, x] >= OPAQUE) & ~outside
+        shown = (self.highest[y, x] > 0) & ~outside
         return np.asarray(shown.astype(np.int8) + solid)
 
     def draw(self, canvas: TileCanvas, index: npt.NDArray[np.int64], kinds: Kinds, nodes: FloatArray) -> None:
