@@ -8,8 +8,9 @@ calls cannot be broken off) and its result is dropped.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -21,6 +22,7 @@ class Worker:
 
     def __init__(self, name: str, threads: int = 1, backlog: int = 64) -> None:
         self.name = name
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._slots = asyncio.Semaphore(backlog)
         self.waiting = 0
@@ -35,6 +37,11 @@ class Worker:
                 return await loop.run_in_executor(self._pool, lambda: function(*args, **kwargs))
         finally:
             self.waiting -= 1
+
+    def start(self) -> None:
+        """Begin all threads now; else each begins with the first call that finds no idle one."""
+        everyone = threading.Barrier(self._threads)
+        wait([self._pool.submit(everyone.wait) for _ in range(self._threads)])
 
     def close(self) -> None:
         """Wait for what runs, drop what waits, end the threads. Idempotent."""

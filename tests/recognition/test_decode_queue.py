@@ -114,6 +114,26 @@ async def test_an_error_reaches_its_own_awaiter_only() -> None:
     queue.close()
 
 
+async def test_who_waits_for_an_answer_does_not_wait_for_a_decode_that_has_begun() -> None:
+    queue = DecodeQueue("test-asr", express=1)
+    begun, gate = threading.Event(), threading.Event()
+
+    def work(_: Ticket) -> None:
+        begun.set()
+        gate.wait(60)
+
+    running = asyncio.create_task(queue.run(Urgency.PARTIAL, 1.0, work))
+    await asyncio.to_thread(begun.wait)
+    other = asyncio.create_task(queue.run(Urgency.PARTIAL, 1.0, lambda _: "partial"))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        assert await queue.run(Urgency.PREVIEW, 1.0, lambda _: "words") == "words"
+    assert queue.depth == 1 and not other.done()
+    gate.set()
+    await asyncio.gather(running, other)
+    queue.close()
+
+
 async def test_as_many_at_once_as_there_are_workers() -> None:
     queue = DecodeQueue("test-asr", workers=2)
     meet = threading.Barrier(2, timeout=2)

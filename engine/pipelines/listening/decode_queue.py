@@ -7,7 +7,6 @@ runs in a worker thread; the order is decided on the event loop. ``close`` ends 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,6 +52,7 @@ class Ticket:
 class _Waiting:
     due: float
     number: int
+    urgent: bool = field(compare=False)
     turn: asyncio.Future[None] = field(compare=False)
 
 
@@ -62,11 +62,17 @@ class DecodeQueue:
     A decode is due at the time it was asked for, plus its urgency, plus its expected cost: finals
     go before partials and short ones before long ones, but whoever has waited long enough goes
     before all that came later, so nobody starves.
+
+    Args:
+        express: more that may run when somebody waits for an answer: a decode that has begun cannot be
+            broken off, and the one before the last words is often still running when they end.
     """
 
-    def __init__(self, name: str, workers: int = 1) -> None:
-        self._worker = Worker(name, workers, backlog=workers)
-        self._free = workers
+    def __init__(self, name: str, workers: int = 1, express: int = 0) -> None:
+        self._worker = Worker(name, workers + express, backlog=workers + express)
+        self._worker.start()
+        self._workers, self._express = workers, express
+        self._running = 0
         self._waiting: list[_Waiting] = []
         self._numbers = itertools.count()
 
@@ -91,7 +97,7 @@ class DecodeQueue:
         Args:
             seconds: of sound to decode.
         """
-        await self._take_turn(urgency.value + seconds * COST_PER_SECOND)
+        await self._take_turn(urgency, seconds * COST_PER_SECOND)
         ticket = Ticket()
         job = asyncio.ensure_future(self._worker.run(function, ticket, *args, **kwargs))
         job.add_done_callback(self._finished)
@@ -105,29 +111,36 @@ class DecodeQueue:
         """Wait for what runs and end the threads."""
         self._worker.close()
 
-    async def _take_turn(self, patience_s: float) -> None:
-        if self._free:
-            self._free -= 1
-            return
+    async def _take_turn(self, urgency: Urgency, cost_s: float) -> None:
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(loop.time() + patience_s, next(self._numbers), loop.create_future())
-        heapq.heappush(self._waiting, waiting)
+        due, urgent = loop.time() + urgency.value + cost_s, urgency in (Urgency.FINAL, Urgency.PREVIEW)
+        waiting = _Waiting(due, next(self._numbers), urgent, loop.create_future())
+        self._waiting.append(waiting)
+        self._next()
         try:
             await waiting.turn
         except asyncio.CancelledError:
             if waiting.turn.done() and not waiting.turn.cancelled():
+                self._running -= 1
                 self._next()
             raise
 
     def _finished(self, job: asyncio.Future[R]) -> None:
         if not job.cancelled():
             job.exception()  # an awaiter that went away must not leave an unheard one
+        self._running -= 1
         self._next()
 
     def _next(self) -> None:
-        while self._waiting:
-            waiting = heapq.heappop(self._waiting)
-            if not waiting.turn.done():
-                waiting.turn.set_result(None)
+        """Let run what may."""
+        while self._running < self._workers + self._express:
+            self._waiting = [waiting for waiting in self._waiting if not waiting.turn.done()]
+            chosen = min(filter(self._may_run, self._waiting), default=None)
+            if chosen is None:
                 return
-        self._free += 1
+            self._running += 1
+            chosen.turn.set_result(None)
+
+    def _may_run(self, waiting: _Waiting) -> bool:
+        overdue = waiting.due <= asyncio.get_running_loop().time()
+        return self._running < self._workers or waiting.urgent or overdue

@@ -31,6 +31,9 @@ R = TypeVar("R")
 VAD_BATCH = 60 * INPUT_RATE // STEP
 """Steps judged in one go; between two of them the ticket is looked at."""
 
+EXPRESS = 1
+"""Decodes beside the others for students who have finished."""
+
 DOUBTED = -0.3
 """Mean log probability below which Whisper may have completed a sentence that was not: worth a look at
 word times. Whole sentences stay above, made-up endings between -0.4 and -1.1."""
@@ -51,7 +54,7 @@ class WhisperRecognizer:
         detector: shared with the listeners; stays open when this closes.
         device: ``cpu`` (int8) or ``cuda`` (float16).
         threads: of one decode; more than one makes short decodes slower.
-        workers: decodes at once.
+        workers: decodes at once; one more may run when a student waits for an answer.
         language: an ISO 639-1 code; several joined by commas to detect only among them, or
             with ``*`` among them any other, too; None detects any. A call's own language comes first.
 
@@ -69,11 +72,11 @@ class WhisperRecognizer:
         workers: int = 1,
         language: str | None = None,
     ) -> None:
-        self._window = WhisperWindow(model_dir, device, threads, workers)
+        self._window = WhisperWindow(model_dir, device, threads, workers + EXPRESS)
         self._detector = detector
         self._name = model_dir.name
         self._language = self._known(language)
-        self._queue = DecodeQueue("asr", workers)
+        self._queue = DecodeQueue("asr", workers, EXPRESS)
         self._window.warm_up()
 
     @property

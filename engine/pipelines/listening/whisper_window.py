@@ -32,6 +32,12 @@ from engine.pipelines.listening.plausibility import closing_echo, cut_closing_lo
 POSITIONS = 1500
 """Encoder states Whisper's decoder was trained to see (30 s)."""
 
+SHORT_POSITIONS = 750
+"""As many do for short sound, and save a quarter of the time. Where it runs away it is shown all."""
+
+SHORT_STATES = 250
+"""What counts as short (5 s)."""
+
 STATE_SAMPLES = 320
 """Samples one encoder state speaks of (20 ms)."""
 
@@ -158,13 +164,17 @@ class WhisperWindow:
         tokenizer = self._tokenizer(language)
         limit = token_limit(len(pcm) / INPUT_RATE, language)
         prompt = self._prompt(tokenizer, language)
-        result = self._model.generate(
-            _storage(self._with_silence(states, POSITIONS)), [prompt], beam_size=1,
-            max_length=_max_length(limit, len(prompt)), return_scores=True, return_no_speech_prob=True,
-        )[0]  # fmt: skip
-        tokens = result.sequences_ids[0]
-        words = split_words(tokenizer.decode(tokens).strip().rstrip("\ufffd"), language)
-        kept = cut_closing_loop(words, was_capped=len(tokens) >= limit)
+        for positions in (SHORT_POSITIONS, POSITIONS) if states.shape[1] <= SHORT_STATES else (POSITIONS,):
+            result = self._model.generate(
+                _storage(self._with_silence(states, positions)), [prompt], beam_size=1,
+                max_length=_max_length(limit, len(prompt)), return_scores=True, return_no_speech_prob=True,
+            )[0]  # fmt: skip
+            tokens = result.sequences_ids[0]
+            words = split_words(tokenizer.decode(tokens).strip().rstrip("\ufffd"), language)
+            kept = cut_closing_loop(words, was_capped=len(tokens) >= limit)
+            if kept == len(words) and len(tokens) < limit:
+                break
+            _check(is_stale)
         avg_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
         said = Hypothesis(
             tuple(words[:kept]), language, language_p, result.no_speech_prob, avg_logprob, tuple(tokens), states
