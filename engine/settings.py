@@ -174,7 +174,7 @@ class Settings(BaseSettings):
     )
     webrtc_codec: Literal["h264", "vp8"] = Field("h264", description="Picture codec preferred; the other is the spare.")
     webrtc_voice_bitrate: int = Field(40_000, ge=8_000, le=256_000, description="Opus bits per second.")
-    webrtc_idle_fps: Literal[5, 10, 12, 25] = Field(12, description="Pictures per second while the tutor is silent.")
+    webrtc_idle_fps: Literal[5, 10, 12, 25] = Field(12, description="Most pictures a second while the tutor is silent.")
 
     # --- tutors
     tutors_dir: Path | None = Field(None, description="TOML profiles of your own tutors, beside the built-in ones.")

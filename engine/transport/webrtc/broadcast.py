@@ -100,14 +100,15 @@ class Broadcast:
         opus, video: coders; ``video`` is None when the peer takes no pictures.
         congestion: how many bits pictures may have.
         sound_worker, picture_worker: threads that code.
-        idle_picture: draws the idle face as it is now; None when it cannot in time.
+        idle_picture: draws the idle face as it is now; None when it looks as it did the last time (which does not
+            count when called with True: that picture is not what is seen) or cannot be drawn in time.
         on_tick: told what left, on the event loop.
         on_left_out: told how many speaking pictures were left out.
     """
 
     def __init__(
         self, playout: Playout, opus: OpusPackets, video: VideoPackets | None, congestion: Congestion, *,
-        sound_worker: Worker, picture_worker: Worker, idle_picture: Callable[[], Awaitable[Picture | None]],
+        sound_worker: Worker, picture_worker: Worker, idle_picture: Callable[[bool], Awaitable[Picture | None]],
         on_tick: Callable[[Tick], None], on_left_out: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.playout = playout
@@ -130,6 +131,8 @@ class Broadcast:
         self._keyframe_wanted = True
         self._keyframe_tick = -KEYFRAME_GAP_TICKS
         self._speaking_pictures = 0
+        self._idle_seen = False
+        """The picture shown last is of the idle face."""
 
     def request_keyframe(self) -> None:
         """The receiver cannot decode without one."""
@@ -186,6 +189,7 @@ class Broadcast:
             return
         if tick.picture is not None:
             self._speaking_pictures += 1
+            self._idle_seen = False
             if self._speaking_pictures % self._congestion.every:
                 self._leave_out(1)
                 return
@@ -205,12 +209,13 @@ class Broadcast:
 
     async def _draw_idle(self) -> None:
         try:
-            picture = await self._idle_picture()
+            picture = await self._idle_picture(self._keyframe_wanted or not self._idle_seen)
         except EngineError as error:
             log.warning("idle picture failed", code=error.code)
             return
         # While it was drawn a reply may have begun: then its pictures are on their way.
         if picture is not None and not self.playout.busy:
+            self._idle_seen = True
             self._put(_Due(picture, self._tick))
 
     async def _code_pictures(self, video: VideoPackets) -> None:

@@ -22,6 +22,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
 from engine.errors import EngineError
+from engine.pipelines.animating.stillness import Stillness
 from engine.pipelines.contracts import Avatar, FrameRequest
 from engine.pipelines.items import Picture
 from engine.pipelines.worker import Worker
@@ -96,6 +97,7 @@ class Peer:
         self._closing: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._ticks = 0
+        self._stillness = Stillness()
         self._playing = 0
         self._played = (0, 0.0)
         self._on_closed = on_closed
@@ -259,11 +261,15 @@ class Peer:
             turn, played_ms = self._played
             self.session.conversation.acknowledge(turn, max(0.0, played_ms - CLIENT_DELAY_MS))
 
-    async def _idle_picture(self) -> Picture | None:
+    async def _idle_picture(self, unseen: bool) -> Picture | None:
         conversation = self.session.conversation
         now = asyncio.get_running_loop().time()
         mood = self._sink.mood if self._sink is not None else "idle"
         frame = conversation.life.idle_frame(now, mood)
+        if unseen:
+            self._stillness.forget()
+        if not self._stillness.shows(frame.pose, now):
+            return None
         # Speaking faces of other sessions are more urgent.
         request = FrameRequest(self._avatar, frame, now + 0.2, self.session.id)
         pictures = await self.session.parts.scheduler.render([request])
