@@ -54,9 +54,10 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
         if await knowledge.bases():
             await knowledge.warm_up()
         detector, recognizer, end_of_turn = listening.result()
-        for part in (detector, recognizer, end_of_turn, voices.result(), renderer.result()):
+        drawing, costs = renderer.result()
+        for part in (detector, recognizer, end_of_turn, voices.result(), drawing):
             stack.callback(part.close)
-        scheduler = FrameScheduler(renderer.result(), metrics)
+        scheduler = FrameScheduler(drawing, metrics, costs)
         await stack.enter_async_context(scheduler.running())
         decoder = Worker("decode", threads=2, backlog=8)
         encoder = Worker("encode", threads=settings.encode_workers, backlog=256)
@@ -122,9 +123,11 @@ def _load_words(_: Settings) -> None:
     numbers.warm_up()
 
 
-def _load_renderer(settings: Settings) -> Renderer:
+def _load_renderer(settings: Settings) -> tuple[Renderer, dict[int, float]]:
+    """The renderer, and the seconds its batches take by size."""
     torch.set_num_threads(1)
-    return RENDERERS[settings.renderer](settings)
+    renderer = RENDERERS[settings.renderer](settings)
+    return renderer, renderer.warm_up()
 
 
 def _load_puppet(settings: Settings) -> Renderer:

@@ -180,6 +180,10 @@ class Renderer(Protocol):
     batch_sizes: Sequence[int]
     """Batch sizes that are fast (buckets), ascending."""
 
+    def warm_up(self) -> dict[int, float]:
+        """Run every batch size; the seconds each takes. Once, after the default avatar was loaded and before the
+        first picture."""
+
     def load(self, avatar_id: str) -> Avatar:
         """Load or return the cached avatar.
 

@@ -29,8 +29,8 @@ def test_the_largest_batch_that_meets_the_earliest_deadline() -> None:
     assert policy.next_batch(0.0) == tickets[:4]
 
 
-def test_a_missed_deadline_is_served_alone_and_at_once() -> None:
-    policy = BatchPolicy(costs())
+def test_a_missed_deadline_is_served_alone_and_at_once_where_each_picture_costs() -> None:
+    policy = BatchPolicy(costs(per_batch=0.001, per_frame=0.004))
     first = policy.add(-1.0)
     policy.add(5.0)
     assert policy.next_batch(0.0) == [first]
@@ -41,6 +41,50 @@ def test_deep_overload_uses_the_most_efficient_batch() -> None:
     for _ in range(40):
         policy.add(-1.0)
     assert len(policy.next_batch(0.0)) == 8
+
+
+def gpu() -> CostTable:
+    """Four pictures take hardly longer than one."""
+    return CostTable([1, 2, 4, 8], {1: 0.010, 2: 0.0105, 4: 0.012, 8: 0.020})
+
+
+def test_late_pictures_are_drawn_together_where_that_is_nearly_free() -> None:
+    policy = BatchPolicy(gpu())
+    tickets = [policy.add(-1.0) for _ in range(6)]
+    assert policy.next_batch(0.0) == tickets[:4]
+    assert policy.next_batch(0.0) == tickets[4:]
+
+
+def test_a_bucket_need_not_be_full() -> None:
+    policy = BatchPolicy(gpu())
+    tickets = [policy.add(-1.0) for _ in range(3)]
+    assert policy.next_batch(0.0) == tickets, "three in the bucket of four"
+    tickets = [policy.add(1.0) for _ in range(3)]
+    assert policy.next_batch(0.0) == tickets
+
+
+def test_a_gpu_catches_up_after_it_stood_still() -> None:
+    """Eight faces at 25 fps on a device that draws 400 a second in fours; it stood still for half a second."""
+    policy = BatchPolicy(gpu())
+    due = [frame * 0.04 + 0.02 for frame in range(50) for _ in range(8)]
+    now, added, late = 0.5, 0, 0
+    deadlines: dict[int, float] = {}
+    while added < len(due) or len(policy):
+        while added < len(due) and due[added] - 0.2 <= now:
+            deadlines[policy.add(due[added])] = due[added]
+            added += 1
+        batch = policy.next_batch(now)
+        now += gpu()[gpu().bucket(len(batch))] if batch else 0.001
+        late += sum(now > deadlines[ticket] for ticket in batch)
+        if now > 1.5:
+            assert all(now <= deadlines[ticket] for ticket in batch)
+    assert 100 < late < 250, "what fell due while it stood still, and little more"
+
+
+def test_costs_begin_with_what_was_measured() -> None:
+    table = CostTable([1, 2, 4], {1: 0.010, 4: 0.012})
+    assert (table[1], table[4]) == (0.010, 0.012)
+    assert table.frame_s() == 0.003
 
 
 def test_cancelled_requests_are_never_drawn() -> None:

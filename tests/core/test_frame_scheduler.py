@@ -31,6 +31,9 @@ class Notebook:
         self.drawing = threading.Event()
         self.threads: set[str] = set()
 
+    def warm_up(self) -> dict[int, float]:
+        return {}
+
     def load(self, avatar_id: str) -> Any:
         return AVATAR
 

@@ -151,3 +151,13 @@ def test_command_lists_and_explains(avatars, capsys, tmp_path):
     assert "astronaut" in listed and "avatar_tutor_13" in listed
     assert main(["create", "x", str(tmp_path / "missing.png"), "--avatars-dir", str(tmp_path)]) == 1
     assert "missing.png" in capsys.readouterr().err
+
+
+def test_a_musetalk_avatar_of_the_same_id_is_not_replaced(tmp_path, capsys):
+    faces = tmp_path / "ada" / "musetalk" / "faces.npz"
+    faces.parent.mkdir(parents=True)
+    faces.write_bytes(b"hours of work")
+    arguments = ["create", "ada", str(PORTRAIT), "--replace", "--avatars-dir", str(tmp_path)]
+    assert main(arguments) == 1
+    assert "MuseTalk avatar too" in capsys.readouterr().err
+    assert faces.read_bytes() == b"hours of work"

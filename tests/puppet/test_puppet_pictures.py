@@ -245,6 +245,15 @@ def test_built_in_tutors_are_listed(renderer):
     assert listed["avatar_tutor_13"].name == "Maya" and listed["avatar_tutor_13"].size == (256, 256)
 
 
+def test_warming_up_tells_what_batches_take():
+    other = PuppetRenderer(size=64)
+    other.load("avatar_tutor_1")
+    seconds = other.warm_up()
+    assert list(seconds) == list(other.batch_sizes)
+    assert all(taken > 0 for taken in seconds.values())
+    other.close()
+
+
 def test_nothing_is_kept_for_a_session_that_was_forgotten(renderer, draw):
     def kept() -> int:
         gc.collect()

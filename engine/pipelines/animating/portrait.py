@@ -22,6 +22,7 @@ from PIL import Image, ImageOps
 
 from engine.errors import Conflict, EngineError, InvalidField, TooLarge, UnreadableMedia
 from engine.pipelines.animating.avatars import AVATAR_ID, BUILTIN, MANIFEST, read_manifest
+from engine.pipelines.animating.musetalk.avatar_files import SUBFOLDER as MUSETALK
 from engine.pipelines.animating.portrait_faces import FaceFinder, Points
 
 CANVAS = 1024
@@ -80,7 +81,7 @@ def create_avatar(
 
     Raises:
         InvalidField: the id is not a plain name.
-        Conflict: the avatar is there already (and ``replace`` is not set).
+        Conflict: the avatar is there already (and ``replace`` is not set), or a MuseTalk avatar would go with it.
         TooLarge, UnreadableMedia, UnsuitablePortrait: see the messages.
         ModelMissing: the face models are not installed.
     """
@@ -89,6 +90,8 @@ def create_avatar(
     target = directory / avatar_id
     if target.exists() and not replace:
         raise Conflict(f"avatar {avatar_id} exists already")
+    if (target / MUSETALK).exists():
+        raise Conflict(f"avatar {avatar_id} is a MuseTalk avatar too, which would go: remove {target / MUSETALK} first")
     progress("reading the picture", 0.05)
     picture = read_portrait(data)
     progress("looking for the face", 0.2)

@@ -8,6 +8,8 @@ loops draw what tensors draw on a GPU, one picture at a time; without numba tens
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -18,12 +20,13 @@ import torch
 from engine.pipelines.animating.avatars import BUILTIN, BrokenAvatar, find_folder, find_ids, read_manifest
 from engine.pipelines.animating.portrait import Progress, create_avatar
 from engine.pipelines.animating.portrait_faces import FaceFinder
+from engine.pipelines.animating.pose import CHANNEL, rest_pose
 from engine.pipelines.animating.puppet_compiled import CompiledFace, Sketch
 from engine.pipelines.animating.puppet_face import Face
 from engine.pipelines.animating.puppet_kernels import COMPILED
 from engine.pipelines.animating.puppet_scene import Scene
 from engine.pipelines.contracts import Avatar, AvatarInfo, FrameRequest
-from engine.pipelines.items import Picture
+from engine.pipelines.items import FRAME_SAMPLES, AnimatedFrame, Picture
 
 MAX_SCENES = 64
 """Sessions whose last picture is remembered (about 1 MB each)."""
@@ -50,6 +53,21 @@ class PuppetRenderer:
         self._compiled = compiled and self._device.type == "cpu"
         self._faces: dict[str, Drawable] = {}
         self._scenes: dict[tuple[str, Drawable], Scene | Sketch] = {}
+
+    def warm_up(self) -> dict[int, float]:
+        """Draw an avatar that is loaded in every batch size; seconds each takes at best."""
+        face = next(iter(self._faces.values()))
+        seconds = dict.fromkeys(self.batch_sizes, float("inf"))
+        for size, turn in itertools.product(self.batch_sizes, range(3)):
+            pose = rest_pose()
+            pose[CHANNEL["head_yaw"]] = pose[CHANNEL["jaw_open"]] = 0.3 * turn
+            frame = AnimatedFrame(0, np.zeros(FRAME_SAMPLES, np.float32), pose, speaking=False)
+            requests = [FrameRequest(face, frame, 0.0, f"warm-up {number}") for number in range(size)]
+            began = time.perf_counter()
+            self.render(requests)
+            seconds[size] = min(seconds[size], time.perf_counter() - began)
+        self._scenes.clear()
+        return seconds
 
     def load(self, avatar_id: str) -> Avatar:
         """Load or return the cached avatar.

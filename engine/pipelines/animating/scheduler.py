@@ -12,8 +12,9 @@ import asyncio
 import contextlib
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from engine.errors import EngineError, RenderFailed
 from engine.pipelines.animating.overload import Thinning
@@ -22,13 +23,24 @@ from engine.pipelines.items import Picture
 from engine.pipelines.worker import Worker
 from engine.telemetry import Metrics
 
+NEARLY_FREE = 1.25
+"""A batch that takes at most so many times what a single picture takes draws its further pictures for nothing."""
+
 
 class CostTable:
-    """Seconds a batch takes, by its size: a moving average of what was measured."""
+    """Seconds a batch takes, by its size: a moving average of what was measured.
 
-    def __init__(self, sizes: Sequence[int], guess_s: float = 0.005) -> None:
+    Args:
+        sizes: batch sizes there are.
+        measured: seconds some of them took while warming up.
+        guess_s: seconds of a single picture where nothing was measured.
+    """
+
+    def __init__(
+        self, sizes: Sequence[int], measured: Mapping[int, float] = MappingProxyType({}), guess_s: float = 0.005
+    ) -> None:
         self.sizes = sorted(sizes)
-        self._seconds = {size: guess_s * (0.5 + 0.5 * size) for size in self.sizes}
+        self._seconds = {size: measured.get(size, guess_s * (0.5 + 0.5 * size)) for size in self.sizes}
 
     def bucket(self, count: int) -> int:
         """The smallest size that holds ``count`` requests, or the largest there is."""
@@ -51,8 +63,9 @@ class BatchPolicy:
     """Which requests to draw next.
 
     Earliest deadline first. The batch is the largest bucket that still meets the earliest
-    deadline; when that one cannot be met any more the smallest bucket serves it soonest, unless
-    so much waits that only the most efficient size can catch up.
+    deadline. When that one cannot be met any more it is served soonest: alone, with others where
+    that takes hardly longer (a GPU may draw four in the time of one), and in the most efficient
+    size when so much waits that nothing else can catch up. A bucket need not be full.
     """
 
     def __init__(self, costs: CostTable) -> None:
@@ -81,13 +94,15 @@ class BatchPolicy:
         if not waiting:
             return []
         slack = self._heap[0][0] - now
-        fitting = [size for size in self._costs.sizes if size <= waiting and self._costs[size] <= slack]
+        useful = [size for size in self._costs.sizes if size <= self._costs.bucket(waiting)]
+        fitting = [size for size in useful if self._costs[size] <= slack]
         if fitting:
             size = fitting[-1]
         elif waiting >= 2 * self._costs.sizes[-1]:
             size = min(self._costs.sizes, key=lambda s: self._costs[s] / s)
         else:
-            size = self._costs.sizes[0]
+            nearly_free = NEARLY_FREE * self._costs[self._costs.sizes[0]]
+            size = max((size for size in useful if self._costs[size] <= nearly_free), default=self._costs.sizes[0])
         batch: list[int] = []
         while self._heap and len(batch) < size:
             _, ticket = heapq.heappop(self._heap)
@@ -111,9 +126,12 @@ class _Pending:
 class FrameScheduler:
     """Serves ``render`` calls of all sessions with one renderer on one thread."""
 
-    def __init__(self, renderer: Renderer, metrics: Metrics) -> None:
+    def __init__(
+        self, renderer: Renderer, metrics: Metrics, measured: Mapping[int, float] = MappingProxyType({})
+    ) -> None:
+        """``measured``: what ``renderer.warm_up`` gave."""
         self.renderer = renderer
-        self.costs = CostTable(renderer.batch_sizes)
+        self.costs = CostTable(renderer.batch_sizes, measured)
         self._policy = BatchPolicy(self.costs)
         self._pending: dict[int, _Pending] = {}
         self._ended: list[str] = []

@@ -67,7 +67,7 @@ class MuseTalkRenderer:
         """Of these, how many painted for several sessions at once."""
 
     def warm_up(self) -> dict[int, float]:
-        """Run every batch size, as a CUDA graph where that works; seconds of each."""
+        """Run every batch size, as a CUDA graph where that works; seconds the networks take for each."""
         seconds = self._generator.warm_up()
         log.info("musetalk warm", device=str(self._device), graphs=self._generator.captured,
                  ms={size: round(taken * 1000, 1) for size, taken in seconds.items()})

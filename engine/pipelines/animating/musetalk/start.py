@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 def open_renderer(settings: Settings, avatars_dirs: Sequence[Path]) -> MuseTalkRenderer:
-    """A warm renderer.
+    """A renderer whose avatars are loaded.
 
     Raises:
         SettingsError: no CUDA device and none was waived, or the default avatar is no MuseTalk avatar.
@@ -46,5 +46,4 @@ def open_renderer(settings: Settings, avatars_dirs: Sequence[Path]) -> MuseTalkR
             f"renderer musetalk: avatar {settings.avatar}: {error.message}. There are: {known}. Choose one with "
             "ENGINE_AVATAR, or make one in ENGINE_AVATARS_DIR: python -m engine.avatars prepare NAME VIDEO"
         ) from None
-    renderer.warm_up()
     return renderer
