@@ -159,18 +159,21 @@ async def run(base: str, pid: int, sessions: int, at_once: int) -> dict[str, dic
 
 async def beside_a_slow_client(base: str, pid: int, seconds: float) -> dict[str, dict[str, float]]:
     """The pictures of one session alone, beside another, and beside one whose client reads nothing."""
-    async with http_session() as http, Client(http, base) as quick, Client(http, base) as other:
+    async with http_session() as http, Client(http, base) as quick:
         await quick.stream()
-        await other.stream()
         counts = {"alone": await _pictures(quick, seconds)}
-        reading = asyncio.create_task(other.ask(LONG))
-        counts["beside a client"] = await _pictures(quick, seconds)
-        await other.send(type="interrupt")
-        await reading
-        before = census(pid)["memory_mb"]
-        await other.send(type="text", content=LONG)
-        counts["beside one that does not read"] = await _pictures(quick, seconds)
-        counts["beside one that does not read"]["memory_grew_mb"] = round(census(pid)["memory_mb"] - before, 1)
+        async with Client(http, base) as other:
+            await other.stream()
+            reading = asyncio.create_task(other.ask(LONG))
+            counts["beside a client"] = await _pictures(quick, seconds)
+            await other.send(type="interrupt")
+            await reading
+        async with Client(http, base) as other:
+            await other.stream()
+            before = census(pid)["memory_mb"]
+            await other.send(type="text", content=LONG)
+            counts["beside one that does not read"] = await _pictures(quick, seconds)
+            counts["beside one that does not read"]["memory_grew_mb"] = round(census(pid)["memory_mb"] - before, 1)
         return counts
 
 
@@ -185,6 +188,12 @@ async def _pictures(client: Client, seconds: float) -> dict[str, float]:
             return {"pictures": frames, "late": sum(ms > 0 for ms in late), "latest_ms": round(max(late, default=0))}
 
 
+def show(counts: dict[str, dict[str, float]]) -> None:
+    """One line each."""
+    for name, row in counts.items():
+        print(f"{name:<30}" + "  ".join(f"{key} {value}" for key, value in row.items()))
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -196,10 +205,11 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     with started_engine("--max-sessions", "64", log_path=args.out / "engine.log") as (base, pid):
         counts = asyncio.run(run(base, pid, args.sessions, args.at_once))
-        counts |= asyncio.run(beside_a_slow_client(base, pid, args.slow_s))
-    print(f"\n{machine()}")
-    for name, row in counts.items():
-        print(f"{name:<30}" + "  ".join(f"{key} {value}" for key, value in row.items()))
+        print(f"\n{machine()}")
+        show(counts)
+        beside = asyncio.run(beside_a_slow_client(base, pid, args.slow_s))
+        show(beside)
+        counts |= beside
     (args.out / "soak.json").write_text(json.dumps({"machine": machine(), "counts": counts}, indent=2))
     return 0
 
