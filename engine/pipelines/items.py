@@ -114,6 +114,9 @@ class Speech:
     last: bool = True
     """No more of this clause follows."""
 
+    ahead: tuple[Phoneme, ...] = ()
+    """What follows this piece's sound, as far as the voice knows it; on the piece's clock, so after ``duration_ms``."""
+
     @property
     def duration_ms(self) -> float:
         return len(self.pcm) * 1000 / OUTPUT_RATE

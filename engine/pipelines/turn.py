@@ -9,6 +9,7 @@ nothing until ``release``.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +32,10 @@ from engine.tutors.profile import TutorProfile
 
 PICTURES_IN_FLIGHT = 16
 """Most pictures of one turn that exist at once between renderer and sink."""
+
+HEAD_START_S = 0.1
+"""The voice goes on with its second piece when the pictures of the first are drawn, or after so long: until then they
+would take processor time from each other, and the pictures are what the student waits for."""
 
 LARGEST_BATCH = 5
 """Pictures rendered and sent together once there is slack (200 ms of speech)."""
@@ -87,6 +92,8 @@ class Turn:
         self._spoken_ms = 0.0
         self._frames_made = 0
         self._frames_sent = 0
+        self._first_drawn = asyncio.Event()
+        """The pictures of the first piece of speech have been drawn."""
         self._first_frame_at: float | None = None
         """When the client began to play, on the loop's clock; later by every pause it had to make."""
 
@@ -203,6 +210,10 @@ class Turn:
             async for speech in pieces:
                 self._mark("tts_first")
                 await self._speech.put(speech)
+                if not self._first_drawn.is_set() and self._sink.live:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._first_drawn.wait(), HEAD_START_S)
+                    self._first_drawn.set()
 
     async def _animate(self, avatar: Avatar) -> None:
         animator = TurnAnimator(self._life, self._loop.time())
@@ -219,6 +230,7 @@ class Turn:
                     }
                 )
             await self._render(avatar, await hearing.hear(animator.feed(speech), speech.last))
+            self._first_drawn.set()
         await self._render(avatar, await hearing.hear(animator.finish(), True))
         self._mark("render_done")
         self._out.close()

@@ -99,6 +99,22 @@ def test_a_streaming_piece_gives_all_but_the_look_ahead() -> None:
     assert len(animator.feed(said("mapa"))) == 8 + HOLD_FRAMES
 
 
+def test_a_piece_that_tells_what_follows_holds_nothing_back_and_moves_the_mouth_the_same() -> None:
+    symbols, step = "mapafasuwitobema", 4
+    whole = TurnAnimator(Life(1), 0.0).feed(said(symbols))
+    animator, pieces = TurnAnimator(Life(1), 0.0), []
+    for i in range(0, len(symbols), step):
+        piece = said(symbols[i : i + step], last=i + step == len(symbols))
+        following = said(symbols[i + step : i + 2 * step]).phonemes if not piece.last else ()
+        ahead = tuple(
+            replace(p, start_ms=p.start_ms + piece.duration_ms, end_ms=p.end_ms + piece.duration_ms) for p in following
+        )
+        given = animator.feed(replace(piece, ahead=ahead))
+        assert len(given) == 8
+        pieces += given
+    assert np.abs(poses(pieces)[:, :12] - poses(whole)[:, :12]).max() < 0.02
+
+
 def test_streaming_in_pieces_moves_the_mouth_as_one_piece_does() -> None:
     symbols = "mapafasuwitobema"
     whole = TurnAnimator(Life(1), 0.0).feed(said(symbols))

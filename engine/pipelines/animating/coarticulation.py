@@ -13,7 +13,7 @@ Called wherever poses are made, from any thread; keeps no state.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -73,6 +73,12 @@ class Segments:
         """Those that can be seen in the interval."""
         keep = (self.end_s > start_s - REACH_OF_ANY_S) & (self.start_s < end_s + REACH_OF_ANY_S)
         return Segments(*(getattr(self, name)[keep] for name in self.__slots__))
+
+    def until(self, end_s: float) -> Segments:
+        """What lies before ``end_s``; one that goes on there is cut."""
+        keep = self.start_s < end_s - 0.001
+        kept = Segments(*(getattr(self, name)[keep] for name in self.__slots__))
+        return replace(kept, end_s=np.minimum(kept.end_s, np.float32(end_s)))
 
     def then(self, other: Segments) -> Segments:
         """Both, ``other`` after this; a gap between them becomes silence."""

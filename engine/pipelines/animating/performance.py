@@ -21,7 +21,7 @@ from engine.pipelines.items import FPS, FRAME_SAMPLES, OUTPUT_RATE, AnimatedFram
 
 FRAME_S = 1 / FPS
 HOLD_FRAMES = 4
-"""While more of a clause is to come, so many frames wait for what follows them (160 ms)."""
+"""While it is not known what follows, so many frames wait for it (160 ms)."""
 
 TAIL_FRAMES = 6
 """Silence after the turn in which the mouth comes to rest (240 ms)."""
@@ -75,8 +75,8 @@ class TurnAnimator:
     def feed(self, speech: Speech) -> list[AnimatedFrame]:
         """Frames that are complete now.
 
-        All whole frames when the piece ends its clause; a streaming voice's last
-        ``HOLD_FRAMES`` wait for its next piece, since the mouth anticipates.
+        All whole frames when the piece ends its clause or its voice tells what follows; else the last
+        ``HOLD_FRAMES`` wait for the next piece, since the mouth anticipates.
 
         Raises:
             RuntimeError: after ``finish``.
@@ -88,14 +88,14 @@ class TurnAnimator:
         self._fed += len(speech.pcm)
         self._by_sound = not speech.phonemes
         if speech.phonemes:
-            known = self._timeline.between(self._next * FRAME_S, offset_s)
-            self._timeline = known.then(segments(speech.phonemes, offset_s, speech.clause.language))
+            known = self._timeline.between(self._next * FRAME_S, offset_s).until(offset_s)
+            self._timeline = known.then(segments((*speech.phonemes, *speech.ahead), offset_s, speech.clause.language))
         self._gestures = [g for g in self._gestures if g.end_s > self._next * FRAME_S]
         self._gestures += plan(speech, offset_s, self._next * FRAME_S, self._rng)
         if speech.last and self._rng.random() < 0.6:
             self._life.blink_at(self._start_time_s + self._fed / OUTPUT_RATE - 0.05)
         whole = self._fed // FRAME_SAMPLES
-        return self._give(whole if speech.last else whole - HOLD_FRAMES)
+        return self._give(whole if speech.last or (speech.phonemes and speech.ahead) else whole - HOLD_FRAMES)
 
     def finish(self) -> list[AnimatedFrame]:
         """What is left, padded to a whole frame, and ``TAIL_FRAMES`` of rest; nothing if nothing was fed."""

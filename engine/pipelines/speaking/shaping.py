@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
+from dataclasses import replace
 
 import numpy as np
 
@@ -34,6 +35,9 @@ _STEP = OUTPUT_RATE // 200
 
 _LEAD_MS = 25.0
 """Silence kept before the first sound: dead air to the student, but a breath before an attack."""
+
+_AHEAD_MS = 250.0
+"""How much of what follows a piece is told with it: a mouth anticipates by less."""
 
 _SENTENCE_MS, _COMMA_MS, _RUN_ON_MS = 180.0, 90.0, 30.0
 _FADE = OUTPUT_RATE * 4 // 1000
@@ -189,7 +193,9 @@ class Shaper:
         end = self._position * 1000 / OUTPUT_RATE
         times = self._timeline.window(start, end, first=not self._said, last=last)
         self._said = True
-        return Speech(self._clause, piece, times.words, times.phonemes, last)
+        following = () if last else self._timeline.window(end, end + _AHEAD_MS).phonemes
+        ahead = tuple(replace(p, start_ms=p.start_ms + end - start, end_ms=p.end_ms + end - start) for p in following)
+        return Speech(self._clause, piece, times.words, times.phonemes, last, ahead)
 
 
 def _loud(pcm: FloatArray) -> tuple[int, int] | None:
