@@ -39,6 +39,9 @@ PENDING_EXCHANGES = 4
 READ_AHEAD_S = 0.3
 """Silence after a reply before its dialogue is read ahead; a message that comes at once is answered first."""
 
+READ_PARTIAL_S = 0.02
+"""Before words that are still being spoken are read ahead: their reply, if it begins now, is the better way."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Command:
@@ -219,15 +222,15 @@ class Conversation:
                 with suppress(Busy):
                     self._later(self._read_ahead)
 
-    async def _read_ahead(self, after_s: float = READ_AHEAD_S) -> None:
-        """Let the embedded model digest the dialogue so far: the next question alone is left to read then."""
+    async def _read_ahead(self, after_s: float = READ_AHEAD_S, question: str = "Hello.") -> None:
+        """Let the embedded model digest the dialogue so far: what differs from ``question`` is left to read then."""
         if self._parts.settings.llm_base_url is not None:
             return
 
         async def read() -> None:
             await asyncio.sleep(after_s)
             if not self.speaking and self._speculation is None:
-                await self._parts.language_model.prefill(self.history.messages("Hello."))
+                await self._parts.language_model.prefill(self.history.messages(question))
 
         if self._reading is not None:
             self._reading.cancel()
@@ -308,6 +311,8 @@ class Conversation:
             case heard.Partial(transcript=partial):
                 await self._tell({"type": "partial_transcription", "content": partial.text, "role": "user",
                                   "stable": len(partial.stable)})
+                if self.kb_id is None and not self.speaking and (self._reading is None or self._reading.done()):
+                    await self._read_ahead(READ_PARTIAL_S, partial.text)
             case heard.Speculate(transcript=transcript, id=speculation):
                 self._speculate(transcript.text, speculation)
             case heard.SpeculationDropped():

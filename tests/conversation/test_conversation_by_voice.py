@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from conversation_stage import AVATAR, FakeModel, MemorySink, Stage
 from fakes import FakeEndOfTurn, FakeRecognizer, Script, play
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from engine.pipelines.contracts import Message
 
 LONG = " ".join(f"This is sentence number {n} of a long story." for n in range(12))
 
@@ -79,6 +82,28 @@ def test_a_cough_does_not_interrupt() -> None:
     stage = Stage(model=FakeModel(LONG)).play_all(drive)
     assert stage.sink.kinds("interrupted", "transcription") == []
     assert stage.sink.kinds("duck") == stage.sink.kinds("resume").__len__() * ["duck"]
+
+
+class ReadingModel(FakeModel):
+    """Remembers the questions it was given to read ahead, and when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    async def prefill(self, messages: Sequence[Message]) -> None:
+        self.read.append(messages[-1]["content"])
+
+
+def test_a_question_is_read_while_it_is_spoken_and_not_beside_its_reply() -> None:
+    question = "What do the plants in my little garden do at night?"
+    model = ReadingModel()
+    stage = Stage(model=model)
+    stage.settings.llm_base_url = None
+    stage.play_all(lambda stage: play(stage.conversation.listen, Script().say(1000, question).pcm(6000)))
+    spoken = [text for text in model.read if text != "Hello."]
+    assert len(spoken) >= 2
+    assert all(question.startswith(text) and text != question for text in spoken)
 
 
 def test_a_slow_model_still_answers() -> None:
