@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
 from urllib.parse import quote
 
@@ -171,23 +172,31 @@ class Base:
         by_words, weights = search.match_words(self._connection, question, len(self._ids))
         rows, likeness = search.nearest(self._vectors, vector, search.CANDIDATES)
         fused = search.fuse([(1.0, by_words), (1.0 if trust else 0.2, self._ids[rows].tolist())])
-        best = sorted(fused, key=lambda passage: (-fused[passage], passage))[: 3 * count]
+        best = sorted(fused, key=lambda passage: (-fused[passage], passage))[: 2 * count]
+        # The first of each ranking, however low it is in the other.
+        best = list(dict.fromkeys([*best, *by_words[:count], *self._ids[rows[:count]].tolist()]))
         row_of = dict(zip(best, np.searchsorted(self._ids, best).tolist(), strict=True))
-        found: list[Passage] = []
-        most = 0.0
+        seen: list[tuple[search.Hit, Passage]] = []
         for passage in best:
             document, text, heading, page = self._connection.execute(
                 "SELECT d.name, p.text, p.heading, p.page FROM passages p JOIN documents d ON d.id = p.document"
                 " WHERE p.id = ?", (passage,),
             ).fetchone()
-            full = f"{heading} {text}"
-            hit = search.Hit(passage, fused[passage], float(likeness[row_of[passage]]), search.covered(full, weights))
+            coverage = search.covered(f"{heading} {text}", weights)
+            hit = search.Hit(passage, fused[passage], float(likeness[row_of[passage]]), coverage)
+            seen.append((hit, Passage(document, text, hit.score(trust), heading, page)))
+        seen.sort(key=lambda pair: (-pair[0].relevance(trust), -pair[0].fused, pair[0].passage))
+        found: list[Passage] = []
+        given: list[int] = []
+        for hit, candidate in seen:
             relevance = hit.relevance(trust)
-            if relevance > 0 and relevance >= search.RELATIVE * most:
-                most = max(most, relevance)
-                found.append(Passage(document, text, hit.score, heading, page))
-                if len(found) == count:
-                    break
+            if len(found) == count or relevance <= 0 or relevance < search.RELATIVE * seen[0][0].relevance(trust):
+                break
+            row = row_of[hit.passage]
+            alike = self._vectors[given] @ self._vectors[row]
+            if not any(map(search.says_the_same, alike, (f.text for f in found), repeat(candidate.text))):
+                given.append(row)
+                found.append(candidate)
         return found
 
     def _delete(self, name: str) -> bool:

@@ -1,13 +1,15 @@
 """Finds passages: BM25 over words joined with likeness of meaning. Pure parts and one query.
 
 Runs in a worker thread, on a connection of its own. Two rankings of up to ``CANDIDATES`` each
-are fused by reciprocal rank, which needs no common scale; whether a passage answers at all is
-then judged by its likeness and by how much of the question's rare words it has.
+are fused by reciprocal rank, which needs no common scale; the best of them are then put in order, and
+judged whether they answer at all, by their likeness and by how much of the question's rare words
+they have. (Ranks alone put what is in the middle of both rankings before the first of one.)
 """
 
 from __future__ import annotations
 
 import math
+import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,14 +39,19 @@ COVERAGE_RELEVANT = 0.25
 RELATIVE = 0.6
 """A further passage has at least this part of the first one's relevance."""
 
+SAME = 0.97
+"""Passages that are this much alike and have the same numbers say the same; only the better one is given."""
+
+_NUMBER = re.compile(r"\d+")
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A passage and why it was found."""
 
     passage: int
-    score: float
-    """Of the fusion, 1 when first in every ranking."""
+    fused: float
+    """Score of the fusion, 1 when first in every ranking."""
 
     likeness: float
     """Cosine, -1..1."""
@@ -58,6 +65,11 @@ class Hit:
             return self.coverage if self.coverage >= COVERAGE_RELEVANT else -1.0
         relevance = self.likeness + COVERAGE_WEIGHT * self.coverage
         return relevance if relevance >= RELEVANT else -1.0
+
+    def score(self, trust_likeness: bool) -> float:
+        """Its relevance as 0..1."""
+        most = 1 + COVERAGE_WEIGHT if trust_likeness else 1.0
+        return min(1.0, max(0.0, self.relevance(trust_likeness) / most))
 
 
 def fuse(rankings: Sequence[tuple[float, Sequence[int]]]) -> dict[int, float]:
@@ -104,6 +116,11 @@ def covered(text: str, weights: Mapping[str, float]) -> float:
     total = sum(weights.values())
     present = set(terms_of(text))
     return sum(weight for term, weight in weights.items() if term in present) / total if total else 0.0
+
+
+def says_the_same(likeness: float, text: str, other: str) -> bool:
+    """Whether two passages, so much alike, tell one thing; ``room 12`` and ``room 13`` do not."""
+    return likeness >= SAME and _NUMBER.findall(text) == _NUMBER.findall(other)
 
 
 def mostly_unspaced(text: str) -> bool:

@@ -207,8 +207,12 @@ _TOWNS = ["Kal", "Bren", "Ost", "Vel", "Mor", "Tan", "Gil", "Har", "Sul", "Pen"]
 _ENDS = ["mora", "wick", "stad", "burg", "ford", "holm", "dale", "port", "by", "field"]
 
 
-def pdf_pages(count: int = 300) -> list[str]:
-    """Text of each page, facts where they belong, what is near them, and invented towns."""
+def pdf_pages(count: int = 300, repeated: int = 2, every: int = 2) -> list[str]:
+    """Text of each page, facts where they belong, what is near them, and invented towns.
+
+    Every so many pages ``repeated`` sentences on a subject of the facts stand together; by default each of them comes
+    about five times in the book, four on each page make it twenty.
+    """
     chance = random.Random(7)
     pages = []
     for number in range(1, count + 1):
@@ -222,9 +226,8 @@ def pdf_pages(count: int = 300) -> list[str]:
             near = chance.sample(_NEAR[list(PDF_FACTS).index(number)], 4)
             pages.append("\n\n".join([" ".join(near[:2]), PDF_FACTS[number], filler, " ".join(near[2:])]))
         else:
-            # Two of a subject together, each about five times in the book.
             subject = _NEAR[number // 2 % len(_NEAR)]
-            near = chance.sample(subject, 2) if number % 2 else []
+            near = chance.sample(subject, repeated) if number % every == every - 1 else []
             pages.append("\n\n".join([filler, *near]))
     return pages
 

@@ -170,13 +170,19 @@ def test_another_process_writes_and_deletes(store: KnowledgeStore, tmp_path: Pat
     with make(tmp_path) as other:
         other.put("kb", "a.txt", b"zebra")
         assert len(store.search("kb", "zebra")) == 1
-        other.put("kb", "b.txt", b"zebra zebra")
+        other.put("kb", "b.txt", b"zebra and tapir")
         assert len(store.search("kb", "zebra")) == 2
         other.delete("kb")
         with pytest.raises(UnknownKnowledge):
             store.search("kb", "zebra")
         other.put("kb", "c.txt", b"zebra")
         assert [p.document for p in store.search("kb", "zebra")] == ["c.txt"]
+
+
+def test_what_says_the_same_is_given_once(store: KnowledgeStore) -> None:
+    for name, text in ("a.txt", "Room 12: a zebra."), ("b.txt", "Room 12: a zebra!"), ("c.txt", "Room 13: a zebra."):
+        store.put("kb", name, text.encode())
+    assert sorted(p.document for p in store.search("kb", "zebra")) == ["a.txt", "c.txt"]
 
 
 def test_vectors_of_another_model_are_not_mixed(store: KnowledgeStore, tmp_path: Path) -> None:

@@ -49,6 +49,13 @@ def test_english_questions_find_their_source(store: KnowledgeStore) -> None:
     assert len(missed) <= 2, missed
 
 
+def test_what_is_said_twenty_times_in_the_book_does_not_crowd_answers_out(store: KnowledgeStore) -> None:
+    store.put("crowded", "textbook.pdf", make_pdf(pdf_pages(repeated=4, every=1)))
+    found = {question: [p.page for p in store.search("crowded", question, 3)] for question, _ in PDF_QUESTIONS}
+    missed = [question for question, page in PDF_QUESTIONS if page not in found[question]]
+    assert len(missed) <= 1, missed
+
+
 def test_chinese_questions_find_their_source(store: KnowledgeStore) -> None:
     missed = [
         question for question, document in CHINESE_QUESTIONS
