@@ -2,7 +2,8 @@
 
 In: texts. Out: unit vectors, (n, dim) float32. Blocking compute; call it in a worker thread.
 The matrices are kept in half precision: a question's few tokens take as long as the weights take
-to be read, so it takes under half the time, for the same vectors.
+to be read, so it takes under half the time, for the same vectors. Where the processor multiplies
+bfloat16 by itself that form is taken, which also makes passages quicker by a third or more.
 Any folder in the sentence-transformers layout with a BERT inside works (all-MiniLM-L6-v2,
 multilingual MiniLM, bge): config, tokenizer and pooling are read from its files.
 """
@@ -56,6 +57,7 @@ class Embedder:
         self._epsilon = float(config.get("layer_norm_eps", 1e-12))
         self._first_token = _pools_first_token(folder)
         self._weights = {name.removeprefix("bert."): w.float() for name, w in weights.items() if w.is_floating_point()}
+        self._bfloat16 = torch.cpu._is_avx512_bf16_supported()
         self._matrices = self._packed_matrices()
         self._tokenizer.enable_truncation(LONGEST_TOKENS)
         self._tokenizer.no_padding()
@@ -104,6 +106,8 @@ class Embedder:
         return self._norm(x + self._linear(inner, name + "output.dense"), name + "output.LayerNorm")
 
     def _linear(self, x: torch.Tensor, name: str) -> torch.Tensor:
+        if self._bfloat16:
+            return F.linear(x.bfloat16(), *self._matrices[name]).float()
         product: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(x, self._matrices[name])
         return product
 
@@ -125,6 +129,8 @@ class Embedder:
     def _pack(self, names: Sequence[str]) -> Any:
         weight = torch.cat([self._weights.pop(f"{name}.weight") for name in names])
         bias = torch.cat([self._weights.pop(f"{name}.bias") for name in names])
+        if self._bfloat16:
+            return weight.bfloat16(), bias.bfloat16()
         return torch.ops.quantized.linear_prepack_fp16(weight, bias)
 
 

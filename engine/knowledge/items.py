@@ -62,6 +62,26 @@ class DocumentInfo:
     """ISO 8601, UTC."""
 
 
+@dataclass(slots=True)
+class Adding:
+    """A document on its way in. Written by the thread that adds it, read by whoever asks how far it is."""
+
+    name: str
+    stage: str = "waiting"
+    """``waiting`` for others, ``read``, ``embed``, ``store``."""
+
+    done: int = 0
+    total: int = 0
+    """Passages, while they are embedded."""
+
+    stopped: bool = False
+    """Nobody wants it any more: it ends at its next passages, and the base stays as it was."""
+
+    def to_wire(self) -> dict[str, object]:
+        """As the API tells it."""
+        return {"name": self.name, "status": "adding", "stage": self.stage, "done": self.done, "total": self.total}
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much may go in."""

@@ -9,10 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
-from engine.knowledge.items import DocumentInfo, Limits, Passage
+from engine.errors import Conflict
+from engine.knowledge.items import Adding, DocumentInfo, Limits, Passage
 from engine.knowledge.store import KnowledgeStore, TextEmbedder
 from engine.pipelines.worker import Worker
 from engine.settings import Settings
+
+
+class AddingStopped(Conflict):
+    """The document was deleted, or added anew, while it was on its way in."""
+
+    code = "adding_stopped"
 
 
 class Knowledge:
@@ -36,7 +43,8 @@ class Knowledge:
         self._reader = KnowledgeStore(folder, self._shared, model, limits)
         self._writer = KnowledgeStore(folder, self._shared, model, limits)
         self._searching = Worker("kb-search", threads=1, backlog=256)
-        self._adding = Worker("kb-add", threads=1, backlog=16)
+        self._writing = Worker("kb-add", threads=1, backlog=16)
+        self._adding: dict[tuple[str, str], Adding] = {}
 
     def exists(self, kb_id: str) -> bool:
         """Whether there is a base of this id. One look at the file system; may run on the loop."""
@@ -67,20 +75,51 @@ class Knowledge:
         return await self._searching.run(self._reader.document, kb_id, name)
 
     async def put(self, kb_id: str, name: str, data: bytes) -> DocumentInfo:
-        """See ``KnowledgeStore.put``."""
-        return await self._adding.run(self._writer.put, kb_id, name, data)
+        """See ``KnowledgeStore.put``. Cancelling it stops the work at its next passages; nothing is stored then.
+
+        Raises:
+            AddingStopped: the document was deleted or put again meanwhile.
+        """
+        self._stop(kb_id, name)
+        adding = self._adding[kb_id, name] = Adding(name)
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if adding.stopped:
+                raise AddingStopped(f"{name}: it was deleted or put again before it was in")
+            adding.stage, adding.done, adding.total = stage, done, total
+
+        try:
+            return await self._writing.run(self._writer.put, kb_id, name, data, tell)
+        finally:
+            adding.stopped = True
+            if self._adding.get((kb_id, name)) is adding:
+                del self._adding[kb_id, name]
+
+    def adding(self, kb_id: str) -> list[Adding]:
+        """Documents of a base that are on their way in."""
+        return [adding for (base, _), adding in self._adding.items() if base == kb_id]
+
+    def _stop(self, kb_id: str, name: str | None = None) -> None:
+        """Whoever adds ``name``, or anything when it is None, is to stop."""
+        for adding in self.adding(kb_id):
+            if name in (None, adding.name):
+                adding.stopped = True
 
     async def delete_document(self, kb_id: str, name: str) -> None:
-        """See ``KnowledgeStore.delete_document``."""
-        await self._adding.run(self._writer.delete_document, kb_id, name)
+        """See ``KnowledgeStore.delete_document``; stops its being added, too."""
+        self._stop(kb_id, name)
+        await self._writing.run(self._writer.delete_document, kb_id, name)
 
     async def delete(self, kb_id: str) -> None:
-        """See ``KnowledgeStore.delete``."""
-        await self._adding.run(self._writer.delete, kb_id)
+        """See ``KnowledgeStore.delete``; stops what is being added to it, too."""
+        self._stop(kb_id)
+        await self._writing.run(self._writer.delete, kb_id)
 
     def close(self) -> None:
         """Wait for what runs, end the threads, close the files. Idempotent."""
-        for worker in (self._searching, self._adding):
+        for adding in self._adding.values():
+            adding.stopped = True
+        for worker in (self._searching, self._writing):
             worker.close()
         self._reader.close()
         self._writer.close()

@@ -6,6 +6,7 @@ middleware asks for the API key and turns errors into JSON; this only speaks of 
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 
 from aiohttp import web
@@ -15,6 +16,9 @@ from engine.knowledge.service import Knowledge
 from engine.knowledge.store import UnknownKnowledge
 from engine.transport.bodies import read_bytes
 from engine.transport.middleware import management
+
+LOOK_S = 1.0
+"""How often it is looked whether the client of a long addition is still there; aiohttp tells nobody."""
 
 
 def routes(knowledge: Knowledge) -> list[web.RouteDef]:
@@ -51,13 +55,16 @@ class _KnowledgeApi:
 
     @management
     async def base(self, request: web.Request) -> web.Response:
-        """``{"kb_id", "documents": [...]}``; 404 when there is none."""
+        """``{"kb_id", "documents": [...], "adding": [...]}``; 404 when there is none."""
         kb_id = request.match_info["kb_id"]
         try:
             documents = await self._knowledge.documents(kb_id)
         except UnknownKnowledge as error:
             raise NotFound(error.message) from None
-        return web.json_response({"kb_id": kb_id, "documents": [asdict(each) for each in documents]})
+        adding = [each.to_wire() for each in self._knowledge.adding(kb_id)]
+        return web.json_response(
+            {"kb_id": kb_id, "documents": [asdict(each) for each in documents], "adding": adding}
+        )
 
     @management
     async def delete_base(self, request: web.Request) -> web.Response:
@@ -70,19 +77,31 @@ class _KnowledgeApi:
 
     @management
     async def document(self, request: web.Request) -> web.Response:
-        """What is known of a document."""
+        """What is known of a document, or how far it is on its way in."""
+        kb_id, name = request.match_info["kb_id"], request.match_info["document"]
+        for adding in self._knowledge.adding(kb_id):
+            if adding.name == name:
+                return web.json_response(adding.to_wire())
         try:
-            found = await self._knowledge.document(request.match_info["kb_id"], request.match_info["document"])
+            found = await self._knowledge.document(kb_id, name)
         except UnknownKnowledge as error:
             raise NotFound(error.message) from None
         return web.json_response(asdict(found))
 
     @management
     async def put_document(self, request: web.Request) -> web.Response:
-        """Add or replace; answers when it can be found (a long PDF takes its time)."""
+        """Add or replace; answers when it can be found. A client that goes away stops it."""
         data = await read_bytes(request, self._knowledge.limits.document_bytes, "a document")
-        info = await self._knowledge.put(request.match_info["kb_id"], request.match_info["document"], data)
-        return web.json_response(asdict(info))
+        work = asyncio.ensure_future(
+            self._knowledge.put(request.match_info["kb_id"], request.match_info["document"], data)
+        )
+        try:
+            while not work.done() and request.transport is not None:
+                await asyncio.wait([work], timeout=LOOK_S)
+        finally:
+            # Does nothing to what is done.
+            work.cancel()
+        return web.json_response(asdict(await work))
 
     @management
     async def delete_document(self, request: web.Request) -> web.Response:

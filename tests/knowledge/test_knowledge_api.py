@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from test_knowledge_store import LetterEmbedder
 from engine.errors import EngineError
 from engine.knowledge.items import Limits
 from engine.knowledge.service import Knowledge
+from engine.pipelines.items import FloatArray
 from engine.transport.knowledge_api import routes
 
 Client = TestClient[web.Request, web.Application]
@@ -28,9 +31,29 @@ async def errors_as_json(request: web.Request, handler: Any) -> web.StreamRespon
         return web.json_response({"error": error.to_wire()}, status=error.status)
 
 
+class SlowEmbedder(LetterEmbedder):
+    """Waits after the third batch until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.embedded = 0
+
+    def embed(self, texts: list[str]) -> FloatArray:
+        if self.embedded >= 48:
+            self.go.wait(30)
+        self.embedded += len(texts)
+        return super().embed(texts)
+
+
 @pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    knowledge = Knowledge(tmp_path / "kb", LetterEmbedder, "letters", Limits(document_bytes=1_000_000))
+def slow() -> SlowEmbedder:
+    return SlowEmbedder()
+
+
+@pytest.fixture
+async def client(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    embedder = request.getfixturevalue("slow") if "slow" in request.fixturenames else LetterEmbedder()
+    knowledge = Knowledge(tmp_path / "kb", lambda: embedder, "letters", Limits(document_bytes=1_000_000))
     app = web.Application(middlewares=[errors_as_json])
     app.add_routes(routes(knowledge))
     async with TestClient(TestServer(app)) as made:
@@ -58,6 +81,49 @@ async def test_a_document_comes_and_goes(client: Client) -> None:
     assert await call(client, "DELETE", path) == (204, None)
     assert await call(client, "DELETE", "/v1/knowledge/school") == (204, None)
     assert await call(client, "GET", "/v1/knowledge") == (200, {"knowledge": []})
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await condition():  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.02)
+
+
+async def embeds(client: Client, path: str) -> bool:
+    status, told = await call(client, "GET", path)
+    return status == 200 and told["stage"] == "embed" and 0 < told["done"] < told["total"] == 200
+
+
+async def test_a_long_document_tells_how_far_it_is_and_stops_when_its_client_goes(
+    slow: SlowEmbedder, client: Client
+) -> None:
+    path = "/v1/knowledge/school/documents/long.md"
+    body = "".join(f"# {i}\n\nzebra {i}\n\n" for i in range(200)).encode()
+    putting = asyncio.create_task(call(client, "PUT", path, data=body))
+    await until(lambda: embeds(client, path))
+    putting.cancel()
+    await asyncio.wait([putting])
+    slow.go.set()
+
+    async def gone() -> bool:
+        return (await call(client, "GET", path))[0] == 404
+
+    await until(gone)
+    assert slow.embedded < 200, "the rest was never embedded"
+
+
+async def test_deleting_stops_what_is_being_added(slow: SlowEmbedder, client: Client) -> None:
+    path = "/v1/knowledge/school/documents/long.md"
+    body = "".join(f"# {i}\n\nzebra {i}\n\n" for i in range(200)).encode()
+    putting = asyncio.create_task(call(client, "PUT", path, data=body))
+    await until(lambda: embeds(client, path))
+    deleting = asyncio.create_task(call(client, "DELETE", path))
+    await asyncio.sleep(0.1)
+    slow.go.set()
+    status, answer = await putting
+    assert (status, answer["error"]["code"]) == (409, "adding_stopped")
+    assert (await deleting)[0] == 404, "there never was one"
+    assert slow.embedded < 200
 
 
 @pytest.mark.parametrize(
