@@ -103,6 +103,14 @@ async def test_mandarin_is_detected_and_written_in_simplified_chinese(multilingu
     assert "请问什么是" in transcript.text
 
 
+async def test_a_recording_that_ends_with_its_last_sound_is_heard_to_the_end(multilingual, mandarin, say) -> None:
+    for pcm, language, words in ((mandarin, "zh", "请问什么是"), (say(QUESTION), "en", QUESTION)):
+        loud = np.flatnonzero(np.abs(pcm) > 0.02 * np.abs(pcm).max())
+        transcript = await multilingual.transcribe(pcm[: loud[-1] + 1], "en,zh,*")
+        assert transcript.language == language
+        assert words in transcript.text
+
+
 async def test_a_language_can_be_given_or_chosen_among_a_few(multilingual, mandarin, say) -> None:
     assert (await multilingual.transcribe(mandarin, "zh")).language == "zh"
     assert (await multilingual.transcribe(mandarin, "en,zh")).language == "zh"

@@ -5,13 +5,17 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.pipelines.listening.speech_spans import (
+    CLOSING,
     PADDING,
+    STEP,
     STEPS_PER_S,
     Span,
+    closed,
     cut_windows,
     find_speech,
     interpolate,
@@ -21,6 +25,15 @@ from engine.pipelines.listening.speech_spans import (
 def track(*pieces: tuple[float, float]) -> np.ndarray:
     """P(speech) of pieces of (seconds, probability)."""
     return np.concatenate([np.full(round(seconds * STEPS_PER_S), p, np.float32) for seconds, p in pieces])
+
+
+@pytest.mark.parametrize("heard", [0, 2, 4, 10])
+def test_a_closed_window_ends_in_silence_whatever_was_heard_of_it(heard: int) -> None:
+    probabilities = np.array([0.9] * 30 + [0.0] * heard, np.float32)
+    pcm = np.ones(len(probabilities) * STEP, np.float32)
+    sound = closed(Span(0, len(probabilities)), pcm, probabilities)
+    assert len(sound) == (30 + max(heard, CLOSING)) * STEP
+    assert sound[: len(pcm)].all() and not sound[len(pcm) :].any()
 
 
 def test_silence_has_no_speech_and_no_windows() -> None:

@@ -20,7 +20,15 @@ from engine.pipelines.items import INPUT_RATE, FloatArray, Transcript
 from engine.pipelines.listening.agreement import join_words
 from engine.pipelines.listening.decode_queue import DecodeQueue, Ticket, Urgency
 from engine.pipelines.listening.plausibility import evidence_of, is_believable
-from engine.pipelines.listening.speech_spans import STEP, STEPS_PER_S, Span, cut_windows, find_speech, interpolate
+from engine.pipelines.listening.speech_spans import (
+    STEP,
+    STEPS_PER_S,
+    Span,
+    closed,
+    cut_windows,
+    find_speech,
+    interpolate,
+)
 from engine.pipelines.listening.utterance import Heard, Utterance, ends_quietly
 from engine.pipelines.listening.vad import SileroStream, SileroVad
 from engine.pipelines.listening.whisper_window import ANY_OTHER, LANGUAGES, Hypothesis, Stale, WhisperWindow
@@ -99,7 +107,8 @@ class WhisperRecognizer:
         pieces: list[Transcript] = []
         for span in cut_windows(probabilities):
             heard = probabilities[span.start : span.end]
-            said = await self.run(Urgency.RECORDING, span.seconds, self.decode, span.of(pcm), wanted)
+            sound = closed(span, pcm, probabilities)
+            said = await self.run(Urgency.RECORDING, span.seconds, self.decode, sound, wanted)
             if not self.believes(said, heard):
                 continue
             wanted = wanted if wanted and "," not in wanted else said.language if said.language_p > 0.8 else wanted
@@ -230,7 +239,10 @@ class WhisperStream:
         known = utterance.already_heard(start, window, probabilities)
         if known is not None:
             return known
-        said = recognizer.decode(ticket, window.of(pcm), utterance.language)
+        # A partial may break off within a word, and shows by that which words were made up.
+        is_open = is_partial and not ends_quietly(probabilities)
+        sound = window.of(pcm) if is_open else closed(window, pcm, probabilities)
+        said = recognizer.decode(ticket, sound, utterance.language)
         if not recognizer.believes(said, probabilities[window.start : window.end]):
             return Heard(start, window, None, probabilities, more)
         if not more and (is_partial or said.avg_logprob < DOUBTED):

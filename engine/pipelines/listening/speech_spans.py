@@ -30,6 +30,9 @@ SHORTEST_PAUSE = 6
 PADDING = 10
 """Steps (320 ms) kept before and after speech: consonants begin before the detector is sure."""
 
+CLOSING = 4
+"""Steps (128 ms) of silence that a window of finished speech ends with, heard or not."""
+
 LONG_PAUSE = 94
 """Steps (3 s); recognition begins anew after one."""
 
@@ -69,6 +72,17 @@ def find_speech(probabilities: FloatArray) -> list[Span]:
         else:
             bridged.append(span)
     return [span for span in bridged if span.end - span.start >= SHORTEST_SPEECH]
+
+
+def closed(window: Span, pcm: FloatArray, probabilities: FloatArray) -> FloatArray:
+    """This window of ``pcm`` with ``CLOSING`` of silence behind its speech, made up as far as it was not heard.
+
+    Cut right behind a word, Whisper mistakes that word, or all of it. More silence than this leads it to
+    complete a sentence that breaks off.
+    """
+    speech = find_speech(probabilities[window.start : window.end])
+    missing = speech[-1].end + CLOSING - (window.end - window.start) if speech else 0
+    return np.pad(window.of(pcm), (0, max(0, missing) * STEP))
 
 
 def cut_windows(probabilities: FloatArray, longest_s: float = 25.0) -> list[Span]:
