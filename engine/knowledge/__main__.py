@@ -17,7 +17,7 @@ from engine.settings import load_settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. 0: done; 1: some documents were refused, or nothing was found; 2: wrong usage."""
+    """Run one command. 0: done; 1: some documents were refused, or nothing was found; 2: wrong usage; 130: Ctrl-C."""
     args = _parser().parse_args(argv)
     try:
         settings = load_settings([f"--knowledge-dir={args.dir}"] if args.dir else [])
@@ -28,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EngineError as error:
         print(error.message, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped; what was said to be in is in", file=sys.stderr)
+        return 130
 
 
 def _add(store: KnowledgeStore, args: argparse.Namespace) -> int:
