@@ -7,34 +7,25 @@ in a third of the time. Read-only after construction; runs in the renderer's thr
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.pipelines.animating.layers import Layer
 from engine.pipelines.animating.pose import rest_pose
 from engine.pipelines.animating.puppet_face import BODY_STEP, HEAD_STEP, SHADOW_FALL, Face, quantized
-from engine.pipelines.animating.puppet_feature_kernels import LipRest, draw_eye, draw_mouth
+from engine.pipelines.animating.puppet_feature_kernels import LipRest
 from engine.pipelines.animating.puppet_field import weights
-from engine.pipelines.animating.puppet_kernels import Planes, Texture, draw_tiles, find_moved, restore_tiles
+from engine.pipelines.animating.puppet_kernels import Planes, Texture
+from engine.pipelines.animating.puppet_picture_kernel import EyePair, Features, LayerTiles, Mouth, draw_picture
 from engine.pipelines.animating.puppet_scene import Patch
-from engine.pipelines.animating.puppet_tiles import EMPTY, SOLID, TILE, Kinds, TileLayer, tiles_across
+from engine.pipelines.animating.puppet_tiles import EMPTY, TILE, TileLayer, tiles_across
 from engine.pipelines.items import ByteArray, FloatArray
-
-
-class _Moved:
-    """What a layer's nodes were fetched from last, and what its tiles then showed."""
-
-    def __init__(self, nodes: int, side: int) -> None:
-        self.nodes: FloatArray = np.full((2, nodes, nodes), np.nan, np.float32)
-        self.kinds: Kinds = np.full((side, side), EMPTY, np.int8)
-        self.changed: npt.NDArray[np.bool_] = np.zeros((side, side), np.bool_)
 
 
 class Sketch:
     """What was drawn last for somebody: head and body without mouth and eyes."""
 
-    def __init__(self, backdrop: Planes, nodes: int, side: int) -> None:
-        self.luma, self.chroma = (plane.copy() for plane in backdrop)
-        self.head, self.body = _Moved(nodes, side), _Moved(nodes, side)
+    def __init__(self, backdrop: Planes, head: LayerTiles, body: LayerTiles) -> None:
+        self.layers: Planes = (backdrop[0].copy(), backdrop[1].copy())
+        self.head, self.body = head, body
         self.pose: FloatArray | None = None
         self.out: ByteArray | None = None
 
@@ -49,90 +40,70 @@ class CompiledFace:
         whole = self._side * TILE
         backdrop = face.backdrop.raster(1, whole).numpy()[0]
         self._backdrop = backdrop[:whole], backdrop[whole:].reshape(2, whole // 2, whole // 2)
-        self._head, self._body = _texture(face.head.layer), _texture(face.body.layer) if face.body else None
-        self._parts = _texture(face.mouth.parts)
-        self._ball = _texture(face.eyeballs) if face.eyeballs else self._head
-        self._lash = _texture(face.lashes) if face.lashes else self._head
+        self._head = _texture(face.head.layer)
         rest = face.mouth.rest
-        self._rest = LipRest(
-            *map(np.float32, (rest.x, rest.y, rest.width, rest.reach, rest.ceiling, rest.floor.max(), rest.unit))
+        self._features = Features(
+            rest=LipRest(
+                *map(np.float32, (rest.x, rest.y, rest.width, rest.reach, rest.ceiling, rest.floor.max(), rest.unit))
+            ),
+            parts=_texture(face.mouth.parts),
+            shadow=(np.float32(face.shadow), np.float32(SHADOW_FALL / face.eyes.pair[0].height)),
+            ball=_texture(face.eyeballs) if face.eyeballs else self._head,
+            lash=_texture(face.lashes) if face.lashes else self._head,
+            painted=face.eyeballs is not None,
+            drawn=face.lashes is not None,
         )
-        self._shadow = np.float32(face.shadow), np.float32(SHADOW_FALL / face.eyes.pair[0].height)
         # compiles what is not on disk yet, so that nobody's first picture waits for it
         self.draw(rest_pose()[None], self.scene())
 
     def scene(self, count: int = 1) -> Sketch:
         """A fresh memory for ``draw``, which draws one picture at a time."""
         assert count == 1
-        return Sketch(self._backdrop, self._face.field.nodes, self._side)
+        head = self._tiles(self._face.head)
+        return Sketch(self._backdrop, head, self._tiles(self._face.body) if self._face.body else head)
+
+    def _tiles(self, layer: TileLayer) -> LayerTiles:
+        nodes, side = self._face.field.nodes, self._side
+        return LayerTiles(
+            np.full((2, nodes, nodes), np.nan, np.float32), np.full((side, side), EMPTY, np.int8),
+            np.zeros((side, side), np.bool_), layer.lowest, layer.highest, _texture(layer.layer),
+        )  # fmt: skip
 
     def draw(self, poses: FloatArray, sketch: Sketch) -> ByteArray:
         """(1, channels) to (1, size * 3 // 2, size) uint8 yuv420p, not to be written to: it may be given again."""
         poses = quantized(poses)
         if sketch.out is not None and sketch.pose is not None and np.array_equal(poses, sketch.pose):
             return sketch.out[None]
-        motion = weights(poses)
-        head = self._draw_layers(motion, sketch)
-        out = self._picture(sketch)
-        self._draw_mouth(out, poses, head)
-        self._draw_eyes(out, poses, head)
+        motion, face = weights(poses), self._face
+        nodes = self._fetch(face.field.head, motion, HEAD_STEP)
+        body_nodes = nodes if face.body is None else self._fetch(face.field.body, motion, BODY_STEP)
+        out = np.empty((face.edge * 3 // 2, face.edge), np.uint8)
+        draw_picture(
+            out, sketch.layers, self._backdrop, nodes, sketch.head, body_nodes, sketch.body, face.body is not None,
+            self._features, self._mouth(poses, nodes), self._eyes(poses, nodes),
+        )  # fmt: skip
         sketch.pose, sketch.out = poses, out
         return out[None]
-
-    def _draw_layers(self, motion: FloatArray, sketch: Sketch) -> FloatArray:
-        face, head, body = self._face, sketch.head, sketch.body
-        nodes = self._fetch(face.field.head, motion, HEAD_STEP)
-        _find_moved(nodes, head, face.head, self._head)
-        changed = head.changed
-        open_ = head.kinds < SOLID
-        if face.body is None or self._body is None:
-            restore_tiles(sketch.luma, sketch.chroma, self._backdrop, changed & open_)
-        else:
-            body_nodes = self._fetch(face.field.body, motion, BODY_STEP)
-            _find_moved(body_nodes, body, face.body, self._body)
-            changed = changed | (body.changed & open_)
-            behind = changed & open_
-            restore_tiles(sketch.luma, sketch.chroma, self._backdrop, behind & (body.kinds < SOLID))
-            draw_tiles(sketch.luma, sketch.chroma, body_nodes, body.kinds, behind, self._body)
-        draw_tiles(sketch.luma, sketch.chroma, nodes, head.kinds, changed, self._head)
-        return nodes
-
-    def _picture(self, sketch: Sketch) -> ByteArray:
-        edge = self._face.edge
-        out = np.empty((edge * 3 // 2, edge), np.uint8)
-        out[:edge] = sketch.luma[:edge, :edge]
-        out[edge:].reshape(2, edge // 2, edge // 2)[:] = sketch.chroma[:, : edge // 2, : edge // 2]
-        return out
 
     def _fetch(self, basis: FloatArray, motion: FloatArray, step: float) -> FloatArray:
         nodes = self._face.field.nodes
         return self._face.field.fetch(basis, motion, step).reshape(2, nodes, nodes)
 
-    def _draw_mouth(self, out: ByteArray, poses: FloatArray, nodes: FloatArray) -> None:
-        mouth, patch = self._face.mouth, self._face.mouth_patch
+    def _mouth(self, poses: FloatArray, nodes: FloatArray) -> Mouth:
+        mouth = self._face.mouth
         shapes = [mouth.rest.shape(poses[0])]
-        draw_mouth(
-            out, nodes, self._box(patch, nodes), mouth.tables(shapes)[:, 0], self._rest, np.float32(shapes[0].width),
-            mouth.offsets(shapes)[:, 0], self._head, self._parts,
+        return Mouth(
+            self._box(self._face.mouth_patch, nodes), mouth.tables(shapes)[:, 0], np.float32(shapes[0].width),
+            mouth.offsets(shapes)[:, 0],
         )  # fmt: skip
 
-    def _draw_eyes(self, out: ByteArray, poses: FloatArray, nodes: FloatArray) -> None:
-        eyes = self._face.eyes
+    def _eyes(self, poses: FloatArray, nodes: FloatArray) -> EyePair:
+        eyes, (right, left) = self._face.eyes, self._face.eye_patches
         states = eyes.states(poses)
-        tables, columns = eyes.tables(states).swapaxes(0, 1), eyes.columns(states).T
-        painted, drawn = self._face.eyeballs is not None, self._face.lashes is not None
-        for patch, table, column in zip(self._face.eye_patches, tables, columns, strict=True):
-            draw_eye(
-                out, nodes, self._box(patch, nodes), table, column, self._shadow,
-                self._head, self._ball, self._lash, painted, drawn,
-            )  # fmt: skip
+        return EyePair((self._box(right, nodes), self._box(left, nodes)), eyes.tables(states), eyes.columns(states))
 
     def _box(self, patch: Patch, nodes: FloatArray) -> tuple[int, int, int, int]:
         return (*self._face.place(patch, nodes), patch.width, patch.height)
-
-
-def _find_moved(nodes: FloatArray, moved: _Moved, layer: TileLayer, texture: Texture) -> None:
-    find_moved(nodes, moved.nodes, moved.kinds, moved.changed, layer.lowest, layer.highest, texture)
 
 
 def _texture(layer: Layer) -> Texture:
