@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from engine.pipelines.listening.transcript_cues import Completeness
 
 
+SHORT_SHARE = 0.7
+"""A word or two wait at most so much of what a statement waits at least."""
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointOptions:
     """Silence after the acoustic end of speech, ms. Tuned with ``bench/endpointing.py``."""
@@ -22,7 +26,7 @@ class EndpointOptions:
     ceiling_ms: float = 2500
     """Nobody waits longer, unfinished or not."""
 
-    question_max_ms: float = 700
+    question_max_ms: float = 500
     """A whole question is answered within this even when the turn model says no."""
 
     request_min_ms: float = 500
@@ -91,7 +95,7 @@ class EndpointPolicy:
         if reading is Completeness.QUESTION:
             return options.floor_ms, options.question_max_ms
         if reading is Completeness.SHORT:
-            return 2 * options.floor_ms, max(2 * options.floor_ms, options.question_max_ms)
+            return 2 * options.floor_ms, max(2 * options.floor_ms, SHORT_SHARE * options.complete_min_ms)
         if reading is Completeness.REQUEST:
             return options.request_min_ms, options.complete_max_ms
         if reading is Completeness.COMPLETE:
