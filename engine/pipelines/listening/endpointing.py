@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from engine.pipelines.listening.transcript_cues import Completeness
 
-
 SHORT_SHARE = 0.7
 """A word or two wait at most so much of what a statement waits at least."""
 
