@@ -1,0 +1,94 @@
+"""Does memory stay flat while sessions speak, wait, come and go? `python bench/memory.py --minutes 30`
+
+``--speaking`` clients ask one question after the other and are replaced by new sessions every
+minute; ``--waiting`` WebRTC peers only look on. Every half minute the memory of the engine and of its
+language model is noted. The slope is that of a line through the second half, when all has been as
+large as it gets. Prints a table and keeps it as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+from client import Client, http_session, machine, started_engine
+from webrtc import HeadlessPeer
+
+QUESTIONS = ("What is a triangle?", "Tell me about the moon.", "Why is the sky blue?", "How do plants drink?")
+SESSION_S = 60.0
+SAMPLE_S = 30.0
+
+
+async def talk(base: str, ends: float) -> int:
+    """Sessions one after the other until ``ends``; gives how many."""
+    sessions = 0
+    async with http_session() as http:
+        while time.monotonic() < ends:
+            async with Client(http, base) as client:
+                await client.stream()
+                leaves = min(ends, time.monotonic() + SESSION_S)
+                turn = 0
+                while time.monotonic() < leaves:
+                    await client.ask(QUESTIONS[turn % len(QUESTIONS)])
+                    turn += 1
+            sessions += 1
+    return sessions
+
+
+def memory_mb(pid: int) -> tuple[float, float]:
+    """Of the engine's process and of its children."""
+    process, children = psutil.Process(pid), 0.0
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            children += child.memory_info().rss
+    return process.memory_info().rss / 1e6, children / 1e6
+
+
+async def run(base: str, pid: int, speaking: int, waiting: int, minutes: float) -> list[tuple[float, float, float]]:
+    """(minutes, engine MB, children MB), every half minute."""
+    began, samples = time.monotonic(), []
+    ends = began + 60 * minutes
+    async with http_session() as http, contextlib.AsyncExitStack() as stack:
+        for _ in range(waiting):
+            await stack.enter_async_context(HeadlessPeer(http, base))
+        async with asyncio.TaskGroup() as group:
+            talkers = [group.create_task(talk(base, ends)) for _ in range(speaking)]
+            while time.monotonic() < ends:
+                await asyncio.sleep(min(SAMPLE_S, max(0.0, ends - time.monotonic())))
+                samples.append(((time.monotonic() - began) / 60, *memory_mb(pid)))
+                print("{:5.1f} min  engine {:7.1f} MB  language model {:7.1f} MB".format(*samples[-1]), flush=True)
+        print(f"{sum(task.result() for task in talkers)} sessions came and went, {waiting} waited")
+    return samples
+
+
+def slope(samples: list[tuple[float, float, float]]) -> float:
+    """MB an hour the engine grew by in the second half; NaN of too little."""
+    half = np.array(samples[len(samples) // 2 :])
+    return float(np.polyfit(half[:, 0] / 60, half[:, 1], 1)[0]) if len(half) > 2 else float("nan")
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--speaking", type=int, default=1)
+    parser.add_argument("--waiting", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    with started_engine("--max-sessions", "64", log_path=args.out / "memory-engine.log") as (base, pid):
+        samples = asyncio.run(run(base, pid, args.speaking, args.waiting, args.minutes))
+    report = {"machine": machine(), "slope_mb_an_hour": slope(samples), "samples": samples}
+    print(f"\n{report['machine']}\nslope of the second half: {report['slope_mb_an_hour']:.1f} MB an hour")
+    (args.out / "memory.json").write_text(json.dumps(report, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
