@@ -81,24 +81,35 @@ async def test_a_client_that_reads_nothing_is_closed_and_costs_nobody(
     monkeypatch.setattr(engine.settings, "slow_client_s", 4.0)
     monkeypatch.setattr(engine.settings, "llm_max_tokens", 160)
     slow_session, quick_session = await caller.create(), await caller.create()
-    quick = await caller.connect(quick_session)
-    await quick.send(type="configure", stream=True)
-    await quick.expect("ready")
-    await quick.send(type="text", content="What is rain?")
-    await quick.until("turn_done")  # buffers and coders reach their size
-    before = psutil.Process().memory_info().rss
-    async with RawSocket(slow_session, "&stream=1") as slow:
-        await slow.send(frame(b'{"type":"text","content":"Tell me a very long story about the sea."}'))
-        for _ in range(2):
-            await quick.send(type="text", content="What is a cloud?")
-            messages = await quick.until("turn_done")
-            assert "error" not in [m["type"] for m in messages]
-            media = [m for m in messages if m["type"] == "media"]
-            assert media and all(a["start_ms"] + a["duration_ms"] == b["start_ms"] for a, b in pairwise(media))
-        grown = psutil.Process().memory_info().rss - before
-        # Only the engine ends this connection, and only for its slowness: the session lives.
-        await slow.rest(timeout_s=60)
-    assert grown < 40_000_000
-    assert engine.registry is not None and engine.registry.find(slow_session["session_id"])
-    await quick.ws.close()
-    await asyncio.gather(*(caller.delete(s["session_id"]) for s in (slow_session, quick_session)))
+    try:
+        quick = await caller.connect(quick_session)
+        await quick.send(type="configure", stream=True)
+        await quick.expect("ready")
+        await both_speak(quick, await caller.connect(slow_session))  # buffers and coders reach their size
+        before = psutil.Process().memory_info().rss
+        async with RawSocket(slow_session, "&stream=1") as slow:
+            await slow.send(frame(b'{"type":"text","content":"Tell me a very long story about the sea."}'))
+            for _ in range(2):
+                await quick.send(type="text", content="What is a cloud?")
+                messages = await quick.until("turn_done")
+                assert "error" not in [m["type"] for m in messages]
+                media = [m for m in messages if m["type"] == "media"]
+                assert media and all(a["start_ms"] + a["duration_ms"] == b["start_ms"] for a, b in pairwise(media))
+            grown = psutil.Process().memory_info().rss - before
+            # Only the engine ends this connection, and only for its slowness: the session lives.
+            await slow.rest(timeout_s=60)
+        assert grown < 60_000_000
+        assert engine.registry is not None and engine.registry.find(slow_session["session_id"])
+        await quick.ws.close()
+    finally:
+        await asyncio.gather(*(caller.delete(s["session_id"]) for s in (slow_session, quick_session)))
+
+
+async def both_speak(quick: Any, other: Any) -> None:
+    await other.send(type="configure", stream=True)
+    await other.expect("ready")
+    for socket in (quick, other):
+        await socket.send(type="text", content="Tell me a very long story about the sea.")
+    for socket in (quick, other):
+        await socket.until("turn_done")
+    await other.ws.close()
