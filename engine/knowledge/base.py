@@ -8,6 +8,7 @@ processes may write meanwhile: readers notice and reload their vectors.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -40,6 +41,18 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words_terms USING fts5vocab(words, 'row');
 """
 
 
+LOCKED_S = 10.0
+"""How long another's lock is waited for."""
+
+
+_opening = threading.Lock()
+"""Files are opened one at a time, and never while one is removed.
+
+SQLite names its shared memory after the file. Were a file replaced while a second connection of this process
+opens it, both would use one shared memory for two files: "database is locked", or the end of the process (SIGBUS).
+"""
+
+
 class WrongModel(Conflict):
     """The base was made with another embedding model; its vectors can not be compared."""
 
@@ -50,6 +63,13 @@ class DamagedBase(EngineError):
     """The file of a base is damaged, locked for too long, or gone."""
 
     code, status = "knowledge_damaged", 503
+
+
+def remove(file: Path) -> None:
+    """Remove a base's files. Connections that are open go on with what they have; see ``Base.same_file``."""
+    with _opening:
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{file}{ending}").unlink(missing_ok=True)
 
 
 class Base:
@@ -66,19 +86,23 @@ class Base:
     """
 
     def __init__(self, file: Path, model: str, *, create: bool = True) -> None:
-        mode = "rwc" if create else "rw"
+        with _opening:
+            self._open(file, model, "rwc" if create else "rw")
+        self._ids: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        self._vectors: FloatArray = np.zeros((0, 0), np.float32)
+        self._version: tuple[int, int] | None = None
+        self._changes = 0
+
+    def _open(self, file: Path, model: str, mode: str) -> None:
         try:
             self._connection = sqlite3.connect(
-                f"file:{quote(str(file.absolute()))}?mode={mode}", timeout=10, isolation_level=None,
+                f"file:{quote(str(file.absolute()))}?mode={mode}", timeout=LOCKED_S, isolation_level=None,
                 check_same_thread=False, uri=True,
             )
         except sqlite3.OperationalError as error:
             raise DamagedBase(f"the knowledge base {file.stem} can not be opened ({error})") from None
         try:
-            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "mmap_size = 268435456"):
-                self._connection.execute(f"PRAGMA {pragma}")
-            self._connection.executescript(SCHEMA)
-            self._connection.execute("INSERT OR IGNORE INTO facts VALUES ('model', ?)", (model,))
+            self._prepare(model)
             known = self._connection.execute("SELECT value FROM facts WHERE name = 'model'").fetchone()[0]
             if known != model:
                 raise WrongModel(f"{file.stem} was made with the embedding model {known}, not {model}")
@@ -89,10 +113,12 @@ class Base:
         except BaseException:
             self._connection.close()
             raise
-        self._ids: npt.NDArray[np.int64] = np.zeros(0, np.int64)
-        self._vectors: FloatArray = np.zeros((0, 0), np.float32)
-        self._version: tuple[int, int] | None = None
-        self._changes = 0
+
+    def _prepare(self, model: str) -> None:
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "mmap_size = 268435456"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        self._connection.executescript(SCHEMA)
+        self._connection.execute("INSERT OR IGNORE INTO facts VALUES ('model', ?)", (model,))
 
     def __enter__(self) -> Base:
         return self

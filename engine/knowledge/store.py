@@ -18,7 +18,7 @@ from typing import ParamSpec, Protocol, TypeVar
 import numpy as np
 
 from engine.errors import EngineError, InvalidField, NotFound, TooLarge, UnreadableMedia
-from engine.knowledge.base import Base, DamagedBase
+from engine.knowledge.base import Base, DamagedBase, remove
 from engine.knowledge.extract import Extractor
 from engine.knowledge.items import KB_ID, DocumentInfo, Limits, Passage
 from engine.knowledge.parse import Unreadable
@@ -182,8 +182,7 @@ class KnowledgeStore:
             raise UnknownKnowledge(f"there is no knowledge base {kb_id[:64]!r}")
         if kb_id in self._open:
             self._open.pop(kb_id).close()
-        for ending in ("", "-wal", "-shm"):
-            Path(f"{self._file(kb_id)}{ending}").unlink(missing_ok=True)
+        remove(self._file(kb_id))
 
     @_names_damage
     def search(self, kb_id: str, question: str, count: int = 3) -> list[Passage]:
