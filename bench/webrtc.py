@@ -162,7 +162,8 @@ class HeadlessPeer:
             if self._sounds and time.perf_counter() - self._sounds[0] > LISTEN_S:
                 break
             with contextlib.suppress(TimeoutError):
-                event = await asyncio.wait_for(self._events.get(), 0.1)
+                async with asyncio.timeout(0.1):
+                    event = await self._events.get()
                 turn.error = event["code"] if event["type"] == "error" else None
         self._measure(turn, began)
         self._channel.send(json.dumps({"type": "interrupt"}))

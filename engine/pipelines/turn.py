@@ -212,7 +212,9 @@ class Turn:
                 await self._speech.put(speech)
                 if not self._first_drawn.is_set() and self._sink.live:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._first_drawn.wait(), HEAD_START_S)
+                        # Not ``wait_for``: before Python 3.12 it loses a cancellation that meets a result.
+                        async with asyncio.timeout(HEAD_START_S):
+                            await self._first_drawn.wait()
                     self._first_drawn.set()
 
     async def _animate(self, avatar: Avatar) -> None:

@@ -250,3 +250,26 @@ def test_the_dialogue_is_read_ahead_when_the_student_is_silent() -> None:
     first, last = model.read
     assert "one?" not in first
     assert last[:-1] == [m["content"] for m in stage.conversation.history.messages()]
+
+
+def test_an_interruption_at_any_step_of_a_beginning_reply_ends_it() -> None:
+    """Whatever just finished when it comes: a cancellation that meets a result must not get lost."""
+    interrupted = 0
+    for ms in range(0, 240, 15):  # its first pictures are all drawn at 195
+        for steps in range(8):
+            sink = MemorySink()
+
+            async def drive(stage: Stage, ms: int = ms, steps: int = steps) -> None:
+                await ask(stage, then_s=ms / 1000)
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                stage.conversation.interrupt()
+                await ask(stage, "And of hills?")
+                await asyncio.sleep(0.01)
+                async with asyncio.timeout(60):
+                    await stage.conversation.idle.wait()
+
+            Stage(sink=sink).play_all(drive)
+            assert sink.kinds()[-1] == "turn_done"
+            interrupted += "interrupted" in sink.kinds()
+    assert interrupted > 100

@@ -54,7 +54,8 @@ class Socket:
         await self.ws.send_str(json.dumps(message))
 
     async def receive(self) -> dict[str, Any]:
-        message = await self.ws.receive(TIMEOUT_S)
+        async with asyncio.timeout(TIMEOUT_S):  # the socket's own would begin anew with every ping
+            message = await self.ws.receive()
         assert message.type is aiohttp.WSMsgType.TEXT, message
         parsed: dict[str, Any] = json.loads(message.data)
         return parsed
@@ -63,7 +64,10 @@ class Socket:
         """Everything up to and with the first message of ``kind``."""
         got = []
         while True:
-            got.append(await self.receive())
+            try:
+                got.append(await self.receive())
+            except TimeoutError:
+                pytest.fail(f"no {kind} after {[message['type'] for message in got]}")
             if got[-1]["type"] == kind:
                 return got
 

@@ -15,15 +15,22 @@ import pytest
 from raw_socket import RawSocket, frame
 
 from engine.app import Engine
+from engine.memory import give_back_memory
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def census() -> tuple[int, int, int, int]:
     """Tasks, threads, open files and child processes of this process."""
-    gc.collect()
     process = psutil.Process()
     return len(asyncio.all_tasks()), threading.active_count(), process.num_fds(), len(process.children(recursive=True))
+
+
+def held_memory() -> int:
+    """Bytes in use, without what is only waiting to be collected or given back."""
+    gc.collect()
+    give_back_memory()
+    return int(psutil.Process().memory_info().rss)
 
 
 async def one_session(caller: Any, question: str) -> None:
@@ -49,14 +56,14 @@ async def test_sessions_leave_nothing_behind(caller: Any) -> None:
         await asyncio.sleep(1)
 
     await many()  # pools, arenas and coders reach their size
-    before, memory = census(), psutil.Process().memory_info().rss
+    memory, before = held_memory(), census()
     await many()
-    after = census()
+    grown, after = held_memory() - memory, census()
     assert after[0] <= before[0] and after[3] == before[3], (before, after)
     # Kept-alive HTTP connections of the test's own client come and go.
     assert after[1] <= before[1] + 1 and after[2] <= before[2] + 24, (before, after)
     # One session's coders and pictures are 3 MB: twenty that stayed would be seen.
-    assert psutil.Process().memory_info().rss - memory < 20_000_000
+    assert grown < 20_000_000
 
 
 async def test_killing_the_language_model_fails_that_turn_only(
@@ -86,7 +93,7 @@ async def test_a_client_that_reads_nothing_is_closed_and_costs_nobody(
         await quick.send(type="configure", stream=True)
         await quick.expect("ready")
         await both_speak(quick, await caller.connect(slow_session))  # buffers and coders reach their size
-        before = psutil.Process().memory_info().rss
+        before = held_memory()
         async with RawSocket(slow_session, "&stream=1") as slow:
             await slow.send(frame(b'{"type":"text","content":"Tell me a very long story about the sea."}'))
             for _ in range(2):
@@ -95,7 +102,7 @@ async def test_a_client_that_reads_nothing_is_closed_and_costs_nobody(
                 assert "error" not in [m["type"] for m in messages]
                 media = [m for m in messages if m["type"] == "media"]
                 assert media and all(a["start_ms"] + a["duration_ms"] == b["start_ms"] for a, b in pairwise(media))
-            grown = psutil.Process().memory_info().rss - before
+            grown = held_memory() - before
             # Only the engine ends this connection, and only for its slowness: the session lives.
             await slow.rest(timeout_s=60)
         assert grown < 60_000_000
