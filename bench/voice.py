@@ -143,7 +143,8 @@ class Bench:
         """
         began = self.microphone.play(clip)
         ended, first_sound = began + clip.end_s, began + clip.start_s
-        decoder, committed = FragmentDecoder(), None
+        decoder: FragmentDecoder | None = None
+        committed = None
         partial = False
         story: dict[str, Any] = {"said": clip.text}
         self.turns.append(story)
@@ -165,6 +166,10 @@ class Bench:
                 self.values["errors"].append(1.0)
                 return
             elif message["type"] == "media":
+                if message["seq"] == 0:
+                    decoder = FragmentDecoder()
+                if decoder is None:
+                    continue  # the end of an answer that was stopped late
                 decoder.push(base64.b64decode(message["data"]), message["seq"] == 0)
                 if len(decoder.picture_at) >= 15:
                     break

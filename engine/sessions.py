@@ -32,6 +32,9 @@ ABSENT_S = 30.0
 MOST_UNCOLLECTED = 20
 """Ended sessions whose rings of objects may wait for a quiet moment."""
 
+GIVE_BACK_EVERY_S = 60.0
+"""While sessions go on: a conversation leaves some 5 MB a minute in the C library's hands."""
+
 
 class Connection(Protocol):
     """A socket or peer of a session."""
@@ -223,25 +226,28 @@ class SessionRegistry:
 
     async def _expire(self) -> None:
         limit = self._parts.settings.session_idle_s
+        loop = asyncio.get_running_loop()
+        given_back_at = loop.time()
         while True:
             await asyncio.sleep(min(5.0, limit / 4))
-            now = asyncio.get_running_loop().time()
+            now = loop.time()
             for session in list(self._sessions.values()):
                 if session.idle_s(now) > limit:
                     await self.end(session, "expired", WSCloseCode.OK, b"session expired")
-            if self._collect():
+            speaking = any(session.conversation.speaking for session in self._sessions.values())
+            collected = self._collect(speaking)
+            if not speaking and (collected or now - given_back_at > GIVE_BACK_EVERY_S):
+                given_back_at = now
                 await asyncio.to_thread(give_back_memory)
 
-    def _collect(self) -> bool:
+    def _collect(self, speaking: bool) -> bool:
         """Free what ended sessions left in rings: libav's audio coders, each with a thread a core and some megabytes.
 
         What was there at the start is frozen (``app.serve``), so it takes 10 to 80 ms: done while nobody speaks, or
-        when it cannot be put off. True when something was freed
-        and nobody minds a pause.
+        when it cannot be put off. True when it was done.
         """
-        speaking = any(session.conversation.speaking for session in self._sessions.values())
         if self._uncollected and (not speaking or self._uncollected >= MOST_UNCOLLECTED):
             self._uncollected = 0
             gc.collect()
-            return not speaking
+            return True
         return False
