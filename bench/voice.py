@@ -154,6 +154,8 @@ class Bench:
                 self.values["missed ends"].append(1.0)
                 return
             at, message = got
+            if at < first_sound:
+                continue  # about what was said before
             if message["type"] == "partial_transcription" and not partial:
                 partial = True
                 self.values[f"first word to first partial{among}"].append((at - first_sound) * 1000)

@@ -25,7 +25,7 @@ class EndpointOptions:
     ceiling_ms: float = 2500
     """Nobody waits longer, unfinished or not."""
 
-    question_max_ms: float = 500
+    question_max_ms: float = 400
     """A whole question is answered within this even when the turn model says no."""
 
     request_min_ms: float = 500
