@@ -103,6 +103,7 @@ async def test_a_long_document_tells_how_far_it_is_and_stops_when_its_client_goe
     await until(lambda: embeds(client, path))
     putting.cancel()
     await asyncio.wait([putting])
+    await asyncio.sleep(0.2)  # until the server has seen the connection close
     slow.go.set()
 
     async def gone() -> bool:

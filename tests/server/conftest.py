@@ -82,10 +82,10 @@ class Socket:
 async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
     own = tmp_path_factory.mktemp("engine")
     # Short answers: what they say does not matter here, and each is heard out in real time.
-    # A loaded machine may take its time with the last words of a question.
+    # A loaded machine may take its time with the last words of a question, or stall in the middle of one.
     settings = Settings(
         port=0, max_sessions=30, admission="fixed", session_idle_s=600, max_audio_s=60, llm_max_tokens=40,
-        turn_late_ms=10_000, knowledge_dir=own / "knowledge", tutors_dir=own / "tutors",
+        turn_late_ms=10_000, turn_question_max_ms=1500, knowledge_dir=own / "knowledge", tutors_dir=own / "tutors",
     )
     async with Engine(settings) as running:
         yield running
