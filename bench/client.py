@@ -38,10 +38,12 @@ class FragmentDecoder:
         self._video: Any = None
 
     def push(self, data: bytes, first: bool) -> None:
-        """One ``media`` message's bytes."""
+        """One ``media`` message's bytes; ignored until a ``first`` came: the end of an answer stopped late."""
         if first:
             self._init = data[: data.index(b"moof") - 4]
             source = data
+        elif not self._init:
+            return
         else:
             source = self._init + data
         self._all.write(data)

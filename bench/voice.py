@@ -143,8 +143,7 @@ class Bench:
         """
         began = self.microphone.play(clip)
         ended, first_sound = began + clip.end_s, began + clip.start_s
-        decoder: FragmentDecoder | None = None
-        committed = None
+        decoder, committed = FragmentDecoder(), None
         partial = False
         story: dict[str, Any] = {"said": clip.text}
         self.turns.append(story)
@@ -168,11 +167,10 @@ class Bench:
                 self.values["errors"].append(1.0)
                 return
             elif message["type"] == "media":
-                if message["seq"] == 0:
+                first = message["seq"] == 0
+                if first:
                     decoder = FragmentDecoder()
-                if decoder is None:
-                    continue  # the end of an answer that was stopped late
-                decoder.push(base64.b64decode(message["data"]), message["seq"] == 0)
+                decoder.push(base64.b64decode(message["data"]), first)
                 if len(decoder.picture_at) >= 15:
                     break
         index = decoder.first_speaking_frame()
