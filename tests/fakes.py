@@ -86,16 +86,19 @@ async def play(
     chunk_ms: int = 20,
     start_sample: int = 0,
     mute: Sequence[tuple[int, int]] = (),
+    stalls: Sequence[tuple[int, int]] = (),
 ) -> None:
     """Push ``pcm`` in real time, each chunk when its last sample was recorded.
 
-    ``mute``: spans in ms in which nothing is sent at all.
+    ``mute``: spans in ms in which nothing is sent at all. ``stalls``: spans in ms whose sound
+    comes in a burst at their end.
     """
     loop = asyncio.get_running_loop()
     began, size = loop.time(), chunk_ms * INPUT_RATE // 1000
     for at in range(0, len(pcm), size):
         piece = pcm[at : at + size]
-        await asyncio.sleep(began + (at + len(piece)) / INPUT_RATE - loop.time())
+        sent_ms = next((end for begin, end in stalls if begin <= at / 16 < end), (at + len(piece)) / 16)
+        await asyncio.sleep(began + sent_ms / 1000 - loop.time())
         if not any(begin <= at / 16 < end for begin, end in mute):
             push(AudioChunk(piece, start_sample + at))
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import FakeDetector, FakeEndOfTurn, FakeRecognizer, Script, play
-from virtual_time import run_virtual
+from virtual_time import VirtualTimeLoop, run_virtual
 
 from engine.pipelines.items import INPUT_RATE, AudioChunk, FloatArray
 from engine.pipelines.listening.events import (
@@ -255,12 +255,35 @@ def test_without_barge_in_the_tutor_is_not_disturbed() -> None:
     assert heard == []
 
 
-def test_a_microphone_that_stops_sending_ends_the_turn() -> None:
+@pytest.mark.parametrize(("sent_on_ms", "wait_s"), [(200, 0.75), (0, 1.4)], ids=["in silence", "mid-word"])
+def test_a_microphone_that_stops_sending_ends_the_turn(sent_on_ms: int, wait_s: float) -> None:
     script = Script().say(1000, "What is a star?")
-    heard = listen(script.pcm(1000 + 4 * 240))
+    heard = listen(script.pcm(1000 + 4 * 240 + sent_on_ms))
     assert only(heard, TurnEnded)[0].transcript.text == "What is a star?"
     at = next(at for at, event in heard if isinstance(event, TurnEnded))
-    assert at - script.end_of() / 1000 <= 0.7
+    assert at - script.end_of() / 1000 <= wait_s
+
+
+@pytest.mark.parametrize("stall_ms", [300, 600, 1000])
+def test_a_line_that_stalls_in_mid_word_cuts_no_question_in_two(stall_ms: int) -> None:
+    script = Script().say(1000, "What is a star made of?")
+    begin = 1000 + 4 * 240 - 40  # "What is a star", and the line holds back the rest
+    heard = listen(script.pcm(5000), stalls=[(begin, begin + stall_ms)])
+    assert [event.transcript.text for event in only(heard, TurnEnded)] == ["What is a star made of?"]
+
+
+def test_an_engine_that_stalls_cuts_no_question_in_two() -> None:
+    script = Script().say(1000, "What is a star made of?")
+    begin, end = 1000 + 4 * 240 - 40, 1000 + 4 * 240 + 2000
+
+    async def stall(_: Listener) -> None:
+        await asyncio.sleep((begin + 10) / 1000)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        loop.advance((end - begin - 60) / 1000)  # the machine stood still; it reads its sockets 50 ms later
+
+    heard = listen(script.pcm(5000), stall, stalls=[(begin, end)])
+    assert [event.transcript.text for event in only(heard, TurnEnded)] == ["What is a star made of?"]
 
 
 def test_muting_by_silence_on_the_line_and_going_on_later() -> None:

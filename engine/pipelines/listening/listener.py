@@ -45,6 +45,16 @@ TURN_MODEL_S = 8.0
 PATIENCE_S = 0.5
 """A line that is silent for so long is jitter; for longer, it is the silence of the student."""
 
+STALL_PATIENCE_S = 1.2
+"""The same where sound broke off in the middle of a voice: a line that stalled, more likely than a student who
+fell silent and stopped sending in the same 32 ms. A question that stalled would be answered by its first half."""
+
+LATE_S = 0.1
+"""The event loop itself came round so late: it did not listen, so the line was not silent."""
+
+GRACE_S = 0.25
+"""Then what came meanwhile is still in the sockets, and has so long to be read."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -86,6 +96,7 @@ class Listener:
         self._notes: Channel[Callable[[], list[Action]]] = Channel("listener-notes", 256, "drop_oldest")
         self._wake = asyncio.Event()
         self._line_at = self._arrived_at = 0.0
+        self._grace_until = 0.0
         self._cut_samples = 0
         self._reported_ms = 0.0
         self._end_after: int | None = None
@@ -165,12 +176,16 @@ class Listener:
                 await self._wake.wait()
             return
         self._wake.clear()
-        due = max(self._arrived_at + PATIENCE_S, self._line_at + WINDOW_MS / 1000)
+        patience_s = STALL_PATIENCE_S if self._taker.sounding else PATIENCE_S
+        due = max(self._arrived_at + patience_s, self._grace_until, self._line_at + WINDOW_MS / 1000)
         try:
             async with asyncio.timeout_at(due):
                 await self._wake.wait()
         except TimeoutError:
             now = asyncio.get_running_loop().time()
+            if now - due > LATE_S and self._grace_until <= self._arrived_at:
+                self._grace_until = now + GRACE_S
+                return
             self._queue(self._timeline.fill(now - self._line_at))
             self._line_at = now
 

@@ -83,6 +83,11 @@ class TurnTaker:
         return self.engaged or self._tutor_since_ms is not None
 
     @property
+    def sounding(self) -> bool:
+        """The latest window is speech."""
+        return self._gate.sounding
+
+    @property
     def awaits_words(self) -> bool:
         """The student is silent and the decision hangs on words that are being decoded."""
         return self._bid is not None and not self._gate.sounding and self._bid.asked is not None
