@@ -36,6 +36,10 @@ KEYFRAME_GAP_TICKS = 15
 """Receivers may ask for keyframes as often as they like; they get one in 300 ms."""
 
 
+SILENCE_TICKS, SILENCE_EVERY = 25, 20
+"""After half a second of silence it is not coded any more; one byte every 400 ms says that the line lives."""
+
+
 class PacketTrack(MediaStreamTrack):
     """A track of coded packets for a sender to pass through."""
 
@@ -127,6 +131,7 @@ class Broadcast:
         self._due: Channel[_Due] = Channel("picture-due", 1, "drop_oldest")
         self._drawing: asyncio.Task[None] | None = None
         self._tick = 0
+        self._silent_ticks = 0
         self._began_ntp = 0
         self._keyframe_wanted = True
         self._keyframe_tick = -KEYFRAME_GAP_TICKS
@@ -179,8 +184,11 @@ class Broadcast:
                     self.stats.stalls += 1
                 tick = self.playout.tick()
                 self._show(tick, group)
-                packet = await self._sound_worker.run(opus.encode, tick.pcm, self._tick)
-                self.audio_track.put(packet)
+                self._silent_ticks = self._silent_ticks + 1 if tick.silent else 0
+                if self._silent_ticks <= SILENCE_TICKS:
+                    self.audio_track.put(await self._sound_worker.run(opus.encode, tick.pcm, self._tick))
+                elif self._silent_ticks % SILENCE_EVERY == 0:
+                    self.audio_track.put(opus.silence(self._tick))
                 self._on_tick(tick)
                 self._tick += 1
 

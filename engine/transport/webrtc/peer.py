@@ -18,7 +18,6 @@ from typing import Any, cast
 
 import structlog
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
 from engine.errors import EngineError
@@ -34,7 +33,7 @@ from engine.transport.webrtc.commands import Commands
 from engine.transport.webrtc.congestion import Congestion
 from engine.transport.webrtc.events import EventChannel, PeerTooSlow
 from engine.transport.webrtc.feedback import watch_feedback
-from engine.transport.webrtc.microphone import MicrophoneReader, listen_at_once
+from engine.transport.webrtc.microphone import Microphone, listen_at_once
 from engine.transport.webrtc.offers import Offer, prefer
 from engine.transport.webrtc.playout import TICK_S, Playout, Tick
 from engine.transport.webrtc.reports import report_media_time
@@ -111,7 +110,6 @@ class Peer:
             ValueError: and others of aiortc, when the offer is not as it should be.
         """
         pc = self._connection
-        pc.on("track", self._on_track)
         pc.on("datachannel", self._on_data_channel)
         pc.on("connectionstatechange", self._on_state)
         codec: VideoCodecName | None = offer.video_codec(self._settings.webrtc_codec)
@@ -124,7 +122,7 @@ class Peer:
         ice.prepare(pc, ice.port_range(self._settings.webrtc_ports))
         for transceiver in pc.getTransceivers():
             if transceiver.kind == "audio":
-                listen_at_once(transceiver.receiver)
+                listen_at_once(transceiver.receiver, Microphone(self.session.conversation.listen))
             watch_feedback(transceiver.sender, self._broadcast, self._congestion)
             self._tell_media_time(transceiver.sender, self._broadcast)
         await pc.setLocalDescription(await pc.createAnswer())
@@ -199,11 +197,6 @@ class Peer:
             self._begin_talking()
         elif state in ("failed", "closed"):
             self._begin_close(state)
-
-    def _on_track(self, track: MediaStreamTrack) -> None:
-        if track.kind == "audio":
-            reader = MicrophoneReader(track, self.session.conversation.listen)
-            self._spawn(reader.run(), "peer-microphone")
 
     def _on_data_channel(self, channel: RTCDataChannel) -> None:
         if channel.label == "events":

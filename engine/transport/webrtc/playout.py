@@ -62,6 +62,11 @@ class Tick:
     played_ms: float = 0.0
     """How much of that reply has left once this tick has."""
 
+    @property
+    def silent(self) -> bool:
+        """Nobody says anything, and nothing fades out."""
+        return self.pcm is _SILENCE
+
 
 class Playout:
     """Frames of the current reply waiting for their moment.
