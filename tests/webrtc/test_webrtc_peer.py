@@ -20,7 +20,7 @@ from webrtc_stage import Browser, Seen, Stage, beeps, open_stage
 from engine.pipelines.items import MediaFrame
 from engine.transport.webrtc import peer as peer_module
 from engine.transport.webrtc import routes as routes_module
-from engine.transport.webrtc.broadcast import SILENCE_EVERY, SILENCE_TICKS
+from engine.transport.webrtc.broadcast import SILENCE_TICKS
 from engine.transport.webrtc.sink import PeerSink
 
 
@@ -58,16 +58,14 @@ class Tone(MediaStreamTrack):
 
 async def test_idle_face_and_silence_flow_before_anybody_speaks(stage: Stage) -> None:
     async with stage.browser() as browser:
-        await browser.wait(lambda: len(browser.pictures) > 8 and _quiet_s(browser) > 2)
+        await browser.wait(lambda: len(browser.pictures) > 8 and _quiet_s(browser) > 1)
         assert not browser.loud()
         assert all(100 < p.level < 140 for p in browser.pictures[2:])
         ready = await browser.event("ready")
     assert ready["avatar"] == "avatar_tutor_13"
     assert ready["size"] == [128, 128]
     steps = np.diff([s.time for s in browser.sounds]) / 0.02
-    assert np.median(steps[:20]) == pytest.approx(1.0)
-    # Then only a sign of life.
-    assert np.median(steps[-4:]) == pytest.approx(SILENCE_EVERY)
+    assert np.median(steps) == pytest.approx(1.0)
     # When the machine stands still for half a second the time is skipped, in whole ticks.
     assert steps == pytest.approx(np.round(steps), abs=1e-4)
 
@@ -264,7 +262,7 @@ async def test_bad_offers_get_their_errors_and_leave_nothing(stage: Stage) -> No
         assert (answered, error["error"]["code"]) == (429, "too_fast")
         assert int(headers["Retry-After"]) >= 1
         count = len(browser.sounds)
-        await browser.wait(lambda: len(browser.sounds) > count + 2)
+        await browser.wait(lambda: len(browser.sounds) > count + 10)
     assert len(stage.session.connections) <= 1
 
 

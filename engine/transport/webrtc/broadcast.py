@@ -36,8 +36,9 @@ KEYFRAME_GAP_TICKS = 15
 """Receivers may ask for keyframes as often as they like; they get one in 300 ms."""
 
 
-SILENCE_TICKS, SILENCE_EVERY = 25, 20
-"""After half a second of silence it is not coded any more; one byte every 400 ms says that the line lives."""
+SILENCE_TICKS = 25
+"""After half a second of silence it is not coded any more, only sent. (Sending nothing, as DTX does, makes a browser
+hold 10 ms more back when the voice begins.)"""
 
 
 class PacketTrack(MediaStreamTrack):
@@ -187,8 +188,8 @@ class Broadcast:
                 self._silent_ticks = self._silent_ticks + 1 if tick.silent else 0
                 if self._silent_ticks <= SILENCE_TICKS:
                     self.audio_track.put(await self._sound_worker.run(opus.encode, tick.pcm, self._tick))
-                elif self._silent_ticks % SILENCE_EVERY == 0:
-                    self.audio_track.put(opus.silence(self._tick))
+                else:
+                    self.audio_track.put(opus.repeat(self._tick))
                 self._on_tick(tick)
                 self._tick += 1
 

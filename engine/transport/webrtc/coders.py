@@ -25,9 +25,6 @@ AUDIO_CLOCK = 48_000
 VIDEO_TICK = VIDEO_CLOCK // 50
 AUDIO_TICK = AUDIO_CLOCK // 50
 
-FULLBAND_20_MS, ONE_FRAME = 0xF8, 0xFC
-"""First byte of an Opus packet (RFC 6716, 3.1): a mode to begin with, and the mask that leaves one frame in it."""
-
 KEYFRAME_EVERY = 10 * FPS
 """A receiver asks for a keyframe when it needs one; this is for those whose request was lost."""
 
@@ -48,7 +45,7 @@ class OpusPackets:
         codec.options = {"application": "voip", "frame_duration": "20", "fec": "1", "packet_loss": "5"}
         codec.open()
         self._codec = codec
-        self._toc = FULLBAND_20_MS
+        self._last = b""
 
     def encode(self, pcm: FloatArray, tick: int) -> Packet[Any]:
         """(480,) float32 that leave in tick number ``tick``."""
@@ -57,12 +54,12 @@ class OpusPackets:
         frame.pts = tick * len(pcm)
         packet = self._codec.encode(frame)[0]
         packet.pts, packet.time_base = tick * AUDIO_TICK, Fraction(1, AUDIO_CLOCK)
-        self._toc = bytes(packet)[0]
+        self._last = bytes(packet)
         return packet
 
-    def silence(self, tick: int) -> Packet[Any]:
-        """A packet of one byte, by which a decoder knows that nothing is sent for a while (RFC 6716, DTX)."""
-        packet: Packet[Any] = Packet(bytes([self._toc & ONE_FRAME]))
+    def repeat(self, tick: int) -> Packet[Any]:
+        """The last packet once more. In a long silence all are the same three bytes, and need no coder."""
+        packet: Packet[Any] = Packet(self._last)
         packet.pts, packet.time_base = tick * AUDIO_TICK, Fraction(1, AUDIO_CLOCK)
         return packet
 
