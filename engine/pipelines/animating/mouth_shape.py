@@ -95,8 +95,8 @@ class MouthRest:
         width = self.width * min(1.3, max(0.5, width))
 
         free = 1 - shut
-        up = free * (5.5 * jaw + 9 * raised + 4 * funnel + 1.5 * pucker + 2.5 * stretch + 6.5 * bite)
-        down = free * (38 * jaw * (1 - 0.3 * pucker) + 13 * lowered + 11 * funnel + 4 * pucker + 3.5 * stretch)
+        up = free * (5.5 * jaw + 9 * raised + 6.5 * funnel + 4.5 * pucker + 2.5 * stretch + 6.5 * bite)
+        down = free * (38 * jaw * (1 - 0.3 * pucker) + 13 * lowered + 8.5 * funnel + 1.5 * pucker + 3.5 * stretch)
         down = down * (1 - 0.85 * bite) - 1.0 * bite * free
         inner = 1 - free * (0.26 * pucker + 0.14 * funnel + 0.04)
         above = self._opening(inner, 0.86 - 0.3 * round_, round_)
@@ -109,7 +109,7 @@ class MouthRest:
         line = self.line + unit * (corner * bend + middle * (1 - bend))
         line = line + np.where(np.abs(self.u) > 1, -unit * corner * self._fade, 0.0)
         # a small mouth is straighter: the wave of the closed line goes with the width
-        line = line - (self.line - self.y) * 0.35 * round_ * (1 - bend)
+        line = line - (self.line - self.y) * 0.7 * round_ * (1 - bend)
 
         top = line - unit * up * above
         bottom = np.maximum(top, line + unit * down * below)
