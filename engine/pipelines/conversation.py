@@ -21,10 +21,12 @@ from engine.pipelines.animating.life import Life
 from engine.pipelines.audio import decode
 from engine.pipelines.channel import Channel, ChannelClosed
 from engine.pipelines.contracts import Avatar
+from engine.pipelines.held_reply import HeldReply
 from engine.pipelines.items import AudioChunk
 from engine.pipelines.listening import events as heard
 from engine.pipelines.listening.listener import Listener
 from engine.pipelines.parts import Parts
+from engine.pipelines.read_ahead import ReadAhead
 from engine.pipelines.reply import Reply, our_fault
 from engine.pipelines.sink import Event, Sink
 from engine.pipelines.thinking.history import ChatHistory
@@ -35,12 +37,6 @@ log = structlog.get_logger(__name__)
 
 PENDING_EXCHANGES = 4
 """Messages a client that does not stream may send ahead of their answers."""
-
-READ_AHEAD_S = 0.3
-"""Silence after a reply before its dialogue is read ahead; a message that comes at once is answered first."""
-
-READ_PARTIAL_S = 0.02
-"""Before words that are still being spoken are read ahead: their reply, if it begins now, is the better way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +76,9 @@ class Conversation:
         self._reply: Reply | None = None
         # Kept for the client's last word on it, which may come when the next reply speaks already.
         self._interrupted: Reply | None = None
-        self._speculation: tuple[int, Reply] | None = None
+        self._held = HeldReply(parts.metrics)
+        self._read_ahead = ReadAhead(parts, self.history, self._spawn, lambda: not self.speaking and not self._held)
         self._listener: Listener | None = None
-        self._reading: asyncio.Task[None] | None = None
         self._turns = 0
         self.idle = asyncio.Event()
         """Set while no reply is being made or played."""
@@ -95,7 +91,7 @@ class Conversation:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                await self._read_ahead(0.0)
+                await self._read_ahead.begin(0.0)
                 async for command in self._commands:
                     try:
                         await (command.act() if isinstance(command, _Command) else self._heard(command))
@@ -220,21 +216,7 @@ class Conversation:
             else:
                 self.idle.set()
                 with suppress(Busy):
-                    self._later(self._read_ahead)
-
-    async def _read_ahead(self, after_s: float = READ_AHEAD_S, question: str = "Hello.") -> None:
-        """Let the embedded model digest the dialogue so far: what differs from ``question`` is left to read then."""
-        if self._parts.settings.llm_base_url is not None:
-            return
-
-        async def read() -> None:
-            await asyncio.sleep(after_s)
-            if not self.speaking and self._speculation is None:
-                await self._parts.language_model.prefill(self.history.messages(question))
-
-        if self._reading is not None:
-            self._reading.cancel()
-        self._reading = self._spawn(read(), "prefill")
+                    self._later(self._read_ahead.begin)
 
     async def _transcribe(self, recording: bytes, timeline: Timeline) -> str:
         settings = self._parts.settings
@@ -311,12 +293,12 @@ class Conversation:
             case heard.Partial(transcript=partial):
                 await self._tell({"type": "partial_transcription", "content": partial.text, "role": "user",
                                   "stable": len(partial.stable)})
-                if self.kb_id is None and not self.speaking and (self._reading is None or self._reading.done()):
-                    await self._read_ahead(READ_PARTIAL_S, partial.text)
+                if self.kb_id is None and not self.speaking:
+                    await self._read_ahead.begin_partial(partial.text)
             case heard.Speculate(transcript=transcript, id=speculation):
                 self._speculate(transcript.text, speculation)
             case heard.SpeculationDropped():
-                self._drop_speculation()
+                self._held.drop()
             case heard.TurnEnded():
                 await self._answer(event)
             case heard.Duck(ms=ms):
@@ -333,31 +315,19 @@ class Conversation:
                 await self._tell_error(error)
 
     def _speculate(self, text: str, speculation: int) -> None:
-        self._drop_speculation()
+        self._held.drop()
         if self._sink is None:
             return
         reply = self._make_reply(text, Timeline(asyncio.get_running_loop().time()), self._avatar)
         reply.prepare(self._spawn)
-        self._speculation = (speculation, reply)
-
-    def _drop_speculation(self) -> None:
-        if self._speculation is not None:
-            self._speculation[1].abandon()
-            self._speculation = None
-            self._parts.metrics.speculations.labels("dropped").inc()
+        self._held.hold(speculation, reply)
 
     async def _answer(self, ended: heard.TurnEnded) -> None:
         text = ended.transcript.text
         await self._stop_talking("voice")
         await self._tell({"type": "transcription", "content": text, "role": "user",
                           "language": ended.transcript.language})
-        prepared: Reply | None = None
-        if self._speculation is not None and self._speculation[0] == ended.speculation_id:
-            prepared = self._speculation[1]
-            self._speculation = None
-            self._parts.metrics.speculations.labels("used").inc()
-        else:
-            self._drop_speculation()
+        prepared = self._held.take(ended.speculation_id)
         if self._sink is None:
             return
         reply = prepared or self._make_reply(text, Timeline(ended.acoustic_end_at), self._avatar)
