@@ -3,7 +3,7 @@
 ``--speaking`` clients ask one question after the other and are replaced by new sessions every
 minute; ``--waiting`` WebRTC peers only look on. Every half minute the memory of the engine and of its
 language model is noted. The slope is that of a line through the second half, when all has been as
-large as it gets. Prints a table and keeps it as JSON.
+large as it gets; one more is taken when all have left. Prints a table and keeps it as JSON.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from webrtc import HeadlessPeer
 QUESTIONS = ("What is a triangle?", "Tell me about the moon.", "Why is the sky blue?", "How do plants drink?")
 SESSION_S = 60.0
 SAMPLE_S = 30.0
+SETTLED_S = 70.0
+"""After the last has left, so that the engine has tidied up."""
 
 
 async def talk(base: str, ends: float) -> int:
@@ -64,6 +66,8 @@ async def run(base: str, pid: int, speaking: int, waiting: int, minutes: float) 
                 samples.append(((time.monotonic() - began) / 60, *memory_mb(pid)))
                 print("{:5.1f} min  engine {:7.1f} MB  language model {:7.1f} MB".format(*samples[-1]), flush=True)
         print(f"{sum(task.result() for task in talkers)} sessions came and went, {waiting} waited")
+    await asyncio.sleep(SETTLED_S)
+    print("all have left   engine {:7.1f} MB  language model {:7.1f} MB".format(*memory_mb(pid)), flush=True)
     return samples
 
 
