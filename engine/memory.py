@@ -23,7 +23,7 @@ def give_back_memory() -> bool:
     """Give back what is free; True when some was.
 
     Takes 25 ms for 200 MB without holding the interpreter's lock, but other threads that allocate may wait
-    for it: for moments in which nobody speaks, if there are any. Computes: in a worker thread only.
+    for it: for moments in which nobody speaks. Computes: in a worker thread only.
     """
     trim = getattr(_c_library(), "malloc_trim", None)
     return trim is not None and bool(trim(0))

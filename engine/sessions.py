@@ -36,17 +36,6 @@ GIVE_BACK_EVERY_S = 60.0
 """While sessions go on: a conversation leaves some 5 MB a minute in the C library's hands."""
 
 
-GIVE_BACK_AT_LATEST_S = 300.0
-"""On a busy machine somebody always speaks."""
-
-
-def give_back_due(since_s: float, *, speaking: bool, collected: bool) -> bool:
-    """Whether freed memory goes back to the system now, ``since_s`` after it did last."""
-    if speaking:
-        return since_s > GIVE_BACK_AT_LATEST_S
-    return collected or since_s > GIVE_BACK_EVERY_S
-
-
 class Connection(Protocol):
     """A socket or peer of a session."""
 
@@ -247,7 +236,7 @@ class SessionRegistry:
                     await self.end(session, "expired", WSCloseCode.OK, b"session expired")
             speaking = any(session.conversation.speaking for session in self._sessions.values())
             collected = self._collect(speaking)
-            if give_back_due(now - given_back_at, speaking=speaking, collected=collected):
+            if not speaking and (collected or now - given_back_at > GIVE_BACK_EVERY_S):
                 given_back_at = now
                 await asyncio.to_thread(give_back_memory)
 
