@@ -26,6 +26,9 @@ SAMPLE_S = 30.0
 SETTLED_S = 70.0
 """After the last has left, so that the engine has tidied up."""
 
+Sample = tuple[float, float, float]
+"""Minutes since the begin, MB of the engine and of its children."""
+
 
 async def talk(base: str, ends: float) -> int:
     """Sessions one after the other until ``ends``; gives how many."""
@@ -52,8 +55,8 @@ def memory_mb(pid: int) -> tuple[float, float]:
     return process.memory_info().rss / 1e6, children / 1e6
 
 
-async def run(base: str, pid: int, speaking: int, waiting: int, minutes: float) -> list[tuple[float, float, float]]:
-    """(minutes, engine MB, children MB), every half minute."""
+async def run(base: str, pid: int, speaking: int, waiting: int, minutes: float) -> tuple[list[Sample], Sample]:
+    """Every half minute, and when all have left."""
     began, samples = time.monotonic(), []
     ends = began + 60 * minutes
     async with http_session() as http, contextlib.AsyncExitStack() as stack:
@@ -67,11 +70,12 @@ async def run(base: str, pid: int, speaking: int, waiting: int, minutes: float) 
                 print("{:5.1f} min  engine {:7.1f} MB  language model {:7.1f} MB".format(*samples[-1]), flush=True)
         print(f"{sum(task.result() for task in talkers)} sessions came and went, {waiting} waited")
     await asyncio.sleep(SETTLED_S)
-    print("all have left   engine {:7.1f} MB  language model {:7.1f} MB".format(*memory_mb(pid)), flush=True)
-    return samples
+    left = ((time.monotonic() - began) / 60, *memory_mb(pid))
+    print("{:5.1f} min  engine {:7.1f} MB  language model {:7.1f} MB, all have left".format(*left), flush=True)
+    return samples, left
 
 
-def slope(samples: list[tuple[float, float, float]]) -> float:
+def slope(samples: list[Sample]) -> float:
     """MB an hour the engine grew by in the second half; NaN of too little."""
     half = np.array(samples[len(samples) // 2 :])
     return float(np.polyfit(half[:, 0] / 60, half[:, 1], 1)[0]) if len(half) > 2 else float("nan")
@@ -87,8 +91,8 @@ def main() -> int:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     with started_engine("--max-sessions", "64", log_path=args.out / "memory-engine.log") as (base, pid):
-        samples = asyncio.run(run(base, pid, args.speaking, args.waiting, args.minutes))
-    report = {"machine": machine(), "slope_mb_an_hour": slope(samples), "samples": samples}
+        samples, left = asyncio.run(run(base, pid, args.speaking, args.waiting, args.minutes))
+    report = {"machine": machine(), "slope_mb_an_hour": slope(samples), "samples": samples, "left": left}
     print(f"\n{report['machine']}\nslope of the second half: {report['slope_mb_an_hour']:.1f} MB an hour")
     (args.out / "memory.json").write_text(json.dumps(report, indent=1))
     return 0

@@ -315,8 +315,8 @@ class Conversation:
                 await self._tell_error(error)
 
     def _speculate(self, text: str, speculation: int) -> None:
-        self._held.drop()
         if self._sink is None:
+            self._held.drop()
             return
         reply = self._make_reply(text, Timeline(asyncio.get_running_loop().time()), self._avatar)
         reply.prepare(self._spawn)
