@@ -45,11 +45,13 @@ LOCKED_S = 10.0
 """How long another's lock is waited for."""
 
 
-_opening = threading.Lock()
-"""Files are opened one at a time, and never while one is removed.
+_changing_files = threading.Lock()
+"""Files are opened and closed one at a time, and never while one is removed.
 
 SQLite names its shared memory after the file. Were a file replaced while a second connection of this process
 opens it, both would use one shared memory for two files: "database is locked", or the end of the process (SIGBUS).
+The last connection to close removes log and shared memory by name: were the file replaced meanwhile, those of the
+new one ("disk I/O error", and what its log held).
 """
 
 
@@ -67,7 +69,7 @@ class DamagedBase(EngineError):
 
 def remove(file: Path) -> None:
     """Remove a base's files. Connections that are open go on with what they have; see ``Base.same_file``."""
-    with _opening:
+    with _changing_files:
         for ending in ("", "-wal", "-shm"):
             Path(f"{file}{ending}").unlink(missing_ok=True)
 
@@ -86,7 +88,7 @@ class Base:
     """
 
     def __init__(self, file: Path, model: str, *, create: bool = True) -> None:
-        with _opening:
+        with _changing_files:
             self._open(file, model, "rwc" if create else "rw")
         self._ids: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self._vectors: FloatArray = np.zeros((0, 0), np.float32)
@@ -128,7 +130,8 @@ class Base:
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        with _changing_files:
+            self._connection.close()
 
     def same_file(self, file: Path) -> bool:
         """Whether ``file`` is still the one that is open, not one made anew in its place."""

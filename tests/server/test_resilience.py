@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import signal
 import threading
 from itertools import pairwise
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 from raw_socket import RawSocket, frame
+from slow_child import first_of
 
 from engine.app import Engine
 from engine.memory import give_back_memory
@@ -72,11 +71,11 @@ async def test_killing_the_language_model_fails_that_turn_only(
     monkeypatch.setattr(engine.settings, "llm_max_tokens", 1000)
     await socket.send(type="configure", stream=True, video="none")
     await socket.expect("ready")
-    # Looked up before: a short answer may be written whole within the time that takes.
     child = next(c for c in psutil.Process().children() if "llm_child" in " ".join(c.cmdline()))
+    child.suspend()
     await socket.send(type="text", content="Tell me everything about the history of the world, in many words.")
-    await socket.until("text_delta")
-    os.kill(child.pid, signal.SIGKILL)
+    await first_of(asyncio.create_task(socket.until("text_delta")), child)
+    child.kill()
     error = (await socket.until("error"))[-1]
     assert error["code"] == "llm_failed" and error["turn"] == 1
     await socket.send(type="text", content="Are you there?")

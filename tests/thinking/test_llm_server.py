@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 import psutil
 import pytest
+from slow_child import first_of
 
 from engine.errors import LanguageModelFailed
 from engine.models.catalog import locate
@@ -42,9 +43,14 @@ async def test_answers_and_survives_the_death_of_its_child(model: EmbeddedModel)
         assert "Paris" in "".join([text async for text in chat.reply(ASK)])
         first = server.pid
         assert first is not None
+        child = psutil.Process(first)
+        child.suspend()
+        reply = chat.reply(ASK, max_tokens=200)
+        await first_of(asyncio.create_task(anext(reply)), child)
+        child.kill()
         with pytest.raises(LanguageModelFailed):
-            async for _ in chat.reply(ASK, max_tokens=200):
-                os.kill(first, signal.SIGKILL)
+            async for _ in reply:
+                pass
         assert [text async for text in chat.reply(ASK)], "the next turn works"
         second = server.pid
         assert second not in (None, first) and server.restarts == 1
