@@ -1,11 +1,13 @@
 """How soon a turn may end, and how often that cuts somebody off.
 
     python bench/endpointing.py              measure (minutes the first time), print, write JSON and a plot
+    python bench/endpointing.py --held-out   sentences and voices that never served for tuning
     python bench/endpointing.py --speakers 2 fewer voices, faster
 
 Speech with a pause of 0.3 to 1.5 s inside goes through the engine's own voice detector, turn model,
 recognizer and turn taking; only time is simulated: answers come when they came in the
-measurement, or after ``--decode-ms``. A false cut-off is a turn that ended in the inner pause. The
+measurement, or after ``--decode-ms``. A false cut-off is a turn that ended in the inner pause; it is
+left in two when the rest did not reopen it (the tutor's voice, over which the rest is spoken, is not simulated). The
 delay is from the acoustic end of the last word to the commit. The curve stretches all waits by a
 factor; the point marked is the default. ``VAD only`` ends a turn after a fixed silence.
 """
@@ -22,12 +24,12 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from tqdm import tqdm
-from turn_clips import SPEAKERS, Clip, clips
+from turn_clips import HELD_OUT, HELD_OUT_SPEAKERS, SECOND, SENTENCES, SPEAKERS, Clip, clips
 
 from engine.models.catalog import locate
 from engine.pipelines.items import INPUT_RATE, FloatArray, Transcript
 from engine.pipelines.listening.endpointing import EndpointOptions
-from engine.pipelines.listening.events import TurnEnded
+from engine.pipelines.listening.events import TurnEnded, TurnReopened
 from engine.pipelines.listening.recognizer import WhisperRecognizer
 from engine.pipelines.listening.smart_turn import SmartTurn
 from engine.pipelines.listening.turn_options import TurnOptions, turn_options
@@ -78,6 +80,9 @@ class Outcome:
     cut_off: dict[int, float]
     """Share of turns cut off, by pause in ms."""
 
+    in_two: dict[int, float]
+    """Share of turns cut off for good: what followed was a turn of its own."""
+
     question_ms: tuple[float, float]
     statement_ms: tuple[float, float]
     """p50 and p95 from the acoustic end to the commit, of turns not cut off."""
@@ -123,13 +128,15 @@ async def hear(all_clips: Sequence[Clip], asr: str) -> list[Case]:
     return cases
 
 
-def play(case: Case, pause_ms: int, options: TurnOptions, decode_ms: float, model_ms: float) -> list[float]:
-    """Commits of one clip in stream time, ms."""
+def play(
+    case: Case, pause_ms: int, options: TurnOptions, decode_ms: float, model_ms: float
+) -> tuple[list[float], bool]:
+    """Commits of one clip in stream time, ms; and whether the last of them holds the words of those before."""
     taker = TurnTaker(options)
     inner_end = LEAD_MS + len(case.clip.before) * 1000 / INPUT_RATE
     resume = inner_end + pause_ms
     coming: list[tuple[float, Action, float]] = []
-    commits = []
+    commits, reopened = [], False
     for index, probability in enumerate(case.voice[pause_ms]):
         now = (index + 1) * WINDOW_MS
         actions: list[Action] = []
@@ -149,9 +156,11 @@ def play(case: Case, pause_ms: int, options: TurnOptions, decode_ms: float, mode
                 coming.append((now + decode_ms, action, now))
             elif isinstance(action, AskTurnModel):
                 coming.append((now + model_ms, action, now))
+            elif isinstance(action, TurnReopened):
+                reopened = True
             elif isinstance(action, TurnEnded):
                 commits.append(now)
-    return commits
+    return commits, reopened
 
 
 def _end_ms(case: Case, pause_ms: int) -> float:
@@ -159,18 +168,19 @@ def _end_ms(case: Case, pause_ms: int) -> float:
 
 
 def judge(cases: Sequence[Case], label: str, options: TurnOptions, decode_ms: float, model_ms: float) -> Outcome:
-    cut_off = dict.fromkeys(PAUSES_MS, 0)
+    cut_off, in_two = dict.fromkeys(PAUSES_MS, 0), dict.fromkeys(PAUSES_MS, 0)
     delays: dict[bool, list[float]] = {True: [], False: []}
     for case in cases:
         for pause in PAUSES_MS:
-            commits = play(case, pause, options, decode_ms, model_ms)
+            commits, reopened = play(case, pause, options, decode_ms, model_ms)
             end = _end_ms(case, pause)
             if commits and commits[0] < end:
                 cut_off[pause] += 1
+                in_two[pause] += not reopened
             elif commits:
                 delays[case.clip.text.endswith("?")].append(commits[0] - end)
-    shares = {pause: count / len(cases) for pause, count in cut_off.items()}
-    return Outcome(label, shares, _p50_p95(delays[True]), _p50_p95(delays[False]))
+    shares, apart = ({pause: n / len(cases) for pause, n in counts.items()} for counts in (cut_off, in_two))
+    return Outcome(label, shares, apart, _p50_p95(delays[True]), _p50_p95(delays[False]))
 
 
 def _p50_p95(values: Sequence[float]) -> tuple[float, float]:
@@ -194,11 +204,15 @@ def fixed(options: TurnOptions, ms: float) -> TurnOptions:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--asr", default="whisper-base")
+    parser.add_argument("--held-out", action="store_true", help="Clips that never served for tuning.")
     parser.add_argument("--speakers", type=int, default=len(SPEAKERS))
     parser.add_argument("--decode-ms", type=float, default=200, help="Time of the final decode.")
     parser.add_argument("--model-ms", type=float, default=100, help="Time of the turn model.")
     arguments = parser.parse_args()
-    made = clips(speakers=SPEAKERS[: arguments.speakers])
+    if arguments.held_out:
+        made = clips(HELD_OUT, HELD_OUT_SPEAKERS[: arguments.speakers])
+    else:
+        made = clips((*SENTENCES, *SECOND), SPEAKERS[: arguments.speakers])
     cases = asyncio.run(hear(made, arguments.asr))
     default = turn_options(Settings(), turn_model=True)
     times = (arguments.decode_ms, arguments.model_ms)
@@ -207,27 +221,28 @@ def main() -> None:
                 for f in (0.6, 1.0, 1.6, 2.0)]  # fmt: skip
     vad = [judge(cases, f"{ms} ms", fixed(default, ms), *times) for ms in (300, 450, 600, 800, 1000, 1250, 1500)]
     series = {"words, voice and habit": ours, "without the turn model": no_model, "VAD only": vad}
-    report(series, cases)
+    report(series, cases, "endpointing_held_out" if arguments.held_out else "endpointing")
 
 
-def report(series: dict[str, list[Outcome]], cases: Sequence[Case]) -> None:
+def report(series: dict[str, list[Outcome]], cases: Sequence[Case], name: str) -> None:
     RESULTS.mkdir(exist_ok=True)
-    for name, outcomes in series.items():
+    for policy, outcomes in series.items():
         pauses = "".join(f"{pause:>8}" for pause in PAUSES_MS)
-        print(f"\n{name:24}{pauses}   question p50   p95   statement p50   p95")
+        print(f"\n{policy:24}{pauses}   question p50   p95   statement p50   p95")
         for outcome in outcomes:
             shares = "".join(f"{100 * share:7.1f}%" for share in outcome.cut_off.values())
             delays = "".join(f"{p50:15.0f}{p95:6.0f}" for p50, p95 in (outcome.question_ms, outcome.statement_ms))
             print(f"{outcome.label:24}{shares}{delays}")
-    rows = {name: [asdict(outcome) for outcome in outcomes] for name, outcomes in series.items()}
+            print(f"{'  left in two':24}" + "".join(f"{100 * share:7.1f}%" for share in outcome.in_two.values()))
+    rows = {policy: [asdict(outcome) for outcome in outcomes] for policy, outcomes in series.items()}
     heard = [{"speaker": c.clip.speaker, "text": c.clip.text, "inner": asdict(c.inner), "whole": asdict(c.whole)}
              for c in cases]  # fmt: skip
-    (RESULTS / "endpointing.json").write_text(json.dumps({"series": rows, "heard": heard}, indent=1))
-    plot(series)
-    print(f"\n{len(cases)} clips; written to {RESULTS}/endpointing.json and .png")
+    (RESULTS / f"{name}.json").write_text(json.dumps({"series": rows, "heard": heard}, indent=1))
+    plot(series, name)
+    print(f"\n{len(cases)} clips; written to {RESULTS}/{name}.json and .png")
 
 
-def plot(series: dict[str, list[Outcome]]) -> None:
+def plot(series: dict[str, list[Outcome]], file: str) -> None:
     from matplotlib import pyplot
 
     figure, panels = pyplot.subplots(1, 3, figsize=(12, 4.4), sharey=True)
@@ -247,7 +262,7 @@ def plot(series: dict[str, list[Outcome]]) -> None:
     panels[0].set_ylabel("turns cut off, %")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=3, fontsize=8)
     figure.tight_layout(rect=(0, 0.1, 1, 1))
-    figure.savefig(RESULTS / "endpointing.png", dpi=110)
+    figure.savefig(RESULTS / f"{file}.png", dpi=110)
 
 
 if __name__ == "__main__":

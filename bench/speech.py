@@ -24,13 +24,6 @@ QUESTIONS = (
     "Why do leaves change color in autumn?",
 )
 
-BROKEN = (
-    ("I would like to know", "why the moon has phases."),
-    ("Can you tell me", "how a volcano works?"),
-    ("If I have twelve apples and", "give away five, how many are left?"),
-    ("What happens to water when", "it gets very cold?"),
-)
-
 BARGE_INS = ("Wait, stop there please.", "Sorry, I have another question.", "No, that is not what I meant.")
 BACKCHANNELS = ("Mm-hm.", "Uh-huh.", "Okay.")
 
@@ -64,16 +57,6 @@ class Speakers:
         pcm = resample(await self._book.render(voice, text), OUTPUT_RATE, INPUT_RATE)
         start, end = _extent(pcm)
         return Clip(pcm, text, start, end)
-
-    async def say_broken(self, first: str, second: str, pause_s: float, voice: str) -> Clip:
-        """Two parts with so much silence between the last sound of one and the first of the other."""
-        a, b = await self.say(first, voice), await self.say(second, voice)
-        head = a.pcm[: int(a.end_s * INPUT_RATE)]
-        tail = b.pcm[int(b.start_s * INPUT_RATE) :]
-        gap = np.zeros(int(pause_s * INPUT_RATE), np.float32)
-        resumes = a.end_s + pause_s
-        end = resumes + b.end_s - b.start_s
-        return Clip(np.concatenate([head, gap, tail]), f"{first} {second}", a.start_s, end, resumes)
 
     def close(self) -> None:
         """End the synthesizers' threads."""

@@ -49,7 +49,91 @@ SENTENCES = (
     "That is the answer | to the second question.",
     "Tell me a story | about a dragon.",
 )
-"""The bar is where the speaker hesitates."""
+"""The bar is where the speaker hesitates. Served for tuning."""
+
+SECOND = (
+    # after a word that calls for more
+    "What makes the | tide rise and fall?",
+    "I believe that | whales are mammals.",
+    "Where does the | food go after the stomach?",
+    "Do you know if | snakes can hear?",
+    "The capital of France is | Paris, I guess.",
+    "How does a | battery store energy?",
+    "We need to divide by | the number of people.",
+    "When did the | dinosaurs die out?",
+    # between clauses
+    "If a triangle has two equal sides, | what is it called?",
+    "I tried to solve it, but | the result was negative.",
+    "Ice floats on water, | so it must be lighter.",
+    "Since the earth turns, | we have day and night.",
+    "I can read the clock, | but I mix up the hands.",
+    # where the first part could stand alone
+    "I finished the exercise | on page twelve.",
+    "It gets dark | when the sun sets.",
+    "What is a metaphor | in a poem?",
+    "That sounds strange | to me.",
+    "Can we do another one | with fractions?",
+    # requests
+    "Please tell me about | the solar system.",
+    "Explain the difference | between weather and climate.",
+    "Tell me about the water cycle | and why it matters.",
+    "Describe the | life of a butterfly.",
+    "Show me how | to multiply two fractions.",
+    "Please explain why the | leaves change their colour.",
+)
+"""Served for tuning, too, after a policy made for the others had cut 20 % of them off at 0.6 s."""
+
+HELD_OUT = (
+    "Can you explain the | quadratic formula one more time?",
+    "I think the answer is | forty-two.",
+    "So do I multiply by | the denominator first?",
+    "I don't get why the | negative sign disappears.",
+    "Is it because | the angles add up to one hundred eighty?",
+    "The mitochondria | make energy for the cell, right?",
+    "We learned about | photosynthesis last week, but I missed the class.",
+    "It's when water | turns into vapor and goes up.",
+    "Could we go over | number seven again, please?",
+    "My teacher said that | atoms are mostly empty space.",
+    "Um, Napoleon was the | emperor of France, I guess.",
+    "I know it started in | nineteen fourteen, but I forget why.",
+    "Was it the treaty of | Versailles that ended the war?",
+    'How do you say | "yesterday" in Spanish?',
+    "Is this verb | irregular?",
+    "I always mix up | ser and estar.",
+    "I have a test on | Thursday, and I'm kind of nervous.",
+    "Because if you divide by zero, | it doesn't make sense.",
+    "I got | three fifths, but the book says something else.",
+    "You move the x to | the other side, and then subtract five.",
+    "Wait, | where did that two come from?",
+    "I understand the first part, but | not how you got the second line.",
+    "The poem is about | losing someone, maybe his brother.",
+    "What's the difference between a | simile and a metaphor?",
+    "Can I use my | calculator for this one?",
+    "No, I haven't | started the essay yet.",
+    "I want to write about | climate change, or maybe recycling.",
+    "The main character is | kind of selfish at the beginning.",
+    "It's called a | hypotenuse, I think.",
+    "Then the force would be | twenty newtons.",
+    "Does the current | stay the same in a series circuit?",
+    "Plants need sunlight, water, and | carbon dioxide.",
+    "I was at | soccer practice, so I didn't finish it.",
+    "Could you give me | an easier example?",
+    "The capital of Australia is | Canberra, not Sydney.",
+    "Why do the | seasons change if the sun doesn't move?",
+    'Should I put a comma | before "because"?',
+    "My little brother asked me | why the sky is blue.",
+    "Well, the Romans | built roads so their army could travel faster.",
+    "So the slope is | negative two over three?",
+    "I tried to factor it, but | nothing works.",
+    "Is a whale | a mammal or a fish?",
+    "In French, the adjective | goes after the noun, usually.",
+    "I'd rather | do some chemistry today, if that's okay.",
+    "It looks like a | parabola that opens downward.",
+    "The loop keeps running until | the counter reaches ten.",
+    "How many | electrons does oxygen have in the outer shell?",
+    "I just don't see how | supply and demand set the price.",
+)
+"""Written by somebody who knew nothing of the policy; never tuned on, and in other voices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +156,14 @@ SPEAKERS = (
     Speaker("espeak:en-gb", 1.15),
 )
 
+HELD_OUT_SPEAKERS = (
+    Speaker("piper:en_US-joe-medium", 1.08),
+    Speaker("piper:en_US-joe-medium", 0.93),
+    Speaker("espeak:en-us-nyc", 1.0),
+    Speaker("espeak:en-gb-scotland", 1.1),
+    Speaker("espeak:en-gb-x-rp", 0.95),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:
@@ -86,7 +178,7 @@ class Clip:
     """The rest."""
 
 
-def clips(sentences: tuple[str, ...] = SENTENCES, speakers: tuple[Speaker, ...] = SPEAKERS) -> list[Clip]:
+def clips(sentences: tuple[str, ...], speakers: tuple[Speaker, ...]) -> list[Clip]:
     """Every sentence by every speaker."""
     return asyncio.run(_make(sentences, speakers))
 

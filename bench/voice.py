@@ -24,11 +24,11 @@ from typing import Any
 import aiohttp
 import numpy as np
 import psutil
+import turn_clips
 from client import Client, FragmentDecoder, http_session, machine, percentile, started_engine
 from speech import (
     BACKCHANNELS,
     BARGE_INS,
-    BROKEN,
     QUESTIONS,
     VOICES,
     Clip,
@@ -40,6 +40,9 @@ from speech import (
     with_noise,
 )  # fmt: skip
 from tqdm import tqdm
+from turn_clips import HELD_OUT, HELD_OUT_SPEAKERS, clips
+
+from engine.pipelines.items import INPUT_RATE
 
 CHUNK_S = 0.02
 CHUNK = 320
@@ -91,6 +94,8 @@ class Bench:
         self.messages: asyncio.Queue[tuple[float, dict[str, Any]]] = asyncio.Queue(10_000)
         self.turns: list[dict[str, Any]] = []
         """What became of each plain question, stage by stage."""
+        self.pauses: list[dict[str, Any]] = []
+        """What became of each sentence with a pause."""
         self.sounds: list[dict[str, Any]] = []
         """What became of each sound over the tutor's voice."""
         self.stale = 0
@@ -181,11 +186,22 @@ class Bench:
         self.values["missed ends"].append(0.0)
 
     async def broken(self, clip: Clip, pause_s: float) -> None:
-        """A question with a pause inside: was it cut off there?"""
+        """A sentence with a pause inside: was it cut off there, and if so, was the rest put to it?"""
         began = self.microphone.play(clip)
         got = await self.until("transcription")
         cut = got is not None and got[0] < began + clip.end_s
         self.values[f"cut off at a pause of {pause_s:.1f} s, %"].append(100.0 if cut else 0.0)
+        story: dict[str, Any] = {"said": clip.text, "pause_s": pause_s, "heard": [got[1]["content"]] if got else []}
+        self.pauses.append(story)
+        if cut and got is not None:
+            spoke = await self.until("media", limit_s=max(0.0, (clip.resumes_s or 0.0) + began - time.perf_counter()))
+            while (rest := await self.until("transcription")) and rest[0] < began + clip.end_s:
+                story["heard"].append(rest[1]["content"])
+            if rest:
+                story["heard"].append(rest[1]["content"])
+            whole = rest is not None and "continues" in rest[1]
+            story |= {"tutor_spoke": spoke is not None, "whole": whole}
+            self.values["heard whole after a cut-off, %"].append(100.0 if whole else 0.0)
         await asyncio.sleep(max(0.0, began + clip.end_s + 0.5 - time.perf_counter()))
 
     async def interrupting(self, clip: Clip, *, real: bool) -> bool:
@@ -276,7 +292,17 @@ def word_errors(reference: str, heard: str) -> float:
     return row[-1] / max(1, len(a))
 
 
-async def run(base: str, pid: int | None, parts: Sequence[str], turns: int) -> Bench:
+def with_pause(clip: turn_clips.Clip, pause_s: float) -> Clip:
+    """The sentence with silence where its speaker hesitates."""
+    gap = np.zeros(int(pause_s * INPUT_RATE), np.float32)
+    resumes = len(clip.before) / INPUT_RATE + pause_s
+    return Clip(np.concatenate([clip.before, gap, clip.after]), clip.text, 0.0,
+                resumes + len(clip.after) / INPUT_RATE, resumes)  # fmt: skip
+
+
+async def run(
+    base: str, pid: int | None, parts: Sequence[str], turns: int, hesitating: Sequence[turn_clips.Clip]
+) -> Bench:
     """All parts, in one session."""
     speakers = Speakers()
     rng = np.random.default_rng(0)
@@ -310,8 +336,7 @@ async def run(base: str, pid: int | None, parts: Sequence[str], turns: int) -> B
                         bar.update()
                     if "pauses" in parts:
                         pause = PAUSES_S[index % len(PAUSES_S)]
-                        first, second = BROKEN[(index // len(PAUSES_S)) % len(BROKEN)]
-                        await bench.broken(await speakers.say_broken(first, second, pause, voice), pause)
+                        await bench.broken(with_pause(hesitating[index % len(hesitating)], pause), pause)
                         await bench.hush()
                         bar.update()
                     if "barge" in parts:
@@ -361,13 +386,18 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    hesitating: list[turn_clips.Clip] = []
+    if "pauses" in args.parts:
+        sentences = HELD_OUT[:: max(1, len(HELD_OUT) * len(HELD_OUT_SPEAKERS) // args.turns)]
+        hesitating = clips(sentences, HELD_OUT_SPEAKERS)
+        np.random.default_rng(3).shuffle(hesitating)  # type: ignore[arg-type]
     with contextlib.ExitStack() as stack:
         base, pid = args.url, None
         if base is None:
             base, pid = stack.enter_context(
                 started_engine(*args.engine_args.split(), log_path=args.out / "engine.log")
             )
-        bench = asyncio.run(run(base, pid, args.parts, args.turns))
+        bench = asyncio.run(run(base, pid, args.parts, args.turns, hesitating))
     values = bench.values
     print(f"\n{machine()}; {args.turns} rounds of {', '.join(args.parts)}")
     print(f"{'ms where not said otherwise':<44}{'mean':>8}{'p50':>8}{'p95':>8}{'n':>6}")
@@ -379,7 +409,10 @@ def main() -> int:
     print_stages(bench.turns)
     (args.out / "voice.json").write_text(
         json.dumps(
-            {"machine": machine(), "values": report, "turns": bench.turns, "sounds": bench.sounds},
+            {
+                "machine": machine(), "values": report, "turns": bench.turns, "sounds": bench.sounds,
+                "pauses": bench.pauses,
+            },
             indent=2, ensure_ascii=False,
         )
     )

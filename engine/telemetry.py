@@ -66,6 +66,9 @@ class Metrics:
             "tutor_speculations_total", "Replies begun before the student had finished.", ["end"], registry=r
         )
         self.interruptions = Counter("tutor_interruptions_total", "Turns cut short.", ["reason"], registry=r)
+        self.turns_reopened = Counter(
+            "tutor_turns_reopened_total", "Turns the student went on with after they seemed to be over.", registry=r
+        )
         self.errors = Counter("tutor_errors_total", "Errors told to clients.", ["code"], registry=r)
         self.loop_lag = Histogram(
             "tutor_loop_lag_seconds", "How late the event loop wakes up.", buckets=LAG_BUCKETS, registry=r

@@ -76,6 +76,10 @@ class Conversation:
         self._reply: Reply | None = None
         # Kept for the client's last word on it, which may come when the next reply speaks already.
         self._interrupted: Reply | None = None
+        self._spoken: Reply | None = None
+        """To what the student said last by voice."""
+        self._reopened = 0
+        """The turn that the student goes on with; 0 for none."""
         self._held = HeldReply(parts.metrics)
         self._read_ahead = ReadAhead(parts, self.history, self._spawn, lambda: not self.speaking and not self._held)
         self._listener: Listener | None = None
@@ -301,6 +305,8 @@ class Conversation:
                 self._held.drop()
             case heard.TurnEnded():
                 await self._answer(event)
+            case heard.TurnReopened():
+                await self._reopen()
             case heard.Duck(ms=ms):
                 await self._tell({"type": "duck", "ms": round(ms)})
             case heard.Resume(reason=reason):
@@ -322,15 +328,25 @@ class Conversation:
         reply.prepare(self._spawn)
         self._held.hold(speculation, reply)
 
+    async def _reopen(self) -> None:
+        """The student had not finished: what they go on to say is answered with what they said before."""
+        await self._stop_talking("voice")
+        if self._spoken is not None and self._spoken.number:
+            self._reopened = self._spoken.number
+            self.history.reopen(self._reopened)
+            self._parts.metrics.turns_reopened.inc()
+
     async def _answer(self, ended: heard.TurnEnded) -> None:
         text = ended.transcript.text
         await self._stop_talking("voice")
-        await self._tell({"type": "transcription", "content": text, "role": "user",
-                          "language": ended.transcript.language})
+        event = {"type": "transcription", "content": text, "role": "user", "language": ended.transcript.language}
+        reopened, self._reopened = self._reopened, 0
+        await self._tell({**event, "continues": reopened} if reopened else event)
         prepared = self._held.take(ended.speculation_id)
         if self._sink is None:
             return
         reply = prepared or self._make_reply(text, Timeline(ended.acoustic_end_at), self._avatar)
+        self._spoken = reply
         reply.turn.timeline.restart(ended.acoustic_end_at)
         reply.turn.timeline.marks.update({f"listen_{k}": v for k, v in ended.timings.items()})
         reply.turn.timeline.mark("committed", asyncio.get_running_loop().time())

@@ -108,6 +108,16 @@ export class Conversation {
     this.#save();
   }
 
+  /** What the student said last was not all: they go on, and say it whole in their next line. */
+  reopen() {
+    const asked = this.#lines.findLastIndex(({ role }) => role === "user");
+    if (asked < 0) return;
+    for (const line of this.#lines.slice(asked)) line.node.remove();
+    this.#lines = this.#lines.slice(0, asked);
+    this.#answer = null;
+    this.#save();
+  }
+
   clear() {
     this.#lines = [];
     this.#answer = null;

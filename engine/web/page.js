@@ -234,8 +234,9 @@ function listen(client) {
   on("state", show);
   on("word", caption);
   on("partial_transcription", ({ content, stable }) => conversation.hearing(content, stable));
-  on("transcription", ({ content }) => {
+  on("transcription", ({ content, continues }) => {
     conversation.hearing();
+    if (continues) conversation.reopen();
     conversation.add("user", content);
     showSuggestions();
   });

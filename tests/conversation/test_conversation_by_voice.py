@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
 from conversation_stage import AVATAR, FakeModel, MemorySink, Stage
 from fakes import FakeEndOfTurn, FakeRecognizer, Script, play
 from hypothesis import given, settings
@@ -14,9 +15,11 @@ from engine.pipelines.contracts import Message
 
 LONG = " ".join(f"This is sentence number {n} of a long story." for n in range(12))
 
+SHORTER = " ".join(LONG.split(" ")[:18])
 
-def speaking(script: Script, ms: int) -> Stage:
-    return Stage().play_all(lambda stage: play(stage.conversation.listen, script.pcm(ms)))
+
+def speaking(script: Script, ms: int, model: FakeModel | None = None) -> Stage:
+    return Stage(model=model).play_all(lambda stage: play(stage.conversation.listen, script.pcm(ms)))
 
 
 def test_a_spoken_question_is_answered_at_once() -> None:
@@ -52,6 +55,45 @@ def test_going_on_drops_the_speculation_without_a_trace() -> None:
     ]
     assert [content for role, content in stage.history if role == "user"] == ["What do plants do in the dark?"]
     assert {m["turn"] for _, m in stage.sink.log if "turn" in m} == {1}
+
+
+def test_going_on_after_the_turn_was_taken_for_over_makes_it_one_turn() -> None:
+    script = Script().say(1000, "What do plants do?").say(2000 + 700, "In the dark of the night?")
+    stage = speaking(script, 16_000, FakeModel(SHORTER))
+    transcriptions = [m for _, m in stage.sink.log if m["type"] == "transcription"]
+    assert [m["content"] for m in transcriptions] == [
+        "What do plants do?", "What do plants do? In the dark of the night?"
+    ]
+    assert "continues" not in transcriptions[0] and transcriptions[1]["continues"] == 1
+    assert stage.sink.kinds("interrupted", "turn_done") == ["interrupted", "turn_done"]
+    assert [m["content"] for m in stage.model.asked[-1] if m["role"] == "user"] == [
+        "What do plants do? In the dark of the night?"
+    ], "the model is asked once, for all of it"
+    assert next(content for role, content in stage.history if role == "user") == "What do plants do?"
+    assert stage.metrics.registry.get_sample_value("tutor_turns_reopened_total") == 1
+
+
+@pytest.mark.parametrize("pause_ms", [350, 420, 500, 600, 800, 1000, 1150])
+def test_whatever_the_pause_one_answer_to_the_whole_question(pause_ms: int) -> None:
+    script = Script().say(1000, "What do plants do?").say(1000 + 4 * 240 + pause_ms, "In the dark of the night?")
+    stage = speaking(script, 16_000, FakeModel(SHORTER))
+    whole = "What do plants do? In the dark of the night?"
+    assert stage.model.asked[-1][-1]["content"] == stage.sink.last("transcription")["content"] == whole
+    assert stage.sink.kinds("turn_done") == ["turn_done"]
+
+
+def test_a_cough_after_the_turn_reopens_nothing() -> None:
+    script = Script().say(1000, "What do plants do?").cough(2700, 200)
+    stage = speaking(script, 16_000, FakeModel(SHORTER))
+    assert stage.sink.kinds("transcription", "interrupted", "turn_done") == ["transcription", "turn_done"]
+
+
+def test_a_later_question_is_a_turn_of_its_own() -> None:
+    script = Script().say(1000, "What do plants do?").say(4500, "And what do animals do?")
+    stage = speaking(script, 12_000)
+    assert [m["content"] for _, m in stage.sink.log if m["type"] == "transcription"] == [
+        "What do plants do?", "And what do animals do?"
+    ]
 
 
 def test_speaking_over_the_tutor_interrupts_and_is_answered() -> None:

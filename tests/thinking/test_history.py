@@ -34,6 +34,17 @@ def test_asking_does_not_remember() -> None:
     assert contents(history) == ["s"]
 
 
+def test_what_was_said_anew_and_whole_is_shown_once() -> None:
+    history = ChatHistory("s")
+    history.add_user(1, "What is a metaphor?")
+    history.heard(1, "A metaphor")
+    history.reopen(1)
+    assert contents(history, "What is a metaphor in a poem?") == ["s", "What is a metaphor in a poem?"]
+    assert remembered(history) == ["What is a metaphor?", "A metaphor"]
+    history.heard(1, "A metaphor is a way of saying")  # the client tells late how far it played
+    assert contents(history, "whole")[1:] == ["What is a metaphor?", "A metaphor is a way of saying", "whole"]
+
+
 def test_heard_cuts_and_may_be_corrected() -> None:
     history = ChatHistory("s")
     history.add_user(1, "q")

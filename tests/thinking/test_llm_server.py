@@ -29,6 +29,7 @@ ASK: list[Message] = [
     {"role": "system", "content": "Answer in one short sentence."},
     {"role": "user", "content": "What is the capital of France?"},
 ]
+TELL: list[Message] = [{"role": "user", "content": "Write a long story about a river, from its spring to the sea."}]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ async def test_answers_and_survives_the_death_of_its_child(model: EmbeddedModel)
         assert first is not None
         child = psutil.Process(first)
         child.suspend()
-        reply = chat.reply(ASK, max_tokens=200)
+        reply = chat.reply(TELL, max_tokens=200)
         await first_of(asyncio.create_task(anext(reply)), child)
         child.kill()
         with pytest.raises(LanguageModelFailed):

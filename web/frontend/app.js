@@ -124,7 +124,10 @@ function listen() {
     const soFar = /[.!?。！？]$/.test($("captions").textContent) ? "" : $("captions").textContent;
     $("captions").textContent = `${soFar} ${text}`.trim();
   });
-  on("transcription", ({ content }) => add("user", content));
+  on("transcription", ({ content, continues }) => {
+    if (continues) takeBack();
+    add("user", content);
+  });
   on("text_delta", ({ turn, content }) => {
     if (answer?.turn !== turn) answer = { turn, line: add("assistant", "") };
     answer.line.textContent = (answer.line.textContent + content).trimStart();
@@ -138,6 +141,13 @@ function listen() {
     chooseTutor();
     throw new Error("The connection was lost.");
   }));
+}
+
+/** The student goes on with what seemed to be all: the next line says it whole. */
+function takeBack() {
+  const asked = [...$("transcript").querySelectorAll(".user")].at(-1);
+  while (asked?.nextSibling) asked.nextSibling.remove();
+  asked?.remove();
 }
 
 function add(role, text) {

@@ -25,11 +25,12 @@ class EndpointOptions:
     ceiling_ms: float = 2500
     """Nobody waits longer, unfinished or not."""
 
-    question_max_ms: float = 400
+    question_max_ms: float = 500
     """A whole question is answered within this even when the turn model says no."""
 
-    request_min_ms: float = 500
-    """Shortest wait after a request that names its topic."""
+    request_min_ms: float = 600
+    request_max_ms: float = 900
+    """Shortest and longest wait after a request that names its topic."""
 
     complete_min_ms: float = 1000
     complete_max_ms: float = 1300
@@ -96,7 +97,7 @@ class EndpointPolicy:
         if reading is Completeness.SHORT:
             return 2 * options.floor_ms, max(2 * options.floor_ms, SHORT_SHARE * options.complete_min_ms)
         if reading is Completeness.REQUEST:
-            return options.request_min_ms, options.complete_max_ms
+            return options.request_min_ms, options.request_max_ms
         if reading is Completeness.COMPLETE:
             return options.complete_min_ms, options.complete_max_ms
         if reading is Completeness.UNFINISHED:

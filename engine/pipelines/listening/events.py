@@ -77,6 +77,15 @@ class TurnEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnReopened:
+    """The turn before was not over: the student goes on with it. Its reply is void; all words, from
+    its first, are in what follows."""
+
+    ms: float
+    """When that turn began."""
+
+
+@dataclass(frozen=True, slots=True)
 class NoSpeech:
     """What sounded like speech held no words (noise, a cough): nothing to answer."""
 
@@ -131,6 +140,7 @@ ListenEvent = (
     | Speculate
     | SpeculationDropped
     | TurnEnded
+    | TurnReopened
     | NoSpeech
     | Duck
     | Resume

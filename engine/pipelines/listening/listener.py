@@ -23,6 +23,7 @@ from engine.pipelines.channel import Channel
 from engine.pipelines.contracts import EndOfTurn, RecognitionStream, Recognizer
 from engine.pipelines.items import INPUT_RATE, AudioChunk
 from engine.pipelines.listening.events import ListenEvent, ListeningFailed, Overload, Partial, TurnEnded
+from engine.pipelines.listening.reopening import LONGEST_MS
 from engine.pipelines.listening.timeline import Past, Timeline, Window
 from engine.pipelines.listening.turn_options import turn_options
 from engine.pipelines.listening.turn_state import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
@@ -38,9 +39,6 @@ BATCH_WINDOWS = 8
 
 IDLE_WINDOWS = 2
 """Judged in one go while nobody speaks: an open microphone costs a third less."""
-
-TURN_MODEL_S = 8.0
-"""What the turn model listens to."""
 
 PATIENCE_S = 0.5
 """A line that is silent for so long is jitter; for longer, it is the silence of the student."""
@@ -90,7 +88,7 @@ class Listener:
         self._taker = TurnTaker(turn_options(settings, turn_model=end_of_turn is not None))
         self._voice = detector.stream()
         self._timeline = Timeline()
-        self._past = Past(TURN_MODEL_S + settings.preroll_ms / 1000)
+        self._past = Past((LONGEST_MS + settings.preroll_ms) / 1000)
         self._microphone: Channel[Window] = Channel("microphone", BACKLOG_WINDOWS, "drop_oldest")
         # What the models answer and the conversation tells; full only if nobody reads the events.
         self._notes: Channel[Callable[[], list[Action]]] = Channel("listener-notes", 256, "drop_oldest")

@@ -23,7 +23,9 @@ from engine.pipelines.listening.word_lists import (
     ENGLISH_AUXILIARIES,
     ENGLISH_BEFORE_OF,
     ENGLISH_BEFORE_POINTERS,
+    ENGLISH_HELPERS,
     ENGLISH_POINTERS,
+    ENGLISH_RELATIONS,
     ENGLISH_REQUESTS,
     ENGLISH_SUBJECTS,
     ENGLISH_TOPIC,
@@ -161,6 +163,8 @@ def completeness(text: str, language: str = "en") -> Completeness:
 def _breaks_off(words: Sequence[str], question: bool) -> bool:
     """An English sentence that stops before what its last word needs; recognizers end it with ``?`` or ``.`` alike."""
     last, before = words[-1], words[-2]
+    if len(words) > 2 and last in ENGLISH_SUBJECTS and before in ENGLISH_HELPERS and words[-3] in ENGLISH_ASKING:
+        return True
     if last in ENGLISH_AUXILIARIES:
         if question and words[0] in ENGLISH_ASKING and ENGLISH_AUXILIARIES & set(words[:-2]):
             return False  # a main verb: *how many legs does it have?*
@@ -192,7 +196,8 @@ def _requests(words: Sequence[str], language: str) -> bool:
     if language != "en":
         return False
     said = [word for word in words if word not in OVERTURES]
-    return " ".join(said).startswith(ENGLISH_REQUESTS) and bool(ENGLISH_TOPIC & set(said[1:-1]))
+    whole = said[-1] not in ENGLISH_RELATIONS and bool(ENGLISH_TOPIC & set(said[1:-1]))
+    return whole and " ".join(said).startswith(ENGLISH_REQUESTS)
 
 
 def _cjk_completeness(text: str, question: bool, full_stop: bool) -> Completeness:

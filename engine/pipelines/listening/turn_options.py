@@ -75,6 +75,7 @@ def turn_options(settings: Settings, *, turn_model: bool) -> TurnOptions:
             ceiling_ms=settings.turn_ceiling_ms,
             question_max_ms=settings.turn_question_max_ms,
             request_min_ms=settings.turn_request_min_ms,
+            request_max_ms=settings.turn_request_max_ms,
             complete_min_ms=settings.turn_complete_min_ms,
             complete_max_ms=settings.turn_complete_max_ms,
             open_max_ms=settings.turn_open_max_ms,

@@ -65,6 +65,12 @@ class Bid:
     voiced_ms: float = 0.0
     """Speech in it, silences left out."""
 
+    pause_ms: float | None = None
+    """Since the turn before, where that turn may not have been over."""
+
+    reopens_ms: float | None = None
+    """Where that turn began, until it is heard anew together with this one."""
+
     end_ms: float = 0.0
     """Acoustic end of its latest speech."""
 

@@ -25,8 +25,10 @@ from engine.pipelines.listening.events import (
     SpeechStarted,
     SpeechStopped,
     TurnEnded,
+    TurnReopened,
 )
-from engine.pipelines.listening.transcript_cues import Completeness, echo_share, equivalent
+from engine.pipelines.listening.reopening import Reopening
+from engine.pipelines.listening.transcript_cues import Completeness, content, echo_share, equivalent
 from engine.pipelines.listening.turn_options import TurnOptions
 from engine.pipelines.listening.turn_state import (
     Action,
@@ -39,9 +41,6 @@ from engine.pipelines.listening.turn_state import (
     Kind,
 )
 from engine.pipelines.listening.vad import WINDOW_MS, VadGate
-
-CONTINUATION_MS = 1200
-"""Speech so soon after a turn ended shows that it was cut off: the pause was an inner one."""
 
 ECHO_TAIL_MS = 500
 """A loudspeaker's last words arrive so late; until then they are weighed against the tutor's."""
@@ -66,7 +65,7 @@ class TurnTaker:
         self._count = 0
         self._speculations = 0
         self._now_ms = 0.0
-        self._turn_end_ms: float | None = None
+        self._reopening = Reopening()
         self._tutor_since_ms: float | None = None
         self._tutor_end_ms = float("-inf")
         self._tutor_text = ""
@@ -198,6 +197,7 @@ class TurnTaker:
         self._bid = bid = Bid(self._count, ms, end_ms=self._now_ms)
         bid.voiced_ms = max(0.0, self._options.gate.min_speech_ms - WINDOW_MS)
         bid.over_tutor = ms - self._tutor_end_ms <= ECHO_TAIL_MS
+        bid.pause_ms, bid.reopens_ms = self._reopening.pause_ms(ms), self._reopening.start_ms(ms)
         self._tell(BeginUtterance(bid.id, ms))
         self._tell(SpeechStarted(ms))
         if self._tutor_since_ms is not None:
@@ -213,6 +213,8 @@ class TurnTaker:
     def _advance(self) -> list[Action]:
         bid = self._bid
         if bid is not None:
+            if bid.reopens_ms is not None and self._goes_on(bid):
+                self._reopen(bid, bid.reopens_ms)
             if self._gate.sounding:
                 self._while_speaking(bid)
             else:
@@ -282,17 +284,15 @@ class TurnTaker:
 
     def _commit(self, bid: Bid, heard: Heard, wait_ms: float) -> None:
         transcript = heard.transcript
-        barge_in = self._options.barge_in
-        echoed = echo_share(transcript.text, self._tutor_text)
-        if bid.over_tutor and not bid.floor and barge_in and echoed >= barge_in.echo_share:
+        if self._is_echo(bid, transcript):
             self._dismiss(bid, NoSpeech(bid.start_ms))
             return
         if bid.speculation is not None and not equivalent(bid.speculation_text, transcript.text):
             self._drop_speculation(bid)
         self._stop_voice(bid)
-        if self._turn_end_ms is not None and bid.start_ms - self._turn_end_ms <= CONTINUATION_MS:
-            self._policy.habit.learn(bid.start_ms - self._turn_end_ms)
-        self._turn_end_ms = bid.end_ms
+        if bid.pause_ms is not None:
+            self._policy.habit.learn(bid.pause_ms)
+        self._reopening.ended(bid.start_ms, bid.end_ms, self._now_ms)
         marks = {**bid.marks, "transcript": heard.at_ms, "commit": self._now_ms}
         timings = {name: at_ms - bid.end_ms for name, at_ms in marks.items()}
         probability = bid.fresh_probability()
@@ -304,6 +304,33 @@ class TurnTaker:
         )
         bid.speculation = None
         self._close(bid)
+
+    # --- after a turn that was not over
+
+    def _goes_on(self, bid: Bid) -> bool:
+        """Words of the student's own so soon after a turn: it is the same one."""
+        heard = bid.latest()
+        if heard is None or bid.on_trial or self._is_echo(bid, heard.transcript):
+            return False
+        return bool(content(heard.transcript.text))
+
+    def _reopen(self, bid: Bid, start_ms: float) -> None:
+        """Hear the turn before and this sound as one."""
+        self._drop_speculation(bid)
+        self._tell(EndUtterance(bid.id))
+        self._count += 1
+        bid.id, bid.start_ms, bid.reopens_ms = self._count, start_ms, None
+        bid.partial = bid.preview = bid.asked = bid.judging_ms = None
+        bid.asked_voiced_ms = float("-inf")
+        self._tell(BeginUtterance(bid.id, start_ms))
+        self._tell(TurnReopened(start_ms))
+
+    def _is_echo(self, bid: Bid, transcript: Transcript) -> bool:
+        """The tutor's own words, from a loudspeaker."""
+        barge_in = self._options.barge_in
+        if not bid.over_tutor or bid.floor or barge_in is None:
+            return False
+        return echo_share(transcript.text, self._tutor_text) >= barge_in.echo_share
 
     # --- speculation
 

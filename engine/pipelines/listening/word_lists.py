@@ -76,6 +76,9 @@ ENGLISH_AUXILIARIES = _words(
 )
 """Last only after their subject: *what it is*, *yes I do*."""
 
+ENGLISH_HELPERS = _words("do does did can could will would should may might must")
+"""Those of them that stand beside a verb only: *how does it* is not whole, *how is it* may be."""
+
 ENGLISH_SUBJECTS = _words("i you he she it we they that this there what who")
 
 ENGLISH_POINTERS = _words("this that these those")
@@ -94,6 +97,11 @@ ENGLISH_ARTICLES = _words("the a an my your our their his her its")
 
 ENGLISH_REQUESTS = tuple(f"{verb} " for verb in _words("tell|explain|describe|show|teach|define|remind|talk", "|"))
 """How a sentence begins that asks a tutor for something."""
+
+ENGLISH_RELATIONS = _words(
+    "difference meaning definition relationship connection distance ratio role purpose function effect cause reason"
+)
+"""Call for something that they are of: *explain the difference*, between what?"""
 
 ENGLISH_TOPIC = _words("about how why what where when who the")
 """With one of these such a sentence says what for: *tell me about the moon*, not yet *tell me a story*."""

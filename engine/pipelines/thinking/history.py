@@ -42,6 +42,8 @@ class _Entry:
     turn: int
     message: Message
     cut_off: bool = False
+    reopened: bool = False
+    """The student went on with it: a later message says it whole."""
 
     @property
     def fragment(self) -> bool:
@@ -111,8 +113,16 @@ class ChatHistory:
         else:
             self._entries.remove(entry)
 
+    def reopen(self, turn: int) -> None:
+        """The student's message of ``turn`` was not whole; the next one says it all. Both are remembered."""
+        for entry in self._entries:
+            if entry.turn == turn and entry.message["role"] == "user":
+                entry.reopened = True
+
     def messages(self, text: str = "", *, knowledge: str = "") -> list[Message]:
-        """What to send: system prompt, the newest turns that fit, fragments left out, then ``text`` as the student's.
+        """What to send: system prompt, the newest turns that fit, then ``text`` as the student's.
+
+        Left out are fragments of answers, and what the student said anew and whole before it was answered.
 
         Args:
             text: what the student says now; it is not remembered by this call.
@@ -123,7 +133,9 @@ class ChatHistory:
         head += self._examples
         asked = f"{knowledge}\n\n{text}" if knowledge else text
         tail: list[Message] = [{"role": "user", "content": asked}] if text else []
-        said = [entry.message for entry in self._entries if not entry.fragment]
+        shown = [entry for entry in self._entries if not entry.fragment]
+        answered = {entry.turn for entry in shown if entry.message["role"] == "assistant"}
+        said = [entry.message for entry in shown if not entry.reopened or entry.turn in answered]
         if tail and said and said[-1] == {"role": "user", "content": text}:
             said.pop()  # committed already: it is the message that is being answered
         left = self._budget - sum(estimate_tokens(m["content"]) for m in (*head, *tail))

@@ -1,0 +1,35 @@
+"""A turn that ended in what was only a pause: the student goes on, and it is one turn after all. Pure."""
+
+from __future__ import annotations
+
+AFTERTHOUGHT_MS = 1000.0
+"""Speech so soon after a turn was taken for over belongs to it: the tutor's first words, which begin some
+130 ms after, do not yet call for an answer."""
+
+LONGEST_MS = 10_000.0
+"""A turn is heard anew as a whole only while it is not longer: its sound is kept, and read again, for so long."""
+
+
+class Reopening:
+    """The latest turn of a student, as long as it may turn out not to have been over."""
+
+    def __init__(self) -> None:
+        self._turn: tuple[float, float] | None = None
+        self._until_ms = float("-inf")
+
+    def ended(self, start_ms: float, end_ms: float, commit_ms: float) -> None:
+        """A turn was taken for over at ``commit_ms``; the others are of its sound."""
+        self._turn = start_ms, end_ms
+        self._until_ms = commit_ms + AFTERTHOUGHT_MS
+
+    def pause_ms(self, start_ms: float) -> float | None:
+        """The pause before speech that begins now; None when it is too late to be one within a turn."""
+        if self._turn is None or start_ms > self._until_ms:
+            return None
+        return start_ms - self._turn[1]
+
+    def start_ms(self, start_ms: float) -> float | None:
+        """Where the turn began that speech at ``start_ms`` goes on with; None when there is none."""
+        if self._turn is None or self.pause_ms(start_ms) is None or start_ms - self._turn[0] > LONGEST_MS:
+            return None
+        return self._turn[0]

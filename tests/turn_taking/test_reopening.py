@@ -1,0 +1,113 @@
+"""A turn that ended in a pause is reopened by the words that follow."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.pipelines.items import Transcript
+from engine.pipelines.listening.events import Interrupt, SpeculationDropped, TurnEnded, TurnReopened
+from engine.pipelines.listening.reopening import AFTERTHOUGHT_MS, LONGEST_MS, Reopening
+from engine.pipelines.listening.turn_options import TurnOptions
+from engine.pipelines.listening.turn_state import Action, AskWords, BeginUtterance, EndUtterance
+from engine.pipelines.listening.turn_taker import TurnTaker
+from engine.pipelines.listening.vad import WINDOW_MS
+
+QUESTION = "What is a metaphor?"
+
+
+@pytest.mark.parametrize(("late", "start"), [(0, 100.0), (AFTERTHOUGHT_MS, 100.0), (AFTERTHOUGHT_MS + 1, None)])
+def test_only_an_afterthought_reopens(late: float, start: float | None) -> None:
+    turn = Reopening()
+    assert turn.start_ms(500) is None and turn.pause_ms(500) is None
+    turn.ended(100, 2000, 2400)
+    assert turn.start_ms(2400 + late) == start
+    assert turn.pause_ms(2400 + late) == (400 + late if start is not None else None)
+
+
+def test_a_long_turn_is_not_read_again_but_its_pause_is_known() -> None:
+    turn = Reopening()
+    turn.ended(0, LONGEST_MS, LONGEST_MS + 400)
+    assert turn.start_ms(LONGEST_MS + 500) is None
+    assert turn.pause_ms(LONGEST_MS + 500) == 500
+
+
+class Student:
+    """Speaks to a turn taker whose recognizer answers at once."""
+
+    def __init__(self) -> None:
+        self.taker = TurnTaker(TurnOptions())
+        self.now = 0.0
+        self.words = ""
+        self.said: list[Action] = []
+
+    def take(self, actions: list[Action]) -> None:
+        self.said += actions
+        for action in actions:
+            if isinstance(action, AskWords):
+                self.take(self.taker.words(action.utterance, action.kind, Transcript(self.words, no_speech=0.1)))
+
+    def hear(self, ms: int, words: str | None = None) -> None:
+        if words is not None:
+            self.words = words
+        for _ in range(int(ms // WINDOW_MS)):
+            self.now += WINDOW_MS
+            self.take(self.taker.window(0.05 if words is None else 0.9, self.now))
+
+    def asks(self) -> None:
+        """The question, taken for whole; then the tutor begins to answer."""
+        self.hear(320)
+        self.hear(1200, QUESTION)
+        while not self.of(TurnEnded):
+            self.hear(int(WINDOW_MS))
+        self.take(self.taker.tutor(True, "A metaphor"))
+
+    def of(self, kind: type) -> list[Action]:
+        return [action for action in self.said if isinstance(action, kind)]
+
+
+def test_going_on_is_heard_from_the_beginning_of_the_turn() -> None:
+    student = Student()
+    student.asks()
+    first = student.of(BeginUtterance)[0]
+    student.hear(640, "in a poem?")
+    assert student.of(Interrupt) and student.of(TurnReopened) == [TurnReopened(first.start_ms)]  # type: ignore[attr-defined]
+    student.hear(640, "What is a metaphor in a poem?")
+    student.hear(1500)
+    begun = [action.start_ms for action in student.of(BeginUtterance)]  # type: ignore[attr-defined]
+    assert begun[2] == begun[0] < begun[1]
+    ended = student.of(TurnEnded)
+    assert [turn.transcript.text for turn in ended] == [QUESTION, "What is a metaphor in a poem?"]  # type: ignore[attr-defined]
+    numbers = [action.utterance for action in student.of(EndUtterance)]  # type: ignore[attr-defined]
+    assert numbers == sorted(set(numbers)), "an answer to what was asked before could be taken for one to all"
+
+
+def test_the_tutors_own_words_reopen_nothing() -> None:
+    student = Student()
+    student.asks()
+    student.take(student.taker.tutor(False))
+    student.hear(640, "a metaphor")
+    student.hear(1500)
+    assert not student.of(TurnReopened) and len(student.of(TurnEnded)) == 1
+
+
+@pytest.mark.parametrize("sound", ["", "mm-hm"])
+def test_a_cough_or_a_nod_reopens_nothing(sound: str) -> None:
+    student = Student()
+    student.asks()
+    student.hear(480, sound)
+    student.hear(1500)
+    assert not student.of(TurnReopened) and len(student.of(TurnEnded)) == 1
+
+
+def test_a_reply_begun_ahead_to_the_second_half_alone_is_dropped() -> None:
+    student = Student()
+    student.hear(320)
+    student.hear(1200, QUESTION)
+    while not student.of(TurnEnded):
+        student.hear(int(WINDOW_MS))
+    student.hear(640, "in a poem?")  # before the tutor's first sound
+    student.hear(1500)
+    reopened = student.said.index(student.of(TurnReopened)[0])
+    last = student.of(TurnEnded)[-1]
+    before = [action for action in student.said[:reopened] if isinstance(action, SpeculationDropped)]
+    assert len(before) <= 1 and last.speculation_id is not None  # type: ignore[attr-defined]
