@@ -43,12 +43,16 @@ from tqdm import tqdm
 from turn_clips import HELD_OUT, HELD_OUT_SPEAKERS, clips
 
 from engine.pipelines.items import INPUT_RATE
+from engine.pipelines.listening.reopening import AFTERTHOUGHT_MS
 
 CHUNK_S = 0.02
 CHUNK = 320
 PAUSES_S = (0.3, 0.6, 1.0, 1.5)
 ANSWER_LIMIT_S = 8.0
 IDLE_S = 15.0
+SETTLED_S = 3.5
+"""After the end of a sentence nothing more is to come for it, nor is the next one an afterthought to it."""
+
 TRIES = 4
 """Replies asked for until one is long enough to be spoken over."""
 
@@ -128,7 +132,7 @@ class Bench:
         stopped = await self.until("interrupted", limit_s=0.5)
         if stopped and self.turns:
             self.turns[-1].setdefault("timings", stopped[1]["timings"])
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(AFTERTHOUGHT_MS / 1000)  # what comes sooner is a part of what was said before
         while not self.messages.empty():
             self.messages.get_nowait()
 
@@ -188,21 +192,25 @@ class Bench:
     async def broken(self, clip: Clip, pause_s: float) -> None:
         """A sentence with a pause inside: was it cut off there, and if so, was the rest put to it?"""
         began = self.microphone.play(clip)
-        got = await self.until("transcription")
-        cut = got is not None and got[0] < began + clip.end_s
-        self.values[f"cut off at a pause of {pause_s:.1f} s, %"].append(100.0 if cut else 0.0)
-        story: dict[str, Any] = {"said": clip.text, "pause_s": pause_s, "heard": [got[1]["content"]] if got else []}
-        self.pauses.append(story)
-        if cut and got is not None:
-            spoke = await self.until("media", limit_s=max(0.0, (clip.resumes_s or 0.0) + began - time.perf_counter()))
-            while (rest := await self.until("transcription")) and rest[0] < began + clip.end_s:
-                story["heard"].append(rest[1]["content"])
-            if rest:
-                story["heard"].append(rest[1]["content"])
-            whole = rest is not None and "continues" in rest[1]
-            story |= {"tutor_spoke": spoke is not None, "whole": whole}
-            self.values["heard whole after a cut-off, %"].append(100.0 if whole else 0.0)
-        await asyncio.sleep(max(0.0, began + clip.end_s + 0.5 - time.perf_counter()))
+        ended, spoke = began + clip.end_s, False
+        heard: list[tuple[float, dict[str, Any]]] = []
+        while (left := ended + SETTLED_S - time.perf_counter()) > 0:
+            got = await self.until("transcription", "media", limit_s=left)
+            if got and got[1]["type"] == "transcription":
+                heard.append(got)
+            elif got:
+                spoke = spoke or got[0] < ended
+        if not heard or heard[-1][0] < ended:
+            self.values["missed ends"].append(1.0)
+            return
+        cut, whole = heard[0][0] < ended, all("continues" in message for _, message in heard[1:])
+        self.values[f"cut off at a pause of {pause_s:.1f} s, %"].append(100.0 * cut)
+        if cut:
+            self.values["of these heard as one in the end, %"].append(100.0 * whole)
+        self.pauses.append({
+            "said": clip.text, "pause_s": pause_s, "heard": [m["content"] for _, m in heard],
+            "cut": cut, "tutor_spoke": spoke, "whole": whole,
+        })
 
     async def interrupting(self, clip: Clip, *, real: bool) -> bool:
         """Make a sound while the tutor speaks: does it stop, and how fast; or does it rightly go on?

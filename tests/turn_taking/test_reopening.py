@@ -6,7 +6,7 @@ import pytest
 
 from engine.pipelines.items import Transcript
 from engine.pipelines.listening.events import Interrupt, SpeculationDropped, TurnEnded, TurnReopened
-from engine.pipelines.listening.reopening import AFTERTHOUGHT_MS, LONGEST_MS, Reopening
+from engine.pipelines.listening.reopening import AFTERTHOUGHT_MS, LONGEST_MS, PAUSE_MS, Reopening
 from engine.pipelines.listening.turn_options import TurnOptions
 from engine.pipelines.listening.turn_state import Action, AskWords, BeginUtterance, EndUtterance
 from engine.pipelines.listening.turn_taker import TurnTaker
@@ -21,7 +21,13 @@ def test_only_an_afterthought_reopens(late: float, start: float | None) -> None:
     assert turn.start_ms(500) is None and turn.pause_ms(500) is None
     turn.ended(100, 2000, 2400)
     assert turn.start_ms(2400 + late) == start
-    assert turn.pause_ms(2400 + late) == (400 + late if start is not None else None)
+
+
+@pytest.mark.parametrize(("pause", "told"), [(0, 0), (PAUSE_MS, PAUSE_MS), (PAUSE_MS + 1, None)])
+def test_a_long_pause_is_no_habit(pause: float, told: float | None) -> None:
+    turn = Reopening()
+    turn.ended(100, 2000, 2400)
+    assert turn.pause_ms(2000 + pause) == told
 
 
 def test_a_long_turn_is_not_read_again_but_its_pause_is_known() -> None:

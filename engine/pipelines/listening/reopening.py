@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-AFTERTHOUGHT_MS = 1000.0
-"""Speech so soon after a turn was taken for over belongs to it: the tutor's first words, which begin some
-130 ms after, do not yet call for an answer."""
+AFTERTHOUGHT_MS = 1500.0
+"""Speech so soon after a turn was taken for over belongs to it: the tutor's first words, which began some
+130 ms after, do not yet call for an answer, and a real second question is well answered with the first."""
+
+PAUSE_MS = 1200.0
+"""Silence before it that is still taken for one of the student's usual pauses."""
 
 LONGEST_MS = 10_000.0
 """A turn is heard anew as a whole only while it is not longer: its sound is kept, and read again, for so long."""
@@ -23,13 +26,13 @@ class Reopening:
         self._until_ms = commit_ms + AFTERTHOUGHT_MS
 
     def pause_ms(self, start_ms: float) -> float | None:
-        """The pause before speech that begins now; None when it is too late to be one within a turn."""
-        if self._turn is None or start_ms > self._until_ms:
+        """The pause before speech that begins now, where it seems to be one within the turn."""
+        if self._turn is None or start_ms - self._turn[1] > PAUSE_MS:
             return None
         return start_ms - self._turn[1]
 
     def start_ms(self, start_ms: float) -> float | None:
         """Where the turn began that speech at ``start_ms`` goes on with; None when there is none."""
-        if self._turn is None or self.pause_ms(start_ms) is None or start_ms - self._turn[0] > LONGEST_MS:
+        if self._turn is None or start_ms > self._until_ms or start_ms - self._turn[0] > LONGEST_MS:
             return None
         return self._turn[0]
