@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     turn_preview_ms: float = Field(64, ge=0, le=2000, description="Silence at which the final decode starts.")
     turn_floor_ms: float = Field(250, ge=0, le=5000, description="Shortest silence that ends a turn.")
     turn_ceiling_ms: float = Field(2500, ge=200, le=20_000, description="Longest silence within a turn.")
-    turn_question_max_ms: float = Field(500, ge=0, le=10_000, description="Longest wait after a whole question.")
+    turn_question_max_ms: float = Field(400, ge=0, le=10_000, description="Longest wait after a whole question.")
     turn_request_min_ms: float = Field(600, ge=0, le=10_000, description="Shortest wait after a whole request.")
     turn_request_max_ms: float = Field(900, ge=0, le=10_000, description="Longest wait after a whole request.")
     turn_complete_min_ms: float = Field(1000, ge=0, le=10_000, description="Shortest wait after a whole statement.")

@@ -191,6 +191,29 @@ async def test_the_session_that_has_ended_is_replaced_by_a_new_one(engine_url: s
     await expect(page.locator("#problem")).to_be_hidden()
 
 
+REOPENING = """async () => {
+  const { Conversation } = await import("./conversation.js");
+  sessionStorage.removeItem("conversation");
+  const list = document.createElement("ol");
+  const conversation = new Conversation(list, () => "You: ");
+  conversation.add("assistant", "Hello");
+  conversation.add("user", "What is a metaphor?");
+  conversation.grow(1, "A metaphor is a word");
+  conversation.cut(1, "A metaphor");
+  conversation.reopen();
+  conversation.add("user", "What is a metaphor in a poem?");
+  conversation.grow(2, "A picture.");
+  const stored = JSON.parse(sessionStorage.getItem("conversation")).map(({ text }) => text);
+  return [[...list.children].map((node) => node.lastChild.textContent), stored];
+}"""
+
+
+async def test_a_question_that_goes_on_stands_there_once(engine_url: str, browse: Any) -> None:
+    page = await browse(f"{engine_url}/")
+    shown, stored = await page.evaluate(REOPENING)
+    assert shown == stored == ["Hello", "What is a metaphor in a poem?", "A picture."]
+
+
 async def test_chinese_and_the_settings(engine_url: str, browse: Any) -> None:
     page = await browse(f"{engine_url}/", locale="zh-CN", color_scheme="dark")
     await expect(page.locator("#start")).to_have_text("开始对话")

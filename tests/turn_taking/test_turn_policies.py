@@ -41,6 +41,10 @@ from engine.settings import Settings
         ("Why I came is a long story.", "en", Completeness.COMPLETE),
         ("Please tell me about the water cycle.", "en", Completeness.REQUEST),
         ("Okay, explain to me how it works.", "en", Completeness.REQUEST),
+        ("Explain the difference.", "en", Completeness.COMPLETE),
+        ("How does it?", "en", Completeness.UNFINISHED),
+        ("When did the?", "en", Completeness.UNFINISHED),
+        ("How is it?", "en", Completeness.QUESTION),
         ("Tell me a story.", "en", Completeness.COMPLETE),
         ("Definitely not that one.", "en", Completeness.COMPLETE),
         ("I think it is twelve.", "en", Completeness.COMPLETE),
@@ -139,6 +143,8 @@ def test_every_wait_is_between_floor_and_ceiling(
     assert options.floor_ms <= wait <= options.ceiling_ms
     if reading is Completeness.QUESTION:
         assert wait <= options.question_max_ms
+    if reading is Completeness.REQUEST:
+        assert wait <= options.request_max_ms
 
 
 @given(readings, st.floats(0, 1), st.floats(0, 1))

@@ -25,7 +25,7 @@ class EndpointOptions:
     ceiling_ms: float = 2500
     """Nobody waits longer, unfinished or not."""
 
-    question_max_ms: float = 500
+    question_max_ms: float = 400
     """A whole question is answered within this even when the turn model says no."""
 
     request_min_ms: float = 600
@@ -86,8 +86,8 @@ class EndpointPolicy:
         if reading is Completeness.QUESTION:
             doubt *= doubt  # only a strong doubt delays the answer to a whole question
         wait = (shortest + (longest - shortest) * doubt) * self.habit.stretch
-        if reading is Completeness.QUESTION:
-            wait = min(wait, options.question_max_ms)
+        if reading in (Completeness.QUESTION, Completeness.REQUEST):
+            wait = min(wait, longest)  # the tutor has the floor, however hesitant the student is
         return min(options.ceiling_ms, max(options.floor_ms, wait))
 
     def _bracket(self, reading: Completeness | None) -> tuple[float, float]:
