@@ -95,12 +95,6 @@ class Bid:
     judging_ms: float | None = None
     """The same for the question that is open."""
 
-    # --- speculation
-    speculation: int | None = None
-    speculation_text: str = ""
-    speculation_voiced_ms: float = 0.0
-    speculations: int = 0
-
     # --- over the tutor
     over_tutor: bool = False
     """It began, or went on, while the tutor's voice was in the room."""

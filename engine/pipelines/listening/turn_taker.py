@@ -20,15 +20,14 @@ from engine.pipelines.listening.events import (
     NoSpeech,
     Partial,
     Resume,
-    Speculate,
-    SpeculationDropped,
     SpeechStarted,
     SpeechStopped,
     TurnEnded,
     TurnReopened,
 )
 from engine.pipelines.listening.reopening import Reopening
-from engine.pipelines.listening.transcript_cues import Completeness, content, echo_share, equivalent
+from engine.pipelines.listening.reply_ahead import ReplyAhead
+from engine.pipelines.listening.transcript_cues import Completeness, content, echo_share
 from engine.pipelines.listening.turn_options import TurnOptions
 from engine.pipelines.listening.turn_state import (
     Action,
@@ -63,7 +62,7 @@ class TurnTaker:
         self._barge_in = BargeInPolicy(self._options.barge_in)
         self._bid: Bid | None = None
         self._count = 0
-        self._speculations = 0
+        self._ahead = ReplyAhead(self._options.speculations, self._options.speculation_grace_ms)
         self._now_ms = 0.0
         self._reopening = Reopening()
         self._tutor_since_ms: float | None = None
@@ -195,6 +194,7 @@ class TurnTaker:
             return
         self._count += 1
         self._bid = bid = Bid(self._count, ms, end_ms=self._now_ms)
+        self._ahead.new_turn()
         bid.voiced_ms = max(0.0, self._options.gate.min_speech_ms - WINDOW_MS)
         bid.over_tutor = ms - self._tutor_end_ms <= ECHO_TAIL_MS
         bid.pause_ms, bid.reopens_ms = self._reopening.pause_ms(ms), self._reopening.start_ms(ms)
@@ -207,7 +207,7 @@ class TurnTaker:
     def _duck(self, bid: Bid) -> None:
         bid.over_tutor = bid.ducked = True
         bid.duck_ms = self._now_ms
-        self._drop_speculation(bid)
+        self._actions += self._ahead.drop()
         self._tell(Duck(bid.start_ms))
 
     def _advance(self) -> list[Action]:
@@ -223,9 +223,7 @@ class TurnTaker:
 
     def _while_speaking(self, bid: Bid) -> None:
         options = self._options
-        resumed_ms = bid.voiced_ms - bid.speculation_voiced_ms
-        if bid.speculation is not None and resumed_ms >= options.speculation_grace_ms:
-            self._drop_speculation(bid)
+        self._actions += self._ahead.went_on(bid.voiced_ms)
         step_ms = options.partial_every_ms if bid.latest() else options.first_partial_ms
         if bid.on_trial:
             step_ms = min(step_ms, options.trial_partial_ms)
@@ -268,7 +266,8 @@ class TurnTaker:
                 self._dismiss(bid, NoSpeech(bid.start_ms))
             return
         if heard is not None and wait_ms - silence_ms <= options.speculate_ahead_ms:
-            self._speculate(bid, heard.transcript)
+            whole = bid.reading() is not Completeness.UNFINISHED or bid.forced_ms is not None
+            self._actions += self._ahead.words(heard.transcript, bid.voiced_ms, whole=whole)
         if silence_ms < wait_ms:
             return
         late_ms = self._now_ms - max(bid.end_ms + wait_ms, bid.asked_ms if bid.asked else 0.0)
@@ -287,8 +286,8 @@ class TurnTaker:
         if self._is_echo(bid, transcript):
             self._dismiss(bid, NoSpeech(bid.start_ms))
             return
-        if bid.speculation is not None and not equivalent(bid.speculation_text, transcript.text):
-            self._drop_speculation(bid)
+        dropped, ahead = self._ahead.settle(transcript.text)
+        self._actions += dropped
         self._stop_voice(bid)
         if bid.pause_ms is not None:
             self._policy.habit.learn(bid.pause_ms)
@@ -299,10 +298,7 @@ class TurnTaker:
         if probability is not None:
             timings["probability"] = probability
         timings["waited"] = wait_ms
-        self._tell(
-            TurnEnded(replace(transcript, final=True), bid.end_ms, 0.0, bid.speculation, timings)
-        )
-        bid.speculation = None
+        self._tell(TurnEnded(replace(transcript, final=True), bid.end_ms, 0.0, ahead, timings))
         self._close(bid)
 
     # --- after a turn that was not over
@@ -316,7 +312,7 @@ class TurnTaker:
 
     def _reopen(self, bid: Bid, start_ms: float) -> None:
         """Hear the turn before and this sound as one."""
-        self._drop_speculation(bid)
+        self._actions += self._ahead.drop()
         self._tell(EndUtterance(bid.id))
         self._count += 1
         bid.id, bid.start_ms, bid.reopens_ms = self._count, start_ms, None
@@ -331,30 +327,6 @@ class TurnTaker:
         if not bid.over_tutor or bid.floor or barge_in is None:
             return False
         return echo_share(transcript.text, self._tutor_text) >= barge_in.echo_share
-
-    # --- speculation
-
-    def _speculate(self, bid: Bid, transcript: Transcript) -> None:
-        if bid.speculation is not None:
-            if equivalent(bid.speculation_text, transcript.text):
-                bid.speculation_voiced_ms = bid.voiced_ms
-                return
-            self._drop_speculation(bid)
-        if bid.speculations >= self._options.speculations:
-            return
-        if bid.reading() is Completeness.UNFINISHED and bid.forced_ms is None:
-            return
-        self._speculations += 1
-        bid.speculations += 1
-        bid.speculation = self._speculations
-        bid.speculation_text = transcript.text
-        bid.speculation_voiced_ms = bid.voiced_ms
-        self._tell(Speculate(transcript, self._speculations))
-
-    def _drop_speculation(self, bid: Bid) -> None:
-        if bid.speculation is not None:
-            self._tell(SpeculationDropped(bid.speculation))
-            bid.speculation = None
 
     # --- over the tutor's voice
 
@@ -406,7 +378,7 @@ class TurnTaker:
         self._stop_voice(bid)
         if bid.ducked and not isinstance(event, Resume):
             self._tell(Resume("noise"))
-        self._drop_speculation(bid)
+        self._actions += self._ahead.drop()
         if event is not None:
             self._tell(event)
         self._close(bid)

@@ -1,0 +1,50 @@
+"""The reply begun ahead: one at a time, to these words, and not too often."""
+
+from __future__ import annotations
+
+from engine.pipelines.items import Transcript
+from engine.pipelines.listening.events import Speculate, SpeculationDropped
+from engine.pipelines.listening.reply_ahead import ReplyAhead
+
+QUESTION, OTHER = Transcript("What is a cell?"), Transcript("What is a cell made of?")
+
+
+def test_the_same_words_keep_it_and_release_it() -> None:
+    ahead = ReplyAhead(4, 160)
+    assert ahead.words(QUESTION, 900, whole=True) == [Speculate(QUESTION, 1)]
+    assert ahead.words(Transcript("what is a cell"), 900, whole=True) == []
+    assert ahead.settle("Um, what is a cell?") == ([], 1)
+    assert ahead.settle("what is a cell") == ([], None), "it is released once"
+
+
+def test_other_words_drop_it() -> None:
+    ahead = ReplyAhead(4, 160)
+    ahead.words(QUESTION, 900, whole=True)
+    assert ahead.words(OTHER, 900, whole=True) == [SpeculationDropped(1), Speculate(OTHER, 2)]
+    assert ahead.words(Transcript("What is a"), 900, whole=False) == [SpeculationDropped(2)]
+    ahead.words(QUESTION, 900, whole=True)
+    assert ahead.settle(OTHER.text) == ([SpeculationDropped(3)], None)
+
+
+def test_speech_drops_it_and_a_click_does_not() -> None:
+    ahead = ReplyAhead(4, 160)
+    ahead.words(QUESTION, 900, whole=True)
+    assert ahead.went_on(1059) == []
+    assert ahead.went_on(1060) == [SpeculationDropped(1)]
+    assert ahead.went_on(2000) == ahead.drop() == []
+
+
+def test_only_so_many_a_turn() -> None:
+    ahead = ReplyAhead(2, 160)
+    for number, said in ((1, QUESTION), (2, OTHER)):
+        assert ahead.words(said, 900, whole=True)[-1] == Speculate(said, number)
+        ahead.drop()
+    assert ahead.words(QUESTION, 900, whole=True) == []
+    ahead.new_turn()
+    assert ahead.words(QUESTION, 900, whole=True) == [Speculate(QUESTION, 3)]
+
+
+def test_none_at_all() -> None:
+    ahead = ReplyAhead(0, 160)
+    assert ahead.words(QUESTION, 900, whole=True) == []
+    assert ahead.settle(QUESTION.text) == ([], None)
