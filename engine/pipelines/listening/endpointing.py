@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from engine.pipelines.listening.transcript_cues import Completeness
 
-SHORT_SHARE = 0.7
+SHORT_SHARE = 0.65
 """A word or two wait at most so much of what a statement waits at least."""
 
 
@@ -32,8 +32,8 @@ class EndpointOptions:
     request_max_ms: float = 900
     """Shortest and longest wait after a request that names its topic."""
 
-    complete_min_ms: float = 1000
-    complete_max_ms: float = 1300
+    complete_min_ms: float = 1100
+    complete_max_ms: float = 1200
     """Shortest and longest wait after a statement that reads whole: another often follows."""
 
     open_max_ms: float = 1500
