@@ -21,6 +21,7 @@ from engine.pipelines.animating.life import Life
 from engine.pipelines.audio import decode
 from engine.pipelines.channel import Channel, ChannelClosed
 from engine.pipelines.contracts import Avatar
+from engine.pipelines.heard_events import told
 from engine.pipelines.held_reply import HeldReply
 from engine.pipelines.items import AudioChunk
 from engine.pipelines.listening import events as heard
@@ -289,16 +290,11 @@ class Conversation:
                     await self._commands.put(event)
 
     async def _heard(self, event: heard.ListenEvent) -> None:
+        if (message := told(event)) is not None:
+            await self._tell(message)
         match event:
-            case heard.SpeechStarted(ms=ms):
-                await self._tell({"type": "speech_started", "ms": round(ms)})
-            case heard.SpeechStopped(ms=ms):
-                await self._tell({"type": "speech_stopped", "ms": round(ms)})
-            case heard.Partial(transcript=partial):
-                await self._tell({"type": "partial_transcription", "content": partial.text, "role": "user",
-                                  "stable": len(partial.stable)})
-                if self.kb_id is None and not self.speaking:
-                    await self._read_ahead.begin_partial(partial.text)
+            case heard.Partial(transcript=partial) if self.kb_id is None and not self.speaking:
+                await self._read_ahead.begin_partial(partial.text)
             case heard.Speculate(transcript=transcript, id=speculation):
                 self._speculate(transcript.text, speculation)
             case heard.SpeculationDropped():
@@ -307,14 +303,8 @@ class Conversation:
                 await self._answer(event)
             case heard.TurnReopened():
                 await self._reopen()
-            case heard.Duck(ms=ms):
-                await self._tell({"type": "duck", "ms": round(ms)})
-            case heard.Resume(reason=reason):
-                await self._tell({"type": "resume", "reason": reason})
             case heard.Interrupt():
                 await self._stop_talking("voice")
-            case heard.NoSpeech(ms=ms):
-                await self._tell({"type": "no_speech", "ms": round(ms)})
             case heard.Overload(dropped_ms=dropped):
                 await self._tell_error(Busy(f"audio came too fast: {dropped:.0f} ms of it were dropped"))
             case heard.ListeningFailed(error=error):
@@ -331,7 +321,7 @@ class Conversation:
     async def _reopen(self) -> None:
         """The student had not finished: what they go on to say is answered with what they said before."""
         await self._stop_talking("voice")
-        if self._spoken is not None and self._spoken.number:
+        if self._spoken is not None and 0 < self._spoken.number == self._turns:
             self._reopened = self._spoken.number
             self.history.reopen(self._reopened)
             self._parts.metrics.turns_reopened.inc()
@@ -343,6 +333,7 @@ class Conversation:
         reopened, self._reopened = self._reopened, 0
         await self._tell({**event, "continues": reopened} if reopened else event)
         prepared = self._held.take(ended.speculation_id)
+        self._spoken = None
         if self._sink is None:
             return
         reply = prepared or self._make_reply(text, Timeline(ended.acoustic_end_at), self._avatar)

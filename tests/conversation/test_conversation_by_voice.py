@@ -82,6 +82,21 @@ def test_whatever_the_pause_one_answer_to_the_whole_question(pause_ms: int) -> N
     assert stage.sink.kinds("turn_done") == ["turn_done"]
 
 
+def test_what_was_typed_in_between_is_not_taken_back() -> None:
+    script = Script().say(1000, "What do plants do?").say(3000, "In the dark of the night?")
+
+    async def drive(stage: Stage) -> None:
+        sound = asyncio.create_task(play(stage.conversation.listen, script.pcm(9000)))
+        await asyncio.sleep(2.7)
+        stage.conversation.say("Hello there.", AVATAR)  # type: ignore[arg-type]
+        await sound
+
+    stage = Stage(model=FakeModel(SHORTER)).play_all(drive)
+    assert [content for role, content in stage.history if role == "user"][:2] == ["What do plants do?", "Hello there."]
+    assert "continues" not in stage.sink.last("transcription")
+    assert [m["content"] for m in stage.model.asked[-1] if m["role"] == "user"][-2] == "Hello there."
+
+
 def test_a_cough_after_the_turn_reopens_nothing() -> None:
     script = Script().say(1000, "What do plants do?").cough(2700, 200)
     stage = speaking(script, 16_000, FakeModel(SHORTER))
