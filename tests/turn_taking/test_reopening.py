@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.pipelines.items import Transcript
-from engine.pipelines.listening.events import Interrupt, SpeculationDropped, TurnEnded, TurnReopened
+from engine.pipelines.listening.events import Duck, Interrupt, Resume, SpeculationDropped, TurnEnded, TurnReopened
 from engine.pipelines.listening.reopening import AFTERTHOUGHT_MS, LONGEST_MS, PAUSE_MS, Reopening
 from engine.pipelines.listening.turn_options import TurnOptions
 from engine.pipelines.listening.turn_state import Action, AskWords, BeginUtterance, EndUtterance
@@ -19,20 +19,20 @@ QUESTION = "What is a metaphor?"
 def test_only_an_afterthought_reopens(late: float, start: float | None) -> None:
     turn = Reopening()
     assert turn.start_ms(500) is None and turn.pause_ms(500) is None
-    turn.ended(100, 2000, 2400)
+    turn.ended(100, 2000, 2400, QUESTION)
     assert turn.start_ms(2400 + late) == start
 
 
 @pytest.mark.parametrize(("pause", "told"), [(0, 0), (PAUSE_MS, PAUSE_MS), (PAUSE_MS + 1, None)])
 def test_a_long_pause_is_no_habit(pause: float, told: float | None) -> None:
     turn = Reopening()
-    turn.ended(100, 2000, 2400)
+    turn.ended(100, 2000, 2400, QUESTION)
     assert turn.pause_ms(2000 + pause) == told
 
 
 def test_a_long_turn_is_not_read_again_but_its_pause_is_known() -> None:
     turn = Reopening()
-    turn.ended(0, LONGEST_MS, LONGEST_MS + 400)
+    turn.ended(0, LONGEST_MS, LONGEST_MS + 400, QUESTION)
     assert turn.start_ms(LONGEST_MS + 500) is None
     assert turn.pause_ms(LONGEST_MS + 500) == 500
 
@@ -43,18 +43,28 @@ class Student:
     def __init__(self) -> None:
         self.taker = TurnTaker(TurnOptions())
         self.now = 0.0
-        self.words = ""
+        self.words, self.logprob = "", 0.0
+        self.answers = True
+        self.asked: AskWords | None = None
         self.said: list[Action] = []
 
     def take(self, actions: list[Action]) -> None:
         self.said += actions
         for action in actions:
             if isinstance(action, AskWords):
-                self.take(self.taker.words(action.utterance, action.kind, Transcript(self.words, no_speech=0.1)))
+                self.asked = action
+                if self.answers:
+                    self.answer()
 
-    def hear(self, ms: int, words: str | None = None) -> None:
+    def answer(self) -> None:
+        asked, self.asked = self.asked, None
+        if asked is not None:
+            transcript = Transcript(self.words, no_speech=0.1, logprob=self.logprob)
+            self.take(self.taker.words(asked.utterance, asked.kind, transcript))
+
+    def hear(self, ms: int, words: str | None = None, logprob: float = 0.0) -> None:
         if words is not None:
-            self.words = words
+            self.words, self.logprob = words, logprob
         for _ in range(int(ms // WINDOW_MS)):
             self.now += WINDOW_MS
             self.take(self.taker.window(0.05 if words is None else 0.9, self.now))
@@ -96,13 +106,68 @@ def test_the_tutors_own_words_reopen_nothing() -> None:
     assert not student.of(TurnReopened) and len(student.of(TurnEnded)) == 1
 
 
-@pytest.mark.parametrize("sound", ["", "mm-hm"])
-def test_a_cough_or_a_nod_reopens_nothing(sound: str) -> None:
+class Whole(Student):
+    """What was said is understood otherwise with the question before it."""
+
+    whole = ""
+
+    def answer(self) -> None:
+        if len(self.of(BeginUtterance)) > 2:
+            self.words, self.logprob = self.whole, -0.2
+        super().answer()
+
+
+def test_an_ending_that_is_no_word_by_itself_is_understood_with_its_beginning() -> None:
+    student = Whole()
+    student.whole = "What is a metaphor to me?"
+    student.asks()
+    student.hear(480, "Jimmy.", logprob=-1.0)
+    student.hear(2500)
+    assert [type(a) for a in student.said if isinstance(a, Interrupt | TurnReopened | Resume)] == [
+        Interrupt, TurnReopened
+    ]
+    assert student.of(TurnEnded)[-1].transcript.text == student.whole  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("alone", "whole"),
+    [("", QUESTION), ("You.", "What is a matter?"), ("Jimmy.", f"{QUESTION} Mm-hm."),
+     ("You.", f"{QUESTION} Thank you."), ("You.", f"{QUESTION} A metaphor.")],
+)
+def test_a_cough_a_nod_or_an_echo_reopens_nothing(alone: str, whole: str) -> None:
+    student = Whole()
+    student.whole = whole
+    student.asks()
+    student.hear(480, alone, logprob=-1.0)
+    student.hear(2500)
+    assert not student.of(TurnReopened) and not student.of(Interrupt) and len(student.of(TurnEnded)) == 1
+    assert len(student.of(Duck)) == len(student.of(Resume)) == 1
+    assert len(student.of(BeginUtterance)) == 3, "it was heard anew with the question"
+
+
+def test_a_nod_needs_no_second_look() -> None:
     student = Student()
     student.asks()
-    student.hear(480, sound)
+    student.hear(480, "mm-hm")
     student.hear(1500)
-    assert not student.of(TurnReopened) and len(student.of(TurnEnded)) == 1
+    assert len(student.of(BeginUtterance)) == 2 and len(student.of(TurnEnded)) == 1
+
+
+@pytest.mark.parametrize(("whole", "turns"), [(QUESTION, 1), ("What is a metaphor to me?", 2)])
+def test_the_tutor_falls_silent_before_it_is_settled(whole: str, turns: int) -> None:
+    student = Student()
+    student.asks()
+    student.hear(480, "")
+    while len(student.of(BeginUtterance)) < 3:
+        student.answers = len(student.of(EndUtterance)) < 2
+        student.hear(int(WINDOW_MS))
+        student.answers = False
+    student.take(student.taker.tutor(False))
+    student.words, student.answers = whole, True
+    student.answer()
+    student.hear(2500)
+    assert not student.taker.engaged and len(student.of(TurnEnded)) == turns
+    assert len(student.of(TurnReopened)) == turns - 1
 
 
 def test_a_reply_begun_ahead_to_the_second_half_alone_is_dropped() -> None:

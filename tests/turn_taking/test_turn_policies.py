@@ -14,6 +14,7 @@ from engine.pipelines.listening.speculation import GateState, SpeculationGate
 from engine.pipelines.listening.timeline import Past, Timeline
 from engine.pipelines.listening.transcript_cues import (
     Completeness,
+    added_words,
     completeness,
     content,
     echo_share,
@@ -119,6 +120,21 @@ def test_invented_words_are_neither() -> None:
 def test_the_beginning_of_a_nod_is_not_yet_a_bid() -> None:
     assert may_become_backchannel("I")
     assert not may_become_backchannel("I want")
+
+
+@pytest.mark.parametrize(
+    ("before", "whole", "added"),
+    [
+        ("What makes me?", "What makes the tide rise?", "the tide rise"),
+        ("What is a metaphor?", "What is a metaphor? To me.", "to me"),
+        ("What makes me?", "What makes the?", ""),
+        ("I got.", "I got.", ""),
+        ("我觉得", "我觉得很难", "很 难"),
+        ("", "Anything", "anything"),
+    ],
+)
+def test_what_a_second_look_adds(before: str, whole: str, added: str) -> None:
+    assert added_words(before, whole) == added
 
 
 def test_echo_is_what_the_tutor_just_said() -> None:

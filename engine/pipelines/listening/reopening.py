@@ -17,11 +17,14 @@ class Reopening:
     """The latest turn of a student, as long as it may turn out not to have been over."""
 
     def __init__(self) -> None:
+        self.text = ""
+        """What was understood of it."""
         self._turn: tuple[float, float] | None = None
         self._until_ms = float("-inf")
 
-    def ended(self, start_ms: float, end_ms: float, commit_ms: float) -> None:
-        """A turn was taken for over at ``commit_ms``; the others are of its sound."""
+    def ended(self, start_ms: float, end_ms: float, commit_ms: float, text: str) -> None:
+        """A turn was taken for over at ``commit_ms``; the other times are of its sound."""
+        self.text = text
         self._turn = start_ms, end_ms
         self._until_ms = commit_ms + AFTERTHOUGHT_MS
 

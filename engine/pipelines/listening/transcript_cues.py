@@ -127,6 +127,19 @@ def echo_share(heard: str, spoken: str) -> float:
     return _common_in_order(said, recent) / len(said)
 
 
+def added_words(before: str, whole: str) -> str:
+    """What ``whole`` says beyond ``before``, from the first word that differs; empty when it says no more.
+
+    >>> added_words("What makes me?", "What makes the tide rise?")
+    'the tide rise'
+    """
+    one, other = tokens(before), tokens(whole)
+    same = 0
+    while same < min(len(one), len(other)) and one[same] == other[same]:
+        same += 1
+    return " ".join(other[same:]) if len(other) > len(one) else ""
+
+
 def completeness(text: str, language: str = "en") -> Completeness:
     """Judge a transcript by its last words and its punctuation. Empty text is OPEN.
 

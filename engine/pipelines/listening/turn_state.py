@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from engine.pipelines.items import Transcript
 from engine.pipelines.listening.events import ListenEvent
-from engine.pipelines.listening.transcript_cues import Completeness, completeness
+from engine.pipelines.listening.transcript_cues import Completeness, added_words, completeness
 
 Kind = Literal["revise", "preview"]
 """The two ways to ask a ``RecognitionStream`` for words."""
@@ -70,6 +70,9 @@ class Bid:
 
     reopens_ms: float | None = None
     """Where that turn began, until it is heard anew together with this one."""
+
+    before: str | None = None
+    """What was understood of that turn, while it is to be seen whether the two heard as one say more."""
 
     end_ms: float = 0.0
     """Acoustic end of its latest speech."""
@@ -138,6 +141,15 @@ class Bid:
         """How finished the words read, or None while not all are known."""
         heard = self.fresh_preview()
         return completeness(heard.transcript.text, heard.transcript.language) if heard else None
+
+    def own_words(self) -> Transcript | None:
+        """The newest words, without those of the turn before; None when nothing was recognised yet."""
+        heard = self.latest()
+        if self.before is None:
+            return heard.transcript if heard else None
+        if heard is None:
+            return Transcript("")  # it was noise by itself: only words count now
+        return replace(heard.transcript, text=added_words(self.before, heard.transcript.text))
 
     def latest(self) -> Heard | None:
         """The newest words, whether or not they cover everything."""

@@ -214,7 +214,8 @@ class TurnTaker:
         bid = self._bid
         if bid is not None:
             if bid.reopens_ms is not None and self._goes_on(bid):
-                self._reopen(bid, bid.reopens_ms)
+                self._hear_whole(bid, bid.reopens_ms)
+                self._reopen(bid)
             if self._gate.sounding:
                 self._while_speaking(bid)
             else:
@@ -261,10 +262,13 @@ class TurnTaker:
             wait_ms = bid.forced_ms - bid.end_ms
         elif self._gate.stirring:
             wait_ms += options.gate.min_speech_ms
-        if heard is not None and not heard.transcript.text:
+        own = bid.own_words()
+        if heard is not None and not (own and own.text):
             if silence_ms >= max(wait_ms, options.endpoint.question_max_ms) or bid.forced_ms is not None:
                 self._dismiss(bid, NoSpeech(bid.start_ms))
             return
+        if heard is not None and bid.before is not None:
+            self._reopen(bid)  # the tutor fell silent before that was settled
         if heard is not None and wait_ms - silence_ms <= options.speculate_ahead_ms:
             whole = bid.reading() is not Completeness.UNFINISHED or bid.forced_ms is not None
             self._actions += self._ahead.words(heard.transcript, bid.voiced_ms, whole=whole)
@@ -291,7 +295,7 @@ class TurnTaker:
         self._stop_voice(bid)
         if bid.pause_ms is not None:
             self._policy.habit.learn(bid.pause_ms)
-        self._reopening.ended(bid.start_ms, bid.end_ms, self._now_ms)
+        self._reopening.ended(bid.start_ms, bid.end_ms, self._now_ms, transcript.text)
         marks = {**bid.marks, "transcript": heard.at_ms, "commit": self._now_ms}
         timings = {name: at_ms - bid.end_ms for name, at_ms in marks.items()}
         probability = bid.fresh_probability()
@@ -310,16 +314,19 @@ class TurnTaker:
             return False
         return bool(content(heard.transcript.text))
 
-    def _reopen(self, bid: Bid, start_ms: float) -> None:
+    def _hear_whole(self, bid: Bid, start_ms: float) -> None:
         """Hear the turn before and this sound as one."""
         self._actions += self._ahead.drop()
         self._tell(EndUtterance(bid.id))
         self._count += 1
         bid.id, bid.start_ms, bid.reopens_ms = self._count, start_ms, None
         bid.partial = bid.preview = bid.asked = bid.judging_ms = None
-        bid.asked_voiced_ms = float("-inf")
+        bid.asked_voiced_ms, bid.before = float("-inf"), self._reopening.text
         self._tell(BeginUtterance(bid.id, start_ms))
-        self._tell(TurnReopened(start_ms))
+
+    def _reopen(self, bid: Bid) -> None:
+        bid.before = None
+        self._tell(TurnReopened(bid.start_ms))
 
     def _is_echo(self, bid: Bid, transcript: Transcript) -> bool:
         """The tutor's own words, from a loudspeaker."""
@@ -331,23 +338,21 @@ class TurnTaker:
     # --- over the tutor's voice
 
     def _judge(self, bid: Bid, silence_ms: float) -> None:
-        latest = bid.latest()
         complete = bid.fresh_preview() is not None
         first = bid.tutor_ms == float("inf")
         sound = Sound(
-            bid.voiced_ms,
-            silence_ms,
-            bid.tutor_ms,
-            "" if first else self._tutor_text,
-            latest.transcript if latest else None,
-            complete,
+            bid.voiced_ms, silence_ms, bid.tutor_ms, "" if first else self._tutor_text, bid.own_words(), complete
         )
         judgement = self._barge_in.judge(sound)
         if judgement in (Judgement.WORDS, Judgement.SPEECH):
             bid.ducked, bid.dismissed, bid.floor = False, False, True
             self._tell(Interrupt(bid.start_ms, "words" if judgement is Judgement.WORDS else "speech"))
-            return
-        if judgement in _RESUMES:
+            if bid.before is not None:
+                self._reopen(bid)
+        elif judgement is Judgement.NOISE and bid.reopens_ms is not None:
+            # The end of a sentence is often no word by itself, and plain when heard with its beginning.
+            self._hear_whole(bid, bid.reopens_ms)
+        elif judgement in _RESUMES:
             self._dismiss(bid, _RESUMES[judgement] if bid.ducked else None)
         elif bid.ducked and self._now_ms - bid.duck_ms >= self._options.duck_max_ms:
             bid.ducked, bid.dismissed = False, True
