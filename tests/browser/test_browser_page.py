@@ -192,7 +192,7 @@ async def test_the_session_that_has_ended_is_replaced_by_a_new_one(engine_url: s
 
 
 REOPENING = """async () => {
-  const { Conversation } = await import("./conversation.js");
+  const { Conversation } = await import("/static/conversation.js");
   sessionStorage.removeItem("conversation");
   const list = document.createElement("ol");
   const conversation = new Conversation(list, () => "You: ");
