@@ -200,10 +200,11 @@ class Bench:
                 heard.append(got)
             elif got:
                 spoke = spoke or got[0] < ended
-        if not heard or heard[-1][0] < ended:
-            self.values["missed ends"].append(1.0)
+        self.values["missed ends"].append(float(not heard))
+        if not heard:
             return
-        cut, whole = heard[0][0] < ended, all("continues" in message for _, message in heard[1:])
+        cut = heard[0][0] < ended
+        whole = heard[-1][0] > ended and all("continues" in message for _, message in heard[1:])
         self.values[f"cut off at a pause of {pause_s:.1f} s, %"].append(100.0 * cut)
         if cut:
             self.values["of these heard as one in the end, %"].append(100.0 * whole)

@@ -126,13 +126,16 @@ class FakeRecognizer:
     Args:
         decode_s: how long each answer takes.
         failures: how many answers fail before it works.
+        error: with what; by default as a recognizer may.
         language: of every transcript.
         logprob: how sure it is of the words, see ``Transcript``.
     """
 
     def __init__(
-        self, decode_s: float = 0.15, failures: int = 0, language: str = "en", logprob: float = 0.0
+        self, decode_s: float = 0.15, failures: int = 0, language: str = "en", logprob: float = 0.0,
+        error: Exception | None = None,
     ) -> None:
+        self.error = error or RecognitionFailed("the fake recognizer was told to fail")
         self.decode_s = decode_s
         self.failures = failures
         self.language = language
@@ -152,7 +155,7 @@ class FakeRecognizer:
         await asyncio.sleep(self.decode_s)
         if self.failures > 0:
             self.failures -= 1
-            raise RecognitionFailed("the fake recognizer was told to fail")
+            raise self.error
         text = words_in(pcm)
         final = kind in ("finish", "transcribe")
         no_speech = 0.0 if text else 0.9

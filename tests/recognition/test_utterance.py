@@ -96,6 +96,15 @@ def test_a_decode_that_ended_within_a_word_is_done_again_after_silence() -> None
     assert speech.already_heard(start, heard.window, speech.hear(pcm, start)) is None
 
 
+def test_speech_from_the_very_first_step_is_heard_after_nothing_was() -> None:
+    speech = utterance(sound((0.04, True)))
+    pcm, start = speech.snapshot()
+    speech.remember(Heard(start, Span(0, 0), None, speech.hear(pcm, start), more=False))  # too short to be speech
+    speech.push(sound((1, True), (0.3, False)))
+    pcm, start = speech.snapshot()
+    assert speech.already_heard(start, Span(0, 40), speech.hear(pcm, start)) is None
+
+
 def test_a_sure_language_is_kept_and_an_unsure_one_is_not() -> None:
     speech = utterance(sound((3, True)))
     speech.remember(hear(speech, "hola", language_p=0.5))

@@ -327,10 +327,11 @@ def test_one_failure_of_the_recognizer_is_made_up_for() -> None:
     assert not only(heard, ListeningFailed)
 
 
-def test_a_broken_recognizer_is_told_and_listening_goes_on() -> None:
+@pytest.mark.parametrize("error", [None, IndexError("a fault of ours")])
+def test_a_broken_recognizer_is_told_and_listening_goes_on(error: Exception | None) -> None:
     script = Script().say(1000, "What is a star?").say(6000, "And a moon?")
-    heard = listen(script.pcm(9000), recognizer=FakeRecognizer(failures=2))
-    assert len(only(heard, ListeningFailed)) == 1
+    heard = listen(script.pcm(9000), recognizer=FakeRecognizer(failures=2, error=error))
+    assert [event.error.code for event in only(heard, ListeningFailed)] == ["asr_failed"]
     assert only(heard, TurnEnded)[-1].transcript.text == "And a moon?"
 
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 import structlog
 
-from engine.errors import EngineError
+from engine.errors import EngineError, RecognitionFailed
 from engine.pipelines.channel import Channel
 from engine.pipelines.contracts import EndOfTurn, RecognitionStream, Recognizer
 from engine.pipelines.items import INPUT_RATE, AudioChunk
@@ -203,8 +203,8 @@ class Listener:
             return
         try:
             probabilities = await self._voice.probabilities(np.stack([window.pcm for window in windows]))
-        except EngineError as error:
-            await self.events.put(ListeningFailed(error))
+        except Exception as error:  # noqa: BLE001 - told, and logged where nobody expected it
+            await self.events.put(ListeningFailed(_failure("voice_detector", error)))
             probabilities = np.zeros(len(windows), np.float32)
         for window, probability in zip(windows, probabilities, strict=True):
             self._past.add(window)
@@ -273,8 +273,9 @@ class Listener:
     async def _ask_words(self, action: AskWords, stream: RecognitionStream) -> None:
         try:
             transcript = await (stream.preview() if action.kind == "preview" else stream.revise())
-        except EngineError as error:
-            self._note(partial(self._taker.words_failed, action.utterance, action.kind, error))
+        except Exception as error:  # noqa: BLE001 - told, and logged where nobody expected it
+            failure = _failure("recognizer", error)
+            self._note(partial(self._taker.words_failed, action.utterance, action.kind, failure))
         else:
             self._note(partial(self._taker.words, action.utterance, action.kind, transcript))
 
@@ -282,10 +283,20 @@ class Listener:
         probability: float | None = None
         try:
             probability = await model.probability(self._past.since(self._start_ms))
-        except EngineError:
-            _log.error("turn_model_failed", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - the words decide without it
+            _failure("turn_model", error)
         self._note(partial(self._taker.verdict, action.utterance, probability))
 
     def _at(self, ms: float) -> float:
         """When this moment of the stream was, on the loop's clock."""
         return self._line_at - (self._timeline.received_ms - ms) / 1000
+
+
+def _failure(part: str, error: Exception) -> EngineError:
+    """What to tell of a model that broke. A fault of ours ends no session; it is logged without what was said."""
+    if isinstance(error, EngineError):
+        _log.error("listening_failed", part=part, code=error.code)
+        return error
+    _log.error("unexpected failure", part=part, kind=type(error).__name__,
+               exc_info=(type(error), None, error.__traceback__))  # fmt: skip
+    return RecognitionFailed("the student could not be heard: the engine failed")

@@ -145,7 +145,8 @@ class Utterance:
         last = self._last
         if last is None or last.start != start or last.more or last.window.start != window.start:
             return None
-        if find_speech(probabilities)[-1].end != find_speech(last.probabilities)[-1].end:
+        before = find_speech(last.probabilities)
+        if not before or find_speech(probabilities)[-1].end != before[-1].end:
             return None
         if not ends_quietly(last.probabilities):
             return None
