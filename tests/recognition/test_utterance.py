@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from engine.pipelines.items import FloatArray, Word
 from engine.pipelines.listening.speech_spans import STEP, STEPS_PER_S, Span
-from engine.pipelines.listening.utterance import Heard, Utterance, ends_quietly
+from engine.pipelines.listening.utterance import Heard, Utterance, ends_quietly, said_again
 from engine.pipelines.listening.whisper_window import Hypothesis
 
 
@@ -60,6 +61,36 @@ def test_without_a_sentence_end_it_slides_at_a_pause() -> None:
     speech.revised(hear(speech, text + " q"))
     assert 10 < speech.held_s < 10.6
     assert speech.revised(hear(speech, "h i j")).text.startswith("a b c d e f g h i j")
+
+
+def test_a_word_on_both_sides_of_the_cut_is_told_once() -> None:
+    speech = utterance(sound((3, True), (0.5, False), (10, True)))
+    text = " ".join("abcdefghijklmnop")
+    speech.revised(hear(speech, text))
+    speech.revised(hear(speech, text + " q"))
+    again = speech.remember(hear(speech, "G H i"))
+    assert again.words == ("H", "i")
+    assert speech.revised(again).text.startswith("a b c d e f g h i j")
+    assert speech.whole(again, final=True).text == "a b c d e f g H i"
+    stammer = speech.remember(hear(speech, "g g h"))
+    assert stammer.words == ("g", "h")
+    assert speech.remember(stammer).words == ("g", "h"), "what was kept is no echo"
+
+
+@pytest.mark.parametrize(
+    ("before", "words", "language", "count"),
+    [
+        ("no account of where", "Where we are", "en", 1),
+        ("in his book,", "Book, capital", "en", 1),
+        ("one two three", "two three four", "en", 2),
+        ("one two", "three four", "en", 0),
+        ("", "one", "en", 0),
+        ("one", "", "en", 0),
+        ("妈", "妈 在", "zh", 0),
+    ],
+)
+def test_what_is_said_again(before: str, words: str, language: str, count: int) -> None:
+    assert said_again(before.split(), words.split(), language) == count
 
 
 def test_a_short_window_or_one_that_reads_otherwise_now_stays() -> None:

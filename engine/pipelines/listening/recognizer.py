@@ -223,7 +223,7 @@ class WhisperStream:
             pcm, start = self._utterance.snapshot()
             is_partial = urgency is Urgency.PARTIAL
             heard = await self._recognizer.run(urgency, len(pcm) / INPUT_RATE, self._hear, pcm, start, is_partial)
-            self._utterance.remember(heard)
+            heard = self._utterance.remember(heard)
             if not heard.more:
                 return heard
             self._utterance.commit(heard)

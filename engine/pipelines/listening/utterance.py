@@ -8,13 +8,14 @@ in a worker thread), has no clock and nothing to stop.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 
 from engine.pipelines.items import INPUT_RATE, FloatArray, Transcript, Word
-from engine.pipelines.listening.agreement import LocalAgreement, join_words, normal
+from engine.pipelines.listening.agreement import UNSPACED, LocalAgreement, join_words, normal
 from engine.pipelines.listening.speech_spans import STEP, STEPS_PER_S, Span, find_speech, interpolate
 from engine.pipelines.listening.vad import SileroStream
 from engine.pipelines.listening.whisper_window import Hypothesis
@@ -77,6 +78,19 @@ def ends_quietly(probabilities: FloatArray) -> bool:
     return not speech or len(probabilities) >= speech[-1].end + QUIET_STEPS
 
 
+def said_again(before: Sequence[str], words: Sequence[str], language: str) -> int:
+    """With how many words, three at most, ``words`` say once more what those before end with.
+
+    A cut within speech may leave the last word's sound on both sides of it.
+    """
+    if language in UNSPACED:
+        return 0
+    longest = min(3, len(before), len(words))
+    tail = [normal(word) for word in before[len(before) - longest :]]
+    head = [normal(word) for word in words[:longest]]
+    return next((n for n in range(longest, 0, -1) if tail[longest - n :] == head[:n]), 0)
+
+
 class Utterance:
     """Everything known of one utterance. One event loop; ``hear`` may run in a thread."""
 
@@ -98,6 +112,8 @@ class Utterance:
         self._spoken_language = language.split(",")[0] if language else "en"
         self._tail: list[str] = []
         self._agreed_on: Hypothesis | None = None
+        self._slid_to: int | None = None
+        """The step from which the window was cut off speech that went on."""
 
     # --- sound
 
@@ -154,15 +170,21 @@ class Utterance:
 
     # --- words
 
-    def remember(self, heard: Heard) -> None:
-        """Take note of a decode: its language, and that it need not be done again."""
-        self._last = heard
+    def remember(self, heard: Heard) -> Heard:
+        """Take note of a decode: its language, and that it need not be done again. Gives what is to be made of it."""
         said = heard.said
+        known = self._last is not None and said is self._last.said
+        if said is not None and not known and heard.start == self._slid_to:
+            again = said_again([word.text for word in self._committed], said.words, said.language)
+            said = replace(said, words=said.words[again:], times=said.times[again:])
+            heard = replace(heard, said=said)
+        self._last = heard
         if said is None:
-            return
+            return heard
         self._spoken_language = said.language
         if said.language_p >= SURE_LANGUAGE and heard.seconds >= SURE_AFTER_S:
             self.language = said.language
+        return heard
 
     def commit(self, heard: Heard) -> None:
         """This window is closed: its words are settled and its sound goes."""
@@ -208,7 +230,8 @@ class Utterance:
         self._committed += self._timed(spoken, tuple(self._agreement.settled[:words]))
         self._agreement.forget(words)
         self._last = self._agreed_on = None
-        self._drop(heard.start + cut)
+        self._slid_to = heard.start + cut
+        self._drop(self._slid_to)
 
     def _settled_in(self, heard: Heard) -> int:
         """How many words the window and what is settled begin with in common."""
