@@ -1,0 +1,84 @@
+"""Recordings of real people through the listener in real time: where does it take a pause for the end?
+
+    python bench/real_speech.py talk.wav lecture.mp3    any files that FFmpeg reads
+
+Sample recordings come in the source packages of pocketsphinx and silero-vad (``pip download --no-deps
+--no-binary :all: silero-vad``) and in the wheel of useful-moonshine-onnx. Real voice detector, turn model and
+recognizer; no tutor speaks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+import numpy as np
+
+from engine.models.catalog import locate
+from engine.pipelines.audio import decode
+from engine.pipelines.items import INPUT_RATE, AudioChunk, FloatArray
+from engine.pipelines.listening.events import TurnEnded, TurnReopened
+from engine.pipelines.listening.listener import Listener
+from engine.pipelines.listening.recognizer import WhisperRecognizer
+from engine.pipelines.listening.smart_turn import SmartTurn
+from engine.pipelines.listening.vad import SileroVad
+from engine.settings import Settings
+
+CHUNK = INPUT_RATE // 50
+AFTER_S = 4
+"""Silence behind a recording, so that its last turn ends."""
+
+
+def sound_of(file: Path) -> FloatArray:
+    """(n,) float32 16 kHz, silence behind it."""
+    pcm = decode(file.read_bytes(), max_bytes=200_000_000, max_seconds=3600, max_decode_s=600)
+    return np.concatenate((pcm, np.zeros(AFTER_S * INPUT_RATE, np.float32)))
+
+
+async def listen(listener: Listener, pcm: FloatArray) -> None:
+    """Play it in real time and print each end of a turn."""
+
+    async def report() -> None:
+        async for event in listener.events:
+            if isinstance(event, TurnEnded):
+                at, late = event.acoustic_end_ms / 1000, event.timings["commit"]
+                print(f"  {at:7.2f} s  + {late:4.0f} ms  {event.transcript.text}", flush=True)
+            elif isinstance(event, TurnReopened):
+                print("                       … went on:", flush=True)
+
+    async with asyncio.TaskGroup() as group, listener:
+        group.create_task(report())
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for start in range(0, len(pcm), CHUNK):
+            await asyncio.sleep(max(0.0, began + (start + CHUNK) / INPUT_RATE - loop.time()))
+            listener.push(AudioChunk(pcm[start : start + CHUNK], start))
+
+
+async def run(files: list[Path], asr: str) -> None:
+    """All of them, one after the other."""
+    detector, model = SileroVad(locate("silero-vad")), SmartTurn(locate("smart-turn"))
+    recognizer = WhisperRecognizer(locate(asr), detector, language="en")
+    try:
+        for file in files:
+            pcm = sound_of(file)
+            print(f"\n{file.name}, {len(pcm) / INPUT_RATE - AFTER_S:.0f} s")
+            settings = Settings(_cli_parse_args=False)  # type: ignore[call-arg]
+            await listen(Listener(recognizer, detector, model, settings, language="en"), pcm)
+    finally:
+        recognizer.close()
+        model.close()
+        detector.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--asr", default="whisper-base")
+    arguments = parser.parse_args()
+    asyncio.run(run(arguments.files, arguments.asr))
+
+
+if __name__ == "__main__":
+    main()
