@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from steady_voice import steady_piper
 
 from engine.models.catalog import locate
 from engine.pipelines.audio import resample
@@ -16,8 +17,6 @@ from engine.pipelines.listening.listener import Listener
 from engine.pipelines.listening.recognizer import WhisperRecognizer
 from engine.pipelines.listening.smart_turn import SmartTurn
 from engine.pipelines.listening.vad import SileroVad
-from engine.pipelines.speaking.piper import PiperSynthesizer
-from engine.pipelines.worker import Worker
 from engine.settings import Settings
 
 QUESTION, PROTEST = "Why is the sky blue?", "Wait a moment, I do not understand this."
@@ -36,7 +35,7 @@ class Models:
         self.speech = asyncio.run(self._speak())
 
     async def _speak(self) -> dict[str, FloatArray]:
-        piper = PiperSynthesizer([locate("piper-en_US-joe-medium")], Worker("piper"))
+        piper = steady_piper()
         try:
             made = {}
             for text in (QUESTION, PROTEST, *SHORT_PROTESTS, *NODS):

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from steady_voice import steady_piper
 
 from engine.models.catalog import locate
 from engine.pipelines.audio import resample
 from engine.pipelines.items import INPUT_RATE, OUTPUT_RATE, Clause, FloatArray, Speech
 from engine.pipelines.listening.smart_turn import SmartTurn, log_mel
 from engine.pipelines.listening.vad import WINDOW_MS, WINDOW_SAMPLES, SileroVad, VadGate
-from engine.pipelines.speaking.piper import PiperSynthesizer
-from engine.pipelines.worker import Worker
 
 FINISHED = ("What is photosynthesis?", "How many legs does a spider have?", "Tell me about the sun.")
 CUT_OFF = ("The reason I am asking is that the", "I was wondering if the", "Well, what I mean is, um")
@@ -41,7 +40,7 @@ def speech() -> dict[str, FloatArray]:
     """What Piper says, 16 kHz, without the silence around it."""
 
     async def make() -> dict[str, FloatArray]:
-        piper = PiperSynthesizer([locate("piper-en_US-joe-medium")], Worker("piper"))
+        piper = steady_piper()
         try:
             made = {}
             for text in (*FINISHED, *(f"{text} thing is good" for text in CUT_OFF)):

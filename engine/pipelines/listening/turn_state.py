@@ -142,9 +142,8 @@ class Bid:
         heard = self.fresh_preview()
         return completeness(heard.transcript.text, heard.transcript.language) if heard else None
 
-    def own_words(self) -> Transcript | None:
-        """The newest words, without those of the turn before; None when nothing was recognised yet."""
-        heard = self.latest()
+    def own_words(self, heard: Heard | None) -> Transcript | None:
+        """These words without those of the turn before; None when nothing was recognised yet."""
         if self.before is None:
             return heard.transcript if heard else None
         if heard is None:

@@ -262,7 +262,7 @@ class TurnTaker:
             wait_ms = bid.forced_ms - bid.end_ms
         elif self._gate.stirring:
             wait_ms += options.gate.min_speech_ms
-        own = bid.own_words()
+        own = bid.own_words(heard)
         if heard is not None and not (own and own.text):
             if silence_ms >= max(wait_ms, options.endpoint.question_max_ms) or bid.forced_ms is not None:
                 self._dismiss(bid, NoSpeech(bid.start_ms))
@@ -338,11 +338,9 @@ class TurnTaker:
     # --- over the tutor's voice
 
     def _judge(self, bid: Bid, silence_ms: float) -> None:
-        complete = bid.fresh_preview() is not None
-        first = bid.tutor_ms == float("inf")
-        sound = Sound(
-            bid.voiced_ms, silence_ms, bid.tutor_ms, "" if first else self._tutor_text, bid.own_words(), complete
-        )
+        complete, newest = bid.fresh_preview() is not None, bid.own_words(bid.latest())
+        tutor_text = "" if bid.tutor_ms == float("inf") else self._tutor_text
+        sound = Sound(bid.voiced_ms, silence_ms, bid.tutor_ms, tutor_text, newest, complete)
         judgement = self._barge_in.judge(sound)
         if judgement in (Judgement.WORDS, Judgement.SPEECH):
             bid.ducked, bid.dismissed, bid.floor = False, False, True
