@@ -41,9 +41,6 @@ class Clip:
     end_s: float
     """End of the last sound."""
 
-    resumes_s: float | None = None
-    """When it goes on after its inner pause."""
-
 
 class Speakers:
     """Synthesizes clips. Close it at the end."""
@@ -102,7 +99,7 @@ def with_noise(clip: Clip, snr_db: float, rng: np.random.Generator) -> Clip:
     """The clip in a hissing room."""
     level = float(np.sqrt(np.mean(clip.pcm**2))) * 10 ** (-snr_db / 20)
     noise = (rng.standard_normal(len(clip.pcm)) * level).astype(np.float32)
-    return Clip(clip.pcm + noise, clip.text, clip.start_s, clip.end_s, clip.resumes_s)
+    return Clip(clip.pcm + noise, clip.text, clip.start_s, clip.end_s)
 
 
 def _extent(pcm: FloatArray, below_peak_db: float = 34) -> tuple[float, float]:

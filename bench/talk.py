@@ -23,8 +23,8 @@ import numpy as np
 import psutil
 from client import Client, FragmentDecoder, http_session, machine, percentile, started_engine
 from speech import BARGE_INS, QUESTIONS, VOICES, Speakers
+from spoken_turns import Bench, process_cpu_s
 from tqdm import tqdm
-from voice import Bench, process_cpu_s
 
 SETTLED_S = 40.0
 """Before this the allocator still grows; memory is compared from here on."""

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import contextlib
 import json
-import re
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,9 +21,8 @@ from typing import Any
 
 import aiohttp
 import numpy as np
-import psutil
 import turn_clips
-from client import Client, FragmentDecoder, http_session, machine, percentile, started_engine
+from client import Client, http_session, machine, percentile, started_engine
 from speech import (
     BACKCHANNELS,
     BARGE_INS,
@@ -39,232 +36,16 @@ from speech import (
     melody,
     with_noise,
 )  # fmt: skip
+from spoken_turns import Bench, process_cpu_s
 from tqdm import tqdm
 from turn_clips import HELD_OUT, HELD_OUT_SPEAKERS, clips
 
 from engine.pipelines.items import INPUT_RATE
-from engine.pipelines.listening.reopening import AFTERTHOUGHT_MS
 
-CHUNK_S = 0.02
-CHUNK = 320
 PAUSES_S = (0.3, 0.6, 1.0, 1.5)
-ANSWER_LIMIT_S = 8.0
 IDLE_S = 15.0
-SETTLED_S = 3.5
-"""After the end of a sentence nothing more is to come for it, nor is the next one an afterthought to it."""
-
 TRIES = 4
 """Replies asked for until one is long enough to be spoken over."""
-
-
-class LiveMicrophone:
-    """Sends sound in real time for as long as it is open; a clip is mixed in when asked for."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self.room: np.ndarray = np.zeros(0, np.float32)
-        """Sound of the room, heard over and over besides a faint hiss."""
-        self._clip: np.ndarray = np.zeros(0, np.float32)
-        self._rng = np.random.default_rng(1)
-        self._next_at = 0.0
-
-    def play(self, clip: Clip) -> float:
-        """Begin a clip with the next chunk; gives the ``perf_counter`` time of its first sample."""
-        self._clip = clip.pcm
-        return self._next_at
-
-    async def run(self) -> None:
-        """The microphone task."""
-        self._next_at = time.perf_counter()
-        while True:
-            chunk, self._clip = self._clip[:CHUNK], self._clip[CHUNK:]
-            room = self._rng.standard_normal(CHUNK) * 3e-4
-            if len(self.room):
-                room += self.room[:CHUNK]
-                self.room = np.roll(self.room, -CHUNK)
-            room[: len(chunk)] += chunk
-            await self._client.socket.send_bytes((np.clip(room, -1, 1) * 32767).astype("<i2").tobytes())
-            self._next_at += CHUNK_S
-            await asyncio.sleep(max(0.0, self._next_at - time.perf_counter()))
-
-
-class Bench:
-    """One client with a microphone, and what was measured so far."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.microphone = LiveMicrophone(client)
-        self.values: dict[str, list[float]] = defaultdict(list)
-        self.messages: asyncio.Queue[tuple[float, dict[str, Any]]] = asyncio.Queue(10_000)
-        self.turns: list[dict[str, Any]] = []
-        """What became of each plain question, stage by stage."""
-        self.pauses: list[dict[str, Any]] = []
-        """What became of each sentence with a pause."""
-        self.sounds: list[dict[str, Any]] = []
-        """What became of each sound over the tutor's voice."""
-        self.stale = 0
-        self._rng = np.random.default_rng(2)
-
-    async def receive(self) -> None:
-        """The receiver task: stamps every message, and watches for what should not come any more."""
-        interrupted: set[int] = set()
-        while True:
-            message = await self.client.receive(600)
-            if message["type"] == "interrupted":
-                interrupted.add(message["turn"])
-            elif message.get("turn") in interrupted:
-                self.stale += 1
-            await self.messages.put((time.perf_counter(), message))
-
-    async def until(self, *kinds: str, limit_s: float = ANSWER_LIMIT_S) -> tuple[float, dict[str, Any]] | None:
-        """The next message of one of ``kinds``, or None when it does not come in time."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                while True:
-                    at, message = await self.messages.get()
-                    if message["type"] in kinds:
-                        return at, message
-        return None
-
-    async def hush(self) -> None:
-        """Stop the tutor and wait until it is quiet."""
-        await self.client.send(type="interrupt")
-        stopped = await self.until("interrupted", limit_s=0.5)
-        if stopped and self.turns:
-            self.turns[-1].setdefault("timings", stopped[1]["timings"])
-        await asyncio.sleep(AFTERTHOUGHT_MS / 1000)  # what comes sooner is a part of what was said before
-        while not self.messages.empty():
-            self.messages.get_nowait()
-
-    async def open_only(self, pid: int | None, seconds: float, room: str) -> None:
-        """Nobody speaks: what does an open microphone cost?"""
-        cpu, began = process_cpu_s(pid), time.perf_counter()
-        await asyncio.sleep(seconds)
-        share = (process_cpu_s(pid) - cpu) / (time.perf_counter() - began)
-        self.values[f"open microphone, {room}, % of a core"].append(100 * share)
-        self.values[f"turns begun by {room}"].append(float(await self.until("transcription", limit_s=0.1) is not None))
-
-    async def plain(self, clip: Clip, among: str = "") -> None:
-        """One question: to the commit, to the first speaking picture, and what was understood.
-
-        Args:
-            among: added to the names of its values, to keep conditions apart.
-        """
-        began = self.microphone.play(clip)
-        ended, first_sound = began + clip.end_s, began + clip.start_s
-        decoder, committed = FragmentDecoder(), None
-        partial = False
-        story: dict[str, Any] = {"said": clip.text}
-        self.turns.append(story)
-        while True:
-            got = await self.until("partial_transcription", "transcription", "media", "error", limit_s=ANSWER_LIMIT_S)
-            if got is None:
-                self.values["missed ends"].append(1.0)
-                return
-            at, message = got
-            if at < first_sound:
-                continue  # about what was said before
-            if message["type"] == "partial_transcription" and not partial:
-                partial = True
-                self.values[f"first word to first partial{among}"].append((at - first_sound) * 1000)
-            elif message["type"] == "transcription":
-                committed = at
-                self.values[f"end of speech to commit{among}"].append((at - ended) * 1000)
-                story |= {"heard": message["content"], "commit_ms": (at - ended) * 1000}
-                self.values[f"word errors %{among}"].append(100 * word_errors(clip.text, message["content"]))
-            elif message["type"] == "error":
-                self.values["errors"].append(1.0)
-                return
-            elif message["type"] == "media":
-                first = message["seq"] == 0
-                if first:
-                    decoder = FragmentDecoder()
-                decoder.push(base64.b64decode(message["data"]), first)
-                if len(decoder.picture_at) >= 15:
-                    break
-        index = decoder.first_speaking_frame()
-        if committed is not None and index is not None:
-            spoke_ms = (decoder.picture_at[index] - ended) * 1000
-            story |= {"picture_ms": spoke_ms, "index": index}
-            self.values[f"end of speech to first speaking picture{among}"].append(spoke_ms)
-        self.values["missed ends"].append(0.0)
-
-    async def broken(self, clip: Clip, pause_s: float) -> None:
-        """A sentence with a pause inside: was it cut off there, and if so, was the rest put to it?"""
-        began = self.microphone.play(clip)
-        ended, spoke = began + clip.end_s, False
-        heard: list[tuple[float, dict[str, Any]]] = []
-        while (left := ended + SETTLED_S - time.perf_counter()) > 0:
-            got = await self.until("transcription", "media", limit_s=left)
-            if got and got[1]["type"] == "transcription":
-                heard.append(got)
-            elif got:
-                spoke = spoke or got[0] < ended
-        self.values["missed ends"].append(float(not heard))
-        if not heard:
-            return
-        cut = heard[0][0] < ended
-        whole = heard[-1][0] > ended and all("continues" in message for _, message in heard[1:])
-        self.values[f"cut off at a pause of {pause_s:.1f} s, %"].append(100.0 * cut)
-        if cut:
-            self.values["of these heard as one in the end, %"].append(100.0 * whole)
-        self.pauses.append({
-            "said": clip.text, "pause_s": pause_s, "heard": [m["content"] for _, m in heard],
-            "cut": cut, "tutor_spoke": spoke, "whole": whole,
-        })
-
-    async def interrupting(self, clip: Clip, *, real: bool) -> bool:
-        """Make a sound while the tutor speaks: does it stop, and how fast; or does it rightly go on?
-
-        Returns:
-            Whether it counts: not when the reply was over before the sound was.
-        """
-        await self.client.send(type="text", content="Tell me a long story about a river, in many sentences.")
-        first = await self.until("media")
-        if first is None:
-            self.values["errors"].append(1.0)
-            return True
-        await asyncio.sleep(self._rng.uniform(0.1, 2.0))
-        sent_ms = first[1]["duration_ms"]
-        while not self.messages.empty():
-            _, message = self.messages.get_nowait()
-            if message["type"] == "media":
-                sent_ms = message["start_ms"] + message["duration_ms"]
-        sounded = self.microphone.play(clip) + clip.start_s
-        last_media, ducked, stopped = sounded, None, None
-        deadline = sounded + clip.end_s + 1.5
-        while (left := deadline - time.perf_counter()) > 0:
-            got = await self.until("media", "duck", "resume", "interrupted", limit_s=left)
-            if got is None:
-                break
-            at, message = got
-            if message["type"] == "media":
-                last_media, sent_ms = at, message["start_ms"] + message["duration_ms"]
-            elif message["type"] == "duck":
-                ducked = ducked or at
-            elif message["type"] == "interrupted" and message["reason"] == "voice":
-                stopped = at
-                break
-            elif message.get("reason") == "tutor_finished":
-                break
-        if stopped is None and first[0] + sent_ms / 1000 < sounded + clip.end_s - clip.start_s:
-            return False
-        story = {"sound": clip.text or "no words", "real": real, "interrupted": stopped is not None, "heard": ""}
-        self.sounds.append(story)
-        if stopped and (said := await self.until("transcription")):
-            # Also so that the turn these words begin is not taken for a phantom of the next sound.
-            story["heard"] = said[1]["content"]
-            self.values["interruptions answered, %"].append(100.0 * (await self.until("media") is not None))
-        if not real:
-            self.values["phantom interruptions, %"].append(100.0 if stopped else 0.0)
-            return True
-        self.values["barge-ins missed, %"].append(0.0 if stopped else 100.0)
-        if ducked:
-            self.values["first sound to duck"].append((ducked - sounded) * 1000)
-        if stopped:
-            self.values["first sound to interrupted"].append((stopped - sounded) * 1000)
-            self.values["first sound to last media"].append(max(0.0, (last_media - sounded) * 1000))
-        return True
 
 
 async def over_the_tutor(http: aiohttp.ClientSession, base: str, bench: Bench, clip: Clip, *, real: bool) -> None:
@@ -290,23 +71,11 @@ async def over_the_tutor(http: aiohttp.ClientSession, base: str, bench: Bench, c
         bench.stale += own.stale
 
 
-def word_errors(reference: str, heard: str) -> float:
-    """Word error rate: edits over words of the reference."""
-    a, b = (re.sub(r"[^\w\s']", " ", text.lower()).split() for text in (reference, heard))
-    row = list(range(len(b) + 1))
-    for i, word in enumerate(a, 1):
-        row, before = [i], row
-        for j, other in enumerate(b, 1):
-            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (word != other)))
-    return row[-1] / max(1, len(a))
-
-
 def with_pause(clip: turn_clips.Clip, pause_s: float) -> Clip:
     """The sentence with silence where its speaker hesitates."""
     gap = np.zeros(int(pause_s * INPUT_RATE), np.float32)
-    resumes = len(clip.before) / INPUT_RATE + pause_s
-    return Clip(np.concatenate([clip.before, gap, clip.after]), clip.text, 0.0,
-                resumes + len(clip.after) / INPUT_RATE, resumes)  # fmt: skip
+    pcm = np.concatenate([clip.before, gap, clip.after])
+    return Clip(pcm, clip.text, 0.0, len(pcm) / INPUT_RATE)
 
 
 async def run(
@@ -374,15 +143,6 @@ def print_stages(turns: Sequence[dict[str, Any]]) -> None:
             stages[name].append(ms)
     for name, ms in sorted(stages.items(), key=lambda item: percentile(item[1], 50)):
         print(f"  engine: {name:<34}{'':>8}{percentile(ms, 50):>8.2f}{percentile(ms, 95):>8.2f}{len(ms):>6}")
-
-
-def process_cpu_s(pid: int | None) -> float:
-    """Processor seconds of a process and its children so far."""
-    if pid is None:
-        return 0.0
-    process = psutil.Process(pid)
-    times = [p.cpu_times() for p in (process, *process.children(recursive=True))]
-    return sum(t.user + t.system for t in times)
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -43,6 +44,14 @@ def configure_logging(settings: Settings) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=max(level, logging.WARNING), format="%(levelname)s %(name)s %(message)s"
     )
+
+
+def log_fault(log: Any, error: Exception, **where: object) -> None:
+    """Log what nobody expected, with its trace but without its message: that may hold what was said."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    log.error("unexpected failure", **where, kind=type(error).__name__,
+              exc_info=(type(error), None, error.__traceback__))  # fmt: skip
 
 
 class Metrics:

@@ -23,7 +23,7 @@ from engine.pipelines.playback import Playback
 from engine.pipelines.sink import Sink
 from engine.pipelines.thinking.history import ChatHistory
 from engine.pipelines.turn import Prompt, Turn, TurnOptions
-from engine.telemetry import Timeline
+from engine.telemetry import Timeline, log_fault
 from engine.tutors.profile import TutorProfile
 
 log = structlog.get_logger(__name__)
@@ -158,10 +158,7 @@ def _first(group: BaseExceptionGroup[EngineError]) -> ReplyFailed:
 
 
 def our_fault(error: Exception, session_id: str) -> ReplyFailed:
-    """Log what nobody expected, with its trace but without what was said; gives what to tell the client."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    log.error("unexpected failure", session=session_id, kind=type(error).__name__,
-              exc_info=(type(error), None, error.__traceback__))
+    """Log what nobody expected; gives what to tell the client."""
+    log_fault(log, error, session=session_id)
     return ReplyFailed("the reply could not be made: the engine failed")
 

@@ -30,6 +30,7 @@ from engine.pipelines.listening.turn_state import Action, AskTurnModel, AskWords
 from engine.pipelines.listening.turn_taker import TurnTaker
 from engine.pipelines.listening.vad import WINDOW_MS, SpeechDetector
 from engine.settings import Settings
+from engine.telemetry import log_fault
 
 BACKLOG_WINDOWS = 125
 """4 s: the most that waits to be heard; beyond it the oldest is dropped."""
@@ -88,6 +89,7 @@ class Listener:
         self._taker = TurnTaker(turn_options(settings, turn_model=end_of_turn is not None))
         self._voice = detector.stream()
         self._timeline = Timeline()
+        # The turn model listens to 8 s at most, a turn that is reopened is longer.
         self._past = Past((LONGEST_MS + settings.preroll_ms) / 1000)
         self._microphone: Channel[Window] = Channel("microphone", BACKLOG_WINDOWS, "drop_oldest")
         # What the models answer and the conversation tells; full only if nobody reads the events.
@@ -284,7 +286,7 @@ class Listener:
         try:
             probability = await model.probability(self._past.since(self._start_ms))
         except Exception as error:  # noqa: BLE001 - the words decide without it
-            _failure("turn_model", error)
+            log_fault(_log, error, part="turn_model")
         self._note(partial(self._taker.verdict, action.utterance, probability))
 
     def _at(self, ms: float) -> float:
@@ -293,10 +295,8 @@ class Listener:
 
 
 def _failure(part: str, error: Exception) -> EngineError:
-    """What to tell of a model that broke. A fault of ours ends no session; it is logged without what was said."""
+    """What to tell of a model that broke. A fault of ours ends no session."""
     if isinstance(error, EngineError):
-        _log.error("listening_failed", part=part, code=error.code)
         return error
-    _log.error("unexpected failure", part=part, kind=type(error).__name__,
-               exc_info=(type(error), None, error.__traceback__))  # fmt: skip
+    log_fault(_log, error, part=part)
     return RecognitionFailed("the student could not be heard: the engine failed")

@@ -142,13 +142,17 @@ class Bid:
         heard = self.fresh_preview()
         return completeness(heard.transcript.text, heard.transcript.language) if heard else None
 
-    def own_words(self, heard: Heard | None) -> Transcript | None:
-        """These words without those of the turn before; None when nothing was recognised yet."""
+    def own_words(self, heard: Heard) -> Transcript:
+        """These words without those of the turn before."""
         if self.before is None:
-            return heard.transcript if heard else None
-        if heard is None:
-            return Transcript("")  # it was noise by itself: only words count now
+            return heard.transcript
         return replace(heard.transcript, text=added_words(self.before, heard.transcript.text))
+
+    def hear_anew(self, utterance: int, start_ms: float, before: str) -> None:
+        """Go on as another utterance, which began with what was understood as ``before``."""
+        self.id, self.start_ms, self.before = utterance, start_ms, before
+        self.reopens_ms = self.partial = self.preview = self.asked = self.judging_ms = None
+        self.asked_voiced_ms = float("-inf")
 
     def latest(self) -> Heard | None:
         """The newest words, whether or not they cover everything."""

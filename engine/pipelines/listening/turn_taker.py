@@ -262,8 +262,7 @@ class TurnTaker:
             wait_ms = bid.forced_ms - bid.end_ms
         elif self._gate.stirring:
             wait_ms += options.gate.min_speech_ms
-        own = bid.own_words(heard)
-        if heard is not None and not (own and own.text):
+        if heard is not None and not bid.own_words(heard).text:
             if silence_ms >= max(wait_ms, options.endpoint.question_max_ms) or bid.forced_ms is not None:
                 self._dismiss(bid, NoSpeech(bid.start_ms))
             return
@@ -319,9 +318,7 @@ class TurnTaker:
         self._actions += self._ahead.drop()
         self._tell(EndUtterance(bid.id))
         self._count += 1
-        bid.id, bid.start_ms, bid.reopens_ms = self._count, start_ms, None
-        bid.partial = bid.preview = bid.asked = bid.judging_ms = None
-        bid.asked_voiced_ms, bid.before = float("-inf"), self._reopening.text
+        bid.hear_anew(self._count, start_ms, self._reopening.text)
         self._tell(BeginUtterance(bid.id, start_ms))
 
     def _reopen(self, bid: Bid) -> None:
@@ -338,7 +335,9 @@ class TurnTaker:
     # --- over the tutor's voice
 
     def _judge(self, bid: Bid, silence_ms: float) -> None:
-        complete, newest = bid.fresh_preview() is not None, bid.own_words(bid.latest())
+        complete, latest = bid.fresh_preview() is not None, bid.latest()
+        # What was noise by itself and is heard anew stays that until there are words.
+        newest = bid.own_words(latest) if latest else None if bid.before is None else Transcript("")
         tutor_text = "" if bid.tutor_ms == float("inf") else self._tutor_text
         sound = Sound(bid.voiced_ms, silence_ms, bid.tutor_ms, tutor_text, newest, complete)
         judgement = self._barge_in.judge(sound)
