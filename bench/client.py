@@ -221,9 +221,20 @@ def started_engine(*arguments: str, log_path: Path | None = None) -> Iterator[tu
     log = (log_path or Path(os.devnull)).open("w")
     root = Path(__file__).parent.parent
     process = subprocess.Popen(
-        [sys.executable, str(root / "run_engine.py"), "--port", str(port), "--log-format", "json",
-         "--admission", "fixed", *arguments],
-        cwd=root, stderr=log, stdout=log,
+        [
+            sys.executable,
+            str(root / "run_engine.py"),
+            "--port",
+            str(port),
+            "--log-format",
+            "json",
+            "--admission",
+            "fixed",
+            *arguments,
+        ],
+        cwd=root,
+        stderr=log,
+        stdout=log,
     )
     try:
         _wait_ready(process, port)

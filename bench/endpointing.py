@@ -26,17 +26,17 @@ import numpy as np
 from tqdm import tqdm
 from turn_clips import HELD_OUT, HELD_OUT_SPEAKERS, SECOND, SENTENCES, SPEAKERS, Clip, clips
 
+from engine.items import INPUT_RATE, FloatArray, Transcript
 from engine.models.catalog import locate
-from engine.pipelines.items import INPUT_RATE, FloatArray, Transcript
-from engine.pipelines.listening.endpointing import EndpointOptions
-from engine.pipelines.listening.events import TurnEnded, TurnReopened
-from engine.pipelines.listening.recognizer import WhisperRecognizer
-from engine.pipelines.listening.smart_turn import SmartTurn
-from engine.pipelines.listening.turn_options import TurnOptions, turn_options
-from engine.pipelines.listening.turn_state import Action, AskTurnModel, AskWords
-from engine.pipelines.listening.turn_taker import TurnTaker
-from engine.pipelines.listening.vad import WINDOW_MS, WINDOW_SAMPLES, SileroVad
+from engine.recognition.recognizer import WhisperRecognizer
+from engine.recognition.vad import WINDOW_MS, WINDOW_SAMPLES, SileroVad
 from engine.settings import Settings
+from engine.turn_taking.endpointing import EndpointOptions
+from engine.turn_taking.events import TurnEnded, TurnReopened
+from engine.turn_taking.smart_turn import SmartTurn
+from engine.turn_taking.turn_options import TurnOptions, turn_options
+from engine.turn_taking.turn_state import Action, AskTurnModel, AskWords
+from engine.turn_taking.turn_taker import TurnTaker
 
 matplotlib.use("Agg")
 

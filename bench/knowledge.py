@@ -87,7 +87,9 @@ def measure(count: int) -> dict[str, object]:
         "passages": count,
         "ingest_passages_per_s": round(INGESTED / ingest_ms * 1000, 1),
         "store_passages_per_s": round(count / store_ms * 1000),
-        "search": percentiles(whole), "of_it_embedding": percentiles(embedding), "of_it_finding": percentiles(finding),
+        "search": percentiles(whole),
+        "of_it_embedding": percentiles(embedding),
+        "of_it_finding": percentiles(finding),
     }
 
 

@@ -79,7 +79,9 @@ async def measure(base: str, turns: int) -> dict[str, list[tuple[float, float]]]
     openings = list(TutorStore().find(1).openings)
     times: dict[str, list[tuple[float, float]]] = {arm: [] for arm in ARMS}
     async with (
-        http_session() as http, Client(http, base) as plain, Client(http, base, kb_id="bench") as grounded,
+        http_session() as http,
+        Client(http, base) as plain,
+        Client(http, base, kb_id="bench") as grounded,
         Client(http, base, SILENT_TUTOR, kb_id="bench") as silent,
     ):
         clients = dict(zip(ARMS, (plain, grounded, silent), strict=True))

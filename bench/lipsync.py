@@ -32,12 +32,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 from lipsync_figures import Seen, summary  # noqa: E402
 from mouth_pixels import MouthBox, features, mouth_box, openings  # noqa: E402
 
-from engine.pipelines.animating.life import Life  # noqa: E402
-from engine.pipelines.animating.performance import TurnAnimator  # noqa: E402
-from engine.pipelines.animating.puppet import PuppetRenderer  # noqa: E402
-from engine.pipelines.animating.visemes import viseme_pose  # noqa: E402
-from engine.pipelines.contracts import FrameRequest  # noqa: E402
-from engine.pipelines.items import (  # noqa: E402
+from engine.animation.idle_motion import Life  # noqa: E402
+from engine.animation.performance import TurnAnimator  # noqa: E402
+from engine.animation.visemes import viseme_pose  # noqa: E402
+from engine.contracts import FrameRequest  # noqa: E402
+from engine.items import (  # noqa: E402
     FPS,
     OUTPUT_RATE,
     Clause,
@@ -46,8 +45,9 @@ from engine.pipelines.items import (  # noqa: E402
     Picture,
     Speech,
 )
-from engine.pipelines.speaking.voices import VoiceBook, build_voicebook  # noqa: E402
+from engine.rendering.puppet.renderer import PuppetRenderer  # noqa: E402
 from engine.settings import load_settings  # noqa: E402
+from engine.speaking.voices import VoiceBook, build_voicebook  # noqa: E402
 from engine.transport.media.clips import ClipWriter  # noqa: E402
 from engine.transport.media.encoders import MediaFormat  # noqa: E402
 from engine.transport.media.fragments import FragmentWriter  # noqa: E402

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from mouth_pixels import openings
 
-from engine.pipelines.animating.coarticulation import segments
-from engine.pipelines.animating.visemes import DOMINANCE, TARGETS
-from engine.pipelines.items import FPS, FRAME_SAMPLES, Phoneme
+from engine.animation.coarticulation import segments
+from engine.animation.visemes import DOMINANCE, TARGETS
+from engine.items import FPS, FRAME_SAMPLES, Phoneme
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -85,10 +85,12 @@ def lag_ms(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> float:
     """
     lags = np.arange(-MOST_LAG, MOST_LAG + 1)
     inner = slice(MOST_LAG, -MOST_LAG)
-    values = np.array([
-        np.mean([correlation(np.roll(opening, -lag)[inner], reference[inner]) for opening, reference in pairs])
-        for lag in lags
-    ])
+    values = np.array(
+        [
+            np.mean([correlation(np.roll(opening, -lag)[inner], reference[inner]) for opening, reference in pairs])
+            for lag in lags
+        ]
+    )
     peak = int(np.clip(values.argmax(), 1, len(lags) - 2))
     left, middle, right = values[peak - 1 : peak + 2]
     bend = left - 2 * middle + right

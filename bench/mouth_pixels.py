@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.pipelines.animating.avatars import BUILTIN, find_folder, read_manifest
+from engine.avatars.folders import BUILTIN, find_folder, read_manifest
 
 FloatArray = npt.NDArray[np.float64]
 

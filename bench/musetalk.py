@@ -26,15 +26,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.pipelines.animating.musetalk.avatar_files import write_avatar
-from engine.pipelines.animating.musetalk.ears import TurnEars
-from engine.pipelines.animating.musetalk.graphs import BucketedGenerator
-from engine.pipelines.animating.musetalk.random_weights import write_random
-from engine.pipelines.animating.musetalk.renderer import BATCH_SIZES, MuseTalkRenderer
-from engine.pipelines.animating.musetalk.weights import Networks, check_extra, load_networks, load_vae
-from engine.pipelines.animating.scheduler import FrameScheduler
-from engine.pipelines.contracts import FrameRequest
-from engine.pipelines.items import FPS, FRAME_SAMPLES, AnimatedFrame
+from engine.contracts import FrameRequest
+from engine.items import FPS, FRAME_SAMPLES, AnimatedFrame
+from engine.rendering.musetalk.avatar_files import write_avatar
+from engine.rendering.musetalk.features import TurnEars
+from engine.rendering.musetalk.graphs import BucketedGenerator
+from engine.rendering.musetalk.random_weights import write_random
+from engine.rendering.musetalk.renderer import BATCH_SIZES, MuseTalkRenderer
+from engine.rendering.musetalk.weights import Networks, check_extra, load_networks, load_vae
+from engine.rendering.scheduler import FrameScheduler
 from engine.telemetry import Metrics
 
 LATE_S = 0.2
@@ -80,10 +80,17 @@ class Stand:
             if not (folder / name).exists():
                 pictures = [rng.integers(0, 255, (size, size, 3), dtype=np.uint8) for _ in range(8)]
                 box = np.array([size // 4, size // 4, size * 3 // 4, size * 3 // 4], np.int32)
-                write_avatar(folder, name, name, pictures, {
-                    "latents": rng.standard_normal((8, 8, 32, 32)).astype(np.float16),
-                    "masks": np.full((8, 256, 256), 255, np.uint8), "boxes": np.tile(box, (8, 1)),
-                })
+                write_avatar(
+                    folder,
+                    name,
+                    name,
+                    pictures,
+                    {
+                        "latents": rng.standard_normal((8, 8, 32, 32)).astype(np.float16),
+                        "masks": np.full((8, 256, 256), 255, np.uint8),
+                        "boxes": np.tile(box, (8, 1)),
+                    },
+                )
         self.renderer = MuseTalkRenderer(
             networks, [folder], lambda: load_vae(models_dir / "musetalk"), use_graphs=graphs
         )
@@ -154,8 +161,10 @@ class Stand:
             await asyncio.gather(newcomers(), *(live(session) for session in range(sessions)))
         p50, p95 = np.percentile(first_ms, (50, 95))
         return {
-            "sessions": sessions, "late_share": round(late / total, 4),
-            "first_picture_p50_ms": round(float(p50), 1), "first_picture_p95_ms": round(float(p95), 1),
+            "sessions": sessions,
+            "late_share": round(late / total, 4),
+            "first_picture_p50_ms": round(float(p50), 1),
+            "first_picture_p95_ms": round(float(p95), 1),
         }
 
 
@@ -217,8 +226,10 @@ def main() -> None:
         root = Path(scratch)
         write_random(root / "models", "tiny" if arguments.tiny else "full")
         report: dict[str, Any] = {
-            "networks": "tiny" if arguments.tiny else "full size", "weights": "random",
-            "device": torch.cuda.get_device_name(device) if cuda else "cpu", "torch": torch.__version__,
+            "networks": "tiny" if arguments.tiny else "full size",
+            "weights": "random",
+            "device": torch.cuda.get_device_name(device) if cuda else "cpu",
+            "torch": torch.__version__,
         }
         for decoder in ("vae", "taesd"):
             networks = load_networks(root / "models", device, decoder)  # type: ignore[arg-type]

@@ -15,15 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.audio.decoding import decode
+from engine.items import INPUT_RATE, AudioChunk, FloatArray
 from engine.models.catalog import locate
-from engine.pipelines.audio import decode
-from engine.pipelines.items import INPUT_RATE, AudioChunk, FloatArray
-from engine.pipelines.listening.events import TurnEnded, TurnReopened
-from engine.pipelines.listening.listener import Listener
-from engine.pipelines.listening.recognizer import WhisperRecognizer
-from engine.pipelines.listening.smart_turn import SmartTurn
-from engine.pipelines.listening.vad import SileroVad
+from engine.recognition.recognizer import WhisperRecognizer
+from engine.recognition.vad import SileroVad
 from engine.settings import Settings
+from engine.turn_taking.events import TurnEnded, TurnReopened
+from engine.turn_taking.listener import Listener
+from engine.turn_taking.smart_turn import SmartTurn
 
 CHUNK = INPUT_RATE // 50
 AFTER_S = 4

@@ -15,10 +15,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from engine.pipelines.animating.pose import CHANNEL, rest_pose
-from engine.pipelines.animating.puppet import PuppetRenderer
-from engine.pipelines.contracts import FrameRequest
-from engine.pipelines.items import FPS, AnimatedFrame, FloatArray
+from engine.animation.pose import CHANNEL, rest_pose
+from engine.contracts import FrameRequest
+from engine.items import FPS, AnimatedFrame, FloatArray
+from engine.rendering.puppet.renderer import PuppetRenderer
 from engine.transport.media.encoders import MediaFormat, VideoEncoder
 
 

@@ -27,8 +27,8 @@ from client import Client, http_session, machine, started_engine
 from speech import QUESTIONS, VOICES, Speakers
 from tqdm import tqdm
 
-from engine.pipelines.audio import float_to_pcm16, to_wav
-from engine.pipelines.items import INPUT_RATE, FloatArray
+from engine.audio.decoding import float_to_pcm16, to_wav
+from engine.items import INPUT_RATE, FloatArray
 
 KINDS = ("typed", "spoken", "typed", "deleted", "typed", "spoken", "typed", "clip")
 CHUNK = INPUT_RATE // 50
@@ -127,8 +127,10 @@ def census(pid: int) -> dict[str, float]:
     """What the engine holds now."""
     process = psutil.Process(pid)
     return {
-        "threads": process.num_threads(), "files": process.num_fds(),
-        "children": len(process.children(recursive=True)), "memory_mb": round(process.memory_info().rss / 1e6, 1),
+        "threads": process.num_threads(),
+        "files": process.num_fds(),
+        "children": len(process.children(recursive=True)),
+        "memory_mb": round(process.memory_info().rss / 1e6, 1),
     }
 
 

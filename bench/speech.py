@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.pipelines.audio import resample
-from engine.pipelines.items import INPUT_RATE, OUTPUT_RATE, FloatArray
-from engine.pipelines.speaking.voices import VoiceBook, build_voicebook
+from engine.audio.decoding import resample
+from engine.items import INPUT_RATE, OUTPUT_RATE, FloatArray
 from engine.settings import Settings
+from engine.speaking.voices import VoiceBook, build_voicebook
 
 VOICES = ("piper:en_US-joe-medium", "espeak:en-us", "espeak:en-gb", "espeak:en-gb-scotland")
 

@@ -15,7 +15,7 @@ import psutil
 from client import Client, FragmentDecoder
 from speech import Clip
 
-from engine.pipelines.listening.reopening import AFTERTHOUGHT_MS
+from engine.turn_taking.reopening import AFTERTHOUGHT_MS
 
 CHUNK_S = 0.02
 CHUNK = 320
@@ -175,10 +175,16 @@ class Bench:
         self.values[f"cut off at a pause of {pause_s:.1f} s, %"].append(100.0 * cut)
         if cut:
             self.values["of these heard as one in the end, %"].append(100.0 * whole)
-        self.pauses.append({
-            "said": clip.text, "pause_s": pause_s, "heard": [m["content"] for _, m in heard],
-            "cut": cut, "tutor_spoke": spoke, "whole": whole,
-        })
+        self.pauses.append(
+            {
+                "said": clip.text,
+                "pause_s": pause_s,
+                "heard": [m["content"] for _, m in heard],
+                "cut": cut,
+                "tutor_spoke": spoke,
+                "whole": whole,
+            }
+        )
 
     async def interrupting(self, clip: Clip, *, real: bool) -> bool:
         """Make a sound while the tutor speaks: does it stop, and how fast; or does it rightly go on?

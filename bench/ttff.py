@@ -147,8 +147,13 @@ def main() -> int:
     errors = [r.error for r in results if r.error]
     print(f"errors: {len(errors)} {sorted(set(errors))}")
     report = {
-        "machine": machine(), "sessions": args.sessions, "turns": args.turns, "pause_s": args.pause, "ms": summary,
-        "errors": errors, "each": [{"first_speaking": r.first_speaking_ms, **r.timings} for r in results],
+        "machine": machine(),
+        "sessions": args.sessions,
+        "turns": args.turns,
+        "pause_s": args.pause,
+        "ms": summary,
+        "errors": errors,
+        "each": [{"first_speaking": r.first_speaking_ms, **r.timings} for r in results],
     }
     name = "clips" if args.clips else f"ttff-{args.sessions}"
     (args.out / f"{name}.json").write_text(json.dumps(report, indent=2))

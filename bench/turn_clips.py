@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.audio.decoding import resample
+from engine.concurrency.worker import Worker
+from engine.contracts import Synthesizer, Voice
+from engine.items import INPUT_RATE, OUTPUT_RATE, Clause, FloatArray, Speech
 from engine.models.catalog import locate
-from engine.pipelines.audio import resample
-from engine.pipelines.contracts import Synthesizer, Voice
-from engine.pipelines.items import INPUT_RATE, OUTPUT_RATE, Clause, FloatArray, Speech
-from engine.pipelines.speaking.espeak import EspeakSynthesizer
-from engine.pipelines.speaking.piper import PiperSynthesizer
-from engine.pipelines.worker import Worker
+from engine.speaking.espeak import EspeakSynthesizer
+from engine.speaking.piper import PiperSynthesizer
 
 SENTENCES = (
     # after a word that calls for more

@@ -40,7 +40,7 @@ from spoken_turns import Bench, process_cpu_s
 from tqdm import tqdm
 from turn_clips import HELD_OUT, HELD_OUT_SPEAKERS, clips
 
-from engine.pipelines.items import INPUT_RATE
+from engine.items import INPUT_RATE
 
 PAUSES_S = (0.3, 0.6, 1.0, 1.5)
 IDLE_S = 15.0
@@ -163,9 +163,7 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         base, pid = args.url, None
         if base is None:
-            base, pid = stack.enter_context(
-                started_engine(*args.engine_args.split(), log_path=args.out / "engine.log")
-            )
+            base, pid = stack.enter_context(started_engine(*args.engine_args.split(), log_path=args.out / "engine.log"))
         bench = asyncio.run(run(base, pid, args.parts, args.turns, hesitating))
     values = bench.values
     print(f"\n{machine()}; {args.turns} rounds of {', '.join(args.parts)}")
@@ -179,10 +177,14 @@ def main() -> int:
     (args.out / "voice.json").write_text(
         json.dumps(
             {
-                "machine": machine(), "values": report, "turns": bench.turns, "sounds": bench.sounds,
+                "machine": machine(),
+                "values": report,
+                "turns": bench.turns,
+                "sounds": bench.sounds,
                 "pauses": bench.pauses,
             },
-            indent=2, ensure_ascii=False,
+            indent=2,
+            ensure_ascii=False,
         )
     )
     return 0

@@ -26,11 +26,11 @@ import numpy as np
 from asr import distance
 from faster_whisper import WhisperModel
 
+from engine.audio.decoding import resample
+from engine.items import OUTPUT_RATE, Clause, FloatArray
 from engine.models.catalog import locate
-from engine.pipelines.audio import resample
-from engine.pipelines.items import OUTPUT_RATE, Clause, FloatArray
-from engine.pipelines.speaking.voices import VoiceBook, build_voicebook
 from engine.settings import load_settings
+from engine.speaking.voices import VoiceBook, build_voicebook
 
 TEXTS = {
     "en": (

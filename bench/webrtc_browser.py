@@ -141,9 +141,7 @@ def _turn(seen: dict[str, Any], began: float) -> BrowserTurn:
         return BrowserTurn(error=(seen["errors"] or ["no reply"])[0])
     painted = [frame[0] for frame in frames[first:]]
     intervals = [
-        b - a
-        for (a, b), step in zip(itertools.pairwise(painted), steps[first:], strict=True)
-        if step < REPLY_SPACING_S
+        b - a for (a, b), step in zip(itertools.pairwise(painted), steps[first:], strict=True) if step < REPLY_SPACING_S
     ]
     received = frames[first][2]
     return BrowserTurn(

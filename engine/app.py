@@ -19,21 +19,21 @@ from collections.abc import AsyncIterator
 import structlog
 from aiohttp import web
 
-from engine.avatar_making import AvatarMaker
+from engine.avatars.making import AvatarMaker
+from engine.conversation.parts import Parts
 from engine.errors import Busy, EngineError, InvalidField, SettingsError
 from engine.knowledge.service import open_knowledge
-from engine.pipelines.parts import Parts
 from engine.sessions import SessionRegistry
 from engine.settings import Settings, load_settings, unknown_variables
 from engine.telemetry import Metrics, configure_logging
 from engine.tokens import TokenSigner
-from engine.transport.avatars_api import AvatarsApi
-from engine.transport.http import Api, Readiness
-from engine.transport.idle import IdleClips
-from engine.transport.knowledge_api import routes as knowledge_routes
-from engine.transport.middleware import answering_expectations, api_key, cors, errors_as_json
-from engine.transport.server import listening
-from engine.transport.tutors_api import TutorsApi, check_profile
+from engine.transport.api.avatars_api import AvatarsApi
+from engine.transport.api.idle_clips import IdleClips
+from engine.transport.api.knowledge_api import routes as knowledge_routes
+from engine.transport.api.middleware import answering_expectations, api_key, cors, errors_as_json
+from engine.transport.api.routes import Api, Readiness
+from engine.transport.api.tutors_api import TutorsApi, check_profile
+from engine.transport.port import listening
 from engine.tutors.store import TutorStore
 from engine.wiring import open_parts
 
@@ -54,7 +54,9 @@ class Engine:
         self.parts: Parts | None = None
         self.avatars: AvatarMaker | None = None
         self._api = Api(
-            settings, self.metrics, self.readiness,
+            settings,
+            self.metrics,
+            self.readiness,
             TokenSigner(settings.secret.get_secret_value(), settings.token_ttl_s),
         )
         self._tutors = TutorStore(settings.tutors_dir)
@@ -118,10 +120,16 @@ class Engine:
         app = web.Application(
             middlewares=[cors(settings), errors_as_json, api_key(settings)], client_max_size=MAX_BODY_BYTES
         )
-        app.add_routes(answering_expectations([
-            *self._api.routes(), *knowledge_routes(self._knowledge), *TutorsApi(self._tutors, self._warm).routes(),
-            *AvatarsApi(self._avatar_maker, settings.avatar_upload_bytes).routes(),
-        ]))
+        app.add_routes(
+            answering_expectations(
+                [
+                    *self._api.routes(),
+                    *knowledge_routes(self._knowledge),
+                    *TutorsApi(self._tutors, self._warm).routes(),
+                    *AvatarsApi(self._avatar_maker, settings.avatar_upload_bytes).routes(),
+                ]
+            )
+        )
         async with listening(app, settings.host, settings.port) as self.port:
             log.info("listening", host=settings.host, port=self.port)
             yield

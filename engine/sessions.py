@@ -17,11 +17,11 @@ from typing import Protocol
 import structlog
 from aiohttp import WSCloseCode
 
+from engine.conversation.conversation import Conversation
+from engine.conversation.parts import Parts
 from engine.errors import Busy, InvalidField, UnknownSession
-from engine.memory import give_back_memory
-from engine.pipelines.animating.overload import Admission
-from engine.pipelines.conversation import Conversation
-from engine.pipelines.parts import Parts
+from engine.malloc import give_back_memory
+from engine.rendering.overload import Admission
 from engine.tutors.store import TutorStore
 
 log = structlog.get_logger(__name__)
@@ -153,9 +153,11 @@ class SessionRegistry:
         scheduler = self._parts.scheduler
         now = asyncio.get_running_loop().time()
         return self._admission.refuse(
-            len(self._sessions), sum(session.present(now) for session in self._sessions.values()),
+            len(self._sessions),
+            sum(session.present(now) for session in self._sessions.values()),
             sum(session.conversation.speaking for session in self._sessions.values()),
-            scheduler.costs.frame_s(), scheduler.thinning.thins_at(now),
+            scheduler.costs.frame_s(),
+            scheduler.thinning.thins_at(now),
         )
 
     def find(self, session_id: str) -> Session:

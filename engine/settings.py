@@ -284,8 +284,13 @@ def load_settings(argv: list[str] | None = None) -> Settings:
     """
     args = sys.argv[1:] if argv is None else argv
     cli: CliSettingsSource[Any] = CliSettingsSource(
-        Settings, cli_parse_args=args, cli_prog_name="run_engine.py", cli_kebab_case=True,
-        cli_implicit_flags=True, cli_hide_none_type=True, cli_avoid_json=True,
+        Settings,
+        cli_parse_args=args,
+        cli_prog_name="run_engine.py",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
     )
     try:
         return Settings(_cli_settings_source=cli)  # type: ignore[call-arg]

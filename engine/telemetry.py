@@ -65,8 +65,11 @@ class Metrics:
         self.sockets = Gauge("tutor_connections", "Open connections.", ["kind"], registry=r)
         self.turns = Counter("tutor_turns_total", "Turns by how they ended.", ["end"], registry=r)
         self.stage = Histogram(
-            "tutor_stage_seconds", "From the start of a turn to the end of a stage.", ["stage"],
-            buckets=STAGE_BUCKETS, registry=r,
+            "tutor_stage_seconds",
+            "From the start of a turn to the end of a stage.",
+            ["stage"],
+            buckets=STAGE_BUCKETS,
+            registry=r,
         )
         self.frames = Counter("tutor_frames_total", "Pictures made, late, repeated, dropped.", ["what"], registry=r)
         self.queue_depth = Gauge("tutor_queue_depth", "Items waiting, by queue.", ["queue"], registry=r)

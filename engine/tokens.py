@@ -38,8 +38,12 @@ class TokenSigner:
         """A token that opens ``session_id`` for the configured time."""
         now = int(time.time())
         claims = {
-            "sub": session_id, "tutor": tutor_id, "student": student_id,
-            "iat": now, "exp": now + self._ttl_s, "aud": AUDIENCE,
+            "sub": session_id,
+            "tutor": tutor_id,
+            "student": student_id,
+            "iat": now,
+            "exp": now + self._ttl_s,
+            "aud": AUDIENCE,
         }
         return jwt.encode(claims, self._secret, algorithm="HS256")
 
@@ -54,7 +58,10 @@ class TokenSigner:
             raise Unauthorized("a session token is needed: ?token=… or Authorization: Bearer …")
         try:
             claims = jwt.decode(
-                token, self._secret, algorithms=["HS256"], audience=AUDIENCE,
+                token,
+                self._secret,
+                algorithms=["HS256"],
+                audience=AUDIENCE,
                 options={"require": ["sub", "exp", "iat", "aud", "tutor", "student"]},
             )
         except jwt.ExpiredSignatureError:

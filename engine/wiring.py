@@ -17,23 +17,23 @@ from typing import TypeVar
 import structlog
 import torch
 
+from engine.concurrency.worker import Worker
+from engine.contracts import LanguageModel, Renderer
+from engine.conversation.parts import Parts
 from engine.errors import EngineError, SettingsError, UnknownAvatar
 from engine.knowledge.service import Knowledge
+from engine.llm.client import language_model
+from engine.llm.embedded import EmbeddedServer
 from engine.models.catalog import locate
-from engine.pipelines.animating.puppet import PuppetRenderer
-from engine.pipelines.animating.scheduler import FrameScheduler
-from engine.pipelines.contracts import LanguageModel, Renderer
-from engine.pipelines.listening.recognizer import WhisperRecognizer
-from engine.pipelines.listening.smart_turn import SmartTurn
-from engine.pipelines.listening.vad import SileroVad
-from engine.pipelines.parts import Parts
-from engine.pipelines.speaking.voices import build_voicebook
-from engine.pipelines.thinking import language, numbers
-from engine.pipelines.thinking.llm import language_model
-from engine.pipelines.thinking.llm_server import EmbeddedServer
-from engine.pipelines.worker import Worker
+from engine.recognition.recognizer import WhisperRecognizer
+from engine.recognition.vad import SileroVad
+from engine.rendering.puppet.renderer import PuppetRenderer
+from engine.rendering.scheduler import FrameScheduler
 from engine.settings import Settings
+from engine.speaking.voices import build_voicebook
 from engine.telemetry import Metrics
+from engine.text import language, numbers
+from engine.turn_taking.smart_turn import SmartTurn
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -66,10 +66,19 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
         for worker in (decoder, encoder, speller, ears):
             stack.callback(worker.close)
         yield Parts(
-            settings=settings, metrics=metrics, recognizer=recognizer,
-            language_model=language_model.result(), voices=voices.result(), scheduler=scheduler,
-            detector=detector, end_of_turn=end_of_turn, knowledge=knowledge, decoder=decoder, encoder=encoder,
-            speller=speller, ears=ears,
+            settings=settings,
+            metrics=metrics,
+            recognizer=recognizer,
+            language_model=language_model.result(),
+            voices=voices.result(),
+            scheduler=scheduler,
+            detector=detector,
+            end_of_turn=end_of_turn,
+            knowledge=knowledge,
+            decoder=decoder,
+            encoder=encoder,
+            speller=speller,
+            ears=ears,
         )
 
 
@@ -111,7 +120,11 @@ def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, S
     find = functools.partial(locate, models_dir=settings.models_dir, cache_dir=settings.cache_dir)
     detector = SileroVad(find("silero-vad"))
     recognizer = WhisperRecognizer(
-        find(settings.asr_model), detector, torch_device(settings), settings.asr_threads, settings.asr_workers,
+        find(settings.asr_model),
+        detector,
+        torch_device(settings),
+        settings.asr_threads,
+        settings.asr_workers,
         settings.asr_language,
     )
     return detector, recognizer, SmartTurn(find("smart-turn"))
@@ -142,7 +155,7 @@ def _load_puppet(settings: Settings) -> Renderer:
 
 def _load_musetalk(settings: Settings) -> Renderer:
     # An extra, and seconds to import: only who uses it pays for it.
-    from engine.pipelines.animating.musetalk.start import open_renderer
+    from engine.rendering.musetalk.start import open_renderer
 
     return open_renderer(settings, _avatars_dirs(settings))
 

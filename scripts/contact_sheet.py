@@ -14,11 +14,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from engine.pipelines.animating.pose import CHANNEL, rest_pose
-from engine.pipelines.animating.puppet import PuppetRenderer
-from engine.pipelines.animating.visemes import VISEMES, viseme_pose
-from engine.pipelines.contracts import FrameRequest
-from engine.pipelines.items import AnimatedFrame, FloatArray, Picture
+from engine.animation.pose import CHANNEL, rest_pose
+from engine.animation.visemes import VISEMES, viseme_pose
+from engine.contracts import FrameRequest
+from engine.items import AnimatedFrame, FloatArray, Picture
+from engine.rendering.puppet.renderer import PuppetRenderer
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 TUTORS = ("avatar_tutor_13", "avatar_tutor_1", "avatar_tutor_7")

@@ -1,6 +1,6 @@
 """Draw the built-in tutors: `pip install skia-python`, then `python scripts/draw_tutors.py [ID ...]`.
 
-Writes one folder a tutor under engine/pipelines/animating/art with its layers (PNG), its thumbnail
+Writes one folder a tutor under engine/avatars/art with its layers (PNG), its thumbnail
 and its manifest. Nothing else in the engine needs skia.
 """
 
@@ -16,7 +16,7 @@ from art.brush import CANVAS, Sheet
 from art.look import AXIS
 from art.people import TUTORS, Tutor
 
-FOLDER = Path(__file__).parent.parent / "engine" / "pipelines" / "animating" / "art"
+FOLDER = Path(__file__).parent.parent / "engine" / "avatars" / "art"
 
 
 def draw(tutor: Tutor, folder: Path) -> None:

@@ -3,7 +3,7 @@
     python scripts/train_audio_face.py --piper PATH/en_US-joe-medium.onnx
 
 Speaks a corpus with espeak-ng and Piper (minutes), trains a small network to say what the
-phoneme track says (minutes on one core), writes ``engine/pipelines/animating/data/audio_face.npz``
+phoneme track says (minutes on one core), writes ``engine/animation/data/audio_face.npz``
 and prints, as JSON, its distance from the phoneme track beside that of loudness alone, on held-out voices
 and sentences. ``--piper-minutes 0`` trains without the Piper voice, to see how far espeak-ng's
 voices alone carry to a natural one. Nothing is downloaded.
@@ -29,8 +29,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent / "audio_face")]
 from texts import held_out_texts, training_text  # noqa: E402
 from voices import Sample, espeak_say, levelled, piper_at, piper_say, resampled  # noqa: E402
 
-from engine.models.catalog import locate  # noqa: E402
-from engine.pipelines.animating.audio_driven import (  # noqa: E402
+from engine.animation.audio_driven import (  # noqa: E402
     AHEAD_STEPS,
     DILATIONS,
     OUTPUTS,
@@ -40,12 +39,13 @@ from engine.pipelines.animating.audio_driven import (  # noqa: E402
     WEIGHTS,
     AudioFace,
 )
-from engine.pipelines.animating.coarticulation import mouth_track, segments  # noqa: E402
-from engine.pipelines.animating.energy import energy_track  # noqa: E402
-from engine.pipelines.animating.mel import BANDS, STEPS_PER_FRAME, log_mel  # noqa: E402
-from engine.pipelines.animating.pose import CHANNEL, POSE_CHANNELS  # noqa: E402
-from engine.pipelines.animating.visemes import MOUTH_CHANNELS, VISEME  # noqa: E402
-from engine.pipelines.items import FPS, FRAME_SAMPLES, FloatArray  # noqa: E402
+from engine.animation.coarticulation import mouth_track, segments  # noqa: E402
+from engine.animation.energy import energy_track  # noqa: E402
+from engine.animation.mel import BANDS, STEPS_PER_FRAME, log_mel  # noqa: E402
+from engine.animation.pose import CHANNEL, POSE_CHANNELS  # noqa: E402
+from engine.animation.visemes import MOUTH_CHANNELS, VISEME  # noqa: E402
+from engine.items import FPS, FRAME_SAMPLES, FloatArray  # noqa: E402
+from engine.models.catalog import locate  # noqa: E402
 
 WIDTH = 96
 CROP_FRAMES = 100

@@ -29,7 +29,8 @@ def no_leaked_threads_or_sockets() -> Iterator[None]:
     deadline = time.monotonic() + 3
     while True:
         threads = [
-            t for t in set(threading.enumerate()) - threads_before
+            t
+            for t in set(threading.enumerate()) - threads_before
             if t.is_alive() and not t.name.startswith(LASTING_THREADS)
         ]
         sockets = _sockets() - sockets_before

@@ -1,4 +1,4 @@
-"""Scripted parts that obey the Protocols of ``engine.pipelines.contracts``, without models or threads.
+"""Scripted parts that obey the Protocols of ``engine.contracts``, without models or threads.
 
 The microphone's sound carries its script: the level of a sample says which word it belongs to. So the
 fake voice detector and recognizer hear what really reaches them, and nothing that got lost.
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from engine.contracts import Message, Voice
 from engine.errors import LanguageModelFailed, RecognitionFailed, SynthesisFailed
-from engine.pipelines.contracts import Message, Voice
-from engine.pipelines.items import INPUT_RATE, OUTPUT_RATE, AudioChunk, Clause, FloatArray, Speech, Transcript, Word
+from engine.items import INPUT_RATE, OUTPUT_RATE, AudioChunk, Clause, FloatArray, Speech, Transcript, Word
 
 COUGH_LEVEL = 0.9
 """Sounds like speech to the voice detector, and has no words."""
@@ -132,7 +132,11 @@ class FakeRecognizer:
     """
 
     def __init__(
-        self, decode_s: float = 0.15, failures: int = 0, language: str = "en", logprob: float = 0.0,
+        self,
+        decode_s: float = 0.15,
+        failures: int = 0,
+        language: str = "en",
+        logprob: float = 0.0,
         error: Exception | None = None,
     ) -> None:
         self.error = error or RecognitionFailed("the fake recognizer was told to fail")

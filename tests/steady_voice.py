@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from engine.concurrency.worker import Worker
 from engine.models.catalog import locate
-from engine.pipelines.speaking.piper import PiperSynthesizer
-from engine.pipelines.worker import Worker
+from engine.speaking.piper import PiperSynthesizer
 
 
 def steady_piper() -> PiperSynthesizer:

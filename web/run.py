@@ -107,7 +107,8 @@ def main() -> int:
         print(
             f"\n  front end   {frontend.replace('127.0.0.1', 'localhost')}   (anna / apple-tree)\n"
             f"  web tier    {backend.replace('127.0.0.1', 'localhost')}/docs\n"
-            f"  engine      {engine.replace('127.0.0.1', 'localhost')}\n\n  Ctrl-C ends all three.\n", flush=True,
+            f"  engine      {engine.replace('127.0.0.1', 'localhost')}\n\n  Ctrl-C ends all three.\n",
+            flush=True,
         )
         while True:
             group.look()

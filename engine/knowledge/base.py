@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import Conflict, EngineError
+from engine.items import FloatArray
 from engine.knowledge import search
 from engine.knowledge.items import DocumentInfo, Passage, Piece
 from engine.knowledge.terms import terms_of
-from engine.pipelines.items import FloatArray
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -98,8 +98,11 @@ class Base:
     def _open(self, file: Path, model: str, mode: str) -> None:
         try:
             self._connection = sqlite3.connect(
-                f"file:{quote(str(file.absolute()))}?mode={mode}", timeout=LOCKED_S, isolation_level=None,
-                check_same_thread=False, uri=True,
+                f"file:{quote(str(file.absolute()))}?mode={mode}",
+                timeout=LOCKED_S,
+                isolation_level=None,
+                check_same_thread=False,
+                uri=True,
             )
         except sqlite3.OperationalError as error:
             raise DamagedBase(f"the knowledge base {file.stem} can not be opened ({error})") from None
@@ -209,7 +212,8 @@ class Base:
         for passage in best:
             document, text, heading, page = self._connection.execute(
                 "SELECT d.name, p.text, p.heading, p.page FROM passages p JOIN documents d ON d.id = p.document"
-                " WHERE p.id = ?", (passage,),
+                " WHERE p.id = ?",
+                (passage,),
             ).fetchone()
             coverage = search.covered(f"{heading} {text}", weights)
             hit = search.Hit(passage, fused[passage], float(likeness[row_of[passage]]), coverage)

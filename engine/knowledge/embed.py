@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from engine.errors import ModelMissing
-from engine.pipelines.items import FloatArray
+from engine.items import FloatArray
 
 LONGEST_TOKENS = 256
 """Texts are cut here, as the model was trained."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from engine.knowledge.terms import asks_something, fold, topic_terms
-from engine.pipelines.thinking.scripts import is_unspaced
+from engine.text.scripts import is_unspaced
 
 MOST_TERMS = 3
 """A question with more words of its own stands for itself."""

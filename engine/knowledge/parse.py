@@ -161,6 +161,12 @@ def _tidy(text: str) -> str:
 
 
 READERS: dict[str, Callable[[bytes], Iterator[Block]]] = {
-    ".pdf": _pdf, ".docx": _docx, ".md": _markdown, ".markdown": _markdown, ".html": _html, ".htm": _html,
-    ".txt": _text, ".text": _text,
+    ".pdf": _pdf,
+    ".docx": _docx,
+    ".md": _markdown,
+    ".markdown": _markdown,
+    ".html": _html,
+    ".htm": _html,
+    ".txt": _text,
+    ".text": _text,
 }

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from engine.knowledge.items import Block, Piece
-from engine.pipelines.thinking.scripts import is_unspaced
+from engine.text.scripts import is_unspaced
 
 TARGET = 90
 """Words of a passage; a Chinese character counts as half a word."""

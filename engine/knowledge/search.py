@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.items import FloatArray
 from engine.knowledge.terms import question_terms, terms_of
-from engine.pipelines.items import FloatArray
-from engine.pipelines.thinking.scripts import is_unspaced
+from engine.text.scripts import is_unspaced
 
 CANDIDATES = 40
 FUSION_K = 60

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
+from engine.concurrency.worker import Worker
 from engine.errors import Conflict
 from engine.knowledge.items import Adding, DocumentInfo, Limits, Passage
 from engine.knowledge.store import KnowledgeStore, TextEmbedder
-from engine.pipelines.worker import Worker
 from engine.settings import Settings
 
 
@@ -146,7 +146,8 @@ def make_embedder(settings: Settings) -> TextEmbedder:
 def limits_of(settings: Settings) -> Limits:
     """The limits the settings ask for."""
     return Limits(
-        document_bytes=settings.knowledge_document_bytes, documents=settings.knowledge_documents,
+        document_bytes=settings.knowledge_document_bytes,
+        documents=settings.knowledge_documents,
         passages=settings.knowledge_passages,
     )
 

@@ -18,12 +18,12 @@ from typing import ParamSpec, Protocol, TypeVar
 import numpy as np
 
 from engine.errors import EngineError, InvalidField, NotFound, TooLarge, UnreadableMedia
+from engine.items import FloatArray
 from engine.knowledge.base import Base, DamagedBase, remove
 from engine.knowledge.extract import Extractor
 from engine.knowledge.items import KB_ID, DocumentInfo, Limits, Passage
 from engine.knowledge.parse import Unreadable
 from engine.knowledge.passages import cut_passages
-from engine.pipelines.items import FloatArray
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage (``read``, ``embed``, ``store``), how far it is, and how far it goes."""

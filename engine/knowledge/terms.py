@@ -11,7 +11,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from engine.pipelines.thinking.scripts import is_unspaced
+from engine.text.scripts import is_unspaced
 
 _RUN = re.compile(r"[^\W_]+")
 

@@ -36,8 +36,15 @@ class Bars:
             self.close()
             self._label = label
             self._bar = tqdm(
-                total=total, desc=f"  {label}", unit="B", unit_scale=True, unit_divisor=1024,
-                file=sys.stderr, leave=True, disable=None, dynamic_ncols=True,
+                total=total,
+                desc=f"  {label}",
+                unit="B",
+                unit_scale=True,
+                unit_divisor=1024,
+                file=sys.stderr,
+                leave=True,
+                disable=None,
+                dynamic_ncols=True,
             )
         self._bar.update(done - self._bar.n)
         if done >= total:

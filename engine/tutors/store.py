@@ -70,7 +70,11 @@ class TutorStore:
         return [profile for _, profile in sorted({**self._built_in, **self._own}.items())]
 
     def put(
-        self, tutor_id: str, fields: Mapping[str, Any], *, expected_version: int | None = None,
+        self,
+        tutor_id: str,
+        fields: Mapping[str, Any],
+        *,
+        expected_version: int | None = None,
         check: Callable[[TutorProfile], None] | None = None,
     ) -> TutorProfile:
         """Write a profile; live sessions keep the old one. Gives it with its new version.

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.concurrency.worker import Worker
+from engine.items import OUTPUT_RATE, Clause, FloatArray, Phoneme, Speech
 from engine.models.catalog import voice_config
-from engine.pipelines.items import OUTPUT_RATE, Clause, FloatArray, Phoneme, Speech
-from engine.pipelines.speaking.espeak_library import library
-from engine.pipelines.speaking.ipa import symbol_of
-from engine.pipelines.speaking.piper import PiperSynthesizer
-from engine.pipelines.worker import Worker
+from engine.speaking.espeak_library import library
+from engine.speaking.ipa import symbol_of
+from engine.speaking.piper import PiperSynthesizer
 
 
 @dataclass(frozen=True, slots=True)

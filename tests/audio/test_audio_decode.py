@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from containers import KINDS, encode, tone
 
+from engine.audio import decoding as audio
+from engine.audio.decoding import decode
 from engine.errors import TooLarge, UnreadableMedia
-from engine.pipelines import audio
-from engine.pipelines.audio import decode
 
 
 def loudest_hz(pcm: np.ndarray) -> float:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from containers import encode, tone
 
+from engine.audio.decoding import decode
+from engine.audio.live import BACKLOG_BYTES, BACKLOG_SAMPLES, StreamDecoder
 from engine.errors import TooFast, UnreadableMedia
-from engine.pipelines.audio import decode
-from engine.pipelines.items import FloatArray
-from engine.pipelines.live_audio import BACKLOG_BYTES, BACKLOG_SAMPLES, StreamDecoder
+from engine.items import FloatArray
 
 
 @pytest.mark.parametrize("kind", ["webm", "ogg"])

@@ -164,7 +164,8 @@ async def browse(silence: Path, request: pytest.FixtureRequest) -> AsyncIterator
         async def open_page(url: str, microphone: Path | None = None, script: str = "", **context: Any) -> Page:
             sound = f"{microphone}%noloop" if microphone else str(silence)
             browser = await playwright.chromium.launch(
-                executable_path=executable, args=[*ARGUMENTS, f"--use-file-for-fake-audio-capture={sound}"],
+                executable_path=executable,
+                args=[*ARGUMENTS, f"--use-file-for-fake-audio-capture={sound}"],
                 timeout=PATIENCE_MS,
             )
             stack.push_async_callback(browser.close)

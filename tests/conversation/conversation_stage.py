@@ -11,13 +11,13 @@ import numpy as np
 from fakes import FakeDetector, FakeEndOfTurn, FakeLanguageModel, FakeRecognizer, FakeSynthesizer
 from virtual_time import run_virtual
 
-from engine.pipelines.animating.hearing import PoseOnly
-from engine.pipelines.contracts import FrameRequest, Message
-from engine.pipelines.conversation import Conversation
-from engine.pipelines.items import FRAME_MS, Clause, MediaFrame, Picture, Speech
-from engine.pipelines.listening.listener import Listener
+from engine.contracts import FrameRequest, Message
+from engine.conversation.conversation import Conversation
+from engine.items import FRAME_MS, Clause, MediaFrame, Picture, Speech
+from engine.rendering.features import PoseOnly
 from engine.settings import Settings
 from engine.telemetry import Metrics
+from engine.turn_taking.listener import Listener
 from engine.tutors.profile import TutorProfile
 
 PICTURE = Picture(np.zeros((3, 2), np.uint8), 2, 2)
@@ -138,10 +138,17 @@ class Stage:
         self.metrics = Metrics()
         detector = FakeDetector()
         self.parts: Any = SimpleNamespace(
-            settings=self.settings, metrics=self.metrics, recognizer=self.recognizer, language_model=self.model,
-            voices=FakeVoices(self.synthesizer, self.spare), scheduler=self.scheduler,
-            decoder=Inline(), encoder=Inline(), speller=Inline(),
-            load_avatar=lambda _: AVATAR, make_hearing=PoseOnly,
+            settings=self.settings,
+            metrics=self.metrics,
+            recognizer=self.recognizer,
+            language_model=self.model,
+            voices=FakeVoices(self.synthesizer, self.spare),
+            scheduler=self.scheduler,
+            decoder=Inline(),
+            encoder=Inline(),
+            speller=Inline(),
+            load_avatar=lambda _: AVATAR,
+            make_hearing=PoseOnly,
             make_listener=lambda language: Listener(
                 self.recognizer, detector, self.end_of_turn, self.settings, language=language
             ),

@@ -11,7 +11,7 @@ from fakes import FakeEndOfTurn, FakeRecognizer, Script, play
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.pipelines.contracts import Message
+from engine.contracts import Message
 
 LONG = " ".join(f"This is sentence number {n} of a long story." for n in range(12))
 
@@ -62,7 +62,8 @@ def test_going_on_after_the_turn_was_taken_for_over_makes_it_one_turn() -> None:
     stage = speaking(script, 16_000, FakeModel(SHORTER))
     transcriptions = [m for _, m in stage.sink.log if m["type"] == "transcription"]
     assert [m["content"] for m in transcriptions] == [
-        "What do plants do?", "What do plants do? In the dark of the night?"
+        "What do plants do?",
+        "What do plants do? In the dark of the night?",
     ]
     assert "continues" not in transcriptions[0] and transcriptions[1]["continues"] == 1
     assert stage.sink.kinds("interrupted", "turn_done") == ["interrupted", "turn_done"]
@@ -107,7 +108,8 @@ def test_a_later_question_is_a_turn_of_its_own() -> None:
     script = Script().say(1000, "What do plants do?").say(4500, "And what do animals do?")
     stage = speaking(script, 12_000)
     assert [m["content"] for _, m in stage.sink.log if m["type"] == "transcription"] == [
-        "What do plants do?", "And what do animals do?"
+        "What do plants do?",
+        "And what do animals do?",
     ]
 
 
@@ -172,9 +174,7 @@ def test_a_slow_model_still_answers() -> None:
 
 def test_leaving_in_the_middle_of_everything() -> None:
     async def drive(stage: Stage) -> None:
-        sound = asyncio.create_task(
-            play(stage.conversation.listen, Script().say(500, "What do plants do?").pcm(9000))
-        )
+        sound = asyncio.create_task(play(stage.conversation.listen, Script().say(500, "What do plants do?").pcm(9000)))
         await asyncio.sleep(1.9)
         stage.conversation.detach(stage.sink)
         await asyncio.sleep(0.5)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from engine.pipelines.speaking.coqui import CoquiSynthesizer
+    from engine.speaking.coqui import CoquiSynthesizer
 
 collect_ignore_glob = ["test_*.py"] if importlib.util.find_spec("TTS") is None else []
 
@@ -32,7 +32,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def coqui(model_folder: Path) -> Iterator[CoquiSynthesizer]:
-    from engine.pipelines.speaking.coqui import CoquiSynthesizer
+    from engine.speaking.coqui import CoquiSynthesizer
 
     synthesizer = CoquiSynthesizer(sorted((model_folder / "coqui").iterdir()), "cpu")
     asyncio.run(synthesizer._worker.run(int))  # its thread lives as long as the fixture

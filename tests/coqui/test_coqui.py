@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from engine import voices
+from engine.cli import voices
+from engine.contracts import Voice
 from engine.errors import ModelMissing, SynthesisFailed
-from engine.pipelines.contracts import Voice
-from engine.pipelines.items import OUTPUT_RATE, Clause, FloatArray
-from engine.pipelines.speaking.coqui import CoquiSynthesizer
-from engine.pipelines.speaking.coqui_models import VitsVoice, load_model
-from engine.pipelines.speaking.voices import build_voicebook
+from engine.items import OUTPUT_RATE, Clause, FloatArray
 from engine.settings import Settings
+from engine.speaking.coqui import CoquiSynthesizer
+from engine.speaking.coqui_models import VitsVoice, load_model
+from engine.speaking.voices import build_voicebook
 
 VITS, XTTS = "coqui:tts_models--en--tiny--vits", "coqui:tiny-xtts/ann"
 TEXT = "This is a sentence that a small random model babbles for a while, and then for a little longer."

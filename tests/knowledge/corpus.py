@@ -11,10 +11,10 @@ from docx import Document
 
 PDF_FACTS: dict[int, str] = {
     17: "Mitochondria are the power plants of the cell. They turn sugar and oxygen into ATP, the molecule that carries"
-        " energy to wherever the cell needs it.",
+    " energy to wherever the cell needs it.",
     42: "The Treaty of Westphalia, signed in 1648 in Osnabrueck and Münster, ended the Thirty Years' War.",
     71: "Igneous rock forms when molten magma cools and hardens. Granite cools slowly underground and has large"
-        " crystals, basalt cools quickly at the surface and has small ones.",
+    " crystals, basalt cools quickly at the surface and has small ones.",
     103: "A catalyst speeds up a chemical reaction without being used up, because it lowers the activation energy.",
     128: "Johannes Kepler found that planets move around the sun in ellipses and not in circles.",
     160: "The blue whale is the heaviest animal that has ever lived. A grown one can weigh 150 tonnes.",
@@ -40,18 +40,18 @@ PDF_QUESTIONS: list[tuple[str, int]] = [
 
 MARKDOWN: dict[str, str] = {
     "music.md": "# Music\n\n## Rhythm\n\nA waltz is danced in three-four time: one strong beat, then two weak ones.\n\n"
-                "## Instruments\n\n- The oboe gives the A to which an orchestra tunes.\n- A violin has four strings.\n",
+    "## Instruments\n\n- The oboe gives the A to which an orchestra tunes.\n- A violin has four strings.\n",
     "cooking.md": "# Cooking\n\nBread rises because yeast eats sugar and gives off carbon dioxide.\n\n"
-                  "| food | minutes |\n|---|---|\n| soft egg | 5 |\n| hard egg | 9 |\n",
+    "| food | minutes |\n|---|---|\n| soft egg | 5 |\n| hard egg | 9 |\n",
     "sports/chess.md": "# Chess\n\n## Rules\n\nA pawn that reaches the far end of the board becomes a queen, or any"
-                       " other piece but a king.\n\n## History\n\nThe game came to Europe from Persia around the year"
-                       " 1000.\n",
+    " other piece but a king.\n\n## History\n\nThe game came to Europe from Persia around the year"
+    " 1000.\n",
     "school/rules.md": "---\ntitle: Rules\n---\n# House rules\n\nHomework is handed in on Fridays before noon. Late"
-                       " work loses one mark for every day.\n\nThe library closes at half past five.\n",
+    " work loses one mark for every day.\n\nThe library closes at half past five.\n",
     "space.md": "# Space\n\nThe moon always shows us the same face, because it turns once around itself for every trip"
-                " around the Earth.\n\nOlympus Mons on Mars is the tallest volcano we know of.\n",
+    " around the Earth.\n\nOlympus Mons on Mars is the tallest volcano we know of.\n",
     "computers.md": "# Computers\n\nBinary search halves the list at every step, so a million names need only twenty"
-                    " comparisons.\n\n```python\nprint('hi')\n```\n",
+    " comparisons.\n\n```python\nprint('hi')\n```\n",
 }
 
 MARKDOWN_QUESTIONS: list[tuple[str, str]] = [
@@ -69,13 +69,13 @@ MARKDOWN_QUESTIONS: list[tuple[str, str]] = [
 
 CHINESE: dict[str, str] = {
     "生物.txt": "光合作用是植物利用阳光、水和二氧化碳制造养分的过程，主要发生在叶绿体中。\n\n"
-                "人的心脏有四个腔室，左心室把含氧的血液送到全身。\n\n蝙蝠是唯一会飞的哺乳动物，靠回声定位捕食。",
+    "人的心脏有四个腔室，左心室把含氧的血液送到全身。\n\n蝙蝠是唯一会飞的哺乳动物，靠回声定位捕食。",
     "历史.md": "# 历史\n\n秦始皇在公元前221年统一了六国，建立了中国第一个中央集权的王朝。\n\n"
-               "造纸术由东汉的蔡伦改进，使书写变得便宜。\n\n郑和在明朝七次下西洋，最远到达东非海岸。",
+    "造纸术由东汉的蔡伦改进，使书写变得便宜。\n\n郑和在明朝七次下西洋，最远到达东非海岸。",
     "物理.txt": "声音在空气中的传播速度约为每秒340米，在水中更快。\n\n"
-                "杠杆原理由阿基米德提出：动力乘以动力臂等于阻力乘以阻力臂。\n\n水在标准大气压下的沸点是100摄氏度。",
+    "杠杆原理由阿基米德提出：动力乘以动力臂等于阻力乘以阻力臂。\n\n水在标准大气压下的沸点是100摄氏度。",
     "地理.html": "<h1>地理</h1><p>长江全长约6300公里，是亚洲最长的河流。</p>"
-                 "<p>珠穆朗玛峰海拔8848.86米，位于中国和尼泊尔边境。</p>",
+    "<p>珠穆朗玛峰海拔8848.86米，位于中国和尼泊尔边境。</p>",
 }
 
 CHINESE_QUESTIONS: list[tuple[str, str]] = [
@@ -234,8 +234,11 @@ def pdf_pages(count: int = 300, repeated: int = 2, every: int = 2) -> list[str]:
 
 def make_pdf(pages: list[str]) -> bytes:
     """A plain PDF with one text a page, Helvetica, Latin-1."""
-    objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica"
-               b" /Encoding /WinAnsiEncoding >>"]
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+    ]
     kids = []
     for text in pages:
         lines = []
@@ -250,8 +253,10 @@ def make_pdf(pages: list[str]) -> bytes:
         shown = " T* ".join("(" + re.sub(r"([()\\])", r"\\\1", line) + ") Tj" for line in lines)
         stream = f"BT /F1 11 Tf 14 TL 50 780 Td {shown} ET".encode("cp1252")
         objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
-        objects.append(b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R"
-                       b" /Resources << /Font << /F1 3 0 R >> >> >>" % len(objects))
+        objects.append(
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R"
+            b" /Resources << /Font << /F1 3 0 R >> >> >>" % len(objects)
+        )
         kids.append(b"%d 0 R" % len(objects))
     objects[1] = b"<< /Type /Pages /Count %d /Kids [%s] >>" % (len(kids), b" ".join(kids))
     out, offsets = io.BytesIO(), []

@@ -14,10 +14,10 @@ from engine.knowledge.items import Block, Passage
 from engine.knowledge.parse import read_document
 from engine.knowledge.passages import cut_passages
 from engine.knowledge.prompt import ASK, HEAD, harmless, knowledge_prompt
+from engine.llm.client import Limits, OpenAIChat
+from engine.llm.embedded import EmbeddedModel, EmbeddedServer
+from engine.llm.history import ChatHistory, estimate_tokens
 from engine.models.catalog import locate
-from engine.pipelines.thinking.history import ChatHistory, estimate_tokens
-from engine.pipelines.thinking.llm import Limits, OpenAIChat
-from engine.pipelines.thinking.llm_server import EmbeddedModel, EmbeddedServer
 from engine.tutors.store import TutorStore
 
 QUESTION = "Why do volcanoes erupt?"

@@ -15,10 +15,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from test_knowledge_store import LetterEmbedder
 
 from engine.errors import EngineError
+from engine.items import FloatArray
 from engine.knowledge.items import Limits
 from engine.knowledge.service import Knowledge
-from engine.pipelines.items import FloatArray
-from engine.transport.knowledge_api import routes
+from engine.transport.api.knowledge_api import routes
 
 Client = TestClient[web.Request, web.Application]
 
@@ -73,7 +73,8 @@ async def test_a_document_comes_and_goes(client: Client) -> None:
     assert status == 200 and info["passages"] == 1 and info["name"] == "Zebra notes.txt"
     assert await call(client, "GET", path) == (200, info)
     assert await call(client, "GET", "/v1/knowledge") == (
-        200, {"knowledge": [{"kb_id": "school", "documents": 1, "passages": 1}]},
+        200,
+        {"knowledge": [{"kb_id": "school", "documents": 1, "passages": 1}]},
     )
     assert (await call(client, "GET", "/v1/knowledge/school"))[1]["documents"] == [info]
     _, found = await call(client, "GET", "/v1/knowledge/school/search", params={"q": "zebras stripes"})

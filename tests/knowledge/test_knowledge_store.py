@@ -16,11 +16,11 @@ import pytest
 from corpus import make_docx, make_pdf
 from pypdf import PdfReader, PdfWriter
 
+from engine.cli.knowledge import main
 from engine.errors import Conflict, InvalidField, NotFound, TooLarge, UnreadableMedia
-from engine.knowledge.__main__ import main
+from engine.items import FloatArray
 from engine.knowledge.items import Limits
 from engine.knowledge.store import KnowledgeStore, UnknownKnowledge
-from engine.pipelines.items import FloatArray
 
 ROOT = Path(__file__).parents[2]
 

@@ -66,8 +66,15 @@ def test_questions_drop_function_words_unless_they_are_all_there_is() -> None:
 
 @pytest.mark.parametrize(
     ("text", "asks"),
-    [("Hello, how are you today?", False), ("Thanks!", False), ("你好！", False), ("What is your name?", False),
-     ("Hello, what is granite?", True), ("granite", True), ("重力是什么", True)],
+    [
+        ("Hello, how are you today?", False),
+        ("Thanks!", False),
+        ("你好！", False),
+        ("What is your name?", False),
+        ("Hello, what is granite?", True),
+        ("granite", True),
+        ("重力是什么", True),
+    ],
 )
 def test_small_talk_asks_for_nothing(text: str, asks: bool) -> None:
     assert asks_something(text) is asks

@@ -15,7 +15,7 @@ from corpus import (
     write_markdown,
 )
 
-from engine.knowledge.__main__ import main
+from engine.cli.knowledge import main
 from engine.knowledge.items import Limits
 from engine.knowledge.service import make_embedder
 from engine.knowledge.store import KnowledgeStore
@@ -58,7 +58,8 @@ def test_what_is_said_twenty_times_in_the_book_does_not_crowd_answers_out(store:
 
 def test_chinese_questions_find_their_source(store: KnowledgeStore) -> None:
     missed = [
-        question for question, document in CHINESE_QUESTIONS
+        question
+        for question, document in CHINESE_QUESTIONS
         if document not in [p.document for p in store.search("chinese", question, 3)]
     ]
     assert len(missed) <= 2, missed

@@ -21,21 +21,37 @@ def sha256(content: bytes) -> str:
 def joined_entry() -> Entry:
     """A model that ships in two parts, like Whisper base."""
     return Entry(
-        name="tiny-joined", kind="asr", about="", licence="MIT", source="here", folder="toy_part1/data",
+        name="tiny-joined",
+        kind="asr",
+        about="",
+        licence="MIT",
+        source="here",
+        folder="toy_part1/data",
         files=(
-            ModelFile("model.bin", sha256(HEAD + TAIL), len(HEAD + TAIL),
-                      parts=("toy_part1/data/model.bin.part1", "toy_part2/data/model.bin.part2")),
+            ModelFile(
+                "model.bin",
+                sha256(HEAD + TAIL),
+                len(HEAD + TAIL),
+                parts=("toy_part1/data/model.bin.part1", "toy_part2/data/model.bin.part2"),
+            ),
             ModelFile("config.json", sha256(b"{}"), 2),
         ),
-        packages=("toy-part1==1.0.0 --hash=sha256:0",), prepare="join",
+        packages=("toy-part1==1.0.0 --hash=sha256:0",),
+        prepare="join",
     )
 
 
 def plain_entry() -> Entry:
     """A model of one file, used where it lies."""
     return Entry(
-        name="tiny-plain", kind="vad", about="", licence="MIT", source="here", folder="toy_plain/data",
-        files=(ModelFile("net.onnx", sha256(b"weights"), 7),), packages=("toy-plain==1.0.0 --hash=sha256:0",),
+        name="tiny-plain",
+        kind="vad",
+        about="",
+        licence="MIT",
+        source="here",
+        folder="toy_plain/data",
+        files=(ModelFile("net.onnx", sha256(b"weights"), 7),),
+        packages=("toy-plain==1.0.0 --hash=sha256:0",),
         main="net.onnx",
     )
 

@@ -1,4 +1,4 @@
-"""``python -m engine.models`` and fetching, against a small hub that speaks real HTTP."""
+"""``python -m engine models`` and fetching, against a small hub that speaks real HTTP."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from small_models import know, sha256, ship
 
+from engine.cli import models as command
 from engine.errors import ModelMissing
-from engine.models import __main__ as command
 from engine.models.catalog import Shelf
 from engine.models.hashes import quiet
 from engine.models.pull import hub_parts, pull
@@ -49,11 +49,16 @@ class _Answers(BaseHTTPRequestHandler):
                 return self._send(404, b"{}", {"X-Error-Code": "RevisionNotFound"}, body)
             siblings = [
                 {"rfilename": "config.json", "size": 8, "blobId": "0" * 40},
-                {"rfilename": "model.bin", "size": 24, "blobId": "1" * 40,
-                 "lfs": {"sha256": self.server.stated_sha256, "size": 24, "pointerSize": 130}},
+                {
+                    "rfilename": "model.bin",
+                    "size": 24,
+                    "blobId": "1" * 40,
+                    "lfs": {"sha256": self.server.stated_sha256, "size": 24, "pointerSize": 130},
+                },
             ]
-            content = json.dumps({"id": "owner/model", "sha": COMMIT, "siblings": siblings,
-                                  "cardData": {"license": "apache-2.0"}}).encode()
+            content = json.dumps(
+                {"id": "owner/model", "sha": COMMIT, "siblings": siblings, "cardData": {"license": "apache-2.0"}}
+            ).encode()
             return self._send(200, content, {"Content-Type": "application/json"}, body)
         if path.startswith(f"/owner/model/resolve/{COMMIT}/") and name in FILES:
             headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{sha256(FILES[name])}"'}
@@ -106,8 +111,10 @@ def test_a_fetched_model_is_complete_pinned_and_found_again(
     assert manifest["sources"] == [{"repo": "owner/model", "revision": COMMIT, "licence": "apache-2.0"}]
     assert shelf.locate("owner/model") == folder
     command.main(["--cache-dir", str(shelf.cache_dir), "list"])
-    assert any(line.split()[:1] == ["owner/model"] and "apache-2.0" in line and "ready" in line
-               for line in capsys.readouterr().out.splitlines())
+    assert any(
+        line.split()[:1] == ["owner/model"] and "apache-2.0" in line and "ready" in line
+        for line in capsys.readouterr().out.splitlines()
+    )
     assert not list(folder.parent.glob(".*.partial"))
     (folder / "model.bin").write_bytes(b"rot")
     with pytest.raises(ModelMissing, match=r"damaged.*pull owner/model"):

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from piper import PiperVoice, SynthesisConfig
 
+from engine.audio.decoding import decode, resample
+from engine.items import FloatArray
 from engine.models.catalog import locate
 from engine.models.onnx import open_session
-from engine.pipelines.audio import decode, resample
-from engine.pipelines.items import FloatArray
-from engine.pipelines.listening.recognizer import WhisperRecognizer
-from engine.pipelines.listening.vad import SileroVad
+from engine.recognition.recognizer import WhisperRecognizer
+from engine.recognition.vad import SileroVad
 
 sys.path.append(str(Path(__file__).parents[1] / "audio"))  # containers.py
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.pipelines.listening.agreement import LocalAgreement, join_words, normal, split_words
+from engine.recognition.agreement import LocalAgreement, join_words, normal, split_words
 
 WORDS = st.lists(st.sampled_from(["the", "cat", "sat", "on", "a", "Mat.", "why?"]), max_size=8)
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from engine.pipelines.listening.decode_queue import DecodeQueue, Ticket, Urgency
+from engine.recognition.decode_queue import DecodeQueue, Ticket, Urgency
 
 
 class Blocked:

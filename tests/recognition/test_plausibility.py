@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.pipelines.items import Word
-from engine.pipelines.listening.plausibility import Evidence, closing_echo, cut_closing_loop, is_believable, is_unspoken
+from engine.items import Word
+from engine.recognition.plausibility import Evidence, closing_echo, cut_closing_loop, is_believable, is_unspoken
 
 CLEAR = Evidence(no_speech=0.05, avg_logprob=-0.2, speech_s=2.0, speech_peak=0.99)
 

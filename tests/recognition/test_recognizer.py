@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from containers import encode
 
+from engine.audio.decoding import decode
 from engine.errors import ModelMissing, SettingsError
+from engine.items import FloatArray
 from engine.models.catalog import locate
-from engine.pipelines.audio import decode
-from engine.pipelines.items import FloatArray
-from engine.pipelines.listening.recognizer import WhisperRecognizer
-from engine.pipelines.listening.vad import SileroVad
+from engine.recognition.recognizer import WhisperRecognizer
+from engine.recognition.vad import SileroVad
 
 QUESTION = "Why is the sky blue?"
 LONG = "Yesterday our teacher explained how the heart pumps blood through the body."

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.pipelines.listening.speech_spans import (
+from engine.recognition.speech_spans import (
     CLOSING,
     PADDING,
     STEP,

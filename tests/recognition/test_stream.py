@@ -10,9 +10,9 @@ from difflib import SequenceMatcher
 import numpy as np
 import pytest
 
-from engine.pipelines.items import FloatArray, Transcript
-from engine.pipelines.listening.agreement import normal
-from engine.pipelines.listening.recognizer import WhisperRecognizer, WhisperStream
+from engine.items import FloatArray, Transcript
+from engine.recognition.agreement import normal
+from engine.recognition.recognizer import WhisperRecognizer, WhisperStream
 
 QUESTION = "What is the capital of France, and how large is it?"
 STORY = (

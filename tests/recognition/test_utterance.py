@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.pipelines.items import FloatArray, Word
-from engine.pipelines.listening.speech_spans import STEP, STEPS_PER_S, Span
-from engine.pipelines.listening.utterance import Heard, Utterance, ends_quietly, said_again
-from engine.pipelines.listening.whisper_window import Hypothesis
+from engine.items import FloatArray, Word
+from engine.recognition.speech_spans import STEP, STEPS_PER_S, Span
+from engine.recognition.utterance import Heard, Utterance, ends_quietly, said_again
+from engine.recognition.whisper_window import Hypothesis
 
 
 class LoudIsSpeech:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.pipelines.speaking.voices import VoiceBook, build_voicebook
 from engine.settings import Settings
+from engine.speaking.voices import VoiceBook, build_voicebook
 
 
 @pytest.fixture(scope="session")

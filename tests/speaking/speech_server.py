@@ -14,7 +14,7 @@ import av
 import numpy as np
 from aiohttp import web
 
-from engine.pipelines.items import FloatArray
+from engine.items import FloatArray
 
 RATE = 24_000
 

@@ -7,10 +7,10 @@ import re
 import pytest
 from faster_whisper import WhisperModel
 
+from engine.audio.decoding import resample
+from engine.items import OUTPUT_RATE
 from engine.models.catalog import locate
-from engine.pipelines.audio import resample
-from engine.pipelines.items import OUTPUT_RATE
-from engine.pipelines.speaking.voices import VoiceBook
+from engine.speaking.voices import VoiceBook
 
 SENTENCES = (
     "Hello there, I am your tutor.",

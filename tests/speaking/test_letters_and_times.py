@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.pipelines.items import Clause, Phoneme, Word
-from engine.pipelines.speaking.ipa import assemble, is_letter, symbol_of
-from engine.pipelines.speaking.letters import clause_timeline, letter_durations, share_pads
-from engine.pipelines.speaking.pace import Pace
-from engine.pipelines.speaking.pieces import PiecePlan
-from engine.pipelines.speaking.timeline import Timeline, shown_words, spread, tokens
+from engine.items import Clause, Phoneme, Word
+from engine.speaking.ipa import assemble, is_letter, symbol_of
+from engine.speaking.letters import clause_timeline, letter_durations, share_pads
+from engine.speaking.pace import Pace
+from engine.speaking.pieces import PiecePlan
+from engine.speaking.timeline import Timeline, shown_words, spread, tokens
 
 
 @pytest.mark.parametrize(

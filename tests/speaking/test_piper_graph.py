@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from engine.models.catalog import locate
-from engine.pipelines.speaking.piper_graph import Latent, PiperGraph
+from engine.speaking.piper_graph import Latent, PiperGraph
 
 HOP = 256
 IDS = [1, 0, 20, 0, 61, 0, 24, 0, 59, 0, 100, 0, 3, 0, 31, 0, 18, 0, 122, 0, 24, 0, 50, 0, 14, 0, 59, 0, 26, 0, 2] * 2

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.pipelines.items import OUTPUT_RATE, Clause, FloatArray, Phoneme, Speech
-from engine.pipelines.speaking.shaping import Leveller, Shaper, limit, speech_power, tail_ms
-from engine.pipelines.speaking.timeline import Timeline
-from engine.pipelines.speaking.voices import VoiceBook
+from engine.items import OUTPUT_RATE, Clause, FloatArray, Phoneme, Speech
+from engine.speaking.shaping import Leveller, Shaper, limit, speech_power, tail_ms
+from engine.speaking.timeline import Timeline
+from engine.speaking.voices import VoiceBook
 
 JOE, ROBOT = "piper:en_US-joe-medium", "espeak:en-us"
 SENTENCES = (

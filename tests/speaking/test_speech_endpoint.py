@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from engine.errors import SynthesisFailed
-from engine.pipelines.items import OUTPUT_RATE, Clause, Speech
-from engine.pipelines.speaking.shaping import speech_power
-from engine.pipelines.speaking.speech_endpoint import SpeechEndpoint, Waits
-from engine.pipelines.speaking.speech_endpoint import SpeechServer as Address
+from engine.items import OUTPUT_RATE, Clause, Speech
+from engine.speaking.shaping import speech_power
+from engine.speaking.speech_endpoint import SpeechEndpoint, Waits
+from engine.speaking.speech_endpoint import SpeechServer as Address
 from tests.speaking.speech_server import SpeechServer, speech_server
 
 CLAUSE = Clause("Water boils at 100 degrees.", "Water boils at one hundred degrees.", "en", 0)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from engine.errors import InvalidField
-from engine.pipelines.items import OUTPUT_RATE, Clause, Speech
-from engine.pipelines.speaking.voices import VoiceBook
+from engine.items import OUTPUT_RATE, Clause, Speech
+from engine.speaking.voices import VoiceBook
 
 JOE = "piper:en_US-joe-medium"
 

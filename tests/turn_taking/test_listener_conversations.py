@@ -12,8 +12,9 @@ import pytest
 from fakes import FakeDetector, FakeEndOfTurn, FakeRecognizer, Script, play
 from virtual_time import VirtualTimeLoop, run_virtual
 
-from engine.pipelines.items import INPUT_RATE, AudioChunk, FloatArray
-from engine.pipelines.listening.events import (
+from engine.items import INPUT_RATE, AudioChunk, FloatArray
+from engine.settings import Settings
+from engine.turn_taking.events import (
     Interrupt,
     ListenEvent,
     ListeningFailed,
@@ -26,8 +27,7 @@ from engine.pipelines.listening.events import (
     SpeechStarted,
     TurnEnded,
 )
-from engine.pipelines.listening.listener import Listener
-from engine.settings import Settings
+from engine.turn_taking.listener import Listener
 
 Drive = Callable[[Listener], Awaitable[None]]
 

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from steady_voice import steady_piper
 
+from engine.audio.decoding import resample
+from engine.items import OUTPUT_RATE, AudioChunk, Clause, FloatArray
 from engine.models.catalog import locate
-from engine.pipelines.audio import resample
-from engine.pipelines.items import OUTPUT_RATE, AudioChunk, Clause, FloatArray
-from engine.pipelines.listening.events import Duck, Interrupt, ListenEvent, Resume, SpeechStarted, TurnEnded
-from engine.pipelines.listening.listener import Listener
-from engine.pipelines.listening.recognizer import WhisperRecognizer
-from engine.pipelines.listening.smart_turn import SmartTurn
-from engine.pipelines.listening.vad import SileroVad
+from engine.recognition.recognizer import WhisperRecognizer
+from engine.recognition.vad import SileroVad
 from engine.settings import Settings
+from engine.turn_taking.events import Duck, Interrupt, ListenEvent, Resume, SpeechStarted, TurnEnded
+from engine.turn_taking.listener import Listener
+from engine.turn_taking.smart_turn import SmartTurn
 
 QUESTION, PROTEST = "Why is the sky blue?", "Wait a moment, I do not understand this."
 SHORT_PROTESTS = ("Stop.", "Sorry, I have another question.", "No, that is not what I meant.")
@@ -77,9 +77,7 @@ def cough() -> FloatArray:
     return np.concatenate((burst, np.zeros(1600), burst * 0.7)).astype(np.float32)
 
 
-async def hear(
-    models: Models, pcm: FloatArray, until: type[ListenEvent] | None, tutor: str = ""
-) -> list[ListenEvent]:
+async def hear(models: Models, pcm: FloatArray, until: type[ListenEvent] | None, tutor: str = "") -> list[ListenEvent]:
     """Everything told up to the first event of type ``until``, however slow this machine is; None: of it all."""
     events: list[ListenEvent] = []
     sound = np.concatenate((room(800), pcm, room(3000)))

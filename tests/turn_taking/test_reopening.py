@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from engine.pipelines.items import Transcript
-from engine.pipelines.listening.events import Duck, Interrupt, Resume, SpeculationDropped, TurnEnded, TurnReopened
-from engine.pipelines.listening.reopening import AFTERTHOUGHT_MS, LONGEST_MS, PAUSE_MS, Reopening
-from engine.pipelines.listening.turn_options import TurnOptions
-from engine.pipelines.listening.turn_state import Action, AskWords, BeginUtterance, EndUtterance
-from engine.pipelines.listening.turn_taker import TurnTaker
-from engine.pipelines.listening.vad import WINDOW_MS
+from engine.items import Transcript
+from engine.recognition.vad import WINDOW_MS
+from engine.turn_taking.events import Duck, Interrupt, Resume, SpeculationDropped, TurnEnded, TurnReopened
+from engine.turn_taking.reopening import AFTERTHOUGHT_MS, LONGEST_MS, PAUSE_MS, Reopening
+from engine.turn_taking.turn_options import TurnOptions
+from engine.turn_taking.turn_state import Action, AskWords, BeginUtterance, EndUtterance
+from engine.turn_taking.turn_taker import TurnTaker
 
 QUESTION = "What is a metaphor?"
 
@@ -124,15 +124,21 @@ def test_an_ending_that_is_no_word_by_itself_is_understood_with_its_beginning() 
     student.hear(480, "Jimmy.", logprob=-1.0)
     student.hear(2500)
     assert [type(a) for a in student.said if isinstance(a, Interrupt | TurnReopened | Resume)] == [
-        Interrupt, TurnReopened
+        Interrupt,
+        TurnReopened,
     ]
     assert student.of(TurnEnded)[-1].transcript.text == student.whole  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
     ("alone", "whole"),
-    [("", QUESTION), ("You.", "What is a matter?"), ("Jimmy.", f"{QUESTION} Mm-hm."),
-     ("You.", f"{QUESTION} Thank you."), ("You.", f"{QUESTION} A metaphor.")],
+    [
+        ("", QUESTION),
+        ("You.", "What is a matter?"),
+        ("Jimmy.", f"{QUESTION} Mm-hm."),
+        ("You.", f"{QUESTION} Thank you."),
+        ("You.", f"{QUESTION} A metaphor."),
+    ],
 )
 def test_a_cough_a_nod_or_an_echo_reopens_nothing(alone: str, whole: str) -> None:
     student = Whole()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.pipelines.items import Transcript
-from engine.pipelines.listening.events import Speculate, SpeculationDropped
-from engine.pipelines.listening.reply_ahead import ReplyAhead
+from engine.items import Transcript
+from engine.turn_taking.events import Speculate, SpeculationDropped
+from engine.turn_taking.preemptive import ReplyAhead
 
 QUESTION, OTHER = Transcript("What is a cell?"), Transcript("What is a cell made of?")
 

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.pipelines.items import AudioChunk, Transcript
-from engine.pipelines.listening.barge_in import BargeInPolicy, Judgement, Sound
-from engine.pipelines.listening.endpointing import EndpointOptions, EndpointPolicy, PauseHabit
-from engine.pipelines.listening.speculation import GateState, SpeculationGate
-from engine.pipelines.listening.timeline import Past, Timeline
-from engine.pipelines.listening.transcript_cues import (
+from engine.items import AudioChunk, Transcript
+from engine.recognition.vad import WINDOW_MS, GateEvent, GateOptions, LevelFollower, VadGate
+from engine.settings import Settings
+from engine.turn_taking.barge_in import BargeInPolicy, Judgement, Sound
+from engine.turn_taking.endpointing import EndpointOptions, EndpointPolicy, PauseHabit
+from engine.turn_taking.speculation import GateState, SpeculationGate
+from engine.turn_taking.timeline import Past, Timeline
+from engine.turn_taking.transcript_cues import (
     Completeness,
     added_words,
     completeness,
@@ -22,8 +24,6 @@ from engine.pipelines.listening.transcript_cues import (
     is_backchannel,
     may_become_backchannel,
 )
-from engine.pipelines.listening.vad import WINDOW_MS, GateEvent, GateOptions, LevelFollower, VadGate
-from engine.settings import Settings
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import RecognitionFailed
-from engine.pipelines.items import Transcript
-from engine.pipelines.listening.events import (
+from engine.items import Transcript
+from engine.recognition.vad import WINDOW_MS
+from engine.turn_taking.events import (
     Duck,
     Interrupt,
     ListeningFailed,
@@ -22,14 +23,20 @@ from engine.pipelines.listening.events import (
     SpeechStopped,
     TurnEnded,
 )
-from engine.pipelines.listening.turn_options import TurnOptions
-from engine.pipelines.listening.turn_state import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
-from engine.pipelines.listening.turn_taker import TurnTaker
-from engine.pipelines.listening.vad import WINDOW_MS
+from engine.turn_taking.turn_options import TurnOptions
+from engine.turn_taking.turn_state import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
+from engine.turn_taking.turn_taker import TurnTaker
 
 TEXTS = (
-    "", "okay", "stop that", "What is a star?", "What is a star made of?", "because the", "I like it.",
-    "plants make sugar", "thank you",
+    "",
+    "okay",
+    "stop that",
+    "What is a star?",
+    "What is a star made of?",
+    "because the",
+    "I like it.",
+    "plants make sugar",
+    "thank you",
 )
 
 steps = st.one_of(

@@ -72,9 +72,7 @@ def avc1(width: int, height: int, sps: bytes, pps: bytes) -> bytes:
 
 def mp4a(sample_rate: int, channels: int, bitrate: int, config: bytes) -> bytes:
     """AAC; ``config`` is the AudioSpecificConfig."""
-    decoder = _descriptor(
-        0x04, struct.pack(">BB3xII", 0x40, 0x15, bitrate, bitrate) + _descriptor(0x05, config)
-    )
+    decoder = _descriptor(0x04, struct.pack(">BB3xII", 0x40, 0x15, bitrate, bitrate) + _descriptor(0x05, config))
     esds = _descriptor(0x03, struct.pack(">HB", 1, 0) + decoder + _descriptor(0x06, b"\x02"))
     return _sound_entry(b"mp4a", sample_rate, channels, full_box(b"esds", 0, 0, esds))
 
@@ -90,9 +88,7 @@ def opus(channels: int, skip: int) -> bytes:
 
 def init_segment(tracks: Sequence[Track]) -> bytes:
     """``ftyp`` and an empty ``moov``: what Media Source Extensions want first."""
-    extends = box(
-        b"mvex", *(full_box(b"trex", 0, 0, struct.pack(">IIIII", t.id, 1, 0, 0, 0)) for t in tracks)
-    )
+    extends = box(b"mvex", *(full_box(b"trex", 0, 0, struct.pack(">IIIII", t.id, 1, 0, 0, 0)) for t in tracks))
     boxes = [_track_box(t, duration=0, samples=(), offsets=()) for t in tracks]
     moov = box(b"moov", _movie_header(0, len(tracks) + 1), *boxes, extends)
     return box(b"ftyp", b"iso5", struct.pack(">I", 512), b"iso5iso6mp41") + moov
@@ -216,8 +212,6 @@ def _sample_tables(track: Track, samples: Sequence[Sample], offsets: Sequence[in
 def _traf(run: Run, data_offset: int) -> bytes:
     tfhd = full_box(b"tfhd", 0, 0x020000, struct.pack(">I", run.track.id))
     tfdt = full_box(b"tfdt", 1, 0, struct.pack(">Q", run.decode_time))
-    rows = [
-        struct.pack(">III", s.duration, len(s.data), _SYNC if s.keyframe else _NON_SYNC) for s in run.samples
-    ]
+    rows = [struct.pack(">III", s.duration, len(s.data), _SYNC if s.keyframe else _NON_SYNC) for s in run.samples]
     trun = full_box(b"trun", 0, 0x000701, struct.pack(">Ii", len(rows), data_offset), *rows)
     return box(b"traf", tfhd, tfdt, trun)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.pipelines.audio import to_wav
-from engine.pipelines.items import OUTPUT_RATE, FloatArray, MediaFrame, Picture
+from engine.audio.decoding import to_wav
+from engine.items import OUTPUT_RATE, FloatArray, MediaFrame, Picture
 from engine.transport.media import boxes
 from engine.transport.media.boxes import Sample
 from engine.transport.media.encoders import PICTURE_DURATION, AudioEncoder, MediaFormat, VideoEncoder

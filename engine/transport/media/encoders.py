@@ -20,7 +20,7 @@ from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
-from engine.pipelines.items import FPS, OUTPUT_RATE, FloatArray, Picture
+from engine.items import FPS, OUTPUT_RATE, FloatArray, Picture
 from engine.transport.media import boxes
 from engine.transport.media.boxes import Sample, Track
 

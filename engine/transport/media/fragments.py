@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.pipelines.items import MediaFrame
+from engine.items import MediaFrame
 from engine.transport.media import boxes
 from engine.transport.media.boxes import Run, Sample, Track
 from engine.transport.media.encoders import AudioEncoder, MediaFormat, VideoEncoder

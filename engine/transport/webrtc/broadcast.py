@@ -19,10 +19,10 @@ from aiortc import clock
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.packet import Packet
 
+from engine.concurrency.channel import Channel, ChannelClosed
+from engine.concurrency.worker import Worker
 from engine.errors import EngineError
-from engine.pipelines.channel import Channel, ChannelClosed
-from engine.pipelines.items import Picture
-from engine.pipelines.worker import Worker
+from engine.items import Picture
 from engine.transport.webrtc.coders import OpusPackets, VideoPackets
 from engine.transport.webrtc.congestion import Congestion
 from engine.transport.webrtc.playout import TICK_S, Playout, Tick
@@ -112,9 +112,17 @@ class Broadcast:
     """
 
     def __init__(
-        self, playout: Playout, opus: OpusPackets, video: VideoPackets | None, congestion: Congestion, *,
-        sound_worker: Worker, picture_worker: Worker, idle_picture: Callable[[bool], Awaitable[Picture | None]],
-        on_tick: Callable[[Tick], None], on_left_out: Callable[[int], None] = lambda _: None,
+        self,
+        playout: Playout,
+        opus: OpusPackets,
+        video: VideoPackets | None,
+        congestion: Congestion,
+        *,
+        sound_worker: Worker,
+        picture_worker: Worker,
+        idle_picture: Callable[[bool], Awaitable[Picture | None]],
+        on_tick: Callable[[Tick], None],
+        on_left_out: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.playout = playout
         self.stats = BroadcastStats()

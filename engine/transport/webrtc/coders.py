@@ -17,7 +17,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
-from engine.pipelines.items import FPS, OUTPUT_RATE, FloatArray, Picture
+from engine.items import FPS, OUTPUT_RATE, FloatArray, Picture
 from engine.transport.media import h264_encoder
 
 VIDEO_CLOCK = 90_000

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
+from engine.contracts import Avatar
 from engine.errors import BadRequest, Conflict, EngineError, InvalidField, TooFast, TooLarge
-from engine.pipelines.contracts import Avatar
 from engine.sessions import Session
 from engine.transport import messages
 from engine.transport.webrtc.events import EventChannel

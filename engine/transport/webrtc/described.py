@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.transport.openapi import JsonObject, operation
+from engine.transport.api.openapi import JsonObject, operation
 
 _STRING = {"type": "string"}
 _OFFER = {"type": "object", "required": ["sdp"], "properties": {"sdp": _STRING, "type": _STRING, "avatar_id": _STRING}}
@@ -25,7 +25,9 @@ PATHS: dict[str, dict[str, JsonObject]] = {
         "post": {
             **operation(
                 "Open a peer: an offer for an answer (JSON), or the WHIP exchange (application/sdp gives 201)",
-                answers=_ANSWERED, token=True, errors=("400", "401", "404", "413", "422", "429", "503"),
+                answers=_ANSWERED,
+                token=True,
+                errors=("400", "401", "404", "413", "422", "429", "503"),
                 parameters=("session_id",),
             ),
             "requestBody": {"required": True, "content": _OFFERED},
@@ -38,9 +40,12 @@ PATHS: dict[str, dict[str, JsonObject]] = {
     },
     "/v1/sessions/{session_id}/ice": {
         "get": operation(
-            "ICE servers for a page, with short-lived TURN passwords", token=True, errors=("401", "404"),
-            answers={"application/json": {"schema": _SERVERS}}, parameters=("session_id",),
+            "ICE servers for a page, with short-lived TURN passwords",
+            token=True,
+            errors=("401", "404"),
+            answers={"application/json": {"schema": _SERVERS}},
+            parameters=("session_id",),
         )
     },
 }
-"""Paths and their operations, for ``engine.transport.openapi.description``."""
+"""Paths and their operations, for ``engine.transport.api.openapi.description``."""

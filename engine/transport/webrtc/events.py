@@ -12,8 +12,8 @@ from contextlib import suppress
 
 from aiortc import RTCDataChannel
 
-from engine.pipelines.channel import Channel, ChannelClosed
-from engine.pipelines.sink import Event
+from engine.concurrency.channel import Channel, ChannelClosed
+from engine.conversation.sink import Event
 
 WAITING_MESSAGES = 256
 BUFFERED_BYTES = 256_000

@@ -19,8 +19,8 @@ from av.audio.frame import AudioFrame
 from av.error import FFmpegError
 from av.packet import Packet
 
-from engine.pipelines.audio import Resampler
-from engine.pipelines.items import INPUT_RATE, AudioChunk, FloatArray
+from engine.audio.decoding import Resampler
+from engine.items import INPUT_RATE, AudioChunk, FloatArray
 
 RTP_RATE = 48_000
 LONGEST_GAP_S = 1.0

@@ -93,5 +93,3 @@ def _check_transport(description: SessionDescription) -> None:
             raise InvalidField("field 'sdp' has no DTLS fingerprint")
         if not media.ice or not media.ice.usernameFragment or not media.ice.password:
             raise InvalidField("field 'sdp' has no ICE credentials")
-
-

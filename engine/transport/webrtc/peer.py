@@ -20,13 +20,13 @@ import structlog
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
+from engine.animation.stillness import Stillness
+from engine.concurrency.worker import Worker
+from engine.contracts import Avatar, FrameRequest
 from engine.errors import EngineError
-from engine.pipelines.animating.stillness import Stillness
-from engine.pipelines.contracts import Avatar, FrameRequest
-from engine.pipelines.items import Picture
-from engine.pipelines.worker import Worker
+from engine.items import Picture
 from engine.sessions import Session
-from engine.transport import ice
+from engine.transport.webrtc import ice
 from engine.transport.webrtc.broadcast import Broadcast
 from engine.transport.webrtc.coders import AUDIO_CLOCK, VIDEO_CLOCK, OpusPackets, VideoCodecName, VideoPackets
 from engine.transport.webrtc.commands import Commands
@@ -226,9 +226,15 @@ class Peer:
         width, height = avatar.size
         self._events.put_nowait(
             {
-                "type": "ready", "session": self.session.id, "avatar": avatar.id, "fps": 25, "size": [width, height],
-                "idle_url": f"/v1/avatars/{avatar.id}/idle.mp4", "transport": "webrtc",
-                "tutor": conversation.profile.name, "greeting": conversation.profile.greeting,
+                "type": "ready",
+                "session": self.session.id,
+                "avatar": avatar.id,
+                "fps": 25,
+                "size": [width, height],
+                "idle_url": f"/v1/avatars/{avatar.id}/idle.mp4",
+                "transport": "webrtc",
+                "tutor": conversation.profile.name,
+                "greeting": conversation.profile.greeting,
             }
         )
         self.session.parts.metrics.sockets.labels("webrtc").inc()

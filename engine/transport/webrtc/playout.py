@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.pipelines.items import FRAME_MS, OUTPUT_RATE, FloatArray, MediaFrame, Picture
+from engine.items import FRAME_MS, OUTPUT_RATE, FloatArray, MediaFrame, Picture
 
 TICK_S = 0.02
 TICK_SAMPLES = OUTPUT_RATE // 50

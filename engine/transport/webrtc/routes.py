@@ -12,11 +12,11 @@ from weakref import WeakKeyDictionary
 from aiohttp import hdrs, web
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 
+from engine.concurrency.worker import Worker
 from engine.errors import BadRequest, EngineError, InvalidField, NotFound, TooFast
-from engine.pipelines.worker import Worker
 from engine.sessions import Session
-from engine.transport.ice import ice_servers
-from engine.transport.middleware import read_text
+from engine.transport.api.middleware import read_text
+from engine.transport.webrtc.ice import ice_servers
 from engine.transport.webrtc.offers import Offer, read_offer
 from engine.transport.webrtc.peer import Peer, PeerParts
 

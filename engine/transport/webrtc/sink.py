@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from engine.pipelines.animating.life import Mood
-from engine.pipelines.items import MediaFrame
-from engine.pipelines.sink import Event
+from engine.animation.idle_motion import Mood
+from engine.conversation.sink import Event
+from engine.items import MediaFrame
 from engine.transport.webrtc.broadcast import Broadcast
 from engine.transport.webrtc.events import EventChannel
 from engine.transport.webrtc.playout import Tick
@@ -24,7 +24,7 @@ _MOODS: dict[str, Mood] = {
 
 
 class PeerSink:
-    """See ``engine.pipelines.sink.Sink``. ``touch`` is called when the student is heard to speak."""
+    """See ``engine.conversation.sink.Sink``. ``touch`` is called when the student is heard to speak."""
 
     live = True
 

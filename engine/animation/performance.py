@@ -1,0 +1,159 @@
+"""One turn's speech to frames: mouth, head and eyes together, each with its own 40 ms of sound.
+
+``TurnAnimator`` takes ``Speech`` as it is made and gives ``AnimatedFrame`` at once; it is
+synchronous, keeps no clock, starts no thread and needs no closing. It may be used from any
+one thread at a time, and so may its ``Life``.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from engine.animation.audio_driven import default_audio_face
+from engine.animation.coarticulation import Segments, blend, enforce_rules, no_segments, segments
+from engine.animation.gestures import Gesture, evaluate, plan
+from engine.animation.idle_motion import Life, Mood
+from engine.animation.pose import CHANNEL
+from engine.animation.visemes import MOUTH_CHANNELS
+from engine.items import FPS, FRAME_SAMPLES, OUTPUT_RATE, AnimatedFrame, FloatArray, Speech
+
+FRAME_S = 1 / FPS
+HOLD_FRAMES = 4
+"""While it is not known what follows, so many frames wait for it (160 ms)."""
+
+TAIL_FRAMES = 6
+"""Silence after the turn in which the mouth comes to rest (240 ms)."""
+
+_CONTEXT_FRAMES = 15
+"""Sound before a frame that the audio-driven mouth hears (600 ms)."""
+
+_CARRY_S = 0.045
+"""A prediction that new speech made wrong is forgotten with this time constant."""
+
+_SMILE = CHANNEL["mouth_smile"]
+_ROUND = [CHANNEL["mouth_funnel"], CHANNEL["mouth_pucker"]]
+
+
+class SoundDriven(Protocol):
+    """A mouth from sound alone."""
+
+    def __call__(self, pcm: FloatArray) -> FloatArray:
+        """(n,) float32 24 kHz to (n // 960, 12) float32, one mouth for each whole 40 ms."""
+
+
+class TurnAnimator:
+    """Animates one turn; implements ``contracts.Animator``.
+
+    Args:
+        life: the session's, which goes on before and after the turn.
+        start_time_s: when the turn's first frame is shown, on the clock ``life`` is asked by.
+        sound_driven: gives the mouth for speech without phonemes; the embedded network when None.
+    """
+
+    def __init__(self, life: Life, start_time_s: float, sound_driven: SoundDriven | None = None) -> None:
+        self._life = life
+        self._start_time_s = start_time_s
+        self._sound_driven = sound_driven
+        self._rng = np.random.default_rng([life.seed, 9, int(max(start_time_s, 0) * 1000)])
+        self._pcm: FloatArray = np.zeros(0, dtype=np.float32)
+        self._first_kept = 0  # frame at which self._pcm begins
+        self._fed = 0  # samples of speech so far
+        self._next = 0  # index of the next frame to give
+        self._timeline: Segments = no_segments()
+        self._by_sound = False
+        self._gestures: list[Gesture] = []
+        self._mouth: FloatArray = np.zeros(MOUTH_CHANNELS, dtype=np.float32)
+        self._finished = False
+
+    @property
+    def frames_given(self) -> int:
+        """How many frames this turn has so far; the next one has this index."""
+        return self._next
+
+    def feed(self, speech: Speech) -> list[AnimatedFrame]:
+        """Frames that are complete now.
+
+        All whole frames when the piece ends its clause or its voice tells what follows; else the last
+        ``HOLD_FRAMES`` wait for the next piece, since the mouth anticipates.
+
+        Raises:
+            RuntimeError: after ``finish``.
+        """
+        if self._finished:
+            raise RuntimeError("this turn is finished")
+        offset_s = self._fed / OUTPUT_RATE
+        self._pcm = np.concatenate((self._pcm, speech.pcm.astype(np.float32, copy=False)))
+        self._fed += len(speech.pcm)
+        self._by_sound = not speech.phonemes
+        if speech.phonemes:
+            known = self._timeline.between(self._next * FRAME_S, offset_s).until(offset_s)
+            self._timeline = known.then(segments((*speech.phonemes, *speech.ahead), offset_s, speech.clause.language))
+        self._gestures = [g for g in self._gestures if g.end_s > self._next * FRAME_S]
+        self._gestures += plan(speech, offset_s, self._next * FRAME_S, self._rng)
+        if speech.last and self._rng.random() < 0.6:
+            self._life.blink_at(self._start_time_s + self._fed / OUTPUT_RATE - 0.05)
+        whole = self._fed // FRAME_SAMPLES
+        return self._give(whole if speech.last or (speech.phonemes and speech.ahead) else whole - HOLD_FRAMES)
+
+    def finish(self) -> list[AnimatedFrame]:
+        """What is left, padded to a whole frame, and ``TAIL_FRAMES`` of rest; nothing if nothing was fed."""
+        if self._finished or self._fed == 0:
+            self._finished = True
+            return []
+        self._finished = True
+        total = -(-self._fed // FRAME_SAMPLES) + TAIL_FRAMES
+        missing = (total - self._first_kept) * FRAME_SAMPLES - len(self._pcm)
+        self._pcm = np.concatenate((self._pcm, np.zeros(missing, dtype=np.float32)))
+        return self._give(total)
+
+    def _give(self, until: int) -> list[AnimatedFrame]:
+        count = until - self._next
+        if count <= 0:
+            return []
+        mouths = self._mouths(count)
+        frames = [self._frame(self._next + i, mouth) for i, mouth in enumerate(mouths)]
+        self._mouth = mouths[-1]
+        self._next = until
+        keep = max(self._first_kept, until - _CONTEXT_FRAMES)
+        self._pcm = self._pcm[(keep - self._first_kept) * FRAME_SAMPLES :]
+        self._first_kept = keep
+        return frames
+
+    def _mouths(self, count: int) -> FloatArray:
+        """The mouth of the next ``count`` frames, continuing from the last one given."""
+        times = ((np.arange(self._next - 1, self._next + count) + 0.5) * FRAME_S).astype(np.float32)
+        decay = np.exp(-np.arange(1, count + 1) * FRAME_S / _CARRY_S).astype(np.float32)[:, None]
+        if self._by_sound:
+            track = self._from_sound(count)
+            heard: FloatArray = np.clip(track[1:] + (self._mouth - track[0]) * decay, 0, 1)
+            return heard
+        if len(self._timeline) == 0:
+            resting: FloatArray = self._mouth * decay
+            return resting
+        track = blend(self._timeline, times)
+        predicted = enforce_rules(track[:1], self._timeline, times[:1])[0]
+        track = np.clip(track[1:] + (self._mouth - predicted) * decay, 0, 1)
+        return enforce_rules(track, self._timeline, times[1:])
+
+    def _from_sound(self, count: int) -> FloatArray:
+        """(count + 1, 12): of the frame before the next one too, rest before the first."""
+        if self._sound_driven is None:
+            self._sound_driven = default_audio_face()
+        track = self._sound_driven(self._pcm)
+        at = self._next - self._first_kept
+        before = track[at - 1 : at] if at else np.zeros((1, MOUTH_CHANNELS), dtype=np.float32)
+        return np.concatenate((before, track[at : at + count]))
+
+    def _frame(self, index: int, mouth: FloatArray) -> AnimatedFrame:
+        speaking = index * FRAME_SAMPLES < self._fed
+        mood: Mood = "speaking" if speaking else "listening"
+        pose = self._life.pose(self._start_time_s + index * FRAME_S, mood)
+        pose += evaluate(self._gestures, (index + 0.5) * FRAME_S)
+        rounded = float(mouth[_ROUND].max())
+        pose[_SMILE] *= 1 - rounded
+        pose[:MOUTH_CHANNELS] += mouth
+        at = (index - self._first_kept) * FRAME_SAMPLES
+        pcm = self._pcm[at : at + FRAME_SAMPLES].copy()
+        return AnimatedFrame(index, pcm, np.clip(pose, -1, 1), speaking)

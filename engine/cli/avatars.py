@@ -1,0 +1,154 @@
+"""Make avatars and list them: ``python -m engine avatars create NAME portrait.png``.
+
+``create`` makes a drawn avatar of a portrait, ``prepare`` a MuseTalk avatar of a portrait or video,
+``convert`` one of a MuseTalk or LiveTalking folder. A command; runs in its own process and ends by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from engine.avatars.folders import BUILTIN, BrokenAvatar, find_folder, find_ids, read_manifest
+from engine.avatars.portrait import create_avatar
+from engine.errors import EngineError
+from engine.rendering.musetalk import avatar_files
+from engine.settings import Settings, load_settings
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status: 0 done, 1 refused (one line on stderr says why)."""
+    arguments = _parser().parse_args(argv)
+    try:
+        settings = load_settings([])
+        directory = arguments.avatars_dir or settings.avatars_dir
+        if arguments.command == "list":
+            return show([BUILTIN, *([directory] if directory else [])])
+        if directory is None:
+            raise EngineError("tell where avatars go: --avatars-dir DIR or ENGINE_AVATARS_DIR")
+        folder = COMMANDS[arguments.command](arguments, directory, settings)
+    except EngineError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    print(folder)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m engine avatars", description="Avatars of the tutoring engine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    create = commands.add_parser("create", help="make a drawn avatar from one portrait")
+    prepare = commands.add_parser("prepare", help="make a MuseTalk avatar from a portrait or a video")
+    prepare.add_argument("--size", type=int, help="edge of its pictures; ENGINE_VIDEO_SIZE if not given")
+    convert = commands.add_parser("convert", help="take over an avatar folder of MuseTalk or LiveTalking")
+    for command, source in (
+        (create, "PNG, JPEG or WebP of one face that looks into the camera"),
+        (prepare, "PNG, JPEG, WebP, or MP4, MOV, WebM of up to a minute"),
+        (convert, "folder with full_imgs, mask, coords.pkl, mask_coords.pkl and latents.pt"),
+    ):
+        command.add_argument("name", help="its id: a-z, 0-9, _ and -")
+        command.add_argument("source", type=Path, help=source)
+        command.add_argument("--title", help="the name people see; the id if not given")
+        command.add_argument("--replace", action="store_true", help="overwrite an avatar of this id")
+    listing = commands.add_parser("list", help="show all avatars")
+    for command in (create, prepare, convert, listing):
+        command.add_argument(
+            "--avatars-dir", type=Path, help="where your own avatars are; ENGINE_AVATARS_DIR if not given"
+        )
+    return parser
+
+
+def _create(arguments: argparse.Namespace, directory: Path, settings: Settings) -> Path:
+    with _bar() as progress:
+        return create_avatar(
+            arguments.source.read_bytes(),
+            arguments.name,
+            directory,
+            name=arguments.title,
+            replace=arguments.replace,
+            progress=progress,
+        )
+
+
+def _prepare(arguments: argparse.Namespace, directory: Path, settings: Settings) -> Path:
+    import torch
+
+    from engine.rendering.musetalk.preparation import prepare_avatar
+    from engine.rendering.musetalk.weights import check_extra, load_vae, weights_folder
+
+    check_extra()
+    data = arguments.source.read_bytes()
+    device = "cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu"
+    vae = load_vae(weights_folder(settings.models_dir)).to(device)
+    with _bar() as progress:
+        return prepare_avatar(
+            data,
+            arguments.name,
+            directory,
+            vae,
+            size=arguments.size or settings.video_size,
+            name=arguments.title,
+            replace=arguments.replace,
+            progress=progress,
+        )
+
+
+def _convert(arguments: argparse.Namespace, directory: Path, settings: Settings) -> Path:
+    from engine.rendering.musetalk.conversion import convert_avatar
+
+    with _bar() as progress:
+        return convert_avatar(
+            arguments.source,
+            arguments.name,
+            directory,
+            name=arguments.title,
+            replace=arguments.replace,
+            progress=progress,
+        )
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Path, Settings], Path]] = {
+    "create": _create,
+    "prepare": _prepare,
+    "convert": _convert,
+}
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[Callable[[str, float], None]]:
+    """A progress bar on stderr, moved by calls with a step and how much is done, 0..1."""
+    with tqdm(total=100, bar_format="{l_bar}{bar}| {elapsed}") as bar:
+
+        def move(step: str, done: float) -> None:
+            bar.set_description(step, refresh=False)
+            bar.update(round(done * 100) - bar.n)
+
+        yield move
+
+
+def show(directories: list[Path]) -> int:
+    """Print one line an avatar, drawn ones first; broken ones say what is wrong."""
+    for avatar_id in find_ids(directories):
+        folder = find_folder(directories, avatar_id)
+        try:
+            manifest = read_manifest(folder)
+        except BrokenAvatar as error:
+            print(f"{avatar_id:24s} BROKEN: {error.message}")
+            continue
+        print(f"{avatar_id:24s} {manifest.name:16s} {manifest.description}")
+    for avatar_id in avatar_files.find_ids(directories):
+        try:
+            recorded = avatar_files.read_manifest(avatar_files.find_avatar(directories, avatar_id))
+        except BrokenAvatar as error:
+            print(f"{avatar_id:24s} BROKEN: {error.message}")
+            continue
+        print(f"{avatar_id:24s} {recorded.name:16s} MuseTalk, {recorded.pictures} pictures. {recorded.description}")
+    return 0

@@ -1,0 +1,95 @@
+"""``python -m engine voices say|list|pull``: hear, list and fetch voices.
+
+Ends with 0 when all is well, 1 when a voice is missing or fails, 2 for a wrong command line
+or setting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from engine.audio.decoding import to_wav
+from engine.errors import EngineError, SettingsError
+from engine.items import OUTPUT_RATE, Clause
+from engine.settings import Settings, load_settings
+from engine.speaking.voices import VoiceBook, build_voicebook
+from engine.text.clauses import ClauseSplitter
+from engine.text.speakable import speakable
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        settings = load_settings([])
+        if args.command == "pull":
+            from engine.speaking.coqui_pull import pull
+
+            return pull(args.model, settings.models_dir or settings.cache_dir / "pulled", args.accept_licence)
+        return asyncio.run(_with_voices(args, settings))
+    except BrokenPipeError:
+        # Whoever reads has seen enough (`list | head`); Python would complain once more when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SettingsError as error:
+        print(error.message, file=sys.stderr)
+        return 2
+    except EngineError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+
+
+async def _with_voices(args: argparse.Namespace, settings: Settings) -> int:
+    wanted = getattr(args, "voice", None)
+    if wanted:
+        settings = settings.model_copy(update={"voice": wanted})
+    book = await asyncio.to_thread(build_voicebook, settings)
+    try:
+        if args.command == "list":
+            _show(book)
+        else:
+            await _say(book, args.text, args.language, args.output)
+    finally:
+        book.close()
+    return 0
+
+
+def _show(book: VoiceBook) -> None:
+    for voice in book.voices:
+        marks = ("default " if voice.id == book.default else "") + ("timed" if voice.timed else "sound only")
+        print(f"{voice.id:40} {voice.language:4} {voice.name}  ({marks})")
+
+
+async def _say(book: VoiceBook, text: str, language: str | None, output: Path) -> None:
+    spoken_in = language or book.voice(book.default).language
+    splitter = ClauseSplitter(spoken_in)
+    texts = [*splitter.push(text), *splitter.flush()]
+    pieces = [
+        speech.pcm
+        for index, part in enumerate(texts)
+        async for speech in book.speak(Clause(part, speakable(part, spoken_in), spoken_in, index))
+    ]
+    pcm = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    await asyncio.to_thread(output.write_bytes, to_wav(pcm, OUTPUT_RATE))
+    print(f"{output}: {len(pcm) / OUTPUT_RATE:.1f} s")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m engine voices", description="Hear, list and fetch voices.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="every voice of this machine")
+    say = commands.add_parser("say", help="speak a text into a WAV file")
+    say.add_argument("text")
+    say.add_argument("--voice", help="a voice's id; the default voice when left out")
+    say.add_argument("--language", help="ISO 639-1 code of the text; the voice's language when left out")
+    say.add_argument("-o", "--output", type=Path, default=Path("out.wav"), help="the WAV file (out.wav)")
+    pull = commands.add_parser("pull", help="fetch a Coqui model, after showing its licence")
+    pull.add_argument("model", help="for example tts_models/en/ljspeech/vits")
+    pull.add_argument("--accept-licence", action="store_true", help="you have read the licence and agree to it")
+    return parser

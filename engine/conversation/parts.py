@@ -1,0 +1,55 @@
+"""What all conversations share: the models and workers that are made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.concurrency.worker import Worker
+from engine.contracts import Avatar, EndOfTurn, LanguageModel, Recognizer
+from engine.knowledge.service import Knowledge
+from engine.recognition.vad import SpeechDetector
+from engine.rendering.features import Hearing, hearing
+from engine.rendering.scheduler import FrameScheduler
+from engine.settings import Settings
+from engine.speaking.voices import VoiceBook
+from engine.telemetry import Metrics
+from engine.turn_taking.listener import Listener
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Handed to every conversation; owned and closed by whoever made it (``engine/wiring.py``)."""
+
+    settings: Settings
+    metrics: Metrics
+    recognizer: Recognizer
+    language_model: LanguageModel
+    voices: VoiceBook
+    scheduler: FrameScheduler
+    detector: SpeechDetector
+    end_of_turn: EndOfTurn
+    knowledge: Knowledge
+    decoder: Worker
+    """Threads that decode what clients send."""
+    encoder: Worker
+    """Threads that encode what they get."""
+    speller: Worker
+    """The thread that puts numbers and formulas into words."""
+    ears: Worker
+    """Threads that hear speech for renderers that paint from sound."""
+
+    def load_avatar(self, avatar_id: str) -> Avatar:
+        """The avatar, from the renderer's cache or its folder (tens of ms the first time).
+
+        Raises:
+            UnknownAvatar: no such avatar.
+        """
+        return self.scheduler.renderer.load(avatar_id)
+
+    def make_hearing(self) -> Hearing:
+        """What one turn's frames pass between animator and renderer."""
+        return hearing(self.scheduler.renderer, self.ears)
+
+    def make_listener(self, language: str | None) -> Listener:
+        """A listener for one microphone."""
+        return Listener(self.recognizer, self.detector, self.end_of_turn, self.settings, language=language)

@@ -1,0 +1,179 @@
+"""What tutor and student have said, as the language model is told it.
+
+Pure and synchronous; one per session. Only what was committed is in it: a dropped speculation
+never calls ``add_*``. A reply that was cut off keeps what was heard of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.contracts import Message
+from engine.text.scripts import is_unspaced
+
+CHARS_PER_TOKEN = 3.4
+"""Measured with SmolLM2's tokenizer on English tutoring dialogue (4.2), less a margin."""
+
+TOKENS_PER_SIGN = 2.2
+"""The same on Chinese, where a small English model spends two tokens and more a character."""
+
+FRAGMENT_CHARS = 16
+"""An answer cut off within so many characters is not shown to the model: shown a few, small models
+begin to answer in one word themselves."""
+
+TOKENS_PER_MESSAGE = 8
+"""Role names and separators of a chat template."""
+
+FORGET_AT_ONCE = 4
+"""A full window loses a quarter of itself at once, not a turn at a time: every loss moves all
+that follows, and the model has to read it again instead of finding it in its cache."""
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens ``text`` takes at most, by its characters; errs upwards."""
+    signs = sum(map(is_unspaced, text)) if not text.isascii() else 0
+    other = len(text.encode()) - 3 * signs
+    return round(signs * TOKENS_PER_SIGN + other / CHARS_PER_TOKEN) + TOKENS_PER_MESSAGE
+
+
+@dataclass(slots=True)
+class _Entry:
+    turn: int
+    message: Message
+    cut_off: bool = False
+    reopened: bool = False
+    """The student went on with it: a later message says it whole."""
+
+    @property
+    def fragment(self) -> bool:
+        """Too little of an answer to learn from."""
+        text = self.message["content"]
+        return self.cut_off and len(text) + 2 * sum(map(is_unspaced, text)) <= FRAGMENT_CHARS
+
+
+class ChatHistory:
+    """The dialogue so far, to the word. ``remembered`` tells it; ``messages`` is what a model is shown of it.
+
+    Args:
+        system_prompt: always sent, first.
+        context_tokens: the model's window.
+        reply_tokens: kept free for the answer.
+        greeting: what the tutor said before the student's first word, if anything.
+        examples: (question, answer) pairs that show how the tutor talks; always sent, after the system prompt.
+    """
+
+    def __init__(
+        self,
+        system_prompt: str,
+        *,
+        context_tokens: int = 2048,
+        reply_tokens: int = 160,
+        greeting: str = "",
+        examples: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self._system_prompt = system_prompt.strip()
+        self._budget = max(0, context_tokens - reply_tokens)
+        self._examples: list[Message] = []
+        for question, answer in examples:
+            self._examples += ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
+        self._entries: list[_Entry] = []
+        self._gone = 0
+        """Tokens of the entries no window can reach any more."""
+        if greeting:
+            self._entries.append(_Entry(0, {"role": "assistant", "content": greeting}))
+
+    def __len__(self) -> int:
+        """Messages remembered, the system prompt not counted."""
+        return len(self._entries)
+
+    @property
+    def remembered(self) -> list[Message]:
+        """All that was said and is not yet forgotten, fragments included."""
+        return [entry.message for entry in self._entries]
+
+    def asked_before(self, text: str) -> list[str]:
+        """What the student said, oldest first; without ``text`` where it is committed already."""
+        said = [e.message["content"] for e in self._entries if e.message["role"] == "user"]
+        return said[:-1] if said and said[-1] == text and self._entries[-1].message["role"] == "user" else said
+
+    def add_user(self, turn: int, text: str) -> None:
+        """The student said this; ``turn`` is the turn that answers it."""
+        self._entries.append(_Entry(turn, {"role": "user", "content": text}))
+        self._forget()
+
+    def add_assistant(self, turn: int, text: str) -> None:
+        """The tutor's reply of ``turn``; nothing is kept of an empty one."""
+        if text:
+            self._entries.append(_Entry(turn, {"role": "assistant", "content": text}))
+
+    def heard(self, turn: int, text: str) -> None:
+        """The reply of ``turn`` was cut off: only ``text`` was heard. May be told again, and more."""
+        entry = next((e for e in self._entries if e.turn == turn and e.message["role"] == "assistant"), None)
+        if entry is None:
+            if any(e.turn == turn for e in self._entries):
+                self._insert_reply(turn, text)
+        elif text:
+            entry.message, entry.cut_off = {"role": "assistant", "content": text}, True
+        else:
+            self._entries.remove(entry)
+
+    def reopen(self, turn: int) -> None:
+        """The student's message of ``turn`` was not whole; the next one says it all. Both are remembered."""
+        for entry in self._entries:
+            if entry.turn == turn and entry.message["role"] == "user":
+                entry.reopened = True
+
+    def messages(self, text: str = "", *, knowledge: str = "") -> list[Message]:
+        """What to send: system prompt, the newest turns that fit, then ``text`` as the student's.
+
+        Left out are fragments of answers, and what the student said anew and whole before it was answered.
+
+        Args:
+            text: what the student says now; it is not remembered by this call.
+            knowledge: what was looked up for ``text``, put before it in the same message. The system
+                prompt stays as it is whatever a document says.
+        """
+        head: list[Message] = [{"role": "system", "content": self._system_prompt}] if self._system_prompt else []
+        head += self._examples
+        asked = f"{knowledge}\n\n{text}" if knowledge else text
+        tail: list[Message] = [{"role": "user", "content": asked}] if text else []
+        shown = [entry for entry in self._entries if not entry.fragment]
+        answered = {entry.turn for entry in shown if entry.message["role"] == "assistant"}
+        said = [entry.message for entry in shown if not entry.reopened or entry.turn in answered]
+        if tail and said and said[-1] == {"role": "user", "content": text}:
+            said.pop()  # committed already: it is the message that is being answered
+        left = self._budget - sum(estimate_tokens(m["content"]) for m in (*head, *tail))
+        kept = said[self._forgotten(said, left) :]
+        # A window that opens with an answer to nothing confuses small models; the greeting may open it.
+        while kept and kept[0]["role"] == "assistant" and len(kept) < len(said):
+            kept = kept[1:]
+        return head + kept + tail
+
+    def _forgotten(self, said: Sequence[Message], room: int) -> int:
+        """How many of the oldest messages to leave out so that the rest takes ``room`` tokens at most."""
+        sizes = [estimate_tokens(message["content"]) for message in said]
+        excess = self._gone + sum(sizes) - room
+        if excess <= 0:
+            return 0
+        step = max(1, self._budget // FORGET_AT_ONCE)
+        cut, passed, count = -(-excess // step) * step, self._gone, 0
+        while count < len(sizes) and passed < cut:
+            passed += sizes[count]
+            count += 1
+        return count
+
+    def _insert_reply(self, turn: int, text: str) -> None:
+        if text:
+            after = max(i for i, e in enumerate(self._entries) if e.turn == turn)
+            self._entries.insert(after + 1, _Entry(turn, {"role": "assistant", "content": text}, True))
+
+    def _forget(self) -> None:
+        """Drop what no window can reach any more, so that a long session does not grow."""
+        total = 0
+        for index in range(len(self._entries) - 1, -1, -1):
+            total += estimate_tokens(self._entries[index].message["content"])
+            if total > 2 * self._budget:
+                self._gone += sum(estimate_tokens(e.message["content"]) for e in self._entries[:index])
+                del self._entries[:index]
+                return

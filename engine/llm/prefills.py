@@ -1,0 +1,80 @@
+"""Prompts that the model reads before they are asked, and how they give way to replies.
+
+One event loop; computes nothing. One prompt is read at a time, and only while no reply is being
+made. A reply that goes on from a prompt that is being read waits for it, since a server that got
+both would read the same words twice, side by side; one that only waits its turn is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from engine.contracts import Message
+
+
+@dataclass(slots=True, eq=False)
+class Prefill:
+    """One prompt on its way."""
+
+    head: tuple[Message, ...]
+    """All of it but the student's message."""
+
+    reading: bool = False
+    dropped: bool = False
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Prefills:
+    """All prompts that are read ahead of one model, and the replies that come first."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        """Prompts read ahead since the start."""
+        self._replies = 0
+        self._known: set[Prefill] = set()
+        self._changed = asyncio.Event()
+
+    @contextmanager
+    def replying(self) -> Iterator[None]:
+        """A reply is being made while the context lasts; no prompt begins to be read."""
+        self._replies += 1
+        try:
+            yield
+        finally:
+            self._replies -= 1
+            self._wake()
+
+    async def turn(self, prefill: Prefill) -> bool:
+        """Wait until ``prefill`` may be read; False when a reply made it needless meanwhile."""
+        self._known.add(prefill)
+        while not prefill.dropped and (self._replies or any(other.reading for other in self._known)):
+            changed = self._changed
+            await changed.wait()
+        prefill.reading = not prefill.dropped
+        return prefill.reading
+
+    def over(self, prefill: Prefill) -> None:
+        """``prefill`` was read, failed or was cancelled. Idempotent."""
+        self.read += prefill.reading
+        prefill.reading = False
+        prefill.done.set()
+        self._known.discard(prefill)
+        self._wake()
+
+    async def settled(self, messages: Sequence[Message], limit_s: float) -> None:
+        """Before ``messages`` are asked: drop what they make needless, wait for what they go on from."""
+        for prefill in [p for p in self._known if tuple(messages[: len(p.head)]) == p.head]:
+            if prefill.reading:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(limit_s):
+                        await prefill.done.wait()
+            else:
+                prefill.dropped = True
+                self._wake()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

@@ -1,0 +1,146 @@
+"""Who may use the recognizer next, when several students speak at once.
+
+In: decodes that sessions ask for, each with an urgency and a length. Out: their results. A decode
+runs in a worker thread; the order is decided on the event loop. ``close`` ends the threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Concatenate, ParamSpec, TypeVar
+
+from engine.concurrency.worker import Worker
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+COST_PER_SECOND = 0.06
+"""Seconds of a core that a second of speech costs, roughly: enough to let short decodes go first."""
+
+
+class Urgency(Enum):
+    """Seconds a decode may be held back in favour of others that came a little later."""
+
+    FINAL = 0.0
+    """A student has finished and waits for an answer."""
+
+    PREVIEW = 0.1
+    """A student has probably finished."""
+
+    RECORDING = 0.3
+    """A piece of a recording that was sent as a whole."""
+
+    PARTIAL = 1.0
+    """A student speaks; the captions follow."""
+
+
+class Ticket:
+    """Given to a decode, so that it can stop between two steps when nobody waits any more."""
+
+    def __init__(self) -> None:
+        self.dropped = False
+
+    def is_dropped(self) -> bool:
+        return self.dropped
+
+
+@dataclass(order=True, slots=True)
+class _Waiting:
+    due: float
+    number: int
+    urgent: bool = field(compare=False)
+    turn: asyncio.Future[None] = field(compare=False)
+
+
+class DecodeQueue:
+    """Runs ``workers`` decodes at once, the one that is due first first.
+
+    A decode is due at the time it was asked for, plus its urgency, plus its expected cost: finals
+    go before partials and short ones before long ones, but whoever has waited long enough goes
+    before all that came later, so nobody starves.
+
+    Args:
+        express: more that may run when somebody waits for an answer: a decode that has begun cannot be
+            broken off, and the one before the last words is often still running when they end.
+    """
+
+    def __init__(self, name: str, workers: int = 1, express: int = 0) -> None:
+        self._worker = Worker(name, workers + express, backlog=workers + express)
+        self._worker.start()
+        self._workers, self._express = workers, express
+        self._running = 0
+        self._waiting: list[_Waiting] = []
+        self._numbers = itertools.count()
+
+    @property
+    def depth(self) -> int:
+        """Decodes that wait for their turn."""
+        return sum(not waiting.turn.done() for waiting in self._waiting)
+
+    async def run(
+        self,
+        urgency: Urgency,
+        seconds: float,
+        function: Callable[Concatenate[Ticket, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Call ``function(ticket, ...)`` in a worker thread when it is its turn.
+
+        Cancelled before its turn, it never runs. Cancelled while it runs, the ticket says so and
+        the thread stays taken until the function has noticed.
+
+        Args:
+            seconds: of sound to decode.
+        """
+        await self._take_turn(urgency, seconds * COST_PER_SECOND)
+        ticket = Ticket()
+        job = asyncio.ensure_future(self._worker.run(function, ticket, *args, **kwargs))
+        job.add_done_callback(self._finished)
+        try:
+            return await asyncio.shield(job)
+        except asyncio.CancelledError:
+            ticket.dropped = True
+            raise
+
+    def close(self) -> None:
+        """Wait for what runs and end the threads."""
+        self._worker.close()
+
+    async def _take_turn(self, urgency: Urgency, cost_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        due, urgent = loop.time() + urgency.value + cost_s, urgency in (Urgency.FINAL, Urgency.PREVIEW)
+        waiting = _Waiting(due, next(self._numbers), urgent, loop.create_future())
+        self._waiting.append(waiting)
+        self._next()
+        try:
+            await waiting.turn
+        except asyncio.CancelledError:
+            if waiting.turn.done() and not waiting.turn.cancelled():
+                self._running -= 1
+                self._next()
+            raise
+
+    def _finished(self, job: asyncio.Future[R]) -> None:
+        if not job.cancelled():
+            job.exception()  # an awaiter that went away must not leave an unheard one
+        self._running -= 1
+        self._next()
+
+    def _next(self) -> None:
+        """Let run what may."""
+        while self._running < self._workers + self._express:
+            self._waiting = [waiting for waiting in self._waiting if not waiting.turn.done()]
+            chosen = min(filter(self._may_run, self._waiting), default=None)
+            if chosen is None:
+                return
+            self._running += 1
+            chosen.turn.set_result(None)
+
+    def _may_run(self, waiting: _Waiting) -> bool:
+        overdue = waiting.due <= asyncio.get_running_loop().time()
+        return self._running < self._workers or waiting.urgent or overdue

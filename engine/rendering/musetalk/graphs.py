@@ -1,0 +1,126 @@
+"""The generator at fixed batch sizes, on a GPU each replayed as one CUDA graph.
+
+The UNet alone is some thousand kernels, which at small batches cost more to launch than to
+run; a graph launches them at once. A size that cannot be captured is logged and runs eagerly,
+as all do on a CPU. Called from one thread; the graphs' memory goes with the object.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import torch
+from torch import Tensor
+
+from engine.rendering.musetalk.generator import Generator
+
+log = structlog.get_logger(__name__)
+
+WARM_UP_RUNS = 3
+"""Before a capture: libraries choose their algorithms and allocate in the first runs."""
+
+TIMED_RUNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Captured:
+    graph: torch.cuda.CUDAGraph
+    latents: Tensor
+    features: Tensor
+    faces: Tensor
+
+
+class BucketedGenerator:
+    """``Generator`` for batches of up to the largest of ``sizes``; smaller ones are filled up.
+
+    Args:
+        use_graphs: False keeps all sizes eager (to compare, or on a driver that misbehaves).
+    """
+
+    def __init__(self, generator: Generator, sizes: Sequence[int], *, use_graphs: bool = True) -> None:
+        self.generator = generator
+        self.sizes = tuple(sorted(sizes))
+        self._captured: dict[int, _Captured] = {}
+        self._use_graphs = use_graphs and generator.device.type == "cuda"
+
+    @property
+    def captured(self) -> tuple[int, ...]:
+        """Sizes that run as graphs."""
+        return tuple(sorted(self._captured))
+
+    def warm_up(self) -> dict[int, float]:
+        """Run and where possible capture every size; gives the seconds each takes."""
+        seconds = {}
+        # The largest first: smaller graphs then fit into the memory it has set aside.
+        pool = torch.cuda.graph_pool_handle() if self._use_graphs else None
+        for size in reversed(self.sizes):
+            if self._use_graphs:
+                self._capture(size, pool)
+            seconds[size] = self._time(size)
+        return dict(sorted(seconds.items()))
+
+    def bucket(self, count: int) -> int:
+        """The smallest size that holds ``count``."""
+        return next(size for size in self.sizes if size >= count)
+
+    def __call__(self, latents: Tensor, features: Tensor) -> Tensor:
+        """(n, 8, 32, 32) and (n, tokens, width), n at most the largest size, to (n, 3, 256, 256) uint8.
+
+        What is given is valid until the next call of the same size.
+        """
+        count = latents.shape[0]
+        size = self.bucket(count)
+        captured = self._captured.get(size)
+        with torch.inference_mode():
+            if captured is None:
+                faces: Tensor = self.generator(_filled(latents, size), _filled(features, size))
+                return faces[:count]
+            captured.latents[:count].copy_(latents, non_blocking=True)
+            captured.features[:count].copy_(features, non_blocking=True)
+            captured.graph.replay()
+            return captured.faces[:count]
+
+    def _capture(self, size: int, pool: Any) -> None:
+        latents, features = self.generator.inputs(size)
+        side = torch.cuda.Stream(self.generator.device)  # type: ignore[no-untyped-call]
+        try:
+            with torch.inference_mode():
+                side.wait_stream(torch.cuda.current_stream(self.generator.device))
+                with torch.cuda.stream(side):
+                    for _ in range(WARM_UP_RUNS):
+                        self.generator(latents, features)
+                torch.cuda.current_stream(self.generator.device).wait_stream(side)
+                graph = torch.cuda.CUDAGraph()
+                # thread_local: other sessions' threads may use the device meanwhile
+                with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+                    faces = self.generator(latents, features)
+            self._captured[size] = _Captured(graph, latents, features, faces)
+        except RuntimeError as error:
+            log.warning("no CUDA graph for this batch size; it runs eagerly", size=size, reason=str(error)[:200])
+
+    def _time(self, size: int) -> float:
+        """Median seconds of a batch of this size; the first run, which prepares, counts on a CPU only."""
+        inputs = self.generator.inputs(size)
+        cuda = self.generator.device.type == "cuda"
+        taken = []
+        for _ in range(TIMED_RUNS if cuda else 1):
+            began = time.perf_counter()
+            self(*inputs)
+            if cuda:
+                torch.cuda.synchronize(self.generator.device)
+            taken.append(time.perf_counter() - began)
+        return sorted(taken)[len(taken) // 2]
+
+    def close(self) -> None:
+        """Give the graphs and their memory back."""
+        self._captured.clear()
+
+
+def _filled(values: Tensor, size: int) -> Tensor:
+    """``values`` with its last entry repeated up to ``size`` entries."""
+    missing = size - values.shape[0]
+    return torch.cat((values, values[-1:].expand(missing, *values.shape[1:]))) if missing else values

@@ -1,0 +1,197 @@
+"""MuseTalk as a ``Renderer``: recorded faces of several sessions, their mouths painted together.
+
+In: frame requests of any sessions and avatars. Out: finished YUV pictures. One batch is one call
+of the networks, whoever it is for; silent pictures (no features) cost none. All calls but ``load``
+and ``list_avatars`` come from one worker thread, whose owner stops it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import structlog
+import torch
+from torch import Tensor
+
+from engine.avatars.face_detection import FaceFinder
+from engine.avatars.folders import BrokenAvatar
+from engine.contracts import AvatarInfo, FrameFeatures, FrameRequest
+from engine.items import Picture
+from engine.rendering.musetalk.avatar_files import find_avatar, find_ids, read_manifest
+from engine.rendering.musetalk.blending import paste, to_yuv420
+from engine.rendering.musetalk.copies import Copy, CopyBack, Upload
+from engine.rendering.musetalk.faces import MuseAvatar
+from engine.rendering.musetalk.features import TurnEars
+from engine.rendering.musetalk.graphs import BucketedGenerator
+from engine.rendering.musetalk.preparation import Progress, prepare_avatar
+from engine.rendering.musetalk.weights import Networks
+
+log = structlog.get_logger(__name__)
+
+BATCH_SIZES = (1, 2, 4, 8, 16)
+MAX_SESSIONS = 1024
+"""Sessions whose place in their avatar's cycle is remembered; a few bytes each."""
+
+
+class MuseTalkRenderer:
+    """Paints talking mouths into recorded faces.
+
+    Args:
+        networks: loaded, on their device.
+        avatars_dirs: folders of avatars; later ones win.
+        load_vae: gives the VAE when an avatar is to be made.
+        size: edge of the pictures of avatars made here.
+    """
+
+    name = "musetalk"
+    batch_sizes: Sequence[int] = BATCH_SIZES
+
+    def __init__(
+        self,
+        networks: Networks,
+        avatars_dirs: Sequence[Path],
+        load_vae: Callable[[], Any],
+        *,
+        size: int = 512,
+        use_graphs: bool = True,
+    ) -> None:
+        self._load_vae, self._size = load_vae, size
+        self._whisper = networks.whisper
+        self._generator = BucketedGenerator(networks.generator, BATCH_SIZES, use_graphs=use_graphs)
+        self._device, self._dtype = networks.generator.device, networks.generator.dtype
+        self._directories = tuple(avatars_dirs)
+        self._avatars: dict[str, MuseAvatar] = {}
+        self._steps: dict[str, int] = {}
+        self._copy_back, self._upload = CopyBack(self._device), Upload(self._device)
+        self.batches: dict[int, int] = {}
+        """Calls of the networks so far, by how many pictures they painted."""
+        self.shared_batches = 0
+        """Of these, how many painted for several sessions at once."""
+
+    def warm_up(self) -> dict[int, float]:
+        """Run every batch size, as a CUDA graph where that works; seconds the networks take for each."""
+        seconds = self._generator.warm_up()
+        log.info(
+            "musetalk warm",
+            device=str(self._device),
+            graphs=self._generator.captured,
+            ms={size: round(taken * 1000, 1) for size, taken in seconds.items()},
+        )
+        return seconds
+
+    def load(self, avatar_id: str) -> MuseAvatar:
+        """Load or return the cached avatar; some hundred pictures take about a second the first time.
+
+        Raises:
+            UnknownAvatar: there is none of this id, or (``BrokenAvatar``) it is not sound.
+        """
+        avatar = self._avatars.get(avatar_id)
+        if avatar is None:
+            folder = find_avatar(self._directories, avatar_id)
+            avatar = self._avatars[avatar_id] = MuseAvatar.read(folder, self._device, self._dtype)
+            log.info("avatar loaded", avatar=avatar_id, megabytes=avatar.device_bytes >> 20)
+        return avatar
+
+    def forget(self, avatar_id: str) -> None:
+        """Read it anew when it is asked for again; sessions that show it keep it until they end."""
+        self._avatars.pop(avatar_id, None)
+
+    def list_avatars(self) -> list[AvatarInfo]:
+        """All avatars whose manifest is sound. Reads small files; any thread."""
+        found = []
+        for avatar_id in find_ids(self._directories):
+            try:
+                manifest = read_manifest(find_avatar(self._directories, avatar_id))
+            except BrokenAvatar:
+                continue
+            size = (manifest.width, manifest.height)
+            found.append(AvatarInfo(avatar_id, manifest.name, manifest.description, size))
+        return found
+
+    def can_make_avatars(self) -> None:
+        """Raises ModelMissing without the face models or the VAE."""
+        FaceFinder()
+        self._load_vae()
+
+    def make_avatar(
+        self, data: bytes, avatar_id: str, directory: Path, *, name: str | None, replace: bool, progress: Progress
+    ) -> Path:
+        """A portrait or a video as a recorded face; see ``prepare_avatar``."""
+        vae = self._load_vae().to(self._device)
+        return prepare_avatar(
+            data, avatar_id, directory, vae, size=self._size, name=name, replace=replace, progress=progress
+        )
+
+    def listen(self) -> FrameFeatures:
+        """What hears one turn's sound."""
+        return TurnEars(self._whisper)
+
+    def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
+        """One picture a request, in order."""
+        avatars = [cast(MuseAvatar, request.avatar) for request in requests]
+        places = [avatar.at(self._step(request.session)) for avatar, request in zip(avatars, requests, strict=True)]
+        pictures: list[Picture | None] = [None] * len(requests)
+        on_the_way: list[tuple[list[int], Copy]] = []
+        with torch.inference_mode():
+            for indices in self._groups(requests):
+                yuv = self._paint(
+                    [requests[i] for i in indices], [avatars[i] for i in indices], [places[i] for i in indices]
+                )
+                on_the_way.append((indices, self._copy_back.start(yuv)))
+                if len(on_the_way) > 1:
+                    _land(pictures, *on_the_way.pop(0), avatars)
+            for indices, copy in on_the_way:
+                _land(pictures, indices, copy, avatars)
+        return [picture for picture in pictures if picture is not None]
+
+    def _groups(self, requests: Sequence[FrameRequest]) -> list[list[int]]:
+        """Indices drawn together: all that speak, by the size of their pictures, and so the silent ones."""
+        groups: dict[tuple[bool, tuple[int, int]], list[int]] = {}
+        for index, request in enumerate(requests):
+            groups.setdefault((request.frame.features is None, request.avatar.size), []).append(index)
+        largest = self.batch_sizes[-1]
+        return [group[at : at + largest] for group in groups.values() for at in range(0, len(group), largest)]
+
+    def _paint(self, requests: Sequence[FrameRequest], avatars: Sequence[MuseAvatar], places: Sequence[int]) -> Tensor:
+        """(B, H * 3 // 2, W) uint8 on the device."""
+        base = _gather(avatars, places, "pictures")
+        heard = [request.frame.features for request in requests]
+        if any(features is None for features in heard):
+            return to_yuv420(base)
+        self.batches[len(requests)] = self.batches.get(len(requests), 0) + 1
+        self.shared_batches += len({request.session for request in requests}) > 1
+        features = self._upload(np.stack([each for each in heard if each is not None]))
+        faces = self._generator(_gather(avatars, places, "latents"), features.to(self._dtype))
+        masks, boxes = _gather(avatars, places, "masks"), _gather(avatars, places, "boxes")
+        return to_yuv420(paste(base, faces, masks, boxes))
+
+    def _step(self, session: str) -> int:
+        """How many pictures this session has had; the one that spoke longest ago is forgotten first."""
+        step = self._steps.pop(session, -1) + 1
+        self._steps[session] = step
+        if len(self._steps) > MAX_SESSIONS:
+            del self._steps[next(iter(self._steps))]
+        return step
+
+    def end_session(self, session: str) -> None:
+        """Drop the count of a session that has ended."""
+        self._steps.pop(session, None)
+
+    def close(self) -> None:
+        """Let go of avatars and graphs."""
+        self._avatars.clear()
+        self._generator.close()
+
+
+def _gather(avatars: Sequence[MuseAvatar], places: Sequence[int], what: str) -> Tensor:
+    """(B, ...) of each avatar's tensor ``what`` at its place."""
+    return torch.stack([getattr(avatar, what)[place] for avatar, place in zip(avatars, places, strict=True)])
+
+
+def _land(pictures: list[Picture | None], indices: Sequence[int], copy: Copy, avatars: Sequence[MuseAvatar]) -> None:
+    for index, yuv in zip(indices, copy.wait(), strict=True):
+        width, height = avatars[index].size
+        pictures[index] = Picture(yuv=yuv, width=width, height=height)

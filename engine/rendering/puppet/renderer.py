@@ -1,0 +1,156 @@
+"""The puppet: a layered 2.5-D illustrated tutor, drawn with the same code on CPU and CUDA.
+
+In: frame requests, possibly of several sessions and avatars. Out: finished YUV pictures. All
+calls but ``avatars`` come from one worker thread, whose owner stops it; there is nothing else
+to stop. Loading an avatar takes some hundred milliseconds, drawing a picture two. On a CPU compiled
+loops draw what tensors draw on a GPU, one picture at a time; without numba tensors do it there too.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+
+from engine.animation.pose import CHANNEL, rest_pose
+from engine.avatars.face_detection import FaceFinder
+from engine.avatars.folders import BUILTIN, BrokenAvatar, find_folder, find_ids, read_manifest
+from engine.avatars.portrait import Progress, create_avatar
+from engine.contracts import Avatar, AvatarInfo, FrameRequest
+from engine.items import FRAME_SAMPLES, AnimatedFrame, Picture
+from engine.rendering.puppet.compiled import CompiledFace, Sketch
+from engine.rendering.puppet.face import Face
+from engine.rendering.puppet.kernels import COMPILED
+from engine.rendering.puppet.scene import Scene
+
+MAX_SCENES = 64
+"""Sessions whose last picture is remembered (about 1 MB each)."""
+
+Drawable = Face | CompiledFace
+
+
+class PuppetRenderer:
+    """A ``Renderer`` of drawn avatars (and of portraits, which are avatars of one layer)."""
+
+    name = "puppet"
+    batch_sizes: Sequence[int] = (1, 2, 4, 8)
+
+    def __init__(
+        self, avatars_dirs: Sequence[Path] = (), size: int = 512, device: str = "cpu", *, compiled: bool = COMPILED
+    ) -> None:
+        """``avatars_dirs`` come on top of the built-in avatars; ``size`` is the edge in pixels.
+
+        ``compiled``: draw by compiled loops on a CPU instead of by tensors.
+        """
+        self._directories = (BUILTIN, *avatars_dirs)
+        self._size = size
+        self._device = torch.device(device)
+        self._compiled = compiled and self._device.type == "cpu"
+        self._faces: dict[str, Drawable] = {}
+        self._scenes: dict[tuple[str, Drawable], Scene | Sketch] = {}
+
+    def warm_up(self) -> dict[int, float]:
+        """Draw an avatar that is loaded in every batch size; seconds each takes at best."""
+        face = next(iter(self._faces.values()))
+        seconds = dict.fromkeys(self.batch_sizes, float("inf"))
+        for size, turn in itertools.product(self.batch_sizes, range(3)):
+            pose = rest_pose()
+            pose[CHANNEL["head_yaw"]] = pose[CHANNEL["jaw_open"]] = 0.3 * turn
+            frame = AnimatedFrame(0, np.zeros(FRAME_SAMPLES, np.float32), pose, speaking=False)
+            requests = [FrameRequest(face, frame, 0.0, f"warm-up {number}") for number in range(size)]
+            began = time.perf_counter()
+            self.render(requests)
+            seconds[size] = min(seconds[size], time.perf_counter() - began)
+        self._scenes.clear()
+        return seconds
+
+    def load(self, avatar_id: str) -> Avatar:
+        """Load or return the cached avatar.
+
+        Raises:
+            UnknownAvatar: no folder with a manifest has this id, or (``BrokenAvatar``) it is not sound.
+        """
+        face = self._faces.get(avatar_id)
+        if face is None:
+            drawn = Face(find_folder(self._directories, avatar_id), self._size, self._device)
+            face = self._faces[avatar_id] = CompiledFace(drawn) if self._compiled else drawn
+        return face
+
+    def list_avatars(self) -> list[AvatarInfo]:
+        """All avatars whose manifest is sound. Reads small files; any thread."""
+        found = []
+        for avatar_id in find_ids(self._directories):
+            try:
+                manifest = read_manifest(find_folder(self._directories, avatar_id))
+            except BrokenAvatar:
+                continue
+            found.append(AvatarInfo(avatar_id, manifest.name, manifest.description, (self._size, self._size)))
+        return found
+
+    def can_make_avatars(self) -> None:
+        """Raises ModelMissing without the face models."""
+        FaceFinder()
+
+    def make_avatar(
+        self, data: bytes, avatar_id: str, directory: Path, *, name: str | None, replace: bool, progress: Progress
+    ) -> Path:
+        """A portrait as an avatar of one layer; see ``create_avatar``."""
+        return create_avatar(data, avatar_id, directory, name=name, replace=replace, progress=progress)
+
+    def listen(self) -> None:
+        """A pose is all it needs."""
+
+    def forget(self, avatar_id: str) -> None:
+        """Read it anew when it is asked for again; sessions that show it keep it until they end."""
+        self._faces.pop(avatar_id, None)
+
+    def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
+        """One picture a request, in order. The same pose gives the same picture in any batch."""
+        pictures: list[Picture | None] = [None] * len(requests)
+        with torch.inference_mode():
+            for indices in self._groups(requests):
+                first = requests[indices[0]]
+                face = cast(Drawable, first.avatar)
+                poses = np.stack([requests[index].frame.pose for index in indices])
+                scene = self._scene(face, first.session) if len(indices) == 1 else face.scene(len(indices))
+                if isinstance(face, CompiledFace):
+                    drawn = face.draw(poses, cast(Sketch, scene))
+                else:
+                    drawn = face.draw(poses, cast(Scene, scene)).cpu().numpy()
+                for index, yuv in zip(indices, drawn, strict=True):
+                    pictures[index] = Picture(yuv=yuv, width=self._size, height=self._size)
+        return [picture for picture in pictures if picture is not None]
+
+    def _groups(self, requests: Sequence[FrameRequest]) -> list[list[int]]:
+        """Requests drawn together: one by one on a CPU, where caches are small and memory of the
+        last picture saves most, and by avatar on a GPU."""
+        if self._device.type == "cpu":
+            return [[index] for index in range(len(requests))]
+        groups: dict[int, list[int]] = {}
+        for index, request in enumerate(requests):
+            groups.setdefault(id(request.avatar), []).append(index)
+        return list(groups.values())
+
+    def _scene(self, face: Drawable, session: str) -> Scene | Sketch:
+        """What this session saw last; the oldest of too many is forgotten."""
+        key = (session, face)
+        scene = self._scenes.pop(key, None) or face.scene()
+        self._scenes[key] = scene
+        if len(self._scenes) > MAX_SCENES:
+            del self._scenes[next(iter(self._scenes))]
+        return scene
+
+    def end_session(self, session: str) -> None:
+        """Drop the last pictures of a session that has ended."""
+        for key in [key for key in self._scenes if key[0] == session]:
+            del self._scenes[key]
+
+    def close(self) -> None:
+        """Let go of all textures."""
+        self._faces.clear()
+        self._scenes.clear()

@@ -1,0 +1,200 @@
+"""libespeak-ng through ctypes: text to 16-bit sound with the times of words and phonemes.
+
+The library is one per process, global state and all, so every call holds one lock; the copy
+inside piper-tts is a library of its own and is not disturbed. Blocking: a clause takes
+milliseconds, and a cancelled one ends at the next 60 ms of sound made.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import espeakng_loader
+import numpy as np
+
+from engine.errors import SynthesisFailed
+from engine.items import FloatArray
+
+_RETRIEVAL_SYNCHRONOUS = 2
+_PHONEME_EVENTS, _PHONEME_IPA, _DONT_EXIT = 0x1, 0x2, 0x8000
+_UTF8, _END_PAUSE = 0x1, 0x1000
+_BUFFER_MS = 60
+_WORD, _PHONEME = 1, 7
+_RATE_WPM = 1
+"""espeak-ng's number of the parameter "rate"."""
+
+
+class _Id(ctypes.Union):
+    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
+
+
+class _Event(ctypes.Structure):
+    _fields_ = [
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", _Id),
+    ]
+
+
+class _VoiceRecord(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("languages", ctypes.c_void_p),
+        ("identifier", ctypes.c_char_p),
+        ("gender", ctypes.c_ubyte),
+        ("age", ctypes.c_ubyte),
+        ("variant", ctypes.c_ubyte),
+        ("unused", ctypes.c_ubyte),
+        ("score", ctypes.c_int),
+        ("spare", ctypes.c_void_p),
+    ]
+
+
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+
+
+@dataclass(frozen=True, slots=True)
+class ListedVoice:
+    """A voice the library has."""
+
+    tag: str
+    """Language tag in lower case, for example ``en-us``."""
+    name: str
+    file: str
+    """What the library finds it by (not every tag works)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordMark:
+    """A word begins."""
+
+    sample: int
+    position: int
+    """Of its first character in the text, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhonemeMark:
+    """A phoneme begins."""
+
+    sample: int
+    name: str
+    """IPA with stress; empty for a pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What the library made of a text."""
+
+    pcm: FloatArray
+    """(n,) float32 mono at ``EspeakLibrary.rate``."""
+    words: list[WordMark]
+    phonemes: list[PhonemeMark]
+
+
+class EspeakLibrary:
+    """The process's one espeak-ng; get it from ``library()``."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lib = ctypes.CDLL(espeakng_loader.get_library_path())
+        options = _PHONEME_EVENTS | _PHONEME_IPA | _DONT_EXIT
+        data = str(espeakng_loader.get_data_path()).encode()
+        self.rate = int(self._lib.espeak_Initialize(_RETRIEVAL_SYNCHRONOUS, _BUFFER_MS, data, options))
+        """Samples per second."""
+        if self.rate <= 0:
+            raise SynthesisFailed("espeak-ng could not be started: its data files are missing or damaged")
+        self._lib.espeak_SetVoiceByName.argtypes = [ctypes.c_char_p]
+        self._lib.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_VoiceRecord))
+        self._lib.espeak_Synth.argtypes = [
+            ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint,
+            ctypes.c_void_p, ctypes.c_void_p,
+        ]  # fmt: skip
+        self._callback = _Callback(self._on_sound)
+        self._lib.espeak_SetSynthCallback(self._callback)
+        self._pieces: list[FloatArray] = []
+        self._words: list[WordMark] = []
+        self._phonemes: list[PhonemeMark] = []
+        self._cancelled: Callable[[], bool] = bool
+
+    def voices(self) -> list[ListedVoice]:
+        """Every voice whose dictionary is installed."""
+        data = Path(espeakng_loader.get_data_path())
+        with self._lock:
+            records = self._lib.espeak_ListVoices(None)
+            found: dict[str, ListedVoice] = {}
+            at = 0
+            while records[at]:
+                record = records[at].contents
+                at += 1
+                # A byte of priority, then the tag.
+                tag, path = ctypes.string_at(record.languages + 1).decode(), record.identifier.decode()
+                if _dictionary(data, path).is_file():
+                    voice = ListedVoice(tag.lower(), record.name.decode().strip(), path.rpartition("/")[2])
+                    found.setdefault(voice.tag, voice)
+            return list(found.values())
+
+    def speak(self, text: str, voice: str, cancelled: Callable[[], bool], words_per_minute: int = 165) -> Utterance:
+        """Speak ``text``.
+
+        Args:
+            voice: a ``ListedVoice.file``.
+            cancelled: asked for every 60 ms of sound; True ends the call with what there is.
+
+        Raises:
+            SynthesisFailed: unknown voice, or the library refused the text.
+        """
+        data = text.replace("\0", " ").encode()
+        with self._lock:
+            if self._lib.espeak_SetVoiceByName(voice.encode()) != 0:
+                raise SynthesisFailed(f"espeak-ng has no voice {voice}")
+            self._lib.espeak_SetParameter(_RATE_WPM, words_per_minute, 0)
+            self._pieces, self._words, self._phonemes, self._cancelled = [], [], [], cancelled
+            status = self._lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8 | _END_PAUSE, None, None)
+            pieces, words, phonemes = self._pieces, self._words, self._phonemes
+            self._pieces, self._cancelled = [], bool
+        if status != 0:
+            raise SynthesisFailed(f"espeak-ng refused a clause (status {status})")
+        pcm = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+        return Utterance(pcm, words, phonemes)
+
+    def _on_sound(self, wav: Any, count: int, events: Any) -> int:
+        at = 0
+        while (event := events[at]).type:
+            at += 1
+            if event.type == _WORD:
+                self._words.append(WordMark(event.sample, max(0, event.text_position - 1)))
+            elif event.type == _PHONEME:
+                # Eight bytes may end inside a character.
+                self._phonemes.append(PhonemeMark(event.sample, event.id.string.decode("utf-8", "ignore")))
+        if wav and count > 0:
+            self._pieces.append(np.ctypeslib.as_array(wav, (count,)).astype(np.float32) / np.float32(32768))
+        return 1 if self._cancelled() else 0
+
+
+def _dictionary(data: Path, voice: str) -> Path:
+    """The pronunciation dictionary of a voice file, named in it or as the voice."""
+    text = (data / "lang" / voice).read_text("utf-8", "replace")
+    named = [line.split()[1] for line in text.splitlines() if line.startswith("dictionary ")]
+    return data / f"{named[0] if named else voice.rpartition('/')[2].partition('-')[0].lower()}_dict"
+
+
+@cache
+def library() -> EspeakLibrary:
+    """The process's espeak-ng, started the first time (3 ms).
+
+    Raises:
+        SynthesisFailed: it does not start.
+    """
+    return EspeakLibrary()

@@ -1,0 +1,154 @@
+"""Piper voices: neural, on the CPU, with exact phoneme and word times, their sound made in pieces.
+
+In: a ``Clause``. Out: ``Speech``, the first piece after about a third of a second of sound has
+been computed. All computing runs in a ``Worker``, one job a piece, so a cancelled clause
+stops within one piece and clauses of several sessions take turns. ``close`` ends the threads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from piper import PiperVoice
+from piper.config import PiperConfig
+from piper.const import BOS, EOS, PAD
+
+from engine.concurrency.worker import Worker
+from engine.contracts import Voice
+from engine.errors import ModelMissing, SynthesisFailed
+from engine.items import Clause, Speech
+from engine.speaking.ipa import Sound, assemble, is_letter
+from engine.speaking.letters import clause_timeline, share_pads
+from engine.speaking.pieces import PiecePlan
+from engine.speaking.piper_graph import SPEAKING_ERRORS, IntArray, Latent, PiperGraph
+from engine.speaking.shaping import Leveller, Shaper
+from engine.speaking.timeline import Timeline
+
+PREFIX = "piper:"
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    voice: Voice
+    piper: PiperVoice
+    graph: PiperGraph
+    leveller: Leveller
+
+
+class PiperSynthesizer:
+    """All Piper voices of this machine.
+
+    Args:
+        models: the voices' ``.onnx`` files, each with its ``.onnx.json`` beside it.
+        worker: where it computes; owned and closed by this object.
+        threads: of one network call.
+
+    Raises:
+        ModelMissing: a file is not there or is no Piper voice.
+    """
+
+    def __init__(self, models: Sequence[Path], worker: Worker, threads: int = 1) -> None:
+        self._worker = worker
+        self._loaded = {loaded.voice.id: loaded for loaded in (_load(path, threads) for path in models)}
+
+    @property
+    def voices(self) -> Sequence[Voice]:
+        return [loaded.voice for loaded in self._loaded.values()]
+
+    async def speak(self, clause: Clause, voice: Voice) -> AsyncIterator[Speech]:
+        """See ``Synthesizer.speak``."""
+        loaded = self._loaded.get(voice.id)
+        if loaded is None:
+            raise SynthesisFailed(f"no Piper voice {voice.id} is loaded")
+        utterance = _Utterance(loaded, clause)
+        last = False
+        while not last:
+            speech = await self._worker.run(utterance.next_piece)
+            last = speech.last
+            yield speech
+
+    def close(self) -> None:
+        self._worker.close()
+
+
+def _load(path: Path, threads: int) -> _Loaded:
+    side = path.with_name(f"{path.name}.json")
+    try:
+        raw = json.loads(side.read_text(encoding="utf-8"))
+        config = PiperConfig.from_dict(raw)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelMissing(f"Piper voice {path.name}: its configuration {side} cannot be read ({error!r})") from error
+    name = path.stem.removeprefix("piper-")
+    graph = PiperGraph(path, config.hop_length, threads)
+    language = str(raw.get("language", {}).get("family") or config.espeak_voice.split("-")[0])
+    language = {"cmn": "zh", "nb": "no"}.get(language, language)
+    voice = Voice(f"{PREFIX}{name}", language, name, timed=graph.tells_times)
+    piper = PiperVoice(session=None, config=config, download_dir=path.parent)
+    return _Loaded(voice, piper, graph, Leveller())
+
+
+class _Utterance:
+    """One clause being spoken. ``next_piece`` runs in worker threads, never twice at once."""
+
+    def __init__(self, loaded: _Loaded, clause: Clause) -> None:
+        self._voice = loaded
+        self._clause = clause
+        self._latent: Latent | None = None
+        self._shaper: Shaper | None = None
+        self._plan: PiecePlan
+
+    def next_piece(self) -> Speech:
+        """Compute until there is something to say; the last piece has ``last`` set.
+
+        Raises:
+            SynthesisFailed: the text has nothing this voice can speak, or the network broke.
+        """
+        try:
+            if self._shaper is None:
+                self._shaper = self._begin()
+            while self._latent is not None:
+                pcm = self._latent.sound(*self._plan.next())
+                if self._plan.done:
+                    return self._shaper.finish(pcm)
+                speech = self._shaper.push(pcm)
+                if speech is not None:
+                    return speech
+            return self._shaper.finish()
+        except SPEAKING_ERRORS as error:
+            raise SynthesisFailed(f"voice {self._voice.voice.id} could not speak a clause") from error
+
+    def _begin(self) -> Shaper:
+        """Pronounce the text and run the first half of the network, unless there is nothing to say."""
+        piper, config = self._voice.piper, self._voice.piper.config
+        text = self._clause.spoken.replace("\0", " ")
+        codes = [code for sentence in piper.phonemize(text) for code in [*sentence, " "]][:-1]
+        timeline = Timeline()
+        if any(is_letter(code) for code in codes):
+            ids = piper.phonemes_to_ids(codes)
+            scales = (config.noise_scale, config.length_scale, config.noise_w_scale)
+            self._latent = self._voice.graph.encode(ids, scales, config.default_speaker_id)
+            column_ms = config.hop_length * 1000 / config.sample_rate
+            sounds = _sounds(codes, ids, config, self._latent.widths)
+            timeline = clause_timeline(self._clause, sounds, column_ms, self._latent.columns, self._phonemes_of)
+            second = config.sample_rate / config.hop_length
+            self._plan = PiecePlan([sound.end for sound in sounds], self._latent.columns, second)
+        return Shaper(self._clause, config.sample_rate, self._voice.leveller, timeline)
+
+    def _phonemes_of(self, word: str) -> list[str]:
+        return [code for sentence in self._voice.piper.phonemize(word) for code in sentence]
+
+
+def _sounds(codes: list[str], ids: list[int], config: PiperConfig, widths: IntArray | None) -> list[Sound]:
+    """Phonemes with their columns; empty when the voice tells no widths or spells ids in its own way."""
+    table = config.phoneme_id_map
+    kept = [BOS, *(code for code in codes if code in table), EOS]
+    pad = len(table[PAD])
+    sizes = [width for code in kept for width in (len(table[code]), pad)][:-1]
+    if widths is None or len(widths) != len(ids) or sum(sizes) != len(ids):
+        return []
+    lengths = np.add.reduceat(widths, np.cumsum([0, *sizes])[:-1])
+    return assemble(kept, share_pads(lengths[0::2], lengths[1::2]))

@@ -1,0 +1,266 @@
+"""The management API and what a browser fetches: sessions, avatars, health, metrics, the page."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from aiohttp import hdrs, web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine import __version__
+from engine.errors import BadRequest, Busy, Forbidden, InvalidField, NotFound, Unauthorized
+from engine.sessions import Session, SessionRegistry
+from engine.settings import Settings
+from engine.telemetry import Metrics
+from engine.tokens import TokenSigner
+from engine.transport.api.idle_clips import IdleClips
+from engine.transport.api.middleware import bearer, management, origin_allowed, read_text
+from engine.transport.api.openapi import description
+from engine.transport.messages import explain
+from engine.transport.webrtc import PATHS as WEBRTC_PATHS
+from engine.transport.webrtc import WebRtcApi
+from engine.transport.websocket.client import serve_socket
+
+WEB_DIR = Path(__file__).parents[2] / "web"
+ASSETS = frozenset(path.name for path in WEB_DIR.iterdir() if path.suffix in (".js", ".css"))
+
+Body = TypeVar("Body", bound=BaseModel)
+_HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+"""A name or address with or without a port, as a ``Host`` header has it."""
+
+KbId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class CreateSession(BaseModel):
+    """Body of ``POST /v1/sessions``."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    tutor_id: int = Field(ge=0, le=2**53)
+    student_id: int = Field(ge=0, le=2**53)
+    kb_id: KbId | None = None
+
+
+class Readiness:
+    """Whether ``/ready`` says yes, and what is still missing."""
+
+    def __init__(self) -> None:
+        self.waiting_for: str | None = "models"
+
+
+class Api:
+    """Handlers of the HTTP side. Holds no state of its own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        readiness: Readiness,
+        tokens: TokenSigner,
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._readiness = readiness
+        self._tokens = tokens
+        self._registry: SessionRegistry | None = None
+        self._idle_clips: IdleClips | None = None
+        self.webrtc = WebRtcApi(self.authorize)
+
+    def serve(self, registry: SessionRegistry, idle_clips: IdleClips) -> None:
+        """The models are warm: let sessions in."""
+        self._registry = registry
+        self._idle_clips = idle_clips
+        self._readiness.waiting_for = None
+
+    def routes(self) -> list[web.RouteDef]:
+        """All routes of this API."""
+        return [
+            web.get("/health", self.health),
+            web.get("/ready", self.ready),
+            web.get("/metrics", self.metrics),
+            web.post("/v1/sessions", self.create_session),
+            web.get("/v1/sessions", self.list_sessions),
+            web.get("/v1/sessions/{session_id}", self.get_session),
+            web.delete("/v1/sessions/{session_id}", self.delete_session),
+            web.get("/v1/avatars", self.list_avatars),
+            web.get("/v1/avatars/{avatar_id}/idle.mp4", self.idle_clip),
+            web.get("/v1/avatars/{avatar_id}/still.jpg", self.still),
+            web.get("/openapi.json", self.openapi),
+            web.get("/ws/ws/{session_id}", self.websocket),
+            *self.webrtc.routes(),
+            web.get("/", self.page),
+            web.get("/static/{name}", self.asset),
+        ]
+
+    # --- health
+
+    async def health(self, request: web.Request) -> web.Response:
+        """The process lives."""
+        return web.json_response({"status": "healthy", "service": "GPU Server"})
+
+    async def ready(self, request: web.Request) -> web.Response:
+        """200 when models are warm and the engine is not draining."""
+        if self._readiness.waiting_for is not None:
+            raise Busy(f"not ready: waiting for {self._readiness.waiting_for}", retry_after_s=2)
+        if self._registry is not None and self._registry.draining:
+            raise Busy("draining", retry_after_s=5)
+        return web.json_response({"status": "ready"})
+
+    @management
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Prometheus text."""
+        return web.Response(body=self._metrics.render(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
+
+    # --- sessions
+
+    @management
+    async def create_session(self, request: web.Request) -> web.Response:
+        """``POST /v1/sessions``."""
+        body = await read_body(request, CreateSession)
+        base = websocket_base(request, self._settings)
+        session = self.registry.create(body.tutor_id, body.student_id, body.kb_id)
+        return web.json_response(
+            {
+                "session_id": session.id,
+                "engine_url": f"{base}/ws/ws/{session.id}",
+                "engine_token": self._tokens.sign(session.id, session.tutor_id, session.student_id),
+                "status": session.status,
+            }
+        )
+
+    @management
+    async def list_sessions(self, request: web.Request) -> web.Response:
+        """``GET /v1/sessions``."""
+        return web.json_response({"sessions": [session.to_wire() for session in self.registry.all()]})
+
+    @management
+    async def get_session(self, request: web.Request) -> web.Response:
+        """``GET /v1/sessions/{id}``."""
+        return web.json_response(self._session(request).to_wire())
+
+    @management
+    async def delete_session(self, request: web.Request) -> web.Response:
+        """``DELETE /v1/sessions/{id}``: 204 when all of it is gone."""
+        await self.registry.end(self._session(request), "deleted")
+        return web.Response(status=204)
+
+    # --- the socket
+
+    async def websocket(self, request: web.Request) -> web.StreamResponse:
+        """The handshake: 401 for a bad token, 404 for an unknown session, then the protocol."""
+        session = self.authorize(request)
+        if not origin_allowed(request, self._settings):
+            raise Forbidden("this origin may not connect (ENGINE_ALLOWED_ORIGINS)")
+        if not web.WebSocketResponse().can_prepare(request):
+            raise BadRequest("this address speaks WebSocket")
+        return await serve_socket(request, session)
+
+    def authorize(self, request: web.Request) -> Session:
+        """The session of a request that carries its token.
+
+        Raises:
+            Unauthorized, Forbidden, UnknownSession.
+        """
+        session_id = request.match_info["session_id"]
+        token = request.query.get("token") or bearer(request)
+        try:
+            self._tokens.check(token, session_id)
+        except Forbidden as error:
+            # PROTOCOL: a bad token is refused with 401, whatever is bad about it.
+            raise Unauthorized(error.message) from None
+        return self.registry.find(session_id)
+
+    # --- avatars and the page
+
+    async def list_avatars(self, request: web.Request) -> web.Response:
+        """``GET /v1/avatars``."""
+        return web.json_response({"avatars": self.idle_clips.list_avatars()})
+
+    async def idle_clip(self, request: web.Request) -> web.Response:
+        """A silent loop of the avatar, made once."""
+        data = await self.idle_clips.get(request.match_info["avatar_id"])
+        return web.Response(
+            body=data, headers={hdrs.CONTENT_TYPE: "video/mp4", hdrs.CACHE_CONTROL: "public, max-age=3600"}
+        )
+
+    async def still(self, request: web.Request) -> web.Response:
+        """One picture of the avatar, while the loop is not there yet."""
+        data = await self.idle_clips.still(request.match_info["avatar_id"])
+        return web.Response(
+            body=data, headers={hdrs.CONTENT_TYPE: "image/jpeg", hdrs.CACHE_CONTROL: "public, max-age=3600"}
+        )
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        """The API's description."""
+        return web.json_response(description(__version__, WEBRTC_PATHS))
+
+    async def page(self, request: web.Request) -> web.FileResponse:
+        """The built-in page."""
+        return web.FileResponse(WEB_DIR / "index.html", headers={hdrs.CACHE_CONTROL: "no-cache"})
+
+    async def asset(self, request: web.Request) -> web.FileResponse:
+        """A module or style sheet of the page. Always asked for anew: old ones do not fit a new page."""
+        name = request.match_info["name"]
+        if name not in ASSETS:
+            raise NotFound("no such file")
+        return web.FileResponse(WEB_DIR / name, headers={hdrs.CACHE_CONTROL: "no-cache"})
+
+    # --- shared
+
+    @property
+    def registry(self) -> SessionRegistry:
+        """Raises Busy until the models are warm."""
+        if self._registry is None:
+            raise Busy(f"not ready: waiting for {self._readiness.waiting_for}", retry_after_s=2)
+        return self._registry
+
+    @property
+    def idle_clips(self) -> IdleClips:
+        """Raises Busy until the models are warm."""
+        if self._idle_clips is None:
+            raise Busy(f"not ready: waiting for {self._readiness.waiting_for}", retry_after_s=2)
+        return self._idle_clips
+
+    def _session(self, request: web.Request) -> Session:
+        return self.registry.find(request.match_info["session_id"])
+
+
+async def read_body(request: web.Request, model: type[Body]) -> Body:
+    """The JSON body of a request, checked.
+
+    Raises:
+        BadRequest: not JSON, not an object, or too slow.
+        InvalidField: names the field and what is allowed.
+    """
+    try:
+        value: Any = json.loads(await read_text(request))
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is not JSON") from None
+    if not isinstance(value, dict):
+        raise BadRequest("the body is not a JSON object")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidField(explain(error)) from None
+
+
+def websocket_base(request: web.Request, settings: Settings) -> str:
+    """``ws://HOST`` as the caller reaches us: the public URL, a trusted proxy's word, or the Host header.
+
+    Raises:
+        BadRequest: the header is not a host.
+    """
+    if settings.public_url:
+        base = settings.public_url.rstrip("/")
+        return "ws" + base[4:] if base.startswith("http") else base
+    name, host, scheme = "Host", request.host, request.scheme
+    if request.remote in settings.trusted_proxies:
+        if "X-Forwarded-Host" in request.headers:
+            name, host = "X-Forwarded-Host", request.headers["X-Forwarded-Host"].split(",")[0].strip()
+        scheme = request.headers.get("X-Forwarded-Proto", scheme).split(",")[0].strip()
+    if _HOST.fullmatch(host) is None:
+        raise BadRequest(f"header '{name}' is not a host, or host:port")
+    return f"{'wss' if scheme == 'https' else 'ws'}://{host}"

@@ -1,0 +1,226 @@
+"""``/ws/ws/{session_id}``: the JSON protocol of one client.
+
+Reads messages one by one, checks them, and tells the conversation; a writer task owns the
+other direction. What cannot be done is answered with an ``error`` and the socket stays open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import structlog
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from engine.contracts import Avatar
+from engine.errors import BadRequest, Conflict, EngineError, InvalidField, TooFast, UnknownAvatar
+from engine.sessions import Session
+from engine.transport import messages
+from engine.transport.media import MediaFormat
+from engine.transport.websocket.microphone import Microphone
+from engine.transport.websocket.sinks import ClipSink, Outbox, StreamSink, close_hard
+
+log = structlog.get_logger(__name__)
+
+BINARY_CHUNK_BYTES = 96_000
+"""Largest binary frame of live microphone: a second of 48 kHz PCM."""
+
+MESSAGES_PER_SECOND = 200
+"""A client that sends more is told ``too_fast`` and slowed down."""
+
+
+UNSENT_BYTES = 64_000
+"""What the kernel keeps of a socket's unsent bytes: half a second of stream."""
+
+
+class Client:
+    """One open socket of a session."""
+
+    def __init__(self, websocket: web.WebSocketResponse, session: Session) -> None:
+        self._socket = websocket
+        self._session = session
+        self._conversation = session.conversation
+        parts = session.parts
+        self._parts = parts
+        self._settings = parts.settings
+        self._outbox = Outbox(websocket, parts.settings.slow_client_s, parts.metrics)
+        self._sink: ClipSink | StreamSink = ClipSink(self._outbox, parts.encoder, self._form(None))
+        self._avatar: Avatar | None = None
+        self._microphone: Microphone | None = None
+        self._window_began = 0.0
+        self._window_count = 0
+
+    async def serve(self, *, stream: bool) -> None:
+        """Talk until the socket closes, from either side."""
+        writer = asyncio.create_task(self._outbox.write(), name="socket-writer")
+        try:
+            if stream:
+                await self._configure(messages.ConfigureMessage(type="configure"))
+            else:
+                self._conversation.attach(self._sink, streaming=False, avatar=None)
+            async for message in self._socket:
+                self._session.touch()
+                try:
+                    self._limit_rate()
+                    if message.type is WSMsgType.TEXT:
+                        await self._handle(messages.parse(message.data))
+                    elif message.type is WSMsgType.BINARY:
+                        self._hear_live(message.data)
+                except EngineError as error:
+                    self._parts.metrics.errors.labels(error.code).inc()
+                    await self._outbox.put({"type": "error", **error.to_wire()})
+        finally:
+            self._conversation.detach(self._sink)
+            if self._microphone is not None:
+                self._microphone.close()
+            self._outbox.close()
+            writer.cancel()
+            await asyncio.wait([writer])
+
+    async def close(self, code: int, reason: bytes) -> None:
+        """Close from our side (session ended, replaced by another socket, shutdown)."""
+        await close_hard(self._socket, code, reason)
+
+    async def _handle(self, message: messages.ClientMessage) -> None:
+        match message:
+            case messages.TextMessage():
+                limit = self._settings.max_text_chars
+                if len(message.content) > limit:
+                    raise InvalidField(f"field 'content' has {len(message.content)} characters; the limit is {limit}")
+                if not message.content.strip():
+                    raise InvalidField("field 'content' is empty")
+                self._conversation.say(message.content.strip(), await self._avatar_of(message.avatar_id))
+            case messages.AudioMessage():
+                await self._hear(message)
+            case messages.ConfigureMessage():
+                await self._configure(message)
+            case messages.InterruptMessage():
+                self._conversation.interrupt()
+            case messages.PlaybackMessage():
+                self._conversation.acknowledge(message.turn, message.position_ms)
+            case messages.EndTalkMessage():
+                self._conversation.end_talk()
+            case messages.PingMessage():
+                await self._outbox.put({"type": "pong"})
+
+    async def _configure(self, message: messages.ConfigureMessage) -> None:
+        if not message.stream:
+            raise Conflict("field 'stream': a socket cannot leave streaming; open another one")
+        avatar = await (self._load_avatar(message.avatar_id) if message.avatar_id else self._tutors_avatar())
+        form = self._form(avatar, message.audio_codec)
+        sink = StreamSink(self._outbox, self._parts.encoder, form, self._settings.stream_ahead_s, self._parts.metrics)
+        codecs = await sink.prepare()
+        self._conversation.detach(self._sink)
+        self._sink = sink
+        self._avatar = avatar if message.video == "fmp4" else None
+        self._conversation.attach(sink, streaming=True, avatar=self._avatar)
+        if message.input_audio is not None:
+            self._open_microphone(message.input_audio)
+        width, height = avatar.size
+        await self._outbox.put(
+            {
+                "type": "ready",
+                "session": self._session.id,
+                "avatar": avatar.id,
+                "fps": 25,
+                "size": [width, height],
+                "mime": codecs,
+                "idle_url": f"/v1/avatars/{avatar.id}/idle.mp4",
+                "tutor": self._conversation.profile.name,
+                "greeting": self._conversation.profile.greeting,
+            }
+        )
+
+    async def _hear(self, message: messages.AudioMessage) -> None:
+        if message.format is not None or self._microphone is not None:
+            if self._microphone is None:
+                self._open_microphone(messages.InputAudio(format=message.format or "pcm_s16le"))
+            data = messages.decode_base64(message.data)
+            self._hear_live(data)
+            if message.end:
+                self._conversation.end_talk()
+            return
+        if not message.data:
+            raise InvalidField("field 'data' is empty")
+        recording = messages.decode_base64(message.data)
+        self._conversation.hear(recording, await self._avatar_of(message.avatar_id))
+
+    def _hear_live(self, data: bytes) -> None:
+        if self._microphone is None:
+            raise BadRequest("binary frames need input_audio in a configure message first")
+        if len(data) > BINARY_CHUNK_BYTES:
+            raise InvalidField(f"field 'data' has {len(data)} bytes of live audio; the limit is {BINARY_CHUNK_BYTES}")
+        self._microphone.push(data)
+
+    def _open_microphone(self, form: messages.InputAudio) -> None:
+        if self._microphone is not None:
+            self._microphone.close()
+        self._microphone = Microphone(form.format, form.sample_rate, self._conversation.listen)
+
+    async def _load_avatar(self, avatar_id: str) -> Avatar:
+        """The avatar; the first time its pictures are read, in a thread."""
+        return await self._parts.encoder.run(self._parts.load_avatar, avatar_id)
+
+    async def _avatar_of(self, avatar_id: str | None) -> Avatar | None:
+        """The avatar for one reply: the message's, or the stream's."""
+        return self._avatar if avatar_id is None else await self._load_avatar(avatar_id)
+
+    async def _tutors_avatar(self) -> Avatar:
+        """The face of the tutor's profile; the default one when that is gone, so that the tutor still talks."""
+        wanted = self._conversation.profile.avatar or self._settings.avatar
+        try:
+            return await self._load_avatar(wanted)
+        except UnknownAvatar:
+            log.warning("the tutor's avatar is missing", tutor=self._conversation.profile.id, avatar=wanted)
+            return await self._load_avatar(self._settings.avatar)
+
+    def _form(self, avatar: Avatar | None, audio_codec: str = "aac") -> MediaFormat:
+        size = self._settings.video_size
+        width, height = avatar.size if avatar is not None else (size, size)
+        return MediaFormat(
+            width=width,
+            height=height,
+            video_bitrate=self._settings.video_bitrate,
+            audio_bitrate=self._settings.audio_bitrate,
+            audio_codec="opus" if audio_codec == "opus" else "aac",
+        )
+
+    def _limit_rate(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._window_began > 1:
+            self._window_began, self._window_count = now, 0
+        self._window_count += 1
+        if self._window_count > MESSAGES_PER_SECOND:
+            raise TooFast(f"more than {MESSAGES_PER_SECOND} messages a second", retry_after_s=1)
+
+
+def _keep_backlog_short(request: web.Request) -> None:
+    """Let the kernel hold little of what was not sent yet.
+
+    What it has taken cannot be dropped when the turn is interrupted, and hides for many seconds that a
+    client has stopped reading.
+    """
+    connection = request.transport.get_extra_info("socket") if request.transport is not None else None
+    if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+
+
+async def serve_socket(request: web.Request, session: Session) -> web.StreamResponse:
+    """Upgrade a request whose token was checked, and serve it. A second socket replaces the first."""
+    _keep_backlog_short(request)
+    websocket = web.WebSocketResponse(
+        max_msg_size=session.parts.settings.max_message_bytes, heartbeat=20, compress=False, autoping=True
+    )
+    await websocket.prepare(request)
+    client = Client(websocket, session)
+    previous = session.take_connection(client)
+    if previous is not None:
+        await previous.close(WSCloseCode.POLICY_VIOLATION, b"replaced by another connection")
+    gauge = session.parts.metrics.sockets.labels("websocket")
+    gauge.inc()
+    try:
+        await client.serve(stream=request.query.get("stream") == "1")
+    finally:
+        gauge.dec()
+        session.drop_connection(client)
+    return websocket

@@ -1,0 +1,286 @@
+"""A conversation's output on a WebSocket: a whole clip a reply, or a stream of fragments.
+
+Sinks encode in the shared encoder threads and hand JSON messages to an ``Outbox``; the
+outbox's one writer task owns the socket. Nothing of an interrupted turn leaves the outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from aiohttp import WSCloseCode, web
+
+from engine.concurrency.channel import Channel, ChannelClosed
+from engine.concurrency.worker import Worker
+from engine.conversation.sink import Event
+from engine.items import FRAME_MS, FloatArray, MediaFrame
+from engine.telemetry import Metrics
+from engine.transport.media import ClipWriter, FragmentWriter, MediaFormat, wav
+
+OUTBOX_MESSAGES = 128
+LONGEST_HOLD_S = 2.5
+"""A lowered reply that is neither interrupted nor resumed goes on after this; turn taking decides sooner."""
+
+DEGRADE_S = 2.0
+"""A client that is this far behind gets pictures repeated instead of new ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    turn: int
+    text: str
+
+
+class Outbox:
+    """Messages waiting for one socket, in order, bounded; its writer closes a client that takes nothing."""
+
+    def __init__(self, socket: web.WebSocketResponse, slow_client_s: float, metrics: Metrics) -> None:
+        self._socket = socket
+        self._slow_client_s = slow_client_s
+        self._metrics = metrics
+        self._queue: Channel[_Outgoing] = Channel("outbox", OUTBOX_MESSAGES)
+        self._dropped_through = 0
+        self._sending_since: float | None = None
+
+    async def put(self, message: Event) -> None:
+        """Queue a message; waits for room. Dropped silently when its turn was interrupted or the socket is gone."""
+        turn = int(message.get("turn") or 0)
+        text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+        try:
+            await self._queue.put(_Outgoing(turn, text))
+        except ChannelClosed:
+            return
+
+    def drop(self, turn: int) -> None:
+        """Nothing of ``turn`` or earlier turns leaves any more."""
+        self._dropped_through = max(self._dropped_through, turn)
+        for item in self._queue.drain():
+            if not self._stale(item):
+                self._queue.put_nowait(item)
+
+    @property
+    def behind_s(self) -> float:
+        """How long the client has not taken the message that is being sent to it."""
+        since = self._sending_since
+        return 0.0 if since is None else asyncio.get_running_loop().time() - since
+
+    async def write(self) -> None:
+        """The writer task: sends until the outbox is closed or the client is too slow."""
+        loop = asyncio.get_running_loop()
+        async for item in self._queue:
+            self._metrics.queue_depth.labels("outbox").set(len(self._queue))
+            if self._stale(item):
+                continue
+            self._sending_since = loop.time()
+            try:
+                async with asyncio.timeout(self._slow_client_s):
+                    await self._socket.send_str(item.text)
+            except TimeoutError:
+                self._queue.close()
+                await close_hard(self._socket, WSCloseCode.TRY_AGAIN_LATER, b"too slow")
+                return
+            except (ConnectionError, RuntimeError):
+                self._queue.close()
+                return
+            finally:
+                self._sending_since = None
+
+    def close(self) -> None:
+        """Take no more; what waits is still written."""
+        self._queue.close()
+
+    def _stale(self, item: _Outgoing) -> bool:
+        # ``interrupted`` is queued after the drop, under the same number, so it is let through.
+        return 0 < item.turn <= self._dropped_through and '"type":"interrupted"' not in item.text[:40]
+
+
+async def close_hard(socket: web.WebSocketResponse, code: int, reason: bytes) -> None:
+    """Close without waiting for a peer that may not be reading."""
+    try:
+        async with asyncio.timeout(1):
+            await socket.close(code=code, message=reason, drain=False)
+    except TimeoutError:
+        if socket._req is not None and socket._req.transport is not None:
+            socket._req.transport.abort()
+
+
+class ClipSink:
+    """The fixed part of the protocol: ``transcription``, ``text`` and one ``video`` a reply."""
+
+    live = False
+
+    def __init__(self, outbox: Outbox, encoder: Worker, form: MediaFormat) -> None:
+        self._outbox = outbox
+        self._encoder = encoder
+        self._form = form
+        self._clip: ClipWriter | None = None
+        self._sound: list[FloatArray] = []
+        self._text = ""
+
+    async def event(self, event: Event) -> None:
+        kind = event["type"]
+        if kind == "text":
+            self._text = event["content"]
+            await self._outbox.put({**event, "timestamp": timestamp()})
+        elif kind in ("transcription", "error", "pong", "interrupted"):
+            await self._outbox.put(event)
+
+    async def media(self, frames: Sequence[MediaFrame]) -> None:
+        self._sound += [frame.pcm for frame in frames]
+        await self._encoder.run(self._add, frames)
+
+    def _add(self, frames: Sequence[MediaFrame]) -> None:
+        if self._clip is None:
+            self._clip = ClipWriter(self._form.fitting(frames[0].picture))
+        for frame in frames:
+            self._clip.add(frame)
+
+    async def finish(self, turn: int) -> None:
+        clip, self._clip = self._clip, None
+        sound, self._sound = self._sound, []
+        if clip is None:
+            return
+        video, audio = await self._encoder.run(_pack_clip, clip, sound)
+        await self._outbox.put(
+            {
+                "type": "video",
+                "video": video,
+                "audio": audio,
+                "content": self._text,
+                "role": "assistant",
+                "turn": turn,
+                "video_mime": "video/mp4",
+                "audio_mime": "audio/wav",
+                "duration_ms": clip.frames * FRAME_MS,
+            }
+        )
+
+    def drop(self, turn: int) -> None:
+        self._clip = None
+        self._sound = []
+        self._outbox.drop(turn)
+
+
+def _pack_clip(clip: ClipWriter, sound: Sequence[FloatArray]) -> tuple[str, str]:
+    return (
+        base64.b64encode(clip.finish()).decode(),
+        base64.b64encode(wav(np.concatenate(sound))).decode(),
+    )
+
+
+class StreamSink:
+    """The streaming part: every event as it comes, media as fMP4 fragments paced to playback."""
+
+    live = True
+
+    def __init__(self, outbox: Outbox, encoder: Worker, form: MediaFormat, ahead_s: float, metrics: Metrics) -> None:
+        self._outbox = outbox
+        self._encoder = encoder
+        self._form = form
+        self._ahead_s = ahead_s
+        self._metrics = metrics
+        self._writer: FragmentWriter | None = None
+        self._spare: FragmentWriter | None = None
+        self._turn = 0
+        self._seq = 0
+        self._sent_ms = 0
+        self._began_at = 0.0
+        self._lowered = False
+        self._going_on = asyncio.Event()
+
+    async def prepare(self) -> str:
+        """Open the coders of the first turn; gives the MSE codec string."""
+        self._spare = await self._encoder.run(FragmentWriter, self._form)
+        return self._spare.codecs
+
+    async def event(self, event: Event) -> None:
+        kind = event["type"]
+        if kind == "duck":
+            self._lowered = True
+            self._going_on.clear()
+        elif kind in ("resume", "interrupted"):
+            self._lowered = False
+            self._going_on.set()
+        elif kind == "text":
+            event = {**event, "timestamp": timestamp()}
+        await self._outbox.put(event)
+
+    async def media(self, frames: Sequence[MediaFrame]) -> None:
+        if self._lowered:
+            # The client has some in store; what may be cut off in a moment need not be sent to it.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LONGEST_HOLD_S):
+                    await self._going_on.wait()
+            self._lowered = False
+        loop = asyncio.get_running_loop()
+        first = frames[0]
+        if first.turn != self._turn:
+            self._begin(first.turn, loop.time())
+        ahead_s = self._sent_ms / 1000 - (loop.time() - self._began_at)
+        if ahead_s > self._ahead_s:
+            await asyncio.sleep(ahead_s - self._ahead_s)
+        if self._outbox.behind_s > DEGRADE_S:
+            frames = [replace(frame, picture=None) for frame in frames]
+            self._metrics.frames.labels("dropped").inc(len(frames))
+        form = self._form.fitting(first.picture)
+        if self._writer is None or (self._seq == 0 and form != self._form):
+            self._writer = await self._encoder.run(FragmentWriter, form)
+        writer = self._writer
+        data = await self._encoder.run(_encode_fragment, writer, frames, first=self._seq == 0)
+        message: dict[str, Any] = {
+            "type": "media",
+            "turn": self._turn,
+            "seq": self._seq,
+            "start_ms": self._sent_ms,
+            "duration_ms": len(frames) * FRAME_MS,
+            "data": data,
+        }
+        if self._seq == 0:
+            message["mime"] = writer.codecs
+        self._seq += 1
+        self._sent_ms += len(frames) * FRAME_MS
+        await self._outbox.put(message)
+
+    def _begin(self, turn: int, now: float) -> None:
+        self._turn, self._seq, self._sent_ms, self._began_at = turn, 0, 0, now
+        self._writer, self._spare = self._spare, None
+
+    async def finish(self, turn: int) -> None:
+        writer, self._writer = self._writer, None
+        if writer is None or turn != self._turn:
+            return
+        data = await self._encoder.run(writer.finish)
+        if data:
+            await self._outbox.put(
+                {
+                    "type": "media",
+                    "turn": turn,
+                    "seq": self._seq,
+                    "start_ms": self._sent_ms,
+                    "duration_ms": 0,
+                    "data": base64.b64encode(data).decode(),
+                }
+            )
+        self._spare = await self._encoder.run(FragmentWriter, self._form)
+
+    def drop(self, turn: int) -> None:
+        self._writer, self._turn = None, 0
+        self._outbox.drop(turn)
+
+
+def _encode_fragment(writer: FragmentWriter, frames: Sequence[MediaFrame], *, first: bool) -> str:
+    data = writer.add(frames)
+    return base64.b64encode(writer.init_segment + data if first else data).decode()
+
+
+def timestamp() -> str:
+    """Now, ISO 8601 UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,130 @@
+"""The student makes a sound while the tutor speaks: is it a bid for the floor? Pure.
+
+The tutor's voice is lowered at the first sound; this policy then says whether to raise it again
+(noise, a cough, *mm-hm*, the tutor's own voice from a loudspeaker) or to give the floor away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from engine.items import Transcript
+from engine.turn_taking.transcript_cues import (
+    content,
+    echo_share,
+    is_backchannel,
+    may_become_backchannel,
+    takes_floor,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BargeInOptions:
+    """When a sound over the tutor's voice counts."""
+
+    min_speech_ms: float = 200
+    """Speech needed beside a word."""
+
+    wordless_ms: float = 1000
+    """Speech so long takes the floor while the recognizer still owes its first words."""
+
+    noise_silence_ms: float = 350
+    """Silence after a sound of doubtful words: it was noise."""
+
+    unheard_silence_ms: float = 800
+    """Silence after a sound whose words the recognizer still owes: it is taken for noise."""
+
+    guard_ms: float = 500
+    """The tutor's first moments, when echo cancellers still learn: twice the speech is asked for."""
+
+    echo_share: float = 0.7
+    """Share of the words that the tutor has just said, from which they are the tutor's own."""
+
+    brief_ms: float = 900
+    """Shorter sounds may be hummed nods, of which Whisper makes whole sentences: only words count that
+    it is sure of, or with which people do take the floor. Its P(no speech) tells nothing here: most of
+    the window it is of is the silence that was put behind the sound."""
+
+    sure_logprob: float = -0.45
+    """Mean log probability from which any word of a short sound counts. *Mm-hm* made -0.55 and less."""
+
+    opener_logprob: float = -1.0
+    """The same for words that take the floor: *wait*, *no*, *but why*."""
+
+
+class Judgement(Enum):
+    """What to do about a sound."""
+
+    WAIT = "wait"
+    NOISE = "noise"
+    BACKCHANNEL = "backchannel"
+    ECHO = "echo"
+    WORDS = "words"
+    """Interrupt: real words."""
+
+    SPEECH = "speech"
+    """Interrupt: speech that lasts, before its words are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What is known about it now."""
+
+    voiced_ms: float
+    """Speech in it so far."""
+
+    silence_ms: float
+    """Since it ended; 0 while it lasts."""
+
+    tutor_ms: float
+    """How long the tutor had been speaking when it began."""
+
+    tutor_text: str
+    """What the tutor has said so far."""
+
+    transcript: Transcript | None
+    """The latest recognition of it, or None."""
+
+    complete: bool
+    """The transcript covers all of it."""
+
+
+class BargeInPolicy:
+    """Judges a sound as often as more becomes known of it."""
+
+    def __init__(self, options: BargeInOptions | None = None) -> None:
+        self._options = options or BargeInOptions()
+
+    def judge(self, sound: Sound) -> Judgement:
+        options = self._options
+        over = sound.silence_ms > 0 and sound.complete
+        text, logprob = (sound.transcript.text, sound.transcript.logprob) if sound.transcript else ("", 0.0)
+        if text and sound.tutor_text and echo_share(text, sound.tutor_text) >= options.echo_share:
+            return Judgement.ECHO if over or self._faded(sound) else Judgement.WAIT
+        undecided = not over and may_become_backchannel(text)
+        said = content(text)
+        lasts = sound.voiced_ms >= self._needed_ms(sound)
+        if said and lasts and not undecided and self._convincing(text, logprob, sound.voiced_ms):
+            return Judgement.WORDS
+        # Doubtful words may be the beginning of better ones, so they get the time of a breath.
+        if (over and not said) or self._faded(sound):
+            return Judgement.BACKCHANNEL if is_backchannel(text) else Judgement.NOISE
+        if sound.transcript is None and sound.voiced_ms >= max(options.wordless_ms, self._needed_ms(sound)):
+            return Judgement.SPEECH
+        return Judgement.WAIT
+
+    def _needed_ms(self, sound: Sound) -> float:
+        guarded = sound.tutor_ms < self._options.guard_ms
+        return self._options.min_speech_ms * (2 if guarded else 1)
+
+    def _convincing(self, text: str, logprob: float, voiced_ms: float) -> bool:
+        """Whether the words were said, and not made of a hum."""
+        options = self._options
+        needed = options.opener_logprob if takes_floor(text) else options.sure_logprob
+        return voiced_ms >= options.brief_ms or logprob >= needed
+
+    def _faded(self, sound: Sound) -> bool:
+        """So long silent that nothing more is to come."""
+        options = self._options
+        return sound.silence_ms >= (options.noise_silence_ms if sound.complete else options.unheard_silence_ms)

@@ -1,0 +1,105 @@
+"""When is a pause the end of a turn? Pure: handed what is known, gives how long to wait.
+
+The words decide between brackets (a whole question is answered soon, an unfinished clause is given
+time), the turn model moves the wait inside its bracket, and the student's own pauses stretch or
+shrink it. No single model can end a turn early or make a student wait for long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.turn_taking.transcript_cues import Completeness
+
+SHORT_SHARE = 0.65
+"""A word or two wait at most so much of what a statement waits at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointOptions:
+    """Silence after the acoustic end of speech, ms. Tuned with ``bench/endpointing.py``."""
+
+    floor_ms: float = 250
+    """Nobody is answered sooner."""
+
+    ceiling_ms: float = 2500
+    """Nobody waits longer, unfinished or not."""
+
+    question_max_ms: float = 400
+    """A whole question is answered within this even when the turn model says no."""
+
+    request_min_ms: float = 600
+    request_max_ms: float = 900
+    """Shortest and longest wait after a request that names its topic."""
+
+    complete_min_ms: float = 1100
+    complete_max_ms: float = 1200
+    """Shortest and longest wait after a statement that reads whole: another often follows."""
+
+    open_max_ms: float = 1500
+    """Longest wait after words that tell nothing."""
+
+
+class PauseHabit:
+    """How long this student pauses inside a turn: a moving average, from a usual one on."""
+
+    USUAL_MS = 400.0
+    SHORTEST_MS = 200.0
+    """Shorter gaps belong to articulation, not to thinking."""
+
+    LONGEST_MS = 1500.0
+    """Longer ones count as this."""
+
+    WEIGHT = 0.15
+
+    def __init__(self) -> None:
+        self.average_ms = self.USUAL_MS
+
+    def learn(self, pause_ms: float) -> None:
+        """A pause after which the student went on with the same turn."""
+        if pause_ms >= self.SHORTEST_MS:
+            self.average_ms += self.WEIGHT * (min(pause_ms, self.LONGEST_MS) - self.average_ms)
+
+    @property
+    def stretch(self) -> float:
+        """Factor for waits: 0.8 for hasty speakers, up to 2 for those who think while speaking."""
+        return min(2.0, max(0.8, self.average_ms / self.USUAL_MS))
+
+
+class EndpointPolicy:
+    """The wait before a silence ends the turn."""
+
+    def __init__(self, options: EndpointOptions | None = None) -> None:
+        self._options = options or EndpointOptions()
+        self.habit = PauseHabit()
+
+    def wait_ms(self, reading: Completeness | None, probability: float | None) -> float:
+        """Silence to wait for, ms, between floor and ceiling.
+
+        Args:
+            reading: of the words so far; None while they are not known.
+            probability: the turn model's P(finished), 0..1; None without one.
+        """
+        options = self._options
+        shortest, longest = self._bracket(reading)
+        doubt = 1.0 - (0.5 if probability is None else min(1.0, max(0.0, probability)))
+        if reading is Completeness.QUESTION:
+            doubt *= doubt  # only a strong doubt delays the answer to a whole question
+        wait = (shortest + (longest - shortest) * doubt) * self.habit.stretch
+        if reading in (Completeness.QUESTION, Completeness.REQUEST):
+            wait = min(wait, longest)  # the tutor has the floor, however hesitant the student is
+        return min(options.ceiling_ms, max(options.floor_ms, wait))
+
+    def _bracket(self, reading: Completeness | None) -> tuple[float, float]:
+        options = self._options
+        if reading is Completeness.QUESTION:
+            return options.floor_ms, options.question_max_ms
+        if reading is Completeness.SHORT:
+            return 2 * options.floor_ms, max(2 * options.floor_ms, SHORT_SHARE * options.complete_min_ms)
+        if reading is Completeness.REQUEST:
+            return options.request_min_ms, options.request_max_ms
+        if reading is Completeness.COMPLETE:
+            return options.complete_min_ms, options.complete_max_ms
+        if reading is Completeness.UNFINISHED:
+            return options.complete_max_ms, options.ceiling_ms
+        return options.complete_min_ms, options.open_max_ms

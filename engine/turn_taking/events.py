@@ -1,0 +1,150 @@
+"""What the listener tells a conversation, in the order it happened.
+
+All times named ``*_ms`` are milliseconds of the student's stream (0 is its first sample) and
+acoustic: when it was heard, not when it was decided. Times named ``*_at`` are seconds on the
+event loop's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.errors import EngineError
+from engine.items import Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The student began to speak, or went on after a ``SpeechStopped`` of the same turn."""
+
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The student fell silent. The turn may still go on."""
+
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A revision of what is being said; ``transcript.stable`` will not change any more."""
+
+    transcript: Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Speculate:
+    """The turn may be over: begin the reply to ``transcript``, and hold it back.
+
+    Exactly one ``SpeculationDropped`` or one ``TurnEnded`` follows for each. A new one never
+    comes before the one before is dropped.
+    """
+
+    transcript: Transcript
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeculationDropped:
+    """The student went on, or meant something else: forget what was begun."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """The student has finished; this is what they said."""
+
+    transcript: Transcript
+    """``final`` is set and ``text`` is not empty."""
+
+    acoustic_end_ms: float
+    """End of the last sound of speech."""
+
+    acoustic_end_at: float
+    """The same moment on the loop's clock: what time to first frame is measured from."""
+
+    speculation_id: int | None = None
+    """The held reply that answers this transcript, or None when there is none to release."""
+
+    timings: Mapping[str, float] = field(default_factory=dict)
+    """ms after the acoustic end: ``silence`` (VAD), ``turn_model``, ``transcript``, ``commit``;
+    and as they are: ``probability`` of the turn model (0..1), ``waited`` (ms the policy asked for)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnReopened:
+    """The turn before was not over: the student goes on with it. Its reply is void; all words, from
+    its first, are in what follows."""
+
+    ms: float
+    """When that turn began."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoSpeech:
+    """What sounded like speech held no words (noise, a cough): nothing to answer."""
+
+    ms: float
+    """When it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duck:
+    """Sound while the tutor speaks: lower the tutor's voice now, and go on."""
+
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """It was nothing: full voice again. Follows every ``Duck`` that no ``Interrupt`` follows."""
+
+    reason: Literal["noise", "backchannel", "echo", "tutor_finished"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """The student takes the floor: cancel the tutor's turn. Their own ``TurnEnded`` comes later."""
+
+    ms: float
+    """When they began."""
+
+    reason: Literal["words", "speech"]
+    """A real word was recognised, or speech went on too long to wait for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overload:
+    """Audio came faster than it could be heard; the oldest of it was thrown away."""
+
+    dropped_ms: float
+    """Since the last such event."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningFailed:
+    """The recognizer broke on this utterance; it is forgotten and listening goes on."""
+
+    error: EngineError
+
+
+ListenEvent = (
+    SpeechStarted
+    | SpeechStopped
+    | Partial
+    | Speculate
+    | SpeculationDropped
+    | TurnEnded
+    | TurnReopened
+    | NoSpeech
+    | Duck
+    | Resume
+    | Interrupt
+    | Overload
+    | ListeningFailed
+)

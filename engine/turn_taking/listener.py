@@ -1,0 +1,300 @@
+"""The listener: one student's microphone in, the events of turn taking out.
+
+Takes ``AudioChunk``s (``push``, from the event loop), gives ``ListenEvent``s in a bounded
+channel. It runs as tasks on the event loop while its ``async with`` block lasts; voice detection,
+turn model and recognition run in worker threads. It knows no turns, no LLM and no transport.
+``TurnTaker`` decides everything; this is the async shell around it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import structlog
+
+from engine.concurrency.channel import Channel
+from engine.contracts import EndOfTurn, RecognitionStream, Recognizer
+from engine.errors import EngineError, RecognitionFailed
+from engine.items import INPUT_RATE, AudioChunk
+from engine.recognition.vad import WINDOW_MS, SpeechDetector
+from engine.settings import Settings
+from engine.telemetry import log_fault
+from engine.turn_taking.events import ListenEvent, ListeningFailed, Overload, Partial, TurnEnded
+from engine.turn_taking.reopening import LONGEST_MS
+from engine.turn_taking.timeline import Past, Timeline, Window
+from engine.turn_taking.turn_options import turn_options
+from engine.turn_taking.turn_state import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
+from engine.turn_taking.turn_taker import TurnTaker
+
+BACKLOG_WINDOWS = 125
+"""4 s: the most that waits to be heard; beyond it the oldest is dropped."""
+
+BATCH_WINDOWS = 8
+"""Judged by the VAD in one go when there is a backlog."""
+
+IDLE_WINDOWS = 2
+"""Judged in one go while nobody speaks: an open microphone costs a third less."""
+
+PATIENCE_S = 0.5
+"""A line that is silent for so long is jitter; for longer, it is the silence of the student."""
+
+STALL_PATIENCE_S = 1.2
+"""The same where sound broke off in the middle of a voice: a line that stalled, more likely than a student who
+fell silent and stopped sending in the same 32 ms. A question that stalled would be answered by its first half."""
+
+LATE_S = 0.1
+"""The event loop itself came round so late: it did not listen, so the line was not silent."""
+
+GRACE_S = 0.25
+"""Then what came meanwhile is still in the sockets, and has so long to be read."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Listener:
+    """One live microphone.
+
+    Use as an async context manager; ``push`` and the others may be called before, and are heard
+    when it starts. Leaving the block cancels what is asked of the models and closes ``events``.
+
+    Args:
+        recognizer: shared, as are ``detector`` and ``end_of_turn``; they stay open.
+        end_of_turn: None decides by voice and words alone.
+        language: of the student's speech, as a ``Recognizer`` takes it; None detects it.
+    """
+
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        detector: SpeechDetector,
+        end_of_turn: EndOfTurn | None,
+        settings: Settings,
+        *,
+        language: str | None = None,
+    ) -> None:
+        self.events: Channel[ListenEvent] = Channel("listen-events", 256)
+        """Read with ``async for event in listener.events``; ends when the listener is closed."""
+
+        self._recognizer = recognizer
+        self._end_of_turn = end_of_turn
+        self._language = language
+        self._preroll_ms = settings.preroll_ms
+        self._late_s = settings.turn_late_ms / 1000
+        self._taker = TurnTaker(turn_options(settings, turn_model=end_of_turn is not None))
+        self._voice = detector.stream()
+        self._timeline = Timeline()
+        # The turn model listens to 8 s at most, a turn that is reopened is longer.
+        self._past = Past((LONGEST_MS + settings.preroll_ms) / 1000)
+        self._microphone: Channel[Window] = Channel("microphone", BACKLOG_WINDOWS, "drop_oldest")
+        # What the models answer and the conversation tells; full only if nobody reads the events.
+        self._notes: Channel[Callable[[], list[Action]]] = Channel("listener-notes", 256, "drop_oldest")
+        self._wake = asyncio.Event()
+        self._line_at = self._arrived_at = 0.0
+        self._grace_until = 0.0
+        self._cut_samples = 0
+        self._reported_ms = 0.0
+        self._end_after: int | None = None
+        self._stream: RecognitionStream | None = None
+        self._start_ms = 0.0
+        self._questions: set[asyncio.Task[None]] = set()
+        self._words: asyncio.Task[None] | None = None
+        self._runner: asyncio.Task[None] | None = None
+
+    # --- from outside
+
+    async def __aenter__(self) -> Self:
+        self._runner = asyncio.create_task(self._run(), name="listener")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._runner is not None:
+            self._runner.cancel()
+            await asyncio.wait([self._runner])
+            if not self._runner.cancelled():
+                self._runner.result()
+
+    def push(self, chunk: AudioChunk) -> None:
+        """Hear a chunk. Cheap, never waits; when behind, the oldest audio is dropped (``Overload``)."""
+        if self._microphone.closed:
+            return
+        excess = len(chunk.pcm) - int(BACKLOG_WINDOWS * WINDOW_MS * INPUT_RATE / 1000)
+        if excess > 0:
+            self._cut_samples += excess
+            chunk = AudioChunk(chunk.pcm[excess:], chunk.start_sample + excess)
+        self._line_at = self._arrived_at = asyncio.get_running_loop().time()
+        self._queue(self._timeline.add(chunk))
+
+    def tutor_speaking(self, speaking: bool, text: str = "") -> None:
+        """The tutor's voice is (not) in the room. ``text``: what was said so far, for the echo guard.
+
+        Call with True when the first sound of a reply is sent and whenever ``text`` grows, with
+        False when its playback ended or it was interrupted.
+        """
+        self._note(partial(self._taker.tutor, speaking, text))
+
+    def end_turn(self) -> None:
+        """Commit what was pushed so far without waiting for silence (the client released its talk button)."""
+        self._end_after = self._microphone.stats.puts
+        self._wake.set()
+
+    def discard(self) -> None:
+        """Forget the utterance in progress, without a ``TurnEnded`` (the client typed instead)."""
+        self._note(self._taker.discard)
+
+    # --- the loop
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    await self._something_to_do()
+                    for note in self._notes.drain():
+                        await self._do(note(), group)
+                    await self._hear(group)
+                    if self._end_after is not None and self._windows_heard >= self._end_after:
+                        self._end_after = None
+                        await self._do(self._taker.end_turn(), group)
+        finally:
+            for channel in (self.events, self._microphone, self._notes):
+                channel.close()
+
+    async def _something_to_do(self) -> None:
+        """Wait for sound or news. While silence means something, a line gone quiet is filled with it."""
+        if self._has_enough():
+            return
+        if not self._taker.engaged:
+            while not self._has_enough():
+                self._wake.clear()
+                await self._wake.wait()
+            return
+        self._wake.clear()
+        patience_s = STALL_PATIENCE_S if self._taker.sounding else PATIENCE_S
+        due = max(self._arrived_at + patience_s, self._grace_until, self._line_at + WINDOW_MS / 1000)
+        try:
+            async with asyncio.timeout_at(due):
+                await self._wake.wait()
+        except TimeoutError:
+            now = asyncio.get_running_loop().time()
+            if now - due > LATE_S and self._grace_until <= self._arrived_at:
+                self._grace_until = now + GRACE_S
+                return
+            self._queue(self._timeline.fill(now - self._line_at))
+            self._line_at = now
+
+    def _has_enough(self) -> bool:
+        if self._end_after is not None or len(self._notes) > 0:
+            return True
+        return len(self._microphone) >= (1 if self._taker.urgent else IDLE_WINDOWS)
+
+    async def _hear(self, group: asyncio.TaskGroup) -> None:
+        if len(self._microphone) > BATCH_WINDOWS and self._taker.awaits_words and self._questions:
+            # Sound that came faster than real time must not outrun its own words.
+            await asyncio.wait(self._questions, timeout=self._late_s)
+            return
+        windows = [await self._microphone.get() for _ in range(min(BATCH_WINDOWS, len(self._microphone)))]
+        await self._report_overload()
+        if not windows:
+            return
+        try:
+            probabilities = await self._voice.probabilities(np.stack([window.pcm for window in windows]))
+        except Exception as error:  # noqa: BLE001 - told, and logged where nobody expected it
+            await self.events.put(ListeningFailed(_failure("voice_detector", error)))
+            probabilities = np.zeros(len(windows), np.float32)
+        for window, probability in zip(windows, probabilities, strict=True):
+            self._past.add(window)
+            if self._stream is not None:
+                self._stream.push(window.pcm)
+            await self._do(self._taker.window(float(probability), window.end_ms), group)
+
+    @property
+    def _windows_heard(self) -> int:
+        stats = self._microphone.stats
+        return stats.gets + stats.dropped
+
+    async def _report_overload(self) -> None:
+        dropped_ms = self._microphone.stats.dropped * WINDOW_MS + self._cut_samples * 1000 / INPUT_RATE
+        if dropped_ms > self._reported_ms:
+            await self.events.put(Overload(dropped_ms - self._reported_ms))
+            self._reported_ms = dropped_ms
+
+    def _queue(self, windows: list[Window]) -> None:
+        for window in windows:
+            self._microphone.put_nowait(window)
+        if windows:
+            self._wake.set()
+
+    def _note(self, note: Callable[[], list[Action]]) -> None:
+        if not self._notes.closed:
+            self._notes.put_nowait(note)
+            self._wake.set()
+
+    # --- what the turn taker asks for
+
+    async def _do(self, actions: list[Action], group: asyncio.TaskGroup) -> None:
+        for action in actions:
+            match action:
+                case BeginUtterance(start_ms=start_ms):
+                    self._start_ms = start_ms - self._preroll_ms
+                    self._stream = self._recognizer.stream(self._language)
+                    self._stream.push(self._past.since(self._start_ms))
+                case EndUtterance():
+                    self._stream = None
+                    for question in self._questions:
+                        question.cancel()
+                case AskWords() if self._stream is not None:
+                    if self._words is not None:
+                        self._words.cancel()
+                    self._words = self._ask(group, self._ask_words(action, self._stream), "listener-words")
+                case AskTurnModel() if self._end_of_turn is not None:
+                    self._ask(group, self._ask_turn_model(action, self._end_of_turn), "listener-turn-model")
+                case Partial():
+                    self.events.put_nowait(action)  # a display may miss one; it is no reason to stop hearing
+                case TurnEnded():
+                    await self.events.put(replace(action, acoustic_end_at=self._at(action.acoustic_end_ms)))
+                case AskWords() | AskTurnModel():
+                    raise AssertionError(f"nobody to ask: {action}")
+                case _:
+                    await self.events.put(action)
+
+    def _ask(self, group: asyncio.TaskGroup, question: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = group.create_task(question, name=name)
+        self._questions.add(task)
+        task.add_done_callback(self._questions.discard)
+        return task
+
+    async def _ask_words(self, action: AskWords, stream: RecognitionStream) -> None:
+        try:
+            transcript = await (stream.preview() if action.kind == "preview" else stream.revise())
+        except Exception as error:  # noqa: BLE001 - told, and logged where nobody expected it
+            failure = _failure("recognizer", error)
+            self._note(partial(self._taker.words_failed, action.utterance, action.kind, failure))
+        else:
+            self._note(partial(self._taker.words, action.utterance, action.kind, transcript))
+
+    async def _ask_turn_model(self, action: AskTurnModel, model: EndOfTurn) -> None:
+        probability: float | None = None
+        try:
+            probability = await model.probability(self._past.since(self._start_ms))
+        except Exception as error:  # noqa: BLE001 - the words decide without it
+            log_fault(_log, error, part="turn_model")
+        self._note(partial(self._taker.verdict, action.utterance, probability))
+
+    def _at(self, ms: float) -> float:
+        """When this moment of the stream was, on the loop's clock."""
+        return self._line_at - (self._timeline.received_ms - ms) / 1000
+
+
+def _failure(part: str, error: Exception) -> EngineError:
+    """What to tell of a model that broke. A fault of ours ends no session."""
+    if isinstance(error, EngineError):
+        return error
+    log_fault(_log, error, part=part)
+    return RecognitionFailed("the student could not be heard: the engine failed")

@@ -1,0 +1,184 @@
+"""A face that is alive: the same way each time, without jumps, at the pace of people."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from engine.animation.idle_motion import (
+    BLINK_S,
+    EASE_S,
+    MAX_SLEW,
+    MOODS,
+    Life,
+    Mood,
+    eyelid,
+    idle_loop,
+)
+from engine.animation.pose import CHANNEL, POSE_CHANNELS, rest_pose
+from engine.items import FPS, FloatArray
+
+BLINKS = [CHANNEL["blink_left"], CHANNEL["blink_right"]]
+GAZE = [CHANNEL["look_x"], CHANNEL["look_y"]]
+SLOW = [i for name, i in CHANNEL.items() if not name.startswith(("blink", "look"))]
+SIGNED = [i for name, i in CHANNEL.items() if name.startswith(("look", "head"))]
+UNSIGNED = [i for i in range(len(POSE_CHANNELS)) if i not in SIGNED]
+
+
+def live(seed: int, seconds: float, mood: Mood = "idle", start: float = 0.0) -> FloatArray:
+    life = Life(seed)
+    return np.stack([life.pose(start + i / FPS, mood) for i in range(int(seconds * FPS))])
+
+
+def blink_starts(poses: FloatArray) -> FloatArray:
+    shut = poses[:, BLINKS[0]] > 0.5
+    return np.flatnonzero(shut[1:] & ~shut[:-1]) / FPS
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_within_range_and_without_jumps_in_every_mood(mood: Mood) -> None:
+    poses = live(4, 150, mood)
+    assert poses.dtype == np.float32
+    assert poses[:, UNSIGNED].min() >= 0 and np.abs(poses).max() <= 1
+    assert np.abs(np.diff(poses[:, SLOW], axis=0)).max() <= MAX_SLEW
+
+
+def test_the_same_seed_lives_the_same_life_and_another_does_not() -> None:
+    assert np.array_equal(live(1, 20), live(1, 20))
+    assert not np.allclose(live(1, 20), live(2, 20), atol=0.05)
+
+
+def test_asking_out_of_order_gives_the_same() -> None:
+    forward = live(7, 70)
+    life = Life(7)
+    backward = np.stack([life.pose(i / FPS, "idle") for i in reversed(range(70 * FPS))])[::-1]
+    assert np.array_equal(forward, backward)
+
+
+def test_a_clock_far_from_zero_costs_nothing_more() -> None:
+    life = Life(1)
+    start = time.thread_time()
+    life.pose(40_000_000.0, "idle")
+    assert time.thread_time() - start < 0.1
+
+
+def test_blinks_come_every_four_seconds_at_irregular_times() -> None:
+    starts = np.concatenate([blink_starts(live(seed, 240)) + seed * 1000 for seed in range(4)])
+    gaps = np.diff(starts)
+    gaps = gaps[gaps < 60]
+    assert 3.3 < 4 * 240 / len(starts) < 4.7
+    assert gaps.std() > 1.0
+    assert (gaps < 0.6).sum() >= 3  # some are double
+
+
+def test_a_blink_shuts_faster_than_it_opens() -> None:
+    times = np.linspace(0, BLINK_S, 500)
+    lids = np.array([eyelid(float(t)) for t in times])
+    shut = times[lids > 0.99]
+    assert 0.15 < BLINK_S < 0.3 and len(shut)
+    assert shut[0] < BLINK_S - shut[-1]
+    assert eyelid(-1) == eyelid(BLINK_S) == 0
+
+
+def test_every_blink_shows_in_a_picture() -> None:
+    for phase in np.linspace(0, 0.04, 9):
+        assert max(eyelid(float(phase) + i / FPS) for i in range(8)) > 0.85
+
+
+def test_both_eyes_blink_together() -> None:
+    poses = live(3, 60)
+    assert np.array_equal(poses[:, BLINKS[0]], poses[:, BLINKS[1]])
+
+
+def test_gaze_jumps_and_rests() -> None:
+    speed = np.abs(np.diff(live(5, 120)[:, GAZE], axis=0)).max(axis=1)
+    assert (speed < 1e-6).mean() > 0.85
+    assert 0.2 < (speed > 0.005).sum() / 120 < 3  # saccades a second
+
+
+def test_moods_look_different() -> None:
+    looks = {mood: live(2, 60, mood)[2 * FPS :].mean(axis=0) for mood in MOODS}
+    thinking, listening, idle = looks["thinking"], looks["listening"], looks["idle"]
+    assert thinking[CHANNEL["look_y"]] > 0.3 and abs(thinking[CHANNEL["look_x"]]) > 0.2
+    assert listening[CHANNEL["head_roll"]] > idle[CHANNEL["head_roll"]] + 0.15
+    assert listening[CHANNEL["brow_outer_up"]] > idle[CHANNEL["brow_outer_up"]] + 0.08
+
+
+def test_a_listener_nods_now_and_then() -> None:
+    # The same seed sways the same way, so what differs in pitch is the nods.
+    pitch = live(2, 60, "listening")[:, CHANNEL["head_pitch"]]
+    nods = (pitch[1:-1] < pitch[:-2]) & (pitch[1:-1] < pitch[2:]) & (pitch[1:-1] < -0.05)
+    assert 5 < nods.sum() < 30
+
+
+def test_changing_moods_takes_time() -> None:
+    life = Life(9)
+    poses = [life.pose(i / FPS, MOODS[(i // 20) % 4]) for i in range(1500)]
+    assert np.abs(np.diff(np.stack(poses)[:, SLOW], axis=0)).max() <= MAX_SLEW
+
+
+def test_going_back_in_time_forgets_the_mood_changes_after_it() -> None:
+    plain, rewound = Life(3), Life(3)
+    for life in (plain, rewound):
+        for i in range(50):
+            life.pose(i / FPS, "speaking")
+    for i in range(60, 120):
+        rewound.pose(i / FPS, "listening")
+    for i in range(50, 100):
+        assert np.array_equal(plain.pose(i / FPS, "speaking"), rewound.pose(i / FPS, "speaking"))
+
+
+def test_an_asked_blink_happens_unless_one_is_near() -> None:
+    still = live(11, 30)
+    quiet = float(next(t for t in np.arange(1.0, 28, 0.1) if all(abs(blink_starts(still) - t) > 1.2)))
+    life = Life(11)
+    life.blink_at(quiet)
+    life.blink_at(quiet + 0.2)
+    poses = np.stack([life.pose(i / FPS, "idle") for i in range(30 * FPS)])
+    assert len(blink_starts(poses)) == len(blink_starts(still)) + 1
+
+
+def test_easing_starts_at_the_old_pose_and_ends_at_the_new() -> None:
+    life, free = Life(5), Life(5)
+    for i in range(50):
+        life.pose(i / FPS, "idle"), free.pose(i / FPS, "idle")
+    old = rest_pose()
+    old[CHANNEL["jaw_open"]], old[CHANNEL["head_pitch"]] = 0.6, -0.3
+    life.ease_from(old, 2.0, "idle")
+    assert np.allclose(life.pose(2.0, "idle"), old, atol=1e-5)
+    eased = np.stack([life.pose(2.0 + i / FPS, "idle") for i in range(10)])
+    assert np.abs(np.diff(eased[:, CHANNEL["jaw_open"]])).max() < 0.2
+    assert np.array_equal(life.pose(2.0 + EASE_S + 0.01, "idle"), free.pose(2.0 + EASE_S + 0.01, "idle"))
+
+
+def test_an_idle_frame_is_silent() -> None:
+    frame = Life(1).idle_frame(1.0, "listening", index=7)
+    assert frame.index == 7 and frame.pcm.shape == (960,) and not frame.pcm.any() and not frame.speaking
+    assert frame.pose.shape == (len(POSE_CHANNELS),)
+
+
+@pytest.mark.parametrize("seconds", [4.0, 8.0, 11.2])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_idle_loop_has_no_seam(seconds: float, seed: int) -> None:
+    loop = idle_loop(seconds, seed)
+    assert loop.shape == (round(seconds * FPS), len(POSE_CHANNELS))
+    steps = np.abs(np.diff(np.concatenate((loop, loop[:1])), axis=0))
+    seam, inside = steps[-1], steps[:-1].max(axis=0)
+    assert (seam <= inside + 1e-4).all()
+    assert loop[:, BLINKS].max() > 0.8 and loop[0, BLINKS].max() < 0.05
+
+
+def test_a_loop_too_short_for_a_blink_is_refused() -> None:
+    with pytest.raises(ValueError, match="too short"):
+        idle_loop(1, 0)
+
+
+def test_an_idle_session_costs_little() -> None:
+    life = Life(1)
+    life.pose(0, "idle")
+    start = time.process_time()
+    for i in range(1000):
+        life.pose(i / FPS, "idle")
+    assert (time.process_time() - start) / 40 < 0.01  # of a core, for 40 s of idling

@@ -1,0 +1,135 @@
+"""The embedded model in its child process: answers, is restarted, and never outlives the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+from slow_child import first_of
+
+from engine.contracts import Message
+from engine.errors import LanguageModelFailed
+from engine.llm.client import SMALL_MODEL_SAMPLING, Limits, OpenAIChat
+from engine.llm.embedded import EmbeddedModel, EmbeddedServer
+from engine.models.catalog import locate
+from engine.models.gguf import faster_prompts
+from engine.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+ASK: list[Message] = [
+    {"role": "system", "content": "Answer in one short sentence."},
+    {"role": "user", "content": "What is the capital of France?"},
+]
+TELL: list[Message] = [{"role": "user", "content": "Write a long story about a river, from its spring to the sea."}]
+
+
+@pytest.fixture(scope="module")
+def model() -> EmbeddedModel:
+    path = faster_prompts(locate("smollm2-135m"), Settings().cache_dir)
+    return EmbeddedModel(path, threads=1, context=512)
+
+
+async def test_answers_and_survives_the_death_of_its_child(model: EmbeddedModel) -> None:
+    async with EmbeddedServer(model) as server:
+        chat = OpenAIChat(server, "m", Limits(max_tokens=24, first_token_s=60, token_s=30))
+        assert "Paris" in "".join([text async for text in chat.reply(ASK)])
+        first = server.pid
+        assert first is not None
+        child = psutil.Process(first)
+        child.suspend()
+        reply = chat.reply(TELL, max_tokens=200)
+        await first_of(asyncio.create_task(anext(reply)), child)
+        child.kill()
+        with pytest.raises(LanguageModelFailed):
+            async for _ in reply:
+                pass
+        assert [text async for text in chat.reply(ASK)], "the next turn works"
+        second = server.pid
+        assert second not in (None, first) and server.restarts == 1
+        await chat.close()
+    assert server.pid is None
+    assert not psutil.pid_exists(second or 0)
+
+
+async def test_what_was_read_ahead_is_not_read_again(model: EmbeddedModel) -> None:
+    before: list[Message] = [*ASK, {"role": "assistant", "content": "Paris is the capital of France."}]
+    asked = [*before, {"role": "user", "content": "And of Spain?"}]
+    async with EmbeddedServer(model) as server, aiohttp.ClientSession() as http:
+        chat = OpenAIChat(server, "m", Limits(first_token_s=60, token_s=30), extra_body=SMALL_MODEL_SAMPLING)
+        await chat.prefill([*before, {"role": "user", "content": "Hello."}])
+        assert chat.prefills.read == 1
+        at = await server.endpoint()
+        async with http.post(
+            f"{at.base_url}/chat/completions",
+            json={"messages": asked, "max_tokens": 1, **SMALL_MODEL_SAMPLING},
+            headers={"Authorization": f"Bearer {at.api_key}"},
+        ) as response:
+            counts = (await response.json())["timings"]
+        await chat.close()
+    assert counts["prompt_n"] <= 12 < counts["cache_n"], "the question and what opens the answer are left"
+
+
+async def test_key_is_needed(model: EmbeddedModel) -> None:
+    async with EmbeddedServer(model) as server:
+        at = await server.endpoint()
+        host, port = at.base_url.removeprefix("http://").removesuffix("/v1").split(":")
+        assert host == "127.0.0.1"
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"POST /v1/chat/completions HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}")
+        assert b" 401 " in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_hanging_child_is_replaced(model: EmbeddedModel) -> None:
+    async with EmbeddedServer(model) as server:
+        await server.suspect()
+        first = server.pid
+        assert server.restarts == 0 and first is not None, "a healthy child is left alone"
+        os.kill(first, signal.SIGSTOP)
+        stopped_by = time.monotonic() + 5
+        while psutil.Process(first).status() != psutil.STATUS_STOPPED and time.monotonic() < stopped_by:
+            time.sleep(0.01)  # noqa: ASYNC251 - the signal takes a moment, and a thread may still answer till then
+        await server.suspect()
+        await asyncio.wait_for(server.endpoint(), 10)
+        assert server.pid not in (None, first)
+
+
+async def test_a_file_that_is_no_model(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.gguf"
+    bad.write_bytes(b"GGUF" + bytes(1000))
+    with pytest.raises(LanguageModelFailed, match=r"bad\.gguf"):
+        async with EmbeddedServer(EmbeddedModel(bad)):
+            pytest.fail("started")
+
+
+def test_child_dies_with_a_killed_engine(model: EmbeddedModel) -> None:
+    script = textwrap.dedent(f"""
+        import asyncio, pathlib
+        from engine.llm.embedded import EmbeddedModel, EmbeddedServer
+        async def main():
+            model = EmbeddedModel(pathlib.Path({str(model.path)!r}), threads=1, context=256)
+            async with EmbeddedServer(model) as server:
+                print(server.pid, flush=True)
+                await asyncio.sleep(60)
+        asyncio.run(main())
+    """)
+    engine = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert engine.stdout is not None
+    pid = next(int(line) for line in engine.stdout if line.strip().isdigit())
+    engine.send_signal(signal.SIGKILL)
+    engine.wait(5)
+    engine.stdout.close()
+    deadline = time.monotonic() + 5
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"

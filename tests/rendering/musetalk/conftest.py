@@ -1,0 +1,57 @@
+"""Tiny random networks and avatars. Collected only where the extra ``musetalk`` is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from tests.rendering.musetalk.small_avatars import SIZE, make_avatar
+
+if TYPE_CHECKING:
+    from engine.rendering.musetalk.renderer import MuseTalkRenderer
+    from engine.rendering.musetalk.weights import Networks
+
+collect_ignore_glob = ["test_*.py"] if importlib.util.find_spec("diffusers") is None else []
+
+
+@pytest.fixture(scope="session")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from engine.rendering.musetalk.random_weights import write_random
+
+    folder = tmp_path_factory.mktemp("models")
+    write_random(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def avatars_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("avatars")
+    make_avatar(folder, "ada", seed=1)
+    make_avatar(folder, "bob", seed=2)
+    make_avatar(folder, "cleo", size=160, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def networks(models_dir: Path) -> Iterator[Networks]:
+    from engine.rendering.musetalk.weights import load_networks
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield load_networks(models_dir, torch.device("cpu"))
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def renderer(networks: Networks, models_dir: Path, avatars_dir: Path) -> Iterator[MuseTalkRenderer]:
+    from engine.rendering.musetalk.renderer import MuseTalkRenderer
+    from engine.rendering.musetalk.weights import load_vae
+
+    made = MuseTalkRenderer(networks, [avatars_dir], lambda: load_vae(models_dir / "musetalk"), size=SIZE)
+    yield made
+    made.close()

@@ -1,0 +1,54 @@
+"""A renderer whose avatars are loaded once, and poses by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from engine.animation.pose import CHANNEL, rest_pose
+from engine.contracts import FrameRequest
+from engine.items import AnimatedFrame, Picture
+from engine.rendering.puppet.renderer import PuppetRenderer
+
+SIZE = 256
+
+Draw = Callable[..., Picture]
+
+
+def make_pose(**channels: float) -> np.ndarray:
+    pose = rest_pose()
+    for name, value in channels.items():
+        pose[CHANNEL[name]] = value
+    return pose
+
+
+@pytest.fixture(scope="session")
+def renderer() -> Iterator[PuppetRenderer]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    made = PuppetRenderer(size=SIZE)
+    yield made
+    made.close()
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def request_for(renderer: PuppetRenderer) -> Callable[..., FrameRequest]:
+    def build(avatar_id: str = "avatar_tutor_13", session: str = "s", **channels: float) -> FrameRequest:
+        frame = AnimatedFrame(index=0, pcm=np.zeros(960, np.float32), pose=make_pose(**channels), speaking=True)
+        return FrameRequest(avatar=renderer.load(avatar_id), frame=frame, deadline=0.0, session=session)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def draw(renderer: PuppetRenderer, request_for: Callable[..., FrameRequest]) -> Draw:
+    """Draw one picture: ``draw(avatar_id, session=..., jaw_open=0.5)``."""
+
+    def one(avatar_id: str = "avatar_tutor_13", session: str = "s", **channels: float) -> Picture:
+        return renderer.render([request_for(avatar_id, session, **channels)])[0]
+
+    return one

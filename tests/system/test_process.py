@@ -1,0 +1,145 @@
+"""The engine as a process of its own: how it starts, refuses to start, drains and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+
+from engine.app import Engine
+from engine.errors import SettingsError
+from engine.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 60
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_threads_or_sockets() -> None:
+    """No engine runs in this process, so the package's own check would start one in vain."""
+
+
+class Process:
+    """``run_engine.py`` and its log."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.children: list[psutil.Process] = []
+
+    async def logged(self, event: str) -> dict[str, Any]:
+        """Wait for a line of the log."""
+        assert self._process.stderr is not None
+        async with asyncio.timeout(LIMIT_S):
+            while line := await self._process.stderr.readline():
+                if line.startswith(b"{") and (entry := json.loads(line))["event"] == event:
+                    self.children = psutil.Process(self._process.pid).children(recursive=True)
+                    return dict(entry)
+        raise AssertionError(f"the engine ended before it logged {event!r}")
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    async def ended(self) -> tuple[int, str]:
+        """Exit status, and the rest of the log."""
+        assert self._process.stderr is not None
+        async with asyncio.timeout(LIMIT_S):
+            rest = await self._process.stderr.read()
+            return await self._process.wait(), rest.decode()
+
+
+@contextlib.asynccontextmanager
+async def run_engine(*arguments: str) -> AsyncIterator[Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "run_engine.py",
+        "--log-format",
+        "json",
+        *arguments,
+        cwd=ROOT,
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield Process(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+def all_gone(children: list[psutil.Process]) -> bool:
+    """Whether every child has ended; they may take a moment after a kill."""
+    deadline = time.monotonic() + 10
+    while [child for child in children if child.is_running() and child.status() != "zombie"]:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+async def test_a_taken_port_is_told_with_a_remedy_before_any_model_is_loaded() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=rf"port {port} on 127\.0\.0\.1 is taken: .* --port"):
+            async with Engine(Settings(port=port)):
+                pytest.fail("started")
+
+
+async def test_a_missing_model_is_told_with_a_remedy_and_nothing_else() -> None:
+    async with run_engine("--port", "0", "--asr-model", "whisper-nosuch") as engine:
+        status, log = await engine.ended()
+    assert status == 1 and "Traceback" not in log
+    assert re.search(r"run_engine.py: .*whisper-nosuch.* python -m engine\.models pull whisper-nosuch", log), log
+
+
+async def test_sigterm_lets_the_answer_finish_and_admits_nobody() -> None:
+    async with run_engine("--port", "0", "--drain-s", "50", "--llm-max-tokens", "40") as engine:
+        base = (await engine.logged("ready"))["page"].rstrip("/")
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as http:
+            body = {"tutor_id": 1, "student_id": 1}
+            async with http.post(f"{base}/v1/sessions", json=body) as reply:
+                session = await reply.json()
+            async with http.ws_connect(f"{session['engine_url']}?token={session['engine_token']}") as ws:
+                await ws.send_json({"type": "text", "content": "Hello!", "avatar_id": "avatar_tutor_13"})
+                assert (await ws.receive_json(timeout=LIMIT_S))["type"] == "text"
+                engine.signal(signal.SIGTERM)
+                await engine.logged("draining")
+                async with http.post(f"{base}/v1/sessions", json=body) as reply:
+                    assert reply.status == 503 and "Retry-After" in reply.headers
+                async with http.get(f"{base}/ready") as reply:
+                    assert reply.status == 503
+                assert (await ws.receive_json(timeout=LIMIT_S))["type"] == "video"
+                closing = await ws.receive(LIMIT_S)
+                assert (closing.type, closing.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.GOING_AWAY)
+        assert (await engine.ended())[0] == 0
+        assert engine.children and all_gone(engine.children)
+
+
+async def test_a_second_sigint_ends_at_once() -> None:
+    async with run_engine("--port", "0", "--drain-s", "600") as engine:
+        base = (await engine.logged("ready"))["page"].rstrip("/")
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as http:
+            async with http.post(f"{base}/v1/sessions", json={"tutor_id": 1, "student_id": 1}) as reply:
+                session = await reply.json()
+            async with http.ws_connect(f"{session['engine_url']}?token={session['engine_token']}&stream=1") as ws:
+                await ws.send_json({"type": "text", "content": "Tell me a very long story."})
+                while (await ws.receive_json(timeout=LIMIT_S))["type"] != "media":
+                    pass
+                engine.signal(signal.SIGINT)
+                await engine.logged("draining")
+                engine.signal(signal.SIGINT)
+                status, log = await engine.ended()
+        assert status == 0 and "ended at once" in log and "Traceback" not in log
+        assert engine.children and all_gone(engine.children)

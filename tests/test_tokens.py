@@ -1,0 +1,56 @@
+"""Session tokens: good ones pass, all others are refused."""
+
+from __future__ import annotations
+
+import time
+
+import jwt
+import pytest
+
+from engine.errors import Forbidden, Unauthorized
+from engine.tokens import AUDIENCE, TokenSigner
+
+SECRET = "s" * 32
+SIGNER = TokenSigner(SECRET, 60)
+
+
+def test_round_trip() -> None:
+    claims = SIGNER.check(SIGNER.sign("abc", 13, 7), "abc")
+    assert (claims.session_id, claims.tutor_id, claims.student_id) == ("abc", 13, 7)
+    assert claims.expires_at - time.time() == pytest.approx(60, abs=2)
+
+
+def forged(secret: str = SECRET, algorithm: str | None = "HS256", **changes: object) -> str:
+    claims: dict[str, object] = {
+        "sub": "abc",
+        "tutor": 1,
+        "student": 1,
+        "iat": 1,
+        "exp": int(time.time()) + 60,
+        "aud": AUDIENCE,
+    }
+    claims.update(changes)
+    return jwt.encode({k: v for k, v in claims.items() if v is not None}, secret, algorithm=algorithm)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "x",
+        "a.b.c",
+        forged(secret="t" * 32),
+        forged(exp=int(time.time()) - 5),
+        forged(aud="other"),
+        forged(exp=None),
+        forged(secret="", algorithm="none"),
+    ],
+)
+def test_bad_tokens_are_refused(token: str) -> None:
+    with pytest.raises(Unauthorized):
+        SIGNER.check(token, "abc")
+
+
+def test_a_foreign_token_opens_nothing_else() -> None:
+    with pytest.raises(Forbidden):
+        SIGNER.check(SIGNER.sign("other", 1, 1), "abc")

@@ -1,0 +1,115 @@
+"""A real Chromium plays what the writers make: clips as files, fragments through Media Source Extensions."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.async_api import Page, async_playwright
+
+from engine.items import FRAME_SAMPLES, OUTPUT_RATE, MediaFrame, Picture
+from engine.transport.media import ClipWriter, FragmentWriter, MediaFormat
+
+CHROMIUM = "/usr/bin/chromium"
+pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium here")
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]  # fmt: skip
+SIZE = 128
+COUNT = 50
+MARKS = (0, 20, 43)
+
+PAGE = """<!doctype html><video id=v muted autoplay playsinline></video><script>
+const v = document.getElementById('v'), painted = [];
+const bytes = s => Uint8Array.from(atob(s), c => c.charCodeAt(0));
+let source, buffer;
+const onFrame = (now, meta) => { painted.push(meta.mediaTime); v.requestVideoFrameCallback(onFrame); };
+v.requestVideoFrameCallback(onFrame);
+async function start(mime) {
+  source = new MediaSource(); v.src = URL.createObjectURL(source);
+  await new Promise(done => source.addEventListener('sourceopen', done, {once: true}));
+  buffer = source.addSourceBuffer(mime);
+}
+async function append(data) {
+  buffer.appendBuffer(bytes(data));
+  await new Promise(done => buffer.addEventListener('updateend', done, {once: true}));
+  if (v.error) throw new Error(v.error.message);
+  return Array.from({length: buffer.buffered.length}, (_, i) => [buffer.buffered.start(i), buffer.buffered.end(i)]);
+}
+async function beeps(data) {
+  const context = new OfflineAudioContext(1, 48000 * 4, 48000);
+  const pcm = (await context.decodeAudioData(bytes(data).buffer)).getChannelData(0), at = [];
+  for (let i = 0, last = -1e9; i < pcm.length; i++)
+    if (Math.abs(pcm[i]) > 0.1) { if (i - last > 4800) at.push(i / 48000); last = i; }
+  return at;
+}
+</script>"""
+
+
+def frames() -> list[MediaFrame]:
+    tone = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(FRAME_SAMPLES) / OUTPUT_RATE)).astype(np.float32)
+    made = []
+    for i in range(COUNT):
+        yuv = np.full((SIZE * 3 // 2, SIZE), 128, np.uint8)
+        yuv[:SIZE] = 235 if i in MARKS else 30 + 2 * i
+        pcm = tone if i in MARKS else np.zeros(FRAME_SAMPLES, np.float32)
+        made.append(MediaFrame(1, i, pcm, Picture(yuv, SIZE, SIZE), speaking=True))
+    return made
+
+
+def text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield await browser.new_page()
+        await browser.close()
+
+
+@pytest.mark.parametrize("codec", ["aac", "opus"])
+async def test_first_fragment_is_painted_and_all_of_them_play_without_a_gap(page: Page, codec: Any) -> None:
+    writer = FragmentWriter(MediaFormat(SIZE, SIZE, audio_codec=codec))
+    made, pieces, position = frames(), [writer.init_segment], 0
+    await page.set_content(PAGE)
+    await page.evaluate("mime => start(mime)", writer.codecs)
+    await page.evaluate("data => append(data)", text(writer.init_segment))
+    for size in (1, 2, 5, 10, 15, 17):
+        piece = writer.add(made[position : position + size])
+        position += size
+        pieces.append(piece)
+        buffered = await page.evaluate("data => append(data)", text(piece))
+        if size == 1:
+            await page.wait_for_function("painted.length === 1", timeout=5000)
+    pieces.append(writer.finish())
+    buffered = await page.evaluate("data => append(data)", text(pieces[-1]))
+    assert buffered == [[0, pytest.approx(COUNT / 25, abs=0.025)]]
+    await page.evaluate("source.endOfStream()")
+    await page.wait_for_function("v.ended", timeout=15_000)
+    painted = await page.evaluate("painted")
+    assert painted[0] == 0
+    assert painted[-1] == pytest.approx((COUNT - 1) / 25, abs=0.001)
+    assert await page.evaluate("v.duration") == pytest.approx(COUNT / 25, abs=0.025)
+    whole = text(b"".join(pieces))
+    assert await page.evaluate("data => beeps(data)", whole) == pytest.approx([m / 25 for m in MARKS], abs=0.002)
+
+
+async def test_clip_plays_to_its_end_with_sound_where_the_picture_is(page: Page) -> None:
+    writer = ClipWriter(MediaFormat(SIZE, SIZE))
+    for frame in frames():
+        writer.add(frame)
+    data = text(writer.finish())
+    await page.set_content(PAGE)
+    await page.evaluate("data => { v.src = 'data:video/mp4;base64,' + data; }", data)
+    await page.wait_for_function("v.ended || v.error", timeout=15_000)
+    assert await page.evaluate("v.error && v.error.message") is None
+    assert await page.evaluate("v.duration") == pytest.approx(COUNT / 25, abs=0.001)
+    assert await page.evaluate("data => beeps(data)", data) == pytest.approx([m / 25 for m in MARKS], abs=0.002)

@@ -1,0 +1,270 @@
+"""A session that follows a script, and a browser made of aiortc, joined by the real peer code over loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import numpy as np
+from aiohttp import web
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack
+from av import AudioFrame, VideoFrame
+
+from engine.animation.idle_motion import Life
+from engine.concurrency.worker import Worker
+from engine.contracts import FrameRequest
+from engine.errors import Forbidden, UnknownAvatar
+from engine.items import FRAME_SAMPLES, OUTPUT_RATE, AudioChunk, MediaFrame, Picture
+from engine.settings import Settings
+from engine.telemetry import Metrics
+from engine.transport.api.middleware import errors_as_json
+from engine.transport.webrtc import WebRtcApi
+
+SIZE = 128
+TOKEN = "the-token"
+
+
+def picture(brightness: int) -> Picture:
+    yuv = np.full((SIZE * 3 // 2, SIZE), 128, np.uint8)
+    yuv[:SIZE] = brightness
+    return Picture(yuv, SIZE, SIZE)
+
+
+IDLE, DARK, BRIGHT = picture(120), picture(16), picture(235)
+
+
+def beeps(turn: int, count: int, marks: Sequence[int] = (), loud: bool = False, flash: int = 1) -> list[MediaFrame]:
+    """Dark silent frames, but for the marks, which beep and are bright for ``flash`` frames; ``loud`` beeps throughout.
+
+    A busy coder may leave one picture out, so a flash of one may never be seen.
+    """
+    tone = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(FRAME_SAMPLES) / OUTPUT_RATE)).astype(np.float32)
+    silence = np.zeros(FRAME_SAMPLES, np.float32)
+    return [
+        MediaFrame(
+            turn,
+            i,
+            tone if loud or i in marks else silence,
+            BRIGHT if loud or any(0 <= i - mark < flash for mark in marks) else DARK,
+            True,
+        )
+        for i in range(count)
+    ]
+
+
+class ScriptedConversation:
+    """Records what the peer tells it; the test speaks through ``sink``."""
+
+    def __init__(self) -> None:
+        self.life = Life(seed=1)
+        self.profile = SimpleNamespace(name="Tutor", greeting="Hello", avatar=None)
+        self.sink: Any = None
+        self.heard: list[AudioChunk] = []
+        self.calls: list[tuple[Any, ...]] = []
+        self.attached = asyncio.Event()
+
+    def attach(self, sink: Any, *, streaming: bool, avatar: Any) -> None:
+        self.sink = sink
+        self.attached.set()
+
+    def detach(self, sink: Any) -> None:
+        if self.sink is sink:
+            self.sink = None
+        self.calls.append(("detach",))
+
+    def listen(self, chunk: AudioChunk) -> None:
+        self.heard.append(chunk)
+
+    def say(self, text: str, avatar: Any) -> None:
+        self.calls.append(("say", text))
+
+    def interrupt(self) -> None:
+        self.calls.append(("interrupt",))
+
+    def end_talk(self) -> None:
+        self.calls.append(("end_talk",))
+
+    def acknowledge(self, turn: int, position_ms: float) -> None:
+        self.calls.append(("played", turn, position_ms))
+
+
+class IdlePictures:
+    """A scheduler whose renderer draws grey."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+
+    async def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
+        self.drawn += len(requests)
+        return [IDLE for _ in requests]
+
+
+class ScriptedSession:
+    """What a peer needs of ``engine.sessions.Session``."""
+
+    def __init__(self, session_id: str, settings: Settings, encoder: Worker) -> None:
+        self.id = session_id
+        self.conversation = ScriptedConversation()
+        self.connections: list[Any] = []
+        self.parts = SimpleNamespace(
+            settings=settings, metrics=Metrics(), encoder=encoder, scheduler=IdlePictures(), load_avatar=self._avatar
+        )
+
+    def _avatar(self, avatar_id: str) -> Any:
+        if avatar_id != self.parts.settings.avatar:
+            raise UnknownAvatar("no such avatar")
+        return SimpleNamespace(id=avatar_id, name="Test", size=(SIZE, SIZE))
+
+    def touch(self) -> None: ...
+
+    def take_connection(self, connection: Any) -> Any:
+        previous = self.connections[-1] if self.connections else None
+        self.connections.append(connection)
+        return previous
+
+    def drop_connection(self, connection: Any) -> None:
+        if connection in self.connections:
+            self.connections.remove(connection)
+
+
+@dataclass
+class Seen:
+    at: float
+    """Seconds on the loop's clock when it was decoded."""
+    time: float
+    """Seconds of RTP time, from the first of its track."""
+    level: float
+    """Brightness 0..255, or loudness 0..1."""
+
+
+@dataclass
+class Browser:
+    """The client's end."""
+
+    pc: RTCPeerConnection
+    channel: Any
+    events: list[dict[str, Any]] = field(default_factory=list)
+    pictures: list[Seen] = field(default_factory=list)
+    sounds: list[Seen] = field(default_factory=list)
+    location: str = ""
+
+    def send(self, **message: Any) -> None:
+        self.channel.send(json.dumps(message))
+
+    async def wait(self, condition: Callable[[], Any], seconds: float = 10) -> None:
+        async with asyncio.timeout(seconds):
+            while not condition():  # noqa: ASYNC110 - what is waited for happens in libraries, without events
+                await asyncio.sleep(0.01)
+
+    async def event(self, kind: str) -> dict[str, Any]:
+        await self.wait(lambda: any(e["type"] == kind for e in self.events))
+        return next(e for e in self.events if e["type"] == kind)
+
+    def loud(self) -> list[Seen]:
+        return [s for s in self.sounds if s.level > 0.1]
+
+    def bright(self) -> list[Seen]:
+        return [p for p in self.pictures if p.level > 190]
+
+
+class Stage:
+    """Sessions, and HTTP in front of them as the engine has it."""
+
+    def __init__(self, http: aiohttp.ClientSession, base: str, session: ScriptedSession, api: WebRtcApi) -> None:
+        self.http, self.base, self.session, self.api = http, base, session, api
+        self._readers: list[asyncio.Task[None]] = []
+
+    @property
+    def conversation(self) -> ScriptedConversation:
+        return self.session.conversation
+
+    async def post(self, body: Any, token: str = TOKEN) -> tuple[int, Any, dict[str, str]]:
+        headers = {"Authorization": f"Bearer {token}"}
+        if isinstance(body, dict):
+            request = self.http.post(f"{self.base}/v1/sessions/s1/webrtc", json=body, headers=headers)
+        else:
+            headers["Content-Type"] = "application/sdp"
+            request = self.http.post(f"{self.base}/v1/sessions/s1/webrtc", data=body, headers=headers)
+        async with request as reply:
+            text = await reply.text()
+            parsed = json.loads(text) if reply.content_type == "application/json" else text
+            return reply.status, parsed, dict(reply.headers)
+
+    @asynccontextmanager
+    async def browser(
+        self, *, video: bool = True, microphone: MediaStreamTrack | None = None, whip: bool = False
+    ) -> AsyncIterator[Browser]:
+        """A connected browser."""
+        pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        browser = Browser(pc, pc.createDataChannel("events"))
+        browser.channel.on("message", lambda text: browser.events.append(json.loads(text)))
+        readers: list[asyncio.Task[None]] = []
+        pc.on("track", lambda track: readers.append(asyncio.create_task(_watch(track, browser))))
+        pc.addTrack(microphone or AudioStreamTrack())
+        if video:
+            pc.addTransceiver("video", direction="recvonly")
+        await pc.setLocalDescription(await pc.createOffer())
+        sdp = pc.localDescription.sdp
+        status, body, headers = await self.post(sdp if whip else {"sdp": sdp, "type": "offer"})
+        assert status == (201 if whip else 200), body
+        browser.location = headers["Location"]
+        await pc.setRemoteDescription(RTCSessionDescription(body if whip else body["sdp"], "answer"))
+        try:
+            await browser.wait(lambda: browser.channel.readyState == "open" and self.conversation.sink)
+            yield browser
+        finally:
+            await pc.close()
+            await asyncio.gather(*readers)
+
+
+async def _watch(track: MediaStreamTrack, browser: Browser) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            frame = await track.recv()
+        except MediaStreamError:
+            return
+        if isinstance(frame, VideoFrame):
+            level = float(frame.to_ndarray(format="gray").mean())
+            browser.pictures.append(Seen(loop.time(), float(frame.time), level))
+        elif isinstance(frame, AudioFrame):
+            level = float(np.abs(frame.to_ndarray()).max()) / 32768
+            browser.sounds.append(Seen(loop.time(), float(frame.time), level))
+
+
+async def _empty_page(request: web.Request) -> web.Response:
+    return web.Response(text="<!doctype html><title>peer</title>", content_type="text/html")
+
+
+@asynccontextmanager
+async def open_stage(**settings: Any) -> AsyncIterator[Stage]:
+    encoder = Worker("test-encode", threads=1)
+    session = ScriptedSession("s1", Settings(video_size=SIZE, **settings), encoder)
+
+    def authorize(request: web.Request) -> Any:
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            raise Forbidden("this token opens another session")
+        return session
+
+    api = WebRtcApi(authorize)
+    app = web.Application(middlewares=[errors_as_json])
+    app.add_routes(api.routes())
+    app.router.add_get("/page", _empty_page)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        async with api.running(), aiohttp.ClientSession() as http:
+            yield Stage(http, base, session, api)
+    finally:
+        await runner.cleanup()
+        encoder.close()
