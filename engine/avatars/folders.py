@@ -25,6 +25,9 @@ BUILTIN = Path(__file__).parent / "art"
 """The avatars that come with the engine."""
 
 MANIFEST = "manifest.json"
+MUSETALK_FOLDER = "musetalk"
+"""Subfolder of an avatar that holds what the MuseTalk renderer needs."""
+
 MAX_EDGE = 2048
 """Largest width or height of a layer in pixels."""
 

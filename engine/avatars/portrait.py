@@ -21,9 +21,8 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from engine.avatars.face_detection import FaceFinder, Points
-from engine.avatars.folders import AVATAR_ID, BUILTIN, MANIFEST, read_manifest
+from engine.avatars.folders import AVATAR_ID, BUILTIN, MANIFEST, MUSETALK_FOLDER, read_manifest
 from engine.errors import Conflict, EngineError, InvalidField, TooLarge, UnreadableMedia
-from engine.rendering.musetalk.avatar_files import SUBFOLDER as MUSETALK
 
 CANVAS = 1024
 MAX_BYTES = 12 << 20
@@ -90,8 +89,10 @@ def create_avatar(
     target = directory / avatar_id
     if target.exists() and not replace:
         raise Conflict(f"avatar {avatar_id} exists already")
-    if (target / MUSETALK).exists():
-        raise Conflict(f"avatar {avatar_id} is a MuseTalk avatar too, which would go: remove {target / MUSETALK} first")
+    if (target / MUSETALK_FOLDER).exists():
+        raise Conflict(
+            f"avatar {avatar_id} is a MuseTalk avatar too, which would go: remove {target / MUSETALK_FOLDER} first"
+        )
     progress("reading the picture", 0.05)
     picture = read_portrait(data)
     progress("looking for the face", 0.2)

@@ -11,30 +11,15 @@ from dataclasses import dataclass
 
 from engine.contracts import Message
 from engine.text.scripts import is_unspaced
-
-CHARS_PER_TOKEN = 3.4
-"""Measured with SmolLM2's tokenizer on English tutoring dialogue (4.2), less a margin."""
-
-TOKENS_PER_SIGN = 2.2
-"""The same on Chinese, where a small English model spends two tokens and more a character."""
+from engine.text.tokens import estimate_tokens
 
 FRAGMENT_CHARS = 16
 """An answer cut off within so many characters is not shown to the model: shown a few, small models
 begin to answer in one word themselves."""
 
-TOKENS_PER_MESSAGE = 8
-"""Role names and separators of a chat template."""
-
 FORGET_AT_ONCE = 4
 """A full window loses a quarter of itself at once, not a turn at a time: every loss moves all
 that follows, and the model has to read it again instead of finding it in its cache."""
-
-
-def estimate_tokens(text: str) -> int:
-    """Tokens ``text`` takes at most, by its characters; errs upwards."""
-    signs = sum(map(is_unspaced, text)) if not text.isascii() else 0
-    other = len(text.encode()) - 3 * signs
-    return round(signs * TOKENS_PER_SIGN + other / CHARS_PER_TOKEN) + TOKENS_PER_MESSAGE
 
 
 @dataclass(slots=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from engine.items import FloatArray, Word
 from engine.recognition.agreement import normal
+from engine.recognition.hallucinations import INVENTED
 from engine.recognition.speech_spans import find_speech
-from engine.turn_taking.word_lists import INVENTED
 
 LOOP_PASSES = 3
 """So often in a row, up to the very end, a phrase is a loop; a single word one time more ("no, no, no")."""

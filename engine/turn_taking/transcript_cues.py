@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from enum import Enum
 
+from engine.recognition.hallucinations import INVENTED
 from engine.turn_taking.word_lists import (
     BACKCHANNEL_PHRASES,
     BACKCHANNELS,
@@ -31,7 +32,6 @@ from engine.turn_taking.word_lists import (
     ENGLISH_TOPIC,
     FILLERS,
     FLOOR_TAKERS,
-    INVENTED,
     NEVER_LAST,
     OPENERS,
     OVERTURES,

@@ -16,8 +16,9 @@ from engine.knowledge.passages import cut_passages
 from engine.knowledge.prompt import ASK, HEAD, harmless, knowledge_prompt
 from engine.llm.client import Limits, OpenAIChat
 from engine.llm.embedded import EmbeddedModel, EmbeddedServer
-from engine.llm.history import ChatHistory, estimate_tokens
+from engine.llm.history import ChatHistory
 from engine.models.catalog import locate
+from engine.text.tokens import estimate_tokens
 from engine.tutors.store import TutorStore
 
 QUESTION = "Why do volcanoes erupt?"

@@ -7,7 +7,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.llm.history import ChatHistory, estimate_tokens
+from engine.llm.history import ChatHistory
+from engine.text.tokens import estimate_tokens
 
 
 def remembered(history: ChatHistory) -> list[str]:

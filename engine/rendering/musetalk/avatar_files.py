@@ -20,14 +20,13 @@ import numpy.typing as npt
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.avatars.folders import AVATAR_ID, BrokenAvatar, find_folder, parse_manifest
+from engine.avatars.folders import AVATAR_ID, MUSETALK_FOLDER, BrokenAvatar, find_folder, parse_manifest
 from engine.avatars.folders import find_ids as find_ids_with
 from engine.errors import Conflict, InvalidField, UnknownAvatar
 from engine.rendering.musetalk.configs import FACE_EDGE, INPUT_CHANNELS, LATENT_EDGE
 
-SUBFOLDER = "musetalk"
 MANIFEST = "avatar.json"
-WITHIN = f"{SUBFOLDER}/{MANIFEST}"
+WITHIN = f"{MUSETALK_FOLDER}/{MANIFEST}"
 NUMBERS = "avatar.safetensors"
 PICTURES = "pictures"
 
@@ -84,7 +83,7 @@ def find_avatar(directories: Sequence[Path], avatar_id: str) -> Path:
     Raises:
         UnknownAvatar: none, or the id is not a plain name.
     """
-    inner = find_folder(directories, avatar_id, WITHIN) / SUBFOLDER
+    inner = find_folder(directories, avatar_id, WITHIN) / MUSETALK_FOLDER
     if inner.is_symlink():
         raise UnknownAvatar("there is no avatar with this id")
     return inner
@@ -194,7 +193,7 @@ def write_avatar(
     target = check_target(directory, avatar_id, replace=replace)
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory, prefix=".making-") as scratch:
-        folder = Path(scratch) / avatar_id / SUBFOLDER
+        folder = Path(scratch) / avatar_id / MUSETALK_FOLDER
         (folder / PICTURES).mkdir(parents=True)
         count, size = 0, (0, 0)
         for picture in pictures:
@@ -232,7 +231,7 @@ def check_target(directory: Path, avatar_id: str, *, replace: bool) -> Path:
     folder = directory / avatar_id
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise Conflict(f"avatar {avatar_id}: its folder is a link or a file")
-    target = folder / SUBFOLDER
+    target = folder / MUSETALK_FOLDER
     if target.is_symlink() or (target.exists() and not replace):
         raise Conflict(f"MuseTalk avatar {avatar_id} exists already")
     return target
