@@ -101,7 +101,7 @@ async def test_a_missing_model_is_told_with_a_remedy_and_nothing_else() -> None:
     async with run_engine("--port", "0", "--asr-model", "whisper-nosuch") as engine:
         status, log = await engine.ended()
     assert status == 1 and "Traceback" not in log
-    assert re.search(r"run_engine.py: .*whisper-nosuch.* python -m engine\.models pull whisper-nosuch", log), log
+    assert re.search(r"run_engine.py: .*whisper-nosuch.* python -m engine models pull whisper-nosuch", log), log
 
 
 async def test_sigterm_lets_the_answer_finish_and_admits_nobody() -> None:
