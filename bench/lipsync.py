@@ -32,8 +32,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 from lipsync_figures import Seen, summary  # noqa: E402
 from mouth_pixels import MouthBox, features, mouth_box, openings  # noqa: E402
 
-from engine.animation.idle_motion import Life  # noqa: E402
-from engine.animation.performance import TurnAnimator  # noqa: E402
+from engine.animation.idle_motion import IdleMotion  # noqa: E402
+from engine.animation.reply_animator import ReplyAnimator  # noqa: E402
 from engine.animation.visemes import viseme_pose  # noqa: E402
 from engine.contracts import FrameRequest  # noqa: E402
 from engine.items import (  # noqa: E402
@@ -93,7 +93,7 @@ def phonemes_of(pieces: Sequence[Speech]) -> tuple[Phoneme, ...]:
 def perform(renderer: PuppetRenderer, avatar_id: str, pieces: Sequence[Speech], seed: int) -> list[MediaFrame]:
     """Animate and draw it as a turn."""
     avatar = renderer.load(avatar_id)
-    animator = TurnAnimator(Life(seed), 100.0)
+    animator = ReplyAnimator(IdleMotion(seed), 100.0)
     frames = [frame for piece in pieces for frame in animator.feed(piece)] + animator.finish()
     pictures = [
         picture
@@ -105,14 +105,14 @@ def perform(renderer: PuppetRenderer, avatar_id: str, pieces: Sequence[Speech], 
 
 def rest_pictures(renderer: PuppetRenderer, avatar_id: str, seed: int) -> list[Picture]:
     """The same face while nobody speaks."""
-    avatar, life = renderer.load(avatar_id), Life(seed)
-    frames = [life.idle_frame(100 + i / 5, "speaking") for i in range(12)]
+    avatar, idle_motion = renderer.load(avatar_id), IdleMotion(seed)
+    frames = [idle_motion.idle_frame(100 + i / 5, "speaking") for i in range(12)]
     return renderer.render([FrameRequest(avatar, frame, 0.0, "bench") for frame in frames])
 
 
 def ah_picture(renderer: PuppetRenderer, avatar_id: str) -> Picture:
     """A wide open mouth, to compare with."""
-    frame = replace(Life(0).idle_frame(0.0), pose=viseme_pose("aa"))
+    frame = replace(IdleMotion(0).idle_frame(0.0), pose=viseme_pose("aa"))
     return renderer.render([FrameRequest(renderer.load(avatar_id), frame, 0.0, "bench")])[0]
 
 

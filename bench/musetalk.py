@@ -3,7 +3,7 @@
 Speed does not depend on the values of weights, so no download is needed. Prints JSON:
 
 - pictures a second and ms by batch size, networks alone: eager against CUDA graphs, VAE against TAESD;
-- the same through the renderer (pasting, YUV and the copy back included), and a turn's ears;
+- the same through the renderer (pasting, YUV and the copy back included), and a reply's audio features;
 - sessions that each call the networks alone against one scheduler that batches them;
 - the ladder: live sessions at 25 pictures a second, the share of pictures that came late, and how long
   the first picture of a turn that begins under this load takes.
@@ -28,8 +28,8 @@ import torch
 
 from engine.contracts import FrameRequest
 from engine.items import FPS, FRAME_SAMPLES, AnimatedFrame
+from engine.rendering.musetalk.audio_features import WhisperFeatures
 from engine.rendering.musetalk.avatar_files import write_avatar
-from engine.rendering.musetalk.features import TurnEars
 from engine.rendering.musetalk.graphs import BucketedGenerator
 from engine.rendering.musetalk.random_weights import write_random
 from engine.rendering.musetalk.renderer import BATCH_SIZES, MuseTalkRenderer
@@ -172,7 +172,7 @@ def scheduler_of(renderer: MuseTalkRenderer) -> contextlib.AbstractAsyncContextM
     return FrameScheduler(renderer, Metrics()).running()
 
 
-def hearing(networks: Networks, seconds: float) -> dict[str, Any]:
+def feature_times(networks: Networks, seconds: float) -> dict[str, Any]:
     """A clause of 2 s at once, and pieces of 5 frames with 2 s before them."""
     t = np.arange(100 * FRAME_SAMPLES) / 24_000
     pcm = (0.3 * np.sin(2 * np.pi * 150 * t) * np.sin(2 * np.pi * 2 * t)).astype(np.float32)
@@ -186,15 +186,15 @@ def hearing(networks: Networks, seconds: float) -> dict[str, Any]:
 
     def pieces() -> Any:
         while True:
-            ears = TurnEars(networks.whisper)
-            ears.feed(frames[:60], last=False)
+            features = WhisperFeatures(networks.whisper)
+            features.feed(frames[:60], last=False)
             for at in range(60, 100, 5):
-                yield ears.feed(frames[at : at + 5], last=False)
+                yield features.feed(frames[at : at + 5], last=False)
 
     streaming = pieces()
     device = networks.generator.device
     return {
-        "clause of 2 s": timed(lambda: TurnEars(networks.whisper).feed(frames[:50], last=True), seconds, device),
+        "clause of 2 s": timed(lambda: WhisperFeatures(networks.whisper).feed(frames[:50], last=True), seconds, device),
         "5 more frames": timed(piece, seconds, device),
     }
 
@@ -237,7 +237,7 @@ def main() -> None:
                 name = f"networks, {decoder}, {'graphs' if graphs else 'eager'}"
                 report[name] = networks_alone(networks, sizes, seconds, graphs)
         networks = load_networks(root / "models", device, "vae")
-        report["ears"] = hearing(networks, seconds)
+        report["audio features"] = feature_times(networks, seconds)
         stand = Stand(networks, root / "models", root / "avatars", arguments.size, graphs=cuda)
         report["pictures, vae"] = stand.by_batch(sizes, seconds, device)
         report["8 sessions, pictures/s"] = {

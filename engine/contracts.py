@@ -163,13 +163,14 @@ class FrameRequest:
     """For fairness and accounting."""
 
 
-class FrameFeatures(Protocol):
-    """Hears one turn's sound for a renderer that paints from it. Calls must not overlap; any thread."""
+class AudioFeatures(Protocol):
+    """Adds audio features to one reply's frames, for a renderer that paints from them. Calls must not overlap; any
+    thread."""
 
     def feed(self, frames: Sequence[AnimatedFrame], last: bool) -> list[AnimatedFrame]:
         """The frames whose ``features`` are complete, in order, with them filled in.
 
-        A few wait for the sound that follows them; all are given when ``last`` (a clause ends).
+        A few wait for the audio that follows them; with ``last`` (a clause ends) all are given.
         """
 
 
@@ -213,14 +214,19 @@ class Renderer(Protocol):
             EngineError: what is wrong with the picture, the id or the installation.
         """
 
-    def listen(self) -> FrameFeatures | None:
-        """What hears one turn's sound for it, or None when a pose is all it needs."""
+    def audio_features(self) -> AudioFeatures | None:
+        """What adds audio features to one reply's frames; None when the pose is all it needs."""
 
     def forget(self, avatar_id: str) -> None:
         """Drop a cached avatar whose files changed or went; whoever shows it keeps it."""
 
     def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
-        """One picture a request, in order; requests may be of several sessions."""
+        """One picture per request, in order; requests may be of several sessions.
+
+        Raises:
+            EngineError: these pictures cannot be drawn. Anything else is a defect; ``FrameScheduler`` logs it and
+                answers ``RenderFailed``.
+        """
 
     def end_session(self, session: str) -> None:
         """Let go of what was kept for this session, which has ended. Unknown ones are no error."""

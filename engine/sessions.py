@@ -157,7 +157,7 @@ class SessionRegistry:
             sum(session.present(now) for session in self._sessions.values()),
             sum(session.conversation.speaking for session in self._sessions.values()),
             scheduler.costs.frame_s(),
-            scheduler.thinning.thins_at(now),
+            scheduler.frame_dropping.active_at(now),
         )
 
     def find(self, session_id: str) -> Session:

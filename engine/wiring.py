@@ -62,8 +62,8 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
         decoder = Worker("decode", threads=2, backlog=8)
         encoder = Worker("encode", threads=settings.encode_workers, backlog=256)
         speller = Worker("spell", threads=1, backlog=256)
-        ears = Worker("ears", threads=2)
-        for worker in (decoder, encoder, speller, ears):
+        feature_worker = Worker("audio-features", threads=2)
+        for worker in (decoder, encoder, speller, feature_worker):
             stack.callback(worker.close)
         yield Parts(
             settings=settings,
@@ -78,7 +78,7 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
             decoder=decoder,
             encoder=encoder,
             speller=speller,
-            ears=ears,
+            feature_worker=feature_worker,
         )
 
 

@@ -46,7 +46,7 @@ _SILENT_DB = -58.0
 
 
 class AudioFace:
-    """The loaded network. Called like ``performance.SoundDriven``.
+    """The loaded network. Called like ``reply_animator.SoundDriven``.
 
     Args:
         weights: ``w0 b0 ... w4 b4``: kernels (taps * in, out) and biases (out,), any float type.

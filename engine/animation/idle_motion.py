@@ -1,6 +1,6 @@
 """What a face does besides talking: blinks, glances, sway, breath and the look of a mood.
 
-``Life`` is a function of (seed, time, when the mood changed): asked again, it answers the
+``IdleMotion`` is a function of (seed, time, when the mood changed): asked again, it answers the
 same. It is told the time and keeps no clock; one object per session, used by one thread at
 a time. A call costs some tens of microseconds. Nothing needs closing.
 """
@@ -106,7 +106,7 @@ class _MoodChange:
     mood: Mood
 
 
-class Life:
+class IdleMotion:
     """The liveliness of one face.
 
     Args:
@@ -236,8 +236,8 @@ def idle_loop(seconds: float, seed: int) -> FloatArray:
     if seconds < 4:
         raise ValueError(f"an idle loop of {seconds} s is too short (at least 4)")
     count = round(seconds * FPS)
-    life = Life(seed, loop_s=count / FPS)
-    return np.stack([life.pose(i / FPS, "idle") for i in range(count)])
+    idle_motion = IdleMotion(seed, loop_s=count / FPS)
+    return np.stack([idle_motion.pose(i / FPS, "idle") for i in range(count)])
 
 
 def _decide(rng: np.random.Generator, length_s: float) -> _Block:

@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from engine.animation.idle_motion import Life
+from engine.animation.idle_motion import IdleMotion
 from engine.audio.decoding import decode
 from engine.concurrency.channel import Channel, ChannelClosed
 from engine.contracts import Avatar
@@ -65,7 +65,7 @@ class Conversation:
             greeting=profile.greeting,
             examples=[(e.question, e.answer) for e in profile.examples],
         )
-        self.life = Life(seed=hash(session_id) & 0x7FFFFFFF)
+        self.life = IdleMotion(seed=hash(session_id) & 0x7FFFFFFF)
         own = profile.knowledge if profile.knowledge and parts.knowledge.exists(profile.knowledge) else None
         self.kb_id = kb_id or own
         self._parts = parts

@@ -8,7 +8,7 @@ from engine.concurrency.worker import Worker
 from engine.contracts import Avatar, EndOfTurn, LanguageModel, Recognizer
 from engine.knowledge.service import Knowledge
 from engine.recognition.vad import SpeechDetector
-from engine.rendering.features import Hearing, hearing
+from engine.rendering.audio_features import FeatureStage, feature_stage
 from engine.rendering.scheduler import FrameScheduler
 from engine.settings import Settings
 from engine.speaking.voices import VoiceBook
@@ -35,8 +35,8 @@ class Parts:
     """Threads that encode what they get."""
     speller: Worker
     """The thread that puts numbers and formulas into words."""
-    ears: Worker
-    """Threads that hear speech for renderers that paint from sound."""
+    feature_worker: Worker
+    """Threads that compute audio features for renderers that paint from them."""
 
     def load_avatar(self, avatar_id: str) -> Avatar:
         """The avatar, from the renderer's cache or its folder (tens of ms the first time).
@@ -46,9 +46,9 @@ class Parts:
         """
         return self.scheduler.renderer.load(avatar_id)
 
-    def make_hearing(self) -> Hearing:
-        """What one turn's frames pass between animator and renderer."""
-        return hearing(self.scheduler.renderer, self.ears)
+    def make_feature_stage(self) -> FeatureStage:
+        """The stage one reply's frames pass between animator and renderer."""
+        return feature_stage(self.scheduler.renderer, self.feature_worker)
 
     def make_listener(self, language: str | None) -> Listener:
         """A listener for one microphone."""

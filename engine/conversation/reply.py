@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from engine.animation.idle_motion import Life
+from engine.animation.idle_motion import IdleMotion
 from engine.contracts import Avatar
 from engine.conversation.parts import Parts
 from engine.conversation.playback import Playback
@@ -40,7 +40,7 @@ class Reply:
         history: ChatHistory,
         text: str,
         timeline: Timeline,
-        life: Life,
+        life: IdleMotion,
         *,
         avatar: Avatar | None,
         session_id: str,

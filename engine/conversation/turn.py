@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.animation.idle_motion import Life
-from engine.animation.performance import TurnAnimator
+from engine.animation.idle_motion import IdleMotion
+from engine.animation.reply_animator import ReplyAnimator
 from engine.concurrency.channel import Channel
 from engine.concurrency.streams import closing
 from engine.contracts import Avatar, FrameRequest, Message
@@ -73,7 +73,7 @@ class Turn:
         ask: Callable[[], Awaitable[Prompt]],
         options: TurnOptions,
         timeline: Timeline,
-        life: Life,
+        life: IdleMotion,
     ) -> None:
         self.number = 0
         self.text = ""
@@ -223,8 +223,8 @@ class Turn:
                     self._first_drawn.set()
 
     async def _animate(self, avatar: Avatar) -> None:
-        animator = TurnAnimator(self._life, self._loop.time())
-        hearing = self._parts.make_hearing()
+        animator = ReplyAnimator(self._life, self._loop.time())
+        features = self._parts.make_feature_stage()
         async for speech in self._speech:
             words = self._caption(speech)
             if words:
@@ -236,9 +236,9 @@ class Turn:
                         ],
                     }
                 )
-            await self._render(avatar, await hearing.hear(animator.feed(speech), speech.last))
+            await self._render(avatar, await features.add(animator.feed(speech), speech.last))
             self._first_drawn.set()
-        await self._render(avatar, await hearing.hear(animator.finish(), True))
+        await self._render(avatar, await features.add(animator.finish(), True))
         self._mark("render_done")
         self._out.close()
 

@@ -1,9 +1,9 @@
 """One scheduler per device: pictures for all sessions, earliest deadline first, in small batches.
 
-``BatchPolicy`` is pure: it is told what waits and what batches cost, and picks the next batch.
+``BatchPolicy`` is pure: it is told what is queued and what batches cost, and picks the next batch.
 ``FrameScheduler`` is its shell: one task that hands batches to one worker thread. A request
 whose awaiter was cancelled before its batch began is never rendered. When the machine cannot
-draw all pictures in time, ``offer`` leaves some out (see ``overload``); ``render`` never does.
+draw all pictures in time, ``offer`` drops some (see ``frame_dropping``); ``render`` never does.
 """
 
 from __future__ import annotations
@@ -16,24 +16,28 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import structlog
+
 from engine.concurrency.worker import Worker
 from engine.contracts import FrameRequest, Renderer
 from engine.errors import EngineError, RenderFailed
 from engine.items import Picture
-from engine.rendering.overload import Thinning
+from engine.rendering.frame_dropping import FrameDropping
 from engine.telemetry import Metrics
 
+log = structlog.get_logger(__name__)
+
 NEARLY_FREE = 1.25
-"""A batch that takes at most so many times what a single picture takes draws its further pictures for nothing."""
+"""A batch that takes at most this many times as long as a single picture draws the others for free. A judgement."""
 
 
 class CostTable:
     """Seconds a batch takes, by its size: a moving average of what was measured.
 
     Args:
-        sizes: batch sizes there are.
-        measured: seconds some of them took while warming up.
-        guess_s: seconds of a single picture where nothing was measured.
+        sizes: the renderer's batch sizes.
+        measured: seconds by batch size, as ``Renderer.warm_up`` gives them.
+        guess_s: seconds for a single picture, used for sizes that were not measured.
     """
 
     def __init__(
@@ -55,17 +59,17 @@ class CostTable:
         self._seconds[size] += 0.1 * (seconds - self._seconds[size])
 
     def frame_s(self) -> float:
-        """Seconds a picture at the most efficient size."""
+        """Seconds per picture at the most efficient size."""
         return min(self._seconds[size] / size for size in self.sizes)
 
 
 class BatchPolicy:
     """Which requests to draw next.
 
-    Earliest deadline first. The batch is the largest bucket that still meets the earliest
-    deadline. When that one cannot be met any more it is served soonest: alone, with others where
-    that takes hardly longer (a GPU may draw four in the time of one), and in the most efficient
-    size when so much waits that nothing else can catch up. A bucket need not be full.
+    Earliest deadline first. The batch is the largest size that still meets the earliest deadline and that the
+    queue needs; it need not be full. When the earliest deadline cannot be met any more, its picture is drawn as soon
+    as possible: alone, or with others if that takes hardly longer (a GPU may draw four in the time of one). When the
+    queue holds twice the largest size, the most efficient size is used, since nothing else can catch up.
     """
 
     def __init__(self, costs: CostTable) -> None:
@@ -78,17 +82,17 @@ class BatchPolicy:
         return len(self._heap) - len(self._cancelled)
 
     def add(self, deadline: float) -> int:
-        """Queue a request due at ``deadline`` (seconds); gives its ticket."""
+        """Queue a request due at ``deadline`` (seconds on the clock of ``next_batch``); gives its ticket."""
         ticket = next(self._order)
         heapq.heappush(self._heap, (deadline, ticket))
         return ticket
 
     def cancel(self, ticket: int) -> None:
-        """Forget a queued ticket."""
+        """Drop a queued ticket. It must not have been given out by ``next_batch``."""
         self._cancelled.add(ticket)
 
     def next_batch(self, now: float) -> list[int]:
-        """Tickets to draw together now, removed from the queue; empty when nothing waits."""
+        """Tickets to draw together now, removed from the queue; empty when the queue is."""
         self._discard_cancelled()
         waiting = len(self)
         if not waiting:
@@ -124,12 +128,17 @@ class _Pending:
 
 
 class FrameScheduler:
-    """Serves ``render`` calls of all sessions with one renderer on one thread."""
+    """Serves ``render`` calls of all sessions with one renderer on one thread.
+
+    Args:
+        renderer: called from one thread, which ``running`` owns.
+        metrics: where pictures made, late and repeated are counted.
+        measured: what ``renderer.warm_up`` returned.
+    """
 
     def __init__(
         self, renderer: Renderer, metrics: Metrics, measured: Mapping[int, float] = MappingProxyType({})
     ) -> None:
-        """``measured``: what ``renderer.warm_up`` gave."""
         self.renderer = renderer
         self.costs = CostTable(renderer.batch_sizes, measured)
         self._policy = BatchPolicy(self.costs)
@@ -137,23 +146,27 @@ class FrameScheduler:
         self._ended: list[str] = []
         self._wake = asyncio.Event()
         self._metrics = metrics
-        self.thinning = Thinning()
+        self.frame_dropping = FrameDropping()
         self.busy_s = 0.0
         """Seconds spent drawing since the start."""
 
     async def offer(self, requests: Sequence[FrameRequest]) -> list[Picture | None]:
-        """As ``render``, but None for pictures that are left out so that the others are in time."""
-        draws = [self.thinning.draws(request.frame.index) for request in requests]
+        """As ``render``, but None for pictures that are dropped so that the others are in time.
+
+        Raises:
+            EngineError: as ``render``.
+        """
+        draws = [self.frame_dropping.draws(request.frame.index) for request in requests]
         if not all(draws):
             self._metrics.frames.labels("repeated").inc(draws.count(False))
         pictures = iter(await self.render(list(itertools.compress(requests, draws))))
         return [next(pictures) if drawn else None for drawn in draws]
 
     async def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
-        """Pictures for ``requests``, in order. Cancelling it drops what has not begun.
+        """Pictures for ``requests``, in order. Cancelling drops those whose batch has not begun.
 
         Raises:
-            RenderFailed: the renderer broke on one of them.
+            EngineError: the renderer could not draw one of them; ``RenderFailed`` if it broke.
         """
         loop = asyncio.get_running_loop()
         tickets: list[int] = []
@@ -175,13 +188,13 @@ class FrameScheduler:
                     future.cancel()
 
     def end_session(self, session: str) -> None:
-        """``session`` has ended and asks for no more: its memory goes before the next batch. Returns at once."""
+        """Free what the renderer keeps for ``session``, which has ended, before the next batch. Returns at once."""
         self._ended.append(session)
         self._wake.set()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[FrameScheduler]:
-        """Draw while the context lasts; what waits at its end is cancelled."""
+        """Draw while the context lasts; what is still queued at its end is cancelled."""
         worker = Worker("render", threads=1)
         task = asyncio.create_task(self._run(worker), name="frame-scheduler")
         try:
@@ -212,13 +225,14 @@ class FrameScheduler:
             except EngineError as error:
                 _fail(pending, error)
                 continue
-            except (RuntimeError, ValueError, ArithmeticError, LookupError, TypeError) as error:
+            except Exception as error:  # a defect; the other sessions' pictures must still be drawn
+                log.exception("rendering failed", pictures=len(batch))
                 _fail(pending, RenderFailed(f"the renderer failed: {type(error).__name__}"))
                 continue
             now = loop.time()
             self.costs.observe(len(batch), now - began)
             self.busy_s += now - began
-            self.thinning.observe(began, now, min(request.deadline for request in requests) - now)
+            self.frame_dropping.observe(began, now, min(request.deadline for request in requests) - now)
             late = sum(now > request.deadline for request in requests)
             self._metrics.frames.labels("made").inc(len(pictures))
             if late:

@@ -10,10 +10,10 @@ import pytest
 from engine.animation.audio_driven import LOOK_AHEAD_S, REACH_STEPS, WEIGHTS, AudioFace, default_audio_face
 from engine.animation.coarticulation import mouth_track, segments
 from engine.animation.energy import energy_track
-from engine.animation.idle_motion import Life
+from engine.animation.idle_motion import IdleMotion
 from engine.animation.mel import BANDS, log_mel
-from engine.animation.performance import TurnAnimator
 from engine.animation.pose import CHANNEL
+from engine.animation.reply_animator import ReplyAnimator
 from engine.animation.visemes import MOUTH_CHANNELS
 from engine.items import FPS, FRAME_SAMPLES, OUTPUT_RATE, Clause, FloatArray, Phoneme, Speech
 from engine.speaking.espeak_library import library
@@ -120,8 +120,8 @@ def test_streamed_pieces_move_the_mouth_as_the_whole_does(
 ) -> None:
     pcm = spoken[0][0][: 2 * OUTPUT_RATE]
     clause = Clause("x", "x", "en", 0)
-    whole = TurnAnimator(Life(1), 0.0, face).feed(Speech(clause, pcm))
-    animator, pieces = TurnAnimator(Life(1), 0.0), []
+    whole = ReplyAnimator(IdleMotion(1), 0.0, face).feed(Speech(clause, pcm))
+    animator, pieces = ReplyAnimator(IdleMotion(1), 0.0), []
     for at in range(0, len(pcm), 4000):
         pieces += animator.feed(Speech(clause, pcm[at : at + 4000], last=at + 4000 >= len(pcm)))
     difference = np.abs(np.stack([f.pose for f in pieces]) - np.stack([f.pose for f in whole]))[:, :MOUTH_CHANNELS]

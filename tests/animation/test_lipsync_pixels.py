@@ -17,7 +17,7 @@ import lipsync
 import lipsync_figures as figures
 from mouth_pixels import features, mouth_box
 
-from engine.animation.idle_motion import Life
+from engine.animation.idle_motion import IdleMotion
 from engine.animation.visemes import VISEMES, viseme_pose
 from engine.contracts import FrameRequest
 from engine.items import AnimatedFrame, Clause, Speech
@@ -133,6 +133,6 @@ def _flaps(renderer: PuppetRenderer, count: int, utterance: figures.Seen) -> lis
     """A mouth that opens exactly with loudness, so that only the codecs can move it."""
     level = figures.sounding(utterance)
     openness = (level - level.min()) / np.ptp(level)
-    avatar, still = renderer.load(AVATAR), Life(0).idle_frame(0.0)
+    avatar, still = renderer.load(AVATAR), IdleMotion(0).idle_frame(0.0)
     frames = [AnimatedFrame(i, still.pcm, viseme_pose("aa", float(openness[i])), True) for i in range(count)]
     return renderer.render([FrameRequest(avatar, frame, 0.0, "test") for frame in frames])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.animation.idle_motion import Life
+from engine.animation.idle_motion import IdleMotion
 from engine.animation.pose import CHANNEL, rest_pose
 from engine.animation.stillness import LONGEST_S, Stillness
 
@@ -15,11 +15,11 @@ DUE_S = 0.08
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("mood", ["idle", "listening", "thinking"])
 def test_a_waiting_face_is_drawn_seldom_and_its_blinks_are_seen(mood, seed):
-    life, stillness = Life(seed), Stillness()
+    idle_motion, stillness = IdleMotion(seed), Stillness()
     shown_at, lids, seen_lids = [], [], []
     shown = rest_pose()
     for tick in range(int(60 / DUE_S)):
-        pose = life.pose(tick * DUE_S, mood)
+        pose = idle_motion.pose(tick * DUE_S, mood)
         if stillness.shows(pose, tick * DUE_S):
             shown_at.append(tick * DUE_S)
             shown = pose

@@ -14,7 +14,7 @@ from virtual_time import run_virtual
 from engine.contracts import FrameRequest, Message
 from engine.conversation.conversation import Conversation
 from engine.items import FRAME_MS, Clause, MediaFrame, Picture, Speech
-from engine.rendering.features import PoseOnly
+from engine.rendering.audio_features import NoFeatures
 from engine.settings import Settings
 from engine.telemetry import Metrics
 from engine.turn_taking.listener import Listener
@@ -148,7 +148,7 @@ class Stage:
             encoder=Inline(),
             speller=Inline(),
             load_avatar=lambda _: AVATAR,
-            make_hearing=PoseOnly,
+            make_feature_stage=NoFeatures,
             make_listener=lambda language: Listener(
                 self.recognizer, detector, self.end_of_turn, self.settings, language=language
             ),

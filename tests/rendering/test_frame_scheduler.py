@@ -90,7 +90,7 @@ async def test_an_overloaded_renderer_is_asked_for_fewer_pictures_and_they_are_c
     renderer, metrics = Notebook(), Metrics()
     renderer.may_draw.set()
     async with FrameScheduler(renderer, metrics).running() as scheduler:
-        scheduler.thinning.every = 2
+        scheduler.frame_dropping.every = 2
         offered = await scheduler.offer([request("one", index) for index in range(5)])
         whole = await scheduler.render([request("clip", index) for index in range(5)])
     assert [picture is None for picture in offered] == [False, True, False, True, False]

@@ -1,7 +1,7 @@
-"""MuseTalk as a ``Renderer``: recorded faces of several sessions, their mouths painted together.
+"""MuseTalk as a ``Renderer``: filmed faces of several sessions, their mouths painted together.
 
-In: frame requests of any sessions and avatars. Out: finished YUV pictures. One batch is one call
-of the networks, whoever it is for; silent pictures (no features) cost none. All calls but ``load``
+In: frame requests of any sessions and avatars. Out: finished YUV pictures. A batch is one call of the networks,
+for any mix of sessions; pictures without features (the tutor is silent) need none. All calls but ``load``
 and ``list_avatars`` come from one worker thread, whose owner stops it.
 """
 
@@ -18,13 +18,13 @@ from torch import Tensor
 
 from engine.avatars.face_detection import FaceFinder
 from engine.avatars.folders import BrokenAvatar
-from engine.contracts import AvatarInfo, FrameFeatures, FrameRequest
+from engine.contracts import AudioFeatures, AvatarInfo, FrameRequest
 from engine.items import Picture
+from engine.rendering.musetalk.audio_features import WhisperFeatures
 from engine.rendering.musetalk.avatar_files import find_avatar, find_ids, read_manifest
 from engine.rendering.musetalk.blending import paste, to_yuv420
 from engine.rendering.musetalk.copies import Copy, CopyBack, Upload
 from engine.rendering.musetalk.faces import MuseAvatar
-from engine.rendering.musetalk.features import TurnEars
 from engine.rendering.musetalk.graphs import BucketedGenerator
 from engine.rendering.musetalk.preparation import Progress, prepare_avatar
 from engine.rendering.musetalk.weights import Networks
@@ -33,17 +33,18 @@ log = structlog.get_logger(__name__)
 
 BATCH_SIZES = (1, 2, 4, 8, 16)
 MAX_SESSIONS = 1024
-"""Sessions whose place in their avatar's cycle is remembered; a few bytes each."""
+"""Sessions whose position in their avatar's cycle is remembered; a few bytes each."""
 
 
 class MuseTalkRenderer:
-    """Paints talking mouths into recorded faces.
+    """Paints talking mouths into filmed faces.
 
     Args:
         networks: loaded, on their device.
         avatars_dirs: folders of avatars; later ones win.
-        load_vae: gives the VAE when an avatar is to be made.
-        size: edge of the pictures of avatars made here.
+        load_vae: called for the VAE when an avatar is made.
+        size: edge in pixels of the pictures of avatars made here.
+        use_graphs: False runs every batch size eagerly, without CUDA graphs.
     """
 
     name = "musetalk"
@@ -67,15 +68,15 @@ class MuseTalkRenderer:
         self._steps: dict[str, int] = {}
         self._copy_back, self._upload = CopyBack(self._device), Upload(self._device)
         self.batches: dict[int, int] = {}
-        """Calls of the networks so far, by how many pictures they painted."""
+        """Calls of the networks so far, by the number of pictures in the batch."""
         self.shared_batches = 0
         """Of these, how many painted for several sessions at once."""
 
     def warm_up(self) -> dict[int, float]:
-        """Run every batch size, as a CUDA graph where that works; seconds the networks take for each."""
+        """Run every batch size, as a CUDA graph where that works; gives the seconds the networks take for each."""
         seconds = self._generator.warm_up()
         log.info(
-            "musetalk warm",
+            "musetalk warmed up",
             device=str(self._device),
             graphs=self._generator.captured,
             ms={size: round(taken * 1000, 1) for size, taken in seconds.items()},
@@ -83,10 +84,10 @@ class MuseTalkRenderer:
         return seconds
 
     def load(self, avatar_id: str) -> MuseAvatar:
-        """Load or return the cached avatar; some hundred pictures take about a second the first time.
+        """Load or return the cached avatar; a few hundred pictures take about a second the first time.
 
         Raises:
-            UnknownAvatar: there is none of this id, or (``BrokenAvatar``) it is not sound.
+            UnknownAvatar: no avatar has this id, or (``BrokenAvatar``) its files are damaged.
         """
         avatar = self._avatars.get(avatar_id)
         if avatar is None:
@@ -96,11 +97,11 @@ class MuseTalkRenderer:
         return avatar
 
     def forget(self, avatar_id: str) -> None:
-        """Read it anew when it is asked for again; sessions that show it keep it until they end."""
+        """Read the avatar again when it is next asked for; sessions that show it keep it until they end."""
         self._avatars.pop(avatar_id, None)
 
     def list_avatars(self) -> list[AvatarInfo]:
-        """All avatars whose manifest is sound. Reads small files; any thread."""
+        """All avatars with a valid manifest. Reads small files; any thread."""
         found = []
         for avatar_id in find_ids(self._directories):
             try:
@@ -112,43 +113,51 @@ class MuseTalkRenderer:
         return found
 
     def can_make_avatars(self) -> None:
-        """Raises ModelMissing without the face models or the VAE."""
+        """Check that ``make_avatar`` can run.
+
+        Raises:
+            ModelMissing: the face models or the VAE are missing.
+        """
         FaceFinder()
         self._load_vae()
 
     def make_avatar(
         self, data: bytes, avatar_id: str, directory: Path, *, name: str | None, replace: bool, progress: Progress
     ) -> Path:
-        """A portrait or a video as a recorded face; see ``prepare_avatar``."""
+        """Make an avatar from a portrait or a video; see ``prepare_avatar``."""
         vae = self._load_vae().to(self._device)
         return prepare_avatar(
             data, avatar_id, directory, vae, size=self._size, name=name, replace=replace, progress=progress
         )
 
-    def listen(self) -> FrameFeatures:
-        """What hears one turn's sound."""
-        return TurnEars(self._whisper)
+    def audio_features(self) -> AudioFeatures:
+        """Whisper's features of one reply's audio."""
+        return WhisperFeatures(self._whisper)
 
     def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
-        """One picture a request, in order."""
+        """One picture per request, in order.
+
+        Raises:
+            RuntimeError: CUDA failed, for example out of memory.
+        """
         avatars = [cast(MuseAvatar, request.avatar) for request in requests]
         places = [avatar.at(self._step(request.session)) for avatar, request in zip(avatars, requests, strict=True)]
         pictures: list[Picture | None] = [None] * len(requests)
-        on_the_way: list[tuple[list[int], Copy]] = []
+        copying: list[tuple[list[int], Copy]] = []
         with torch.inference_mode():
             for indices in self._groups(requests):
                 yuv = self._paint(
                     [requests[i] for i in indices], [avatars[i] for i in indices], [places[i] for i in indices]
                 )
-                on_the_way.append((indices, self._copy_back.start(yuv)))
-                if len(on_the_way) > 1:
-                    _land(pictures, *on_the_way.pop(0), avatars)
-            for indices, copy in on_the_way:
-                _land(pictures, indices, copy, avatars)
+                copying.append((indices, self._copy_back.start(yuv)))
+                if len(copying) > 1:
+                    _finish(pictures, *copying.pop(0), avatars)
+            for indices, copy in copying:
+                _finish(pictures, indices, copy, avatars)
         return [picture for picture in pictures if picture is not None]
 
     def _groups(self, requests: Sequence[FrameRequest]) -> list[list[int]]:
-        """Indices drawn together: all that speak, by the size of their pictures, and so the silent ones."""
+        """Indices painted together: of one picture size, and either all speaking or all silent."""
         groups: dict[tuple[bool, tuple[int, int]], list[int]] = {}
         for index, request in enumerate(requests):
             groups.setdefault((request.frame.features is None, request.avatar.size), []).append(index)
@@ -158,18 +167,18 @@ class MuseTalkRenderer:
     def _paint(self, requests: Sequence[FrameRequest], avatars: Sequence[MuseAvatar], places: Sequence[int]) -> Tensor:
         """(B, H * 3 // 2, W) uint8 on the device."""
         base = _gather(avatars, places, "pictures")
-        heard = [request.frame.features for request in requests]
-        if any(features is None for features in heard):
+        found = [request.frame.features for request in requests]
+        if any(features is None for features in found):
             return to_yuv420(base)
         self.batches[len(requests)] = self.batches.get(len(requests), 0) + 1
         self.shared_batches += len({request.session for request in requests}) > 1
-        features = self._upload(np.stack([each for each in heard if each is not None]))
+        features = self._upload(np.stack([each for each in found if each is not None]))
         faces = self._generator(_gather(avatars, places, "latents"), features.to(self._dtype))
         masks, boxes = _gather(avatars, places, "masks"), _gather(avatars, places, "boxes")
         return to_yuv420(paste(base, faces, masks, boxes))
 
     def _step(self, session: str) -> int:
-        """How many pictures this session has had; the one that spoke longest ago is forgotten first."""
+        """How many pictures this session has had; the session that was drawn longest ago is forgotten first."""
         step = self._steps.pop(session, -1) + 1
         self._steps[session] = step
         if len(self._steps) > MAX_SESSIONS:
@@ -177,11 +186,11 @@ class MuseTalkRenderer:
         return step
 
     def end_session(self, session: str) -> None:
-        """Drop the count of a session that has ended."""
+        """Forget a session that has ended."""
         self._steps.pop(session, None)
 
     def close(self) -> None:
-        """Let go of avatars and graphs."""
+        """Free avatars and graphs."""
         self._avatars.clear()
         self._generator.close()
 
@@ -191,7 +200,7 @@ def _gather(avatars: Sequence[MuseAvatar], places: Sequence[int], what: str) -> 
     return torch.stack([getattr(avatar, what)[place] for avatar, place in zip(avatars, places, strict=True)])
 
 
-def _land(pictures: list[Picture | None], indices: Sequence[int], copy: Copy, avatars: Sequence[MuseAvatar]) -> None:
+def _finish(pictures: list[Picture | None], indices: Sequence[int], copy: Copy, avatars: Sequence[MuseAvatar]) -> None:
     for index, yuv in zip(indices, copy.wait(), strict=True):
         width, height = avatars[index].size
         pictures[index] = Picture(yuv=yuv, width=width, height=height)

@@ -102,8 +102,8 @@ class PuppetRenderer:
         """A portrait as an avatar of one layer; see ``create_avatar``."""
         return create_avatar(data, avatar_id, directory, name=name, replace=replace, progress=progress)
 
-    def listen(self) -> None:
-        """A pose is all it needs."""
+    def audio_features(self) -> None:
+        """None: the puppet is drawn from the pose alone."""
 
     def forget(self, avatar_id: str) -> None:
         """Read it anew when it is asked for again; sessions that show it keep it until they end."""

@@ -11,13 +11,13 @@ import torch
 
 from engine.errors import ModelMissing, SettingsError
 from engine.items import FRAME_SAMPLES, AnimatedFrame
+from engine.rendering.musetalk.audio_features import WhisperFeatures
 from engine.rendering.musetalk.configs import UNET_V15, build_unet
-from engine.rendering.musetalk.features import TurnEars
 from engine.rendering.musetalk.generator import face_latents
 from engine.rendering.musetalk.graphs import BucketedGenerator
+from engine.rendering.musetalk.picture_features import picture_features, positions
 from engine.rendering.musetalk.random_weights import write_random
 from engine.rendering.musetalk.weights import Networks, choose_device, load_networks, load_vae
-from engine.rendering.musetalk.windows import positions, windows
 
 
 def frames_of(pcm: np.ndarray) -> list[AnimatedFrame]:
@@ -55,7 +55,7 @@ def test_full_size_is_the_official_network():
 def test_windows_are_two_steps_a_picture_from_four_before_to_six_after(count):
     """Checked against the plain statement of it: pad 4 and 12, take ten at 2i, flatten time major."""
     states = torch.arange(2 * count * 5 * 3, dtype=torch.float32).reshape(2 * count, 5, 3) + 1
-    got = windows(states, 0, range(count))
+    got = picture_features(states, 0, range(count))
     padded = np.concatenate((np.zeros((4, 5, 3)), states.numpy(), np.zeros((12, 5, 3))))
     for i in range(count):
         # unpadded [2i - 4, 2i + 6) is padded [2i, 2i + 10)
@@ -65,9 +65,9 @@ def test_windows_are_two_steps_a_picture_from_four_before_to_six_after(count):
 
 def test_windows_of_a_piece_are_those_of_the_whole():
     states = torch.randn(80, 5, 3)
-    whole = windows(states, 0, range(40))
-    torch.testing.assert_close(windows(states[20:60], 20, range(12, 27)), whole[12:27])
-    assert windows(states, 0, range(3, 3)).shape == (0, 50, 3)
+    whole = picture_features(states, 0, range(40))
+    torch.testing.assert_close(picture_features(states[20:60], 20, range(12, 27)), whole[12:27])
+    assert picture_features(states, 0, range(3, 3)).shape == (0, 50, 3)
 
 
 def test_positions_are_the_sinusoidal_ones():
@@ -100,11 +100,11 @@ def test_whisper_states_are_the_librarys_own(networks: Networks, models_dir: Pat
 
 def test_sound_in_pieces_gives_nearly_the_features_of_the_whole(networks: Networks):
     frames = frames_of(speechlike(6.0))
-    whole = TurnEars(networks.whisper).feed(frames, last=True)
+    whole = WhisperFeatures(networks.whisper).feed(frames, last=True)
     assert [frame.index for frame in whole] == list(range(150))
-    ears, pieces = TurnEars(networks.whisper), []
+    features, pieces = WhisperFeatures(networks.whisper), []
     for at in range(0, 150, 7):
-        given = ears.feed(frames[at : at + 7], last=at + 7 >= 150)
+        given = features.feed(frames[at : at + 7], last=at + 7 >= 150)
         pieces += given
         assert len(pieces) >= min(150, at + 7) - 2, "no more than 80 ms are held back"
     assert [frame.index for frame in pieces] == list(range(150))
@@ -117,11 +117,11 @@ def test_sound_in_pieces_gives_nearly_the_features_of_the_whole(networks: Networ
 
 
 def test_a_clause_ends_without_waiting_for_the_next(networks: Networks):
-    ears = TurnEars(networks.whisper)
+    features = WhisperFeatures(networks.whisper)
     frames = frames_of(speechlike(1.0))
-    assert len(ears.feed(frames[:10], last=False)) == 8
-    assert len(ears.feed([], last=True)) == 2
-    assert [f.index for f in ears.feed(frames[10:], last=True)] == list(range(10, 25))
+    assert len(features.feed(frames[:10], last=False)) == 8
+    assert len(features.feed([], last=True)) == 2
+    assert [f.index for f in features.feed(frames[10:], last=True)] == list(range(10, 25))
 
 
 def test_batches_are_filled_up_and_cut_and_change_nothing(networks: Networks):

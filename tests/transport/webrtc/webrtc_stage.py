@@ -17,7 +17,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
-from engine.animation.idle_motion import Life
+from engine.animation.idle_motion import IdleMotion
 from engine.concurrency.worker import Worker
 from engine.contracts import FrameRequest
 from engine.errors import Forbidden, UnknownAvatar
@@ -63,7 +63,7 @@ class ScriptedConversation:
     """Records what the peer tells it; the test speaks through ``sink``."""
 
     def __init__(self) -> None:
-        self.life = Life(seed=1)
+        self.life = IdleMotion(seed=1)
         self.profile = SimpleNamespace(name="Tutor", greeting="Hello", avatar=None)
         self.sink: Any = None
         self.heard: list[AudioChunk] = []

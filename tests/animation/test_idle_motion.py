@@ -12,7 +12,7 @@ from engine.animation.idle_motion import (
     EASE_S,
     MAX_SLEW,
     MOODS,
-    Life,
+    IdleMotion,
     Mood,
     eyelid,
     idle_loop,
@@ -28,8 +28,8 @@ UNSIGNED = [i for i in range(len(POSE_CHANNELS)) if i not in SIGNED]
 
 
 def live(seed: int, seconds: float, mood: Mood = "idle", start: float = 0.0) -> FloatArray:
-    life = Life(seed)
-    return np.stack([life.pose(start + i / FPS, mood) for i in range(int(seconds * FPS))])
+    idle_motion = IdleMotion(seed)
+    return np.stack([idle_motion.pose(start + i / FPS, mood) for i in range(int(seconds * FPS))])
 
 
 def blink_starts(poses: FloatArray) -> FloatArray:
@@ -52,15 +52,15 @@ def test_the_same_seed_lives_the_same_life_and_another_does_not() -> None:
 
 def test_asking_out_of_order_gives_the_same() -> None:
     forward = live(7, 70)
-    life = Life(7)
-    backward = np.stack([life.pose(i / FPS, "idle") for i in reversed(range(70 * FPS))])[::-1]
+    idle_motion = IdleMotion(7)
+    backward = np.stack([idle_motion.pose(i / FPS, "idle") for i in reversed(range(70 * FPS))])[::-1]
     assert np.array_equal(forward, backward)
 
 
 def test_a_clock_far_from_zero_costs_nothing_more() -> None:
-    life = Life(1)
+    idle_motion = IdleMotion(1)
     start = time.thread_time()
-    life.pose(40_000_000.0, "idle")
+    idle_motion.pose(40_000_000.0, "idle")
     assert time.thread_time() - start < 0.1
 
 
@@ -114,16 +114,16 @@ def test_a_listener_nods_now_and_then() -> None:
 
 
 def test_changing_moods_takes_time() -> None:
-    life = Life(9)
-    poses = [life.pose(i / FPS, MOODS[(i // 20) % 4]) for i in range(1500)]
+    idle_motion = IdleMotion(9)
+    poses = [idle_motion.pose(i / FPS, MOODS[(i // 20) % 4]) for i in range(1500)]
     assert np.abs(np.diff(np.stack(poses)[:, SLOW], axis=0)).max() <= MAX_SLEW
 
 
 def test_going_back_in_time_forgets_the_mood_changes_after_it() -> None:
-    plain, rewound = Life(3), Life(3)
-    for life in (plain, rewound):
+    plain, rewound = IdleMotion(3), IdleMotion(3)
+    for idle_motion in (plain, rewound):
         for i in range(50):
-            life.pose(i / FPS, "speaking")
+            idle_motion.pose(i / FPS, "speaking")
     for i in range(60, 120):
         rewound.pose(i / FPS, "listening")
     for i in range(50, 100):
@@ -133,28 +133,28 @@ def test_going_back_in_time_forgets_the_mood_changes_after_it() -> None:
 def test_an_asked_blink_happens_unless_one_is_near() -> None:
     still = live(11, 30)
     quiet = float(next(t for t in np.arange(1.0, 28, 0.1) if all(abs(blink_starts(still) - t) > 1.2)))
-    life = Life(11)
-    life.blink_at(quiet)
-    life.blink_at(quiet + 0.2)
-    poses = np.stack([life.pose(i / FPS, "idle") for i in range(30 * FPS)])
+    idle_motion = IdleMotion(11)
+    idle_motion.blink_at(quiet)
+    idle_motion.blink_at(quiet + 0.2)
+    poses = np.stack([idle_motion.pose(i / FPS, "idle") for i in range(30 * FPS)])
     assert len(blink_starts(poses)) == len(blink_starts(still)) + 1
 
 
 def test_easing_starts_at_the_old_pose_and_ends_at_the_new() -> None:
-    life, free = Life(5), Life(5)
+    idle_motion, free = IdleMotion(5), IdleMotion(5)
     for i in range(50):
-        life.pose(i / FPS, "idle"), free.pose(i / FPS, "idle")
+        idle_motion.pose(i / FPS, "idle"), free.pose(i / FPS, "idle")
     old = rest_pose()
     old[CHANNEL["jaw_open"]], old[CHANNEL["head_pitch"]] = 0.6, -0.3
-    life.ease_from(old, 2.0, "idle")
-    assert np.allclose(life.pose(2.0, "idle"), old, atol=1e-5)
-    eased = np.stack([life.pose(2.0 + i / FPS, "idle") for i in range(10)])
+    idle_motion.ease_from(old, 2.0, "idle")
+    assert np.allclose(idle_motion.pose(2.0, "idle"), old, atol=1e-5)
+    eased = np.stack([idle_motion.pose(2.0 + i / FPS, "idle") for i in range(10)])
     assert np.abs(np.diff(eased[:, CHANNEL["jaw_open"]])).max() < 0.2
-    assert np.array_equal(life.pose(2.0 + EASE_S + 0.01, "idle"), free.pose(2.0 + EASE_S + 0.01, "idle"))
+    assert np.array_equal(idle_motion.pose(2.0 + EASE_S + 0.01, "idle"), free.pose(2.0 + EASE_S + 0.01, "idle"))
 
 
 def test_an_idle_frame_is_silent() -> None:
-    frame = Life(1).idle_frame(1.0, "listening", index=7)
+    frame = IdleMotion(1).idle_frame(1.0, "listening", index=7)
     assert frame.index == 7 and frame.pcm.shape == (960,) and not frame.pcm.any() and not frame.speaking
     assert frame.pose.shape == (len(POSE_CHANNELS),)
 
@@ -176,9 +176,9 @@ def test_a_loop_too_short_for_a_blink_is_refused() -> None:
 
 
 def test_an_idle_session_costs_little() -> None:
-    life = Life(1)
-    life.pose(0, "idle")
+    idle_motion = IdleMotion(1)
+    idle_motion.pose(0, "idle")
     start = time.process_time()
     for i in range(1000):
-        life.pose(i / FPS, "idle")
+        idle_motion.pose(i / FPS, "idle")
     assert (time.process_time() - start) / 40 < 0.01  # of a core, for 40 s of idling

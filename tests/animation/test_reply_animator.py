@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from engine.animation.coarticulation import mouth_track, segments
 from engine.animation.energy import energy_track, loudness_db
 from engine.animation.gestures import Gesture, plan
-from engine.animation.idle_motion import MAX_SLEW, Life
-from engine.animation.performance import HOLD_FRAMES, TAIL_FRAMES, TurnAnimator
+from engine.animation.idle_motion import MAX_SLEW, IdleMotion
 from engine.animation.pose import CHANNEL, POSE_CHANNELS
+from engine.animation.reply_animator import HOLD_FRAMES, TAIL_FRAMES, ReplyAnimator
 from engine.contracts import Animator
 from engine.items import (
     FPS,
@@ -56,7 +56,7 @@ def poses(frames: list[AnimatedFrame]) -> FloatArray:
 
 
 def test_it_is_an_animator() -> None:
-    animator: Animator = TurnAnimator(Life(1), 0.0)
+    animator: Animator = ReplyAnimator(IdleMotion(1), 0.0)
     assert animator.finish() == []
 
 
@@ -66,7 +66,7 @@ def test_it_is_an_animator() -> None:
     st.integers(0, 10),
 )
 def test_sound_is_the_speech_and_then_silence(pieces: list[tuple[int, bool, bool]], seed: int) -> None:
-    animator = TurnAnimator(Life(seed), 3.0, energy_track)
+    animator = ReplyAnimator(IdleMotion(seed), 3.0, energy_track)
     fed, frames = [], []
     for samples, last, timed in pieces:
         length_ms = samples * 1000 / OUTPUT_RATE
@@ -90,19 +90,19 @@ def test_sound_is_the_speech_and_then_silence(pieces: list[tuple[int, bool, bool
 
 
 def test_the_first_clause_gives_frames_at_once() -> None:
-    assert len(TurnAnimator(Life(1), 0.0).feed(said("hælo"))) == 8
+    assert len(ReplyAnimator(IdleMotion(1), 0.0).feed(said("hælo"))) == 8
 
 
 def test_a_streaming_piece_gives_all_but_the_look_ahead() -> None:
-    animator = TurnAnimator(Life(1), 0.0)
+    animator = ReplyAnimator(IdleMotion(1), 0.0)
     assert len(animator.feed(said("hælo", last=False))) == 8 - HOLD_FRAMES
     assert len(animator.feed(said("mapa"))) == 8 + HOLD_FRAMES
 
 
 def test_a_piece_that_tells_what_follows_holds_nothing_back_and_moves_the_mouth_the_same() -> None:
     symbols, step = "mapafasuwitobema", 4
-    whole = TurnAnimator(Life(1), 0.0).feed(said(symbols))
-    animator, pieces = TurnAnimator(Life(1), 0.0), []
+    whole = ReplyAnimator(IdleMotion(1), 0.0).feed(said(symbols))
+    animator, pieces = ReplyAnimator(IdleMotion(1), 0.0), []
     for i in range(0, len(symbols), step):
         piece = said(symbols[i : i + step], last=i + step == len(symbols))
         following = said(symbols[i + step : i + 2 * step]).phonemes if not piece.last else ()
@@ -117,8 +117,8 @@ def test_a_piece_that_tells_what_follows_holds_nothing_back_and_moves_the_mouth_
 
 def test_streaming_in_pieces_moves_the_mouth_as_one_piece_does() -> None:
     symbols = "mapafasuwitobema"
-    whole = TurnAnimator(Life(1), 0.0).feed(said(symbols))
-    animator, pieces = TurnAnimator(Life(1), 0.0), []
+    whole = ReplyAnimator(IdleMotion(1), 0.0).feed(said(symbols))
+    animator, pieces = ReplyAnimator(IdleMotion(1), 0.0), []
     for i in range(0, len(symbols), 4):
         pieces += animator.feed(said(symbols[i : i + 4], last=i + 4 == len(symbols)))
     mouth = np.abs(poses(pieces)[:, :12] - poses(whole)[:, :12])
@@ -127,7 +127,7 @@ def test_streaming_in_pieces_moves_the_mouth_as_one_piece_does() -> None:
 
 def test_the_mouth_is_the_phoneme_track_at_the_middle_of_each_frame() -> None:
     speech = said("mapafasuwitobema")
-    frames = TurnAnimator(Life(1), 0.0).feed(speech)
+    frames = ReplyAnimator(IdleMotion(1), 0.0).feed(speech)
     times = ((np.arange(len(frames)) + 0.5) / FPS).astype(np.float32)
     track = mouth_track(segments(speech.phonemes), times)
     # The first frames ease in from rest.
@@ -136,12 +136,12 @@ def test_the_mouth_is_the_phoneme_track_at_the_middle_of_each_frame() -> None:
 
 
 def test_a_closure_at_the_very_start_of_the_turn_is_shut() -> None:
-    frames = TurnAnimator(Life(1), 0.0).feed(said("pa"))
+    frames = ReplyAnimator(IdleMotion(1), 0.0).feed(said("pa"))
     assert poses(frames)[:2, CLOSE].max() > 0.99
 
 
 def test_the_next_clause_joins_without_a_jump() -> None:
-    animator = TurnAnimator(Life(1), 0.0)
+    animator = ReplyAnimator(IdleMotion(1), 0.0)
     first = animator.feed(said("hælo"))
     second = animator.feed(said("owao"))
     jaw = poses(first + second)[:, JAW]
@@ -150,33 +150,33 @@ def test_the_next_clause_joins_without_a_jump() -> None:
 
 
 def test_the_mouth_rests_200_ms_after_the_last_sound() -> None:
-    animator = TurnAnimator(Life(1), 0.0)
+    animator = ReplyAnimator(IdleMotion(1), 0.0)
     frames = animator.feed(said("aaaa")) + animator.finish()
     tail = poses(frames)[-TAIL_FRAMES:]
     assert tail[4:, JAW].max() < 0.03
 
 
 def test_head_and_eyes_go_on_smoothly_from_idle_to_speech_and_back() -> None:
-    life = Life(6)
-    before = [life.idle_frame(10 + i / FPS, "listening") for i in range(50)]
-    animator = TurnAnimator(life, 12.0)
+    idle_motion = IdleMotion(6)
+    before = [idle_motion.idle_frame(10 + i / FPS, "listening") for i in range(50)]
+    animator = ReplyAnimator(idle_motion, 12.0)
     turn = animator.feed(said("hælomapasu" * 5)) + animator.finish()
     end = 12.0 + len(turn) / FPS
-    after = [life.idle_frame(end + i / FPS, "listening") for i in range(50)]
+    after = [idle_motion.idle_frame(end + i / FPS, "listening") for i in range(50)]
     every = poses(before + turn + after)
     still = [i for name, i in CHANNEL.items() if name.startswith(("head", "brow", "breath", "cheek"))]
-    assert np.abs(np.diff(every[:, still], axis=0)).max() < 2 * MAX_SLEW  # gestures on top of life
+    assert np.abs(np.diff(every[:, still], axis=0)).max() < 2 * MAX_SLEW  # gestures come on top
     assert np.abs(np.diff(every[:, CHANNEL["mouth_smile"]])).max() < 0.1
 
 
 def test_the_same_turn_is_animated_the_same_way() -> None:
-    one, two = (poses(TurnAnimator(Life(4), 7.0).feed(said("hælomapa" * 4))) for _ in range(2))
+    one, two = (poses(ReplyAnimator(IdleMotion(4), 7.0).feed(said("hælomapa" * 4))) for _ in range(2))
     assert np.array_equal(one, two)
 
 
 def test_a_voice_without_times_still_moves_and_rests() -> None:
     pcm = np.concatenate([tone(24000), np.zeros(12000, dtype=np.float32), tone(12000)])
-    animator = TurnAnimator(Life(1), 0.0, energy_track)
+    animator = ReplyAnimator(IdleMotion(1), 0.0, energy_track)
     frames = animator.feed(Speech(CLAUSE, pcm)) + animator.finish()
     jaw = poses(frames)[:, JAW]
     assert jaw[4:24].min() > 0.2 and jaw[30:36].max() < 0.05 and jaw[-2:].max() < 0.05
@@ -184,22 +184,22 @@ def test_a_voice_without_times_still_moves_and_rests() -> None:
 
 def test_sound_driven_pieces_agree_with_the_whole() -> None:
     pcm = tone(48000) * np.sin(np.arange(48000) / 3000).astype(np.float32)
-    whole = TurnAnimator(Life(1), 0.0, energy_track).feed(Speech(CLAUSE, pcm))
-    animator, pieces = TurnAnimator(Life(1), 0.0, energy_track), []
+    whole = ReplyAnimator(IdleMotion(1), 0.0, energy_track).feed(Speech(CLAUSE, pcm))
+    animator, pieces = ReplyAnimator(IdleMotion(1), 0.0, energy_track), []
     for at in range(0, 48000, 4000):
         pieces += animator.feed(Speech(CLAUSE, pcm[at : at + 4000], last=at + 4000 >= 48000))
     assert np.abs(poses(pieces)[:, JAW] - poses(whole)[:, JAW]).max() < 0.1
 
 
 def test_feeding_a_finished_turn_is_refused() -> None:
-    animator = TurnAnimator(Life(1), 0.0)
+    animator = ReplyAnimator(IdleMotion(1), 0.0)
     animator.finish()
     with pytest.raises(RuntimeError):
         animator.feed(said("a"))
 
 
 def test_memory_of_a_long_turn_is_bounded() -> None:
-    animator = TurnAnimator(Life(1), 0.0)
+    animator = ReplyAnimator(IdleMotion(1), 0.0)
     for _ in range(50):
         animator.feed(said("hælomapasuwi", last=False))
     assert len(pickle.dumps(animator)) < 300_000  # a second or two of it, not 48 s

@@ -1,8 +1,8 @@
 """One turn's speech to frames: mouth, head and eyes together, each with its own 40 ms of sound.
 
-``TurnAnimator`` takes ``Speech`` as it is made and gives ``AnimatedFrame`` at once; it is
+``ReplyAnimator`` takes ``Speech`` as it is made and gives ``AnimatedFrame`` at once; it is
 synchronous, keeps no clock, starts no thread and needs no closing. It may be used from any
-one thread at a time, and so may its ``Life``.
+one thread at a time, and so may its ``IdleMotion``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from engine.animation.audio_driven import default_audio_face
 from engine.animation.coarticulation import Segments, blend, enforce_rules, no_segments, segments
 from engine.animation.gestures import Gesture, evaluate, plan
-from engine.animation.idle_motion import Life, Mood
+from engine.animation.idle_motion import IdleMotion, Mood
 from engine.animation.pose import CHANNEL
 from engine.animation.visemes import MOUTH_CHANNELS
 from engine.items import FPS, FRAME_SAMPLES, OUTPUT_RATE, AnimatedFrame, FloatArray, Speech
@@ -43,20 +43,20 @@ class SoundDriven(Protocol):
         """(n,) float32 24 kHz to (n // 960, 12) float32, one mouth for each whole 40 ms."""
 
 
-class TurnAnimator:
+class ReplyAnimator:
     """Animates one turn; implements ``contracts.Animator``.
 
     Args:
-        life: the session's, which goes on before and after the turn.
-        start_time_s: when the turn's first frame is shown, on the clock ``life`` is asked by.
+        idle_motion: the session's, which goes on before and after the turn.
+        start_time_s: when the turn's first frame is shown, on the clock ``idle_motion`` is asked by.
         sound_driven: gives the mouth for speech without phonemes; the embedded network when None.
     """
 
-    def __init__(self, life: Life, start_time_s: float, sound_driven: SoundDriven | None = None) -> None:
-        self._life = life
+    def __init__(self, idle_motion: IdleMotion, start_time_s: float, sound_driven: SoundDriven | None = None) -> None:
+        self._idle_motion = idle_motion
         self._start_time_s = start_time_s
         self._sound_driven = sound_driven
-        self._rng = np.random.default_rng([life.seed, 9, int(max(start_time_s, 0) * 1000)])
+        self._rng = np.random.default_rng([idle_motion.seed, 9, int(max(start_time_s, 0) * 1000)])
         self._pcm: FloatArray = np.zeros(0, dtype=np.float32)
         self._first_kept = 0  # frame at which self._pcm begins
         self._fed = 0  # samples of speech so far
@@ -93,7 +93,7 @@ class TurnAnimator:
         self._gestures = [g for g in self._gestures if g.end_s > self._next * FRAME_S]
         self._gestures += plan(speech, offset_s, self._next * FRAME_S, self._rng)
         if speech.last and self._rng.random() < 0.6:
-            self._life.blink_at(self._start_time_s + self._fed / OUTPUT_RATE - 0.05)
+            self._idle_motion.blink_at(self._start_time_s + self._fed / OUTPUT_RATE - 0.05)
         whole = self._fed // FRAME_SAMPLES
         return self._give(whole if speech.last or (speech.phonemes and speech.ahead) else whole - HOLD_FRAMES)
 
@@ -149,7 +149,7 @@ class TurnAnimator:
     def _frame(self, index: int, mouth: FloatArray) -> AnimatedFrame:
         speaking = index * FRAME_SAMPLES < self._fed
         mood: Mood = "speaking" if speaking else "listening"
-        pose = self._life.pose(self._start_time_s + index * FRAME_S, mood)
+        pose = self._idle_motion.pose(self._start_time_s + index * FRAME_S, mood)
         pose += evaluate(self._gestures, (index + 0.5) * FRAME_S)
         rounded = float(mouth[_ROUND].max())
         pose[_SMILE] *= 1 - rounded
