@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -25,10 +25,11 @@ from engine.conversation.held_reply import HeldReply
 from engine.conversation.parts import Parts
 from engine.conversation.prefill import ReadAhead
 from engine.conversation.reply import Reply, our_fault
-from engine.conversation.sink import Event, Sink
+from engine.conversation.sink import Sink
 from engine.errors import Busy, EngineError, NoSpeech, ReplyFailed
 from engine.items import AudioChunk
 from engine.llm.history import ChatHistory
+from engine.protocol.outgoing import ErrorEvent, Event, InterruptedEvent, TranscriptionEvent
 from engine.telemetry import Timeline
 from engine.turn_taking import events as heard
 from engine.turn_taking.listener import Listener
@@ -239,9 +240,7 @@ class Conversation:
         timeline.mark("asr_done", asyncio.get_running_loop().time())
         if not transcript.text:
             raise NoSpeech("no speech was found in the recording")
-        await self._tell(
-            {"type": "transcription", "content": transcript.text, "role": "user", "language": transcript.language}
-        )
+        await self._tell(TranscriptionEvent(content=transcript.text, language=transcript.language))
         return transcript.text
 
     def _make_reply(self, text: str, timeline: Timeline, avatar: Avatar | None) -> Reply:
@@ -274,7 +273,7 @@ class Conversation:
                 self._reply = None
                 self._tutor_silent()
 
-    async def _stop_talking(self, reason: str) -> None:
+    async def _stop_talking(self, reason: Literal["voice", "client", "disconnected"]) -> None:
         """Cancel the exchange that runs, tell the client, and keep what was heard."""
         self._pending.clear()
         task, reply = self._exchange, self._reply
@@ -296,14 +295,13 @@ class Conversation:
         self._parts.metrics.interruptions.labels(reason).inc()
         self._parts.metrics.turns.labels("interrupted").inc()
         await self._tell(
-            {
-                "type": "interrupted",
-                "turn": reply.number,
-                "played_ms": round(played_ms),
-                "content": content,
-                "reason": reason,
-                "timings": dict(reply.turn.timeline.marks),
-            }
+            InterruptedEvent(
+                turn=reply.number,
+                played_ms=round(played_ms),
+                content=content,
+                reason=reason,
+                timings=reply.turn.timeline.marks,
+            )
         )
 
     # --- the microphone
@@ -354,9 +352,10 @@ class Conversation:
     async def _answer(self, ended: heard.TurnEnded) -> None:
         text = ended.transcript.text
         await self._stop_talking("voice")
-        event = {"type": "transcription", "content": text, "role": "user", "language": ended.transcript.language}
         reopened, self._reopened = self._reopened, 0
-        await self._tell({**event, "continues": reopened} if reopened else event)
+        await self._tell(
+            TranscriptionEvent(content=text, language=ended.transcript.language, continues=reopened or None)
+        )
         prepared = self._held.take(ended.speculation_id)
         self._spoken = None
         if self._sink is None:
@@ -397,8 +396,7 @@ class Conversation:
     async def _tell_error(self, error: EngineError, turn: int | None = None) -> None:
         self._parts.metrics.errors.labels(error.code).inc()
         log.info("error told", session=self._session_id, code=error.code, turn=turn)
-        event = {"type": "error", **error.to_wire()}
-        await self._tell(event if turn is None else {**event, "turn": turn})
+        await self._tell(ErrorEvent.of(error, turn))
 
 
 class _Closed(Exception):

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from engine.conversation.sink import Event
+from engine.protocol import outgoing
 from engine.turn_taking import events as heard
 
 
-def told(event: heard.ListenEvent) -> Event | None:
+def told(event: heard.ListenEvent) -> outgoing.Event | None:
     """The message, or None for what is nobody's business or told with more (a turn, an interruption, an error)."""
     match event:
         case heard.SpeechStarted(ms=ms):
-            return {"type": "speech_started", "ms": round(ms)}
+            return outgoing.SpeechStartedEvent(ms=round(ms))
         case heard.SpeechStopped(ms=ms):
-            return {"type": "speech_stopped", "ms": round(ms)}
+            return outgoing.SpeechStoppedEvent(ms=round(ms))
         case heard.Partial(transcript=partial):
-            return {"type": "partial_transcription", "content": partial.text, "role": "user",
-                    "stable": len(partial.stable)}  # fmt: skip
+            return outgoing.PartialTranscriptionEvent(content=partial.text, stable=len(partial.stable))
         case heard.Duck(ms=ms):
-            return {"type": "duck", "ms": round(ms)}
+            return outgoing.DuckEvent(ms=round(ms))
         case heard.Resume(reason=reason):
-            return {"type": "resume", "reason": reason}
+            return outgoing.ResumeEvent(reason=reason)
         case heard.NoSpeech(ms=ms):
-            return {"type": "no_speech", "ms": round(ms)}
+            return outgoing.NoSpeechEvent(ms=round(ms))
         case _:
             return None

@@ -23,6 +23,7 @@ from engine.knowledge.follow_up import search_query
 from engine.knowledge.prompt import knowledge_prompt
 from engine.knowledge.terms import asks_something
 from engine.llm.history import ChatHistory
+from engine.protocol.outgoing import SourcePassage, TurnDoneEvent
 from engine.telemetry import Timeline, log_fault
 from engine.tutors.profile import TutorProfile
 
@@ -65,7 +66,7 @@ class Reply:
             return Prompt(self._history.messages(self._text))
         query = search_query(self._text, self._history.asked_before(self._text))
         if not query:
-            return Prompt(self._history.messages(self._text), [])
+            return Prompt(self._history.messages(self._text), ())
         settings = self._parts.settings
         try:
             found = await self._parts.knowledge.search(self._kb_id, query, settings.knowledge_found)
@@ -75,16 +76,16 @@ class Reply:
         embedded = settings.llm_base_url is None
         if not found and not asks_something(self._text):
             # "Why?", after talk of other things: that the material lacks them was said then.
-            return Prompt(self._history.messages(self._text), [])
+            return Prompt(self._history.messages(self._text), ())
         if not found and embedded:
             # The small model can not be relied on to say so itself.
-            return Prompt(self._history.messages(self._text), [], self._profile.nothing_found)
+            return Prompt(self._history.messages(self._text), (), self._profile.nothing_found)
         notes = knowledge_prompt(found, settings.knowledge_tokens, self._profile.nothing_found)
         opening = ""
         if found and embedded and self._spoken and self._profile.openings:
             # It has the notes to read first.
             opening = self._profile.openings[len(self._history) % len(self._profile.openings)]
-        sources = [passage.source() for passage in found]
+        sources = tuple(SourcePassage.model_validate(passage.source()) for passage in found)
         return Prompt(self._history.messages(self._text, knowledge=notes), sources, opening)
 
     @property
@@ -131,7 +132,7 @@ class Reply:
             self._parts.metrics.turns.labels("failed").inc()
             raise self._failure
         self._parts.metrics.turns.labels("done").inc()
-        await self._sink.event({"type": "turn_done", "turn": number, "timings": dict(self.turn.timeline.marks)})
+        await self._sink.event(TurnDoneEvent(turn=number, timings=self.turn.timeline.marks))
         if self._spoken and self._sink.live:
             now = asyncio.get_running_loop().time()
             await asyncio.sleep(max(0.0, self.playback.sent_ms - self.playback.heard_ms(now)) / 1000)

@@ -6,13 +6,11 @@ sink can drop what is stale.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from engine.items import MediaFrame
-
-Event = Mapping[str, Any]
-"""A JSON-able message of the wire protocol; those of a turn have ``turn``."""
+from engine.protocol.outgoing import Event
 
 
 class Sink(Protocol):

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from engine.animation.idle_motion import IdleMotion
 from engine.animation.reply_animator import ReplyAnimator
@@ -24,6 +23,16 @@ from engine.conversation.playback import Playback
 from engine.conversation.sink import Sink
 from engine.errors import LanguageModelFailed, SynthesisFailed
 from engine.items import FRAME_MS, AnimatedFrame, Clause, MediaFrame, Picture, Speech, Word
+from engine.protocol.outgoing import (
+    CaptionsEvent,
+    CaptionWord,
+    ErrorEvent,
+    ReplyEvent,
+    SourcePassage,
+    TextDeltaEvent,
+    TextEvent,
+    numbered,
+)
 from engine.telemetry import Timeline
 from engine.text.clauses import ClauseSplitter
 from engine.text.language import detect_language
@@ -46,7 +55,7 @@ class Prompt:
     """What the language model is asked, and where the facts in it come from."""
 
     messages: Sequence[Message]
-    sources: Sequence[dict[str, object]] | None = None
+    sources: tuple[SourcePassage, ...] | None = None
     """Passages of the knowledge base, or None when there is no such base."""
 
     opening: str = ""
@@ -91,7 +100,7 @@ class Turn:
         self._released = asyncio.Event()
         self._clauses: Channel[Clause] = Channel("clauses", 8)
         self._speech: Channel[Speech] = Channel("speech", 2)
-        self._out: Channel[dict[str, Any] | list[MediaFrame]] = Channel("out", 512)
+        self._out: Channel[ReplyEvent | list[MediaFrame]] = Channel("out", 512)
         self._pictures = asyncio.Semaphore(PICTURES_IN_FLIGHT)
         self._clauses_cut = 0
         self._spoken_ms = 0.0
@@ -134,7 +143,7 @@ class Turn:
         )
         if prompt.opening:
             self.text = f"{prompt.opening} "
-            await self._out.put({"type": "text_delta", "content": self.text})
+            await self._out.put(TextDeltaEvent(content=self.text))
             await self._cut([prompt.opening])
         try:
             async with closing(deltas) as stream:
@@ -143,13 +152,13 @@ class Turn:
                     if early is None:
                         early = self._loop.call_later(ClauseSplitter.DEADLINE_S, self._cut_early, splitter)
                     self.text += delta
-                    await self._out.put({"type": "text_delta", "content": delta})
+                    await self._out.put(TextDeltaEvent(content=delta))
                     await self._cut(splitter.push(delta))
         except LanguageModelFailed as error:
             if self.text.strip() != prompt.opening or self._options.avatar is None or not self._sink.live:
                 raise
             # The student hears that something went wrong, in the tutor's own voice.
-            await self._out.put({"type": "error", **error.to_wire()})
+            await self._out.put(ErrorEvent.of(error))
             self.text = profile.apology
             await self._cut([profile.apology])
         finally:
@@ -159,10 +168,7 @@ class Turn:
         self._mark("llm_done")
         self._clauses.close()
         self.text = self.text.strip()
-        whole: dict[str, Any] = {"type": "text", "role": "assistant", "content": self.text}
-        if prompt.sources is not None:
-            whole["sources"] = prompt.sources
-        await self._out.put(whole)
+        await self._out.put(TextEvent(content=self.text, sources=prompt.sources))
         if self._options.avatar is None:
             self._out.close()
 
@@ -204,7 +210,7 @@ class Turn:
                     if spare is None:
                         raise
                     stand_in = True
-                    await self._out.put({"type": "error", **error.to_wire()})
+                    await self._out.put(ErrorEvent.of(error))
             # The student hears this clause, and what follows, from a voice that works.
             await self._say(clause, spare)
         self._mark("tts_done")
@@ -228,14 +234,8 @@ class Turn:
         async for speech in self._speech:
             words = self._caption(speech)
             if words:
-                await self._out.put(
-                    {
-                        "type": "captions",
-                        "words": [
-                            {"text": w.text, "start_ms": round(w.start_ms), "end_ms": round(w.end_ms)} for w in words
-                        ],
-                    }
-                )
+                captions = [CaptionWord(text=w.text, start_ms=round(w.start_ms), end_ms=round(w.end_ms)) for w in words]
+                await self._out.put(CaptionsEvent(words=tuple(captions)))
             await self._render(avatar, await features.add(animator.feed(speech), speech.last))
             self._first_drawn.set()
         await self._render(avatar, await features.add(animator.finish(), True))
@@ -297,8 +297,8 @@ class Turn:
     async def _send(self) -> None:
         await self._released.wait()
         async for item in self._out:
-            if isinstance(item, dict):
-                await self._sink.event({**item, "turn": self.number})
+            if not isinstance(item, list):
+                await self._sink.event(numbered(item, self.number))
                 continue
             frames = [replace(frame, turn=self.number) for frame in item]
             await self._sink.media(frames)

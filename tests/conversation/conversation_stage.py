@@ -48,7 +48,7 @@ class MemorySink:
     async def event(self, event: Any) -> None:
         if self.stuck is not None:
             await self.stuck.wait()
-        self._note(dict(event))
+        self._note(event.to_wire())
 
     async def media(self, frames: Sequence[MediaFrame]) -> None:
         now = asyncio.get_running_loop().time()

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine import __version__
 from engine.errors import BadRequest, Busy, Forbidden, InvalidField, NotFound, Unauthorized
+from engine.protocol.incoming import explain
 from engine.sessions import Session, SessionRegistry
 from engine.settings import Settings
 from engine.telemetry import Metrics
@@ -19,7 +20,6 @@ from engine.tokens import TokenSigner
 from engine.transport.api.idle_clips import IdleClips
 from engine.transport.api.middleware import bearer, management, origin_allowed, read_text
 from engine.transport.api.openapi import description
-from engine.transport.messages import explain
 from engine.transport.webrtc import PATHS as WEBRTC_PATHS
 from engine.transport.webrtc import WebRtcApi
 from engine.transport.websocket.client import serve_socket

@@ -10,8 +10,9 @@ import asyncio
 
 from engine.contracts import Avatar
 from engine.errors import BadRequest, Conflict, EngineError, InvalidField, TooFast, TooLarge
+from engine.protocol import incoming as messages
+from engine.protocol.outgoing import ErrorEvent, PongEvent
 from engine.sessions import Session
-from engine.transport import messages
 from engine.transport.webrtc.events import EventChannel
 
 MESSAGE_BYTES = 64_000
@@ -47,7 +48,7 @@ class Commands:
             self._handle(messages.parse(data))
         except EngineError as error:
             self._session.parts.metrics.errors.labels(error.code).inc()
-            self._events.put_nowait({"type": "error", **error.to_wire()})
+            self._events.put_nowait(ErrorEvent.of(error))
 
     def _handle(self, message: messages.ClientMessage) -> None:
         conversation = self._session.conversation
@@ -65,7 +66,7 @@ class Commands:
             case messages.PlaybackMessage():
                 conversation.acknowledge(message.turn, message.position_ms)
             case messages.PingMessage():
-                self._events.put_nowait({"type": "pong"})
+                self._events.put_nowait(PongEvent())
             case messages.AudioMessage():
                 raise Conflict("sound comes over the audio track of this peer")
             case messages.ConfigureMessage():

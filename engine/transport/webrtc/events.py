@@ -7,13 +7,12 @@ takes nothing for too long is given up.
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import suppress
 
 from aiortc import RTCDataChannel
 
 from engine.concurrency.channel import Channel, ChannelClosed
-from engine.conversation.sink import Event
+from engine.protocol.outgoing import Event
 
 WAITING_MESSAGES = 256
 BUFFERED_BYTES = 256_000
@@ -105,8 +104,8 @@ class EventChannel:
                     raise PeerTooSlow from None
 
     def _stale(self, event: Event) -> bool:
-        return 0 < int(event.get("turn") or 0) <= self._dropped_through and event["type"] != "interrupted"
+        return 0 < event.reply_number <= self._dropped_through
 
 
 def _send(channel: RTCDataChannel, event: Event) -> None:
-    channel.send(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+    channel.send(event.to_json())

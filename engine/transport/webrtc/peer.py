@@ -24,7 +24,8 @@ from engine.animation.stillness import Stillness
 from engine.concurrency.worker import Worker
 from engine.contracts import Avatar, FrameRequest
 from engine.errors import EngineError
-from engine.items import Picture
+from engine.items import FPS, Picture
+from engine.protocol.outgoing import ClosedEvent, PlayingEvent, ReadyEvent
 from engine.sessions import Session
 from engine.transport.webrtc import ice
 from engine.transport.webrtc.broadcast import Broadcast
@@ -160,7 +161,7 @@ class Peer:
         if self._tasks:
             await asyncio.wait(self._tasks)
         if code is not None:
-            await self._events.say_goodbye({"type": "closed", "code": code, "reason": reason})
+            await self._events.say_goodbye(ClosedEvent(code=code, reason=reason))
         if self._broadcast is not None:
             self._broadcast.close()
         try:
@@ -225,17 +226,16 @@ class Peer:
         conversation.attach(self._sink, streaming=True, avatar=avatar)
         width, height = avatar.size
         self._events.put_nowait(
-            {
-                "type": "ready",
-                "session": self.session.id,
-                "avatar": avatar.id,
-                "fps": 25,
-                "size": [width, height],
-                "idle_url": f"/v1/avatars/{avatar.id}/idle.mp4",
-                "transport": "webrtc",
-                "tutor": conversation.profile.name,
-                "greeting": conversation.profile.greeting,
-            }
+            ReadyEvent(
+                session=self.session.id,
+                avatar=avatar.id,
+                fps=FPS,
+                size=(width, height),
+                idle_url=f"/v1/avatars/{avatar.id}/idle.mp4",
+                transport="webrtc",
+                tutor=conversation.profile.name,
+                greeting=conversation.profile.greeting,
+            )
         )
         self.session.parts.metrics.sockets.labels("webrtc").inc()
         self._spawn(self._broadcast.run(), "peer-clock")
@@ -251,7 +251,7 @@ class Peer:
         silent = tick.turn == 0 and self._playing != 0 and (playout.resting or playout.paused)
         if begun or silent or (tick.turn and self._ticks % TELL_PLAYED_TICKS == 0):
             self._playing = tick.turn
-            self._events.put_nowait({"type": "playing", "turn": tick.turn, "position_ms": round(tick.played_ms)})
+            self._events.put_nowait(PlayingEvent(turn=tick.turn, position_ms=round(tick.played_ms)))
         if tick.turn:
             self._played = (tick.turn, tick.played_ms)
         # A reply that waits is told about too, lest the time that passes is taken for words heard.

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from engine.animation.idle_motion import Mood
-from engine.conversation.sink import Event
 from engine.items import MediaFrame
+from engine.protocol.outgoing import Event
 from engine.transport.webrtc.broadcast import Broadcast
 from engine.transport.webrtc.events import EventChannel
 from engine.transport.webrtc.playout import Tick
@@ -36,14 +35,12 @@ class PeerSink:
         self._room = asyncio.Event()
 
     async def event(self, event: Event) -> None:
-        kind = event["type"]
+        kind = event.type
         if kind in ("speech_started", "transcription"):
             self._touch()
         self.mood = _MOODS.get(kind, self.mood)
         if kind in ("duck", "resume"):
             self._broadcast.playout.duck(kind == "duck")
-        if kind == "text":
-            event = {**event, "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds")}
         await self._events.put(event)
 
     async def media(self, frames: Sequence[MediaFrame]) -> None:

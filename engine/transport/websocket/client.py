@@ -14,8 +14,10 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from engine.contracts import Avatar
 from engine.errors import BadRequest, Conflict, EngineError, InvalidField, TooFast, UnknownAvatar
+from engine.items import FPS
+from engine.protocol import incoming as messages
+from engine.protocol.outgoing import ErrorEvent, PongEvent, ReadyEvent
 from engine.sessions import Session
-from engine.transport import messages
 from engine.transport.media import MediaFormat
 from engine.transport.websocket.microphone import Microphone
 from engine.transport.websocket.sinks import ClipSink, Outbox, StreamSink, close_hard
@@ -68,7 +70,7 @@ class Client:
                         self._hear_live(message.data)
                 except EngineError as error:
                     self._parts.metrics.errors.labels(error.code).inc()
-                    await self._outbox.put({"type": "error", **error.to_wire()})
+                    await self._outbox.put(ErrorEvent.of(error))
         finally:
             self._conversation.detach(self._sink)
             if self._microphone is not None:
@@ -101,7 +103,7 @@ class Client:
             case messages.EndTalkMessage():
                 self._conversation.end_talk()
             case messages.PingMessage():
-                await self._outbox.put({"type": "pong"})
+                await self._outbox.put(PongEvent())
 
     async def _configure(self, message: messages.ConfigureMessage) -> None:
         if not message.stream:
@@ -118,17 +120,16 @@ class Client:
             self._open_microphone(message.input_audio)
         width, height = avatar.size
         await self._outbox.put(
-            {
-                "type": "ready",
-                "session": self._session.id,
-                "avatar": avatar.id,
-                "fps": 25,
-                "size": [width, height],
-                "mime": codecs,
-                "idle_url": f"/v1/avatars/{avatar.id}/idle.mp4",
-                "tutor": self._conversation.profile.name,
-                "greeting": self._conversation.profile.greeting,
-            }
+            ReadyEvent(
+                session=self._session.id,
+                avatar=avatar.id,
+                fps=FPS,
+                size=(width, height),
+                mime=codecs,
+                idle_url=f"/v1/avatars/{avatar.id}/idle.mp4",
+                tutor=self._conversation.profile.name,
+                greeting=self._conversation.profile.greeting,
+            )
         )
 
     async def _hear(self, message: messages.AudioMessage) -> None:

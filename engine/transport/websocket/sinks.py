@@ -9,19 +9,26 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 from aiohttp import WSCloseCode, web
 
 from engine.concurrency.channel import Channel, ChannelClosed
 from engine.concurrency.worker import Worker
-from engine.conversation.sink import Event
 from engine.items import FRAME_MS, FloatArray, MediaFrame
+from engine.protocol.outgoing import (
+    DuckEvent,
+    ErrorEvent,
+    Event,
+    InterruptedEvent,
+    MediaEvent,
+    ResumeEvent,
+    TextEvent,
+    TranscriptionEvent,
+    VideoEvent,
+)
 from engine.telemetry import Metrics
 from engine.transport.media import ClipWriter, FragmentWriter, MediaFormat, wav
 
@@ -52,10 +59,8 @@ class Outbox:
 
     async def put(self, message: Event) -> None:
         """Queue a message; waits for room. Dropped silently when its turn was interrupted or the socket is gone."""
-        turn = int(message.get("turn") or 0)
-        text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
         try:
-            await self._queue.put(_Outgoing(turn, text))
+            await self._queue.put(_Outgoing(message.reply_number, message.to_json()))
         except ChannelClosed:
             return
 
@@ -98,8 +103,7 @@ class Outbox:
         self._queue.close()
 
     def _stale(self, item: _Outgoing) -> bool:
-        # ``interrupted`` is queued after the drop, under the same number, so it is let through.
-        return 0 < item.turn <= self._dropped_through and '"type":"interrupted"' not in item.text[:40]
+        return 0 < item.turn <= self._dropped_through
 
 
 async def close_hard(socket: web.WebSocketResponse, code: int, reason: bytes) -> None:
@@ -126,11 +130,9 @@ class ClipSink:
         self._text = ""
 
     async def event(self, event: Event) -> None:
-        kind = event["type"]
-        if kind == "text":
-            self._text = event["content"]
-            await self._outbox.put({**event, "timestamp": timestamp()})
-        elif kind in ("transcription", "error", "pong", "interrupted"):
+        if isinstance(event, TextEvent):
+            self._text = event.content
+        if isinstance(event, TextEvent | TranscriptionEvent | ErrorEvent | InterruptedEvent):
             await self._outbox.put(event)
 
     async def media(self, frames: Sequence[MediaFrame]) -> None:
@@ -150,17 +152,7 @@ class ClipSink:
             return
         video, audio = await self._encoder.run(_pack_clip, clip, sound)
         await self._outbox.put(
-            {
-                "type": "video",
-                "video": video,
-                "audio": audio,
-                "content": self._text,
-                "role": "assistant",
-                "turn": turn,
-                "video_mime": "video/mp4",
-                "audio_mime": "audio/wav",
-                "duration_ms": clip.frames * FRAME_MS,
-            }
+            VideoEvent(turn=turn, video=video, audio=audio, content=self._text, duration_ms=clip.frames * FRAME_MS)
         )
 
     def drop(self, turn: int) -> None:
@@ -202,15 +194,12 @@ class StreamSink:
         return self._spare.codecs
 
     async def event(self, event: Event) -> None:
-        kind = event["type"]
-        if kind == "duck":
+        if isinstance(event, DuckEvent):
             self._lowered = True
             self._going_on.clear()
-        elif kind in ("resume", "interrupted"):
+        elif isinstance(event, ResumeEvent | InterruptedEvent):
             self._lowered = False
             self._going_on.set()
-        elif kind == "text":
-            event = {**event, "timestamp": timestamp()}
         await self._outbox.put(event)
 
     async def media(self, frames: Sequence[MediaFrame]) -> None:
@@ -235,16 +224,14 @@ class StreamSink:
             self._writer = await self._encoder.run(FragmentWriter, form)
         writer = self._writer
         data = await self._encoder.run(_encode_fragment, writer, frames, first=self._seq == 0)
-        message: dict[str, Any] = {
-            "type": "media",
-            "turn": self._turn,
-            "seq": self._seq,
-            "start_ms": self._sent_ms,
-            "duration_ms": len(frames) * FRAME_MS,
-            "data": data,
-        }
-        if self._seq == 0:
-            message["mime"] = writer.codecs
+        message = MediaEvent(
+            turn=self._turn,
+            seq=self._seq,
+            start_ms=self._sent_ms,
+            duration_ms=len(frames) * FRAME_MS,
+            data=data,
+            mime=writer.codecs if self._seq == 0 else None,
+        )
         self._seq += 1
         self._sent_ms += len(frames) * FRAME_MS
         await self._outbox.put(message)
@@ -260,14 +247,13 @@ class StreamSink:
         data = await self._encoder.run(writer.finish)
         if data:
             await self._outbox.put(
-                {
-                    "type": "media",
-                    "turn": turn,
-                    "seq": self._seq,
-                    "start_ms": self._sent_ms,
-                    "duration_ms": 0,
-                    "data": base64.b64encode(data).decode(),
-                }
+                MediaEvent(
+                    turn=turn,
+                    seq=self._seq,
+                    start_ms=self._sent_ms,
+                    duration_ms=0,
+                    data=base64.b64encode(data).decode(),
+                )
             )
         self._spare = await self._encoder.run(FragmentWriter, self._form)
 
@@ -279,8 +265,3 @@ class StreamSink:
 def _encode_fragment(writer: FragmentWriter, frames: Sequence[MediaFrame], *, first: bool) -> str:
     data = writer.add(frames)
     return base64.b64encode(writer.init_segment + data if first else data).decode()
-
-
-def timestamp() -> str:
-    """Now, ISO 8601 UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -18,6 +18,7 @@ from av import AudioFrame
 from webrtc_stage import Browser, Seen, Stage, beeps, open_stage
 
 from engine.items import MediaFrame
+from engine.protocol.outgoing import InterruptedEvent, TextDeltaEvent
 from engine.transport.webrtc import peer as peer_module
 from engine.transport.webrtc import routes as routes_module
 from engine.transport.webrtc.broadcast import SILENCE_TICKS
@@ -145,8 +146,8 @@ async def test_after_an_interruption_nothing_of_the_turn_is_seen_or_heard(stage:
         await browser.wait(lambda: browser.loud() and browser.bright())
         tick = stage.session.connections[0]._broadcast._tick
         sink.drop(1)
-        await sink.event({"type": "text_delta", "turn": 1, "content": "stale"})
-        await sink.event({"type": "interrupted", "turn": 1, "played_ms": 100, "content": "Hi"})
+        await sink.event(TextDeltaEvent(turn=1, content="stale"))
+        await sink.event(InterruptedEvent(turn=1, played_ms=100, content="Hi", reason="voice", timings={}))
         await sink.media(beeps(1, 5, loud=True))
         await browser.event("interrupted")
         await asyncio.sleep(0.8)

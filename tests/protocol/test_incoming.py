@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import BadRequest, EngineError, InvalidField, UnknownType
-from engine.transport.messages import TextMessage, decode_base64, parse
+from engine.protocol.incoming import TextMessage, decode_base64, parse
 
 
 def test_text_message() -> None:
