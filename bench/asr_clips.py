@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from turn_clips import SPEAKERS, Speaker, trimmed
 
-from engine.audio.decoding import resample
+from engine.audio.resampling import resample
 from engine.concurrency.worker import Worker
 from engine.contracts import Synthesizer
 from engine.items import INPUT_RATE, OUTPUT_RATE, Clause, FloatArray

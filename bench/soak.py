@@ -27,7 +27,7 @@ from client import Client, http_session, machine, started_engine
 from speech import QUESTIONS, VOICES, Speakers
 from tqdm import tqdm
 
-from engine.audio.decoding import float_to_pcm16, to_wav
+from engine.audio.pcm import float_to_pcm16, to_wav
 from engine.items import INPUT_RATE, FloatArray
 
 KINDS = ("typed", "spoken", "typed", "deleted", "typed", "spoken", "typed", "clip")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.audio.decoding import resample
+from engine.audio.resampling import resample
 from engine.items import INPUT_RATE, OUTPUT_RATE, FloatArray
 from engine.settings import Settings
 from engine.speaking.voices import VoiceBook, build_voicebook

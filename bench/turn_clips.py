@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.audio.decoding import resample
+from engine.audio.resampling import resample
 from engine.concurrency.worker import Worker
 from engine.contracts import Synthesizer, Voice
 from engine.items import INPUT_RATE, OUTPUT_RATE, Clause, FloatArray, Speech

@@ -26,7 +26,7 @@ import numpy as np
 from asr import distance
 from faster_whisper import WhisperModel
 
-from engine.audio.decoding import resample
+from engine.audio.resampling import resample
 from engine.items import OUTPUT_RATE, Clause, FloatArray
 from engine.models.catalog import locate
 from engine.settings import load_settings

@@ -1,11 +1,12 @@
-"""Phonemes on a timeline to mouth positions at given times: pure functions over arrays.
+"""Coarticulation: from phonemes on a timeline to mouth positions at given times. Pure functions over arrays.
 
-Two steps. First Cohen and Massaro's dominance functions: every segment pulls every channel
-towards its target, the pull falls off exponentially before and after it, and the pulls are
-averaged. Rounding reaches further ahead than the jaw; consonants made by the tongue alone
-hardly pull the lips, so their neighbours keep them. Then rules in the spirit of JALI, which
-the average may not break: jaw small in sibilants, lip to teeth for f and v, and last of all
-the lips shut on p, b and m for at least one picture.
+Two steps. First the dominance functions of Cohen and Massaro (1993, "Modeling coarticulation in synthetic visual
+speech"): every segment pulls every channel towards its target, the pull falls off exponentially before and after the
+segment, and the pulls are averaged. Rounding reaches further ahead than the jaw. Consonants made by the tongue alone
+hardly pull the lips, which therefore keep the shape of the neighbours.
+
+Then rules that the average must not break, in the spirit of JALI (Edwards et al. 2016): a small jaw in sibilants, the
+lip on the teeth for f and v, and last of all lips shut on p, b and m for at least one picture.
 
 Called wherever poses are made, from any thread; keeps no state.
 """
@@ -35,27 +36,32 @@ FUNNEL, PUCKER = CHANNEL["mouth_funnel"], CHANNEL["mouth_pucker"]
 UPPER, LOWER = CHANNEL["upper_lip_up"], CHANNEL["lower_lip_down"]
 TONGUE = [CHANNEL["tongue_up"], CHANNEL["tongue_out"]]
 
-SHORTEST_HOLD_S = 0.044
-"""A closure lasts at least a picture and a little, so that the middle of one falls in it."""
+MIN_HOLD_S = 0.044
+"""A closure lasts at least a picture (40 ms) and a little, so that the middle of one falls into it."""
 
 RAMP_S = 0.03
+"""How long an enforced shape takes to come and to go."""
+
 SIBILANT_JAW = 0.14
 BITE_JAW = 0.12
+"""Widest jaw in sibilants, and in f and v; chosen by eye."""
+
 OPENS_BEFORE_S = 0.15
-"""Silence lets go this long before a sound; the eye sees the mouth move from about 120 ms before it."""
+"""How long before a sound silence stops pulling; the mouth is then seen to move from about 120 ms before it."""
 
 RESTS_AFTER_S = 0.07
-"""After the last sound, silence takes over from here on."""
+"""How long after the last sound silence begins to pull fully."""
 
-REACH_OF_ANY_S = 0.6
-"""Beyond this distance a segment moves nothing that can be seen."""
+MAX_REACH_S = 0.6
+"""Beyond this distance no segment moves anything visibly."""
 
 _STRESS_OPENNESS = (0.88, 1.0, 1.1)
+"""Factor on the jaw for vowels without, with secondary and with primary stress. A judgement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """Articulations on a timeline, as columns of equal length (n,)."""
+    """Articulations on a timeline: columns of equal length (n,), in order of time."""
 
     viseme: npt.NDArray[np.intp]
     """Index into ``VISEMES``."""
@@ -70,18 +76,18 @@ class Segments:
         return len(self.viseme)
 
     def between(self, start_s: float, end_s: float) -> Segments:
-        """Those that can be seen in the interval."""
-        keep = (self.end_s > start_s - REACH_OF_ANY_S) & (self.start_s < end_s + REACH_OF_ANY_S)
+        """Those that visibly affect the interval."""
+        keep = (self.end_s > start_s - MAX_REACH_S) & (self.start_s < end_s + MAX_REACH_S)
         return Segments(*(getattr(self, name)[keep] for name in self.__slots__))
 
     def until(self, end_s: float) -> Segments:
-        """What lies before ``end_s``; one that goes on there is cut."""
+        """Those that begin before ``end_s``; the last is cut there."""
         keep = self.start_s < end_s - 0.001
         kept = Segments(*(getattr(self, name)[keep] for name in self.__slots__))
         return replace(kept, end_s=np.minimum(kept.end_s, np.float32(end_s)))
 
     def then(self, other: Segments) -> Segments:
-        """Both, ``other`` after this; a gap between them becomes silence."""
+        """This, then ``other``; a gap between them becomes silence."""
         parts = [self, other]
         if len(self) and len(other) and other.start_s[0] > self.end_s[-1] + 0.001:
             parts.insert(1, _silence(float(self.end_s[-1]), float(other.start_s[0])))
@@ -112,12 +118,12 @@ def no_segments() -> Segments:
 def segments(phonemes: Iterable[Phoneme], offset_s: float = 0.0, language: str = "") -> Segments:
     """Lay phonemes on a timeline.
 
-    A symbol that only modifies (length, tone) lengthens the segment before it, silences
-    that touch become one, and a gap between two phonemes is silence.
+    A symbol that only modifies (length, tone) extends the segment before it, adjacent silences
+    become one, and a gap between two phonemes is silence.
 
     Args:
-        phonemes: in order of time, ms from the start of their Speech.
-        offset_s: where that Speech begins on the timeline, seconds.
+        phonemes: in order of time, ms from the start of their ``Speech``.
+        offset_s: where that ``Speech`` begins on the timeline, seconds.
         language: ISO 639-1, see ``articulations``.
     """
     rows: list[_Row] = []
@@ -142,11 +148,11 @@ def segments(phonemes: Iterable[Phoneme], offset_s: float = 0.0, language: str =
 
 
 def mouth_track(timeline: Segments, times_s: npt.NDArray[np.floating]) -> FloatArray:
-    """Where the mouth is at each time.
+    """Where the mouth is at each time: both steps, for a timeline that is complete.
 
     Args:
-        timeline: what is said; before its first and after its last segment there is silence.
-        times_s: (f,) seconds on the same timeline, ascending. The middle of each picture.
+        timeline: what is said; there is silence before and after it.
+        times_s: (f,) seconds on the same timeline, ascending: the middle of each picture.
 
     Returns:
         (f, 12) float32, 0..1, the mouth channels of ``pose.py``.
@@ -158,7 +164,7 @@ def mouth_track(timeline: Segments, times_s: npt.NDArray[np.floating]) -> FloatA
 
 
 def blend(timeline: Segments, times: FloatArray) -> FloatArray:
-    """Cohen-Massaro: targets averaged by dominance, (f, 12). Nothing is enforced yet."""
+    """The first step: targets averaged by dominance, (f, 12) float32. ``timeline`` must not be empty."""
     begins, ends = float(timeline.start_s[0]), float(timeline.end_s[-1])
     every = _silence(begins - 10, begins).then(timeline).then(_silence(ends, ends + 10))
     silent = every.viseme == VISEME["sil"]
@@ -167,7 +173,7 @@ def blend(timeline: Segments, times: FloatArray) -> FloatArray:
     core_end = every.end_s - np.where(silent, OPENS_BEFORE_S, 0.3 * length)
     middle = (core_start + core_end) / 2
     core_start, core_end = np.minimum(core_start, middle), np.maximum(core_end, middle)
-    # A short silence is a stop's hold or the join of two words: it hardly moves the face.
+    # A short silence is the hold of a stop, or the joint of two words: it hardly moves the face.
     weight = np.where(silent, np.clip((length - 0.06) / 0.16, 0, 1) ** 2, 1.0).astype(np.float32)
 
     targets = TARGETS[every.viseme]
@@ -188,7 +194,7 @@ def blend(timeline: Segments, times: FloatArray) -> FloatArray:
 
 
 def enforce_rules(track: FloatArray, timeline: Segments, times: FloatArray) -> FloatArray:
-    """What blending must not wash out; closures come last and win. Gives a new (f, 12)."""
+    """The second step: shapes that blending must not wash out. Closures come last and win. Gives a new (f, 12)."""
     track = track.copy()
     sibilant = (timeline.viseme == VISEME["SS"]) | (timeline.viseme == VISEME["CH"])
     hiss = _envelope(timeline, sibilant, times)
@@ -204,7 +210,7 @@ def enforce_rules(track: FloatArray, timeline: Segments, times: FloatArray) -> F
 
 
 def close_lips(track: FloatArray, shut: FloatArray) -> FloatArray:
-    """Press the lips together by ``shut`` (f,), 0..1, in place; the rest of the mouth yields."""
+    """Press the lips together by ``shut`` (f,), 0..1, in place, and relax the rest of the mouth; gives ``track``."""
     track[:, CLOSE] = np.maximum(track[:, CLOSE], shut)
     yielding = 1 - shut
     track[:, JAW] *= 0.15 + 0.85 * yielding
@@ -215,7 +221,7 @@ def close_lips(track: FloatArray, shut: FloatArray) -> FloatArray:
 
 
 def _envelope(timeline: Segments, chosen: npt.NDArray[np.bool_], times: FloatArray) -> FloatArray:
-    """1 while one of the chosen segments is held, ramping over ``RAMP_S``: (f,) float32."""
+    """(f,) float32: 1 while one of the chosen segments is held, with ramps of ``RAMP_S``."""
     if not chosen.any():
         return np.zeros(len(times), dtype=np.float32)
     start, end = timeline.start_s[chosen], timeline.end_s[chosen]
@@ -225,7 +231,7 @@ def _envelope(timeline: Segments, chosen: npt.NDArray[np.bool_], times: FloatArr
     first = start + 0.08 * length
     last = end - np.where(stop, 0.3, 0.08) * length
     centre = (first + last) / 2
-    half = np.maximum((last - first) / 2, SHORTEST_HOLD_S / 2)
+    half = np.maximum((last - first) / 2, MIN_HOLD_S / 2)
     beyond = np.maximum(np.abs(times[:, None] - centre) - half, 0)
     linear = np.maximum(1 - beyond / RAMP_S, 0)
     smooth = linear * linear * (3 - 2 * linear) * timeline.strength[chosen]

@@ -1,7 +1,7 @@
-"""A mouth that opens with loudness: the plainest way from sound alone to motion.
+"""Loudness, and a mouth that opens with it: the baseline that ``audio_driven.py`` has to beat.
 
-The fallback for sounds no network was trained for, and the baseline the network in
-``audio_driven.py`` must beat. Pure functions; safe from any thread.
+``energy_track`` is what ``scripts/train_audio_face.py`` compares the network with. Pure functions; safe from any
+thread.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from engine.animation.visemes import MOUTH_CHANNELS
 from engine.items import FRAME_SAMPLES, FloatArray
 
 _SILENT_DB = -50.0
+"""Below this level, in dB of full scale, the mouth is shut."""
+
 _RANGE_DB = 26.0
-"""From shut to wide open below the loudest level."""
+"""Range of levels below the loudest over which the mouth opens."""
 
 
 def loudness_db(pcm: FloatArray) -> FloatArray:
-    """Level of each 40 ms: (n,) float32 mono 24 kHz to (n // 960,) float32 dB of full scale."""
+    """Level of each frame of 40 ms: (n,) float32 mono 24 kHz to (n // 960,) float32, dB of full scale."""
     whole = len(pcm) // FRAME_SAMPLES * FRAME_SAMPLES
     power = np.mean(pcm[:whole].reshape(-1, FRAME_SAMPLES) ** 2, axis=1)
     level: FloatArray = (10 * np.log10(power + 1e-10)).astype(np.float32)
@@ -26,11 +28,11 @@ def loudness_db(pcm: FloatArray) -> FloatArray:
 
 
 def energy_track(pcm: FloatArray, loudest_db: float = -18.0) -> FloatArray:
-    """A mouth for each whole 40 ms of sound: (n // 960, 12) float32, 0..1.
+    """One mouth per whole frame of audio: (n // 960, 12) float32, 0..1.
 
     Args:
         pcm: (n,) float32 mono, 24 kHz.
-        loudest_db: level at which the mouth is widest; speech louder than this raises it.
+        loudest_db: level at which the mouth is widest, raised to the loudest frame if that is louder.
     """
     level = loudness_db(pcm)
     track = np.zeros((len(level), MOUTH_CHANNELS), dtype=np.float32)

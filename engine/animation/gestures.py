@@ -1,7 +1,7 @@
-"""Head and brows that go with what is said: nods on stressed words, brows on questions.
+"""Gestures that go with speech: nods on stressed words, raised brows on questions.
 
-Decided once per piece of speech from its words and loudness, from a seeded generator, as a
-list of ``Gesture``; evaluated at any time. Pure; safe from any thread.
+Planned once per piece of speech, from its words, its loudness and a seeded generator, as a
+list of ``Gesture``, and evaluated at any time. Pure; safe from any thread. Sizes and probabilities are judgements.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ from engine.animation.pose import CHANNEL, rest_pose
 from engine.items import OUTPUT_RATE, FloatArray, Speech
 
 _APART_S = 0.8
-"""Least time between two nods."""
+"""Shortest time between the stressed words of two nods."""
 
 _PSEUDO_WORD_S = 0.25
+"""Stands in for words when the voice gives no word times."""
+
 _QUESTION = ("?", "？", "؟")
 _EMPHASIS = ("!", "！")
 
 
 @dataclass(frozen=True, slots=True)
 class Gesture:
-    """One channel rises smoothly, holds and returns."""
+    """One channel rises smoothly, holds and returns. Times are in seconds on the reply's timeline."""
 
     channel: int
     amount: float
@@ -38,7 +40,7 @@ class Gesture:
         return self.start_s + self.attack_s + self.hold_s + self.release_s
 
     def at(self, t: float) -> float:
-        """Its value at a time, between 0 and ``amount``."""
+        """Its value at time ``t``, between 0 and ``amount``."""
         since = t - self.start_s
         if since <= 0 or t >= self.end_s:
             return 0.0
@@ -52,12 +54,12 @@ class Gesture:
 
 
 def nod(peak_s: float, amount: float) -> Gesture:
-    """Down and back up, lowest at ``peak_s``."""
+    """A nod of the head, lowest at ``peak_s``; ``amount`` 0..1."""
     return Gesture(CHANNEL["head_pitch"], -0.24 * amount, peak_s - 0.18, 0.18, 0.02, 0.34)
 
 
 def brow_flash(peak_s: float, amount: float, hold_s: float = 0.12) -> list[Gesture]:
-    """Both brows up and down."""
+    """Both brows raised, highest from ``peak_s`` for ``hold_s``; ``amount`` 0..1."""
     return [
         Gesture(CHANNEL["brow_inner_up"], 0.5 * amount, peak_s - 0.16, 0.16, hold_s, 0.3),
         Gesture(CHANNEL["brow_outer_up"], 0.55 * amount, peak_s - 0.16, 0.16, hold_s, 0.3),
@@ -65,7 +67,7 @@ def brow_flash(peak_s: float, amount: float, hold_s: float = 0.12) -> list[Gestu
 
 
 def plan(speech: Speech, offset_s: float, now_s: float, rng: np.random.Generator) -> list[Gesture]:
-    """Gestures for a piece of speech that begins at ``offset_s``, none starting before ``now_s``."""
+    """Gestures for a piece of speech that begins at ``offset_s``; none starts before ``now_s``, which was shown."""
     found: list[Gesture] = []
     text = speech.clause.text.rstrip(" \"'”’)")
     spans = _prominent(speech, rng)
@@ -82,7 +84,7 @@ def plan(speech: Speech, offset_s: float, now_s: float, rng: np.random.Generator
 
 
 def evaluate(gestures: Sequence[Gesture], t: float) -> FloatArray:
-    """Their sum at a time, as a pose."""
+    """Their sum at time ``t``, as a pose: (channels,) float32, not clipped."""
     pose = rest_pose()
     for gesture in gestures:
         pose[gesture.channel] += gesture.at(t)
@@ -96,7 +98,7 @@ def _not_before(gesture: Gesture, now_s: float) -> Gesture:
 
 
 def _prominent(speech: Speech, rng: np.random.Generator) -> list[tuple[float, float, bool]]:
-    """The words a speaker would nod on: (peak in s, amount 0..1, written in capitals)."""
+    """The words a speaker would nod on: (peak in seconds, amount 0..1, whether it is written in capitals)."""
     words = [(w.text.strip(".,!?;:\"'"), w.start_ms / 1000, w.end_ms / 1000) for w in speech.words]
     if not words:
         count = int(speech.duration_ms / 1000 / _PSEUDO_WORD_S)
@@ -117,7 +119,7 @@ def _prominent(speech: Speech, rng: np.random.Generator) -> list[tuple[float, fl
 
 
 def _stressed_moment(speech: Speech, start: float, end: float) -> float:
-    """Middle of the vowel with primary stress in the interval, else of the interval."""
+    """Middle of the phoneme with primary stress in the interval, or of the interval if there is none."""
     for phoneme in speech.phonemes:
         middle = (phoneme.start_ms + phoneme.end_ms) / 2000
         if phoneme.stress == 2 and start <= middle <= end:

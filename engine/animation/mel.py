@@ -1,4 +1,8 @@
-"""Log-mel features of speech, as the audio-driven mouth hears it. Pure; safe from any thread."""
+"""Log-mel features of speech, the input of ``audio_driven.py``. Pure; safe from any thread.
+
+Not Whisper's features: the rate is 24 kHz, and nothing depends on the loudest value of the whole recording. The numbers
+are fixed by what the network was trained on.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from engine.items import FRAME_SAMPLES, OUTPUT_RATE, FloatArray
 
 BANDS = 48
 HOP = OUTPUT_RATE // 100
-"""Samples between two feature vectors: 10 ms, so four a picture."""
+"""Samples between two feature vectors: 10 ms, so four per picture."""
 
 STEPS_PER_FRAME = FRAME_SAMPLES // HOP
 _WINDOW = 600
@@ -20,7 +24,7 @@ _FLOOR = 1e-6
 def log_mel(pcm: FloatArray) -> FloatArray:
     """(n,) float32 mono 24 kHz to (n // 240, 48) float32, about -1..1.5.
 
-    Each vector is of 25 ms around the middle of its own 10 ms; silence is assumed beyond both ends.
+    Each vector covers 25 ms around the middle of its own 10 ms. Silence is assumed before and after.
     """
     steps = len(pcm) // HOP
     if steps == 0:
@@ -34,7 +38,7 @@ def log_mel(pcm: FloatArray) -> FloatArray:
 
 
 def _filters() -> FloatArray:
-    """(513, 48) triangles, evenly spaced in mel, each of unit area."""
+    """(513, 48) triangles, evenly spaced in mel (2595 log10(1 + f / 700)), each of unit sum."""
     low, high = (2595 * np.log10(1 + hz / 700) for hz in (_LOWEST_HZ, _HIGHEST_HZ))
     edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
     hz = np.arange(_FFT // 2 + 1) * OUTPUT_RATE / _FFT

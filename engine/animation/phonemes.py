@@ -1,11 +1,12 @@
-"""From a phoneme symbol to what the lips do: a list of ``Articulation``.
+"""From a phoneme symbol to what the lips do: a tuple of ``Articulation``.
 
-In: one symbol of any espeak-ng voice or Piper voice, in IPA (``tʃ``, ``aɪ``, ``ɑː``, one
+In: one symbol of any espeak-ng or Piper voice, in IPA (``tʃ``, ``aɪ``, ``ɑː``; one
 code point or several) or in espeak's own ASCII mnemonics (``tS``, ``aI``, ``A:``, ``ts.h``).
-Out: the visemes it passes through, most often one, two for a diphthong, none for a mark that
+Out: the visemes it passes through: usually one, two for a diphthong, none for a mark that
 only modifies (length, stress, tone). Pure functions over tables; safe from any thread.
 
-The fifteen visemes are those of the Oculus LipSync set, which most face rigs know.
+The fifteen visemes are those of Oculus Lipsync ("Viseme Reference"), which most face rigs support. Openness, rounding
+and strength are judgements.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from functools import lru_cache
 VISEMES: tuple[str, ...] = (
     "sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "ih", "oh", "ou",
 )  # fmt: skip
-"""Names of the visemes in the order of every table of them."""
+"""Names of the visemes, in the order of every table."""
 
 VOWELS = frozenset(("aa", "E", "ih", "oh", "ou"))
 TONAL = frozenset(("zh", "cmn", "yue", "hak", "vi", "my", "shn", "th"))
-"""Languages whose voices write tones as digits or as letters that are vowels elsewhere."""
+"""Languages whose voices write tones as digits, or as letters that are vowels in other languages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Articulation:
-    """One position the mouth passes through."""
+    """One position the mouth passes through during a phoneme."""
 
     viseme: str
     openness: float = 1.0
@@ -36,10 +37,10 @@ class Articulation:
     """Lip rounding beyond the viseme's own, 0..1 (front rounded vowels)."""
 
     strength: float = 1.0
-    """How firmly a closure closes: 1 for p b m and f v, less for β and ʋ."""
+    """How firmly a closure closes, 0..1: 1 for p b m and f v, less for β and ʋ."""
 
     share: float = 1.0
-    """Part of the phoneme's time, relative to the other articulations of the symbol."""
+    """Share of the phoneme's time, relative to the other articulations of the symbol."""
 
     sustained: bool = False
     """The lips stay closed until the end (m), instead of bursting open before it (p, b)."""
@@ -95,11 +96,11 @@ _CLUSTERS: dict[str, str] = {
     "VR": "ɝ", "IR": "ɝ", "3:": "ɜ", "aa": "æ", "A@": "ɑə", "O@": "ɔə", "@L": "əl", "ng": "ŋ", "nɡ": "ŋ",
     "_!": "", "'!": "",
 }  # fmt: skip
-"""Sequences that are one gesture of the lips, or mean something else than their letters."""
+"""Sequences that are one gesture of the lips, or do not mean what their letters do."""
 
 _LONGEST = max(map(len, _CLUSTERS))
 _PAUSES = frozenset(" _^$.,;:!?¿¡…—–-|‖。，、；：！？\"'()[]{}«»“”‘’\n\t")
-"""Alone, these are pauses (Piper gives punctuation and its ``^ $ _`` marks as phonemes)."""
+"""On their own these are pauses (Piper gives punctuation and its marks ``^ $ _`` as phonemes)."""
 
 _MARKS = frozenset("ˈˌːˑ‿.,:;'\"=%~^[]/|-_!?`# 12456789()<>{}\\ʰʱʲʷˠˤⁿˡ˞˚ʼ˥˦˧˨˩↓↑↗↘→ꜛꜜ")
 
@@ -116,7 +117,7 @@ def _consonant(glyph: str) -> Articulation | None:
 
 
 def _articulate(glyph: str) -> Articulation | None:
-    """One letter, by table, else by the class its Unicode name and base letter tell."""
+    """One letter: by table, or by its base letter and the class in its Unicode name."""
     glyph = _ASCII.get(glyph, glyph)
     if glyph in _VOWELS:
         viseme, openness, rounding = _VOWELS[glyph]
@@ -128,7 +129,7 @@ def _articulate(glyph: str) -> Articulation | None:
 
 
 def _by_class(glyph: str) -> Articulation:
-    """A letter in no table: its base letter's gesture, or a neutral tongue-only consonant."""
+    """A letter in no table: the gesture of its base letter, or a consonant of the tongue alone."""
     words = unicodedata.name(glyph, "").split(" WITH ")[0].split()
     letter = words[-1].lower() if words and words[0] in ("LATIN", "MODIFIER") else ""
     if len(letter) == 2 and letter[0] in "aeo" and letter[1] in "aeo":
@@ -141,7 +142,7 @@ def _by_class(glyph: str) -> Articulation:
 
 
 def _letters(symbol: str) -> list[str]:
-    """Split into letters, clusters first; marks, tones and aspiration are left out."""
+    """Split into letters, longest clusters first; marks, tones and aspiration are left out."""
     letters: list[str] = []
     at = 0
     while at < len(symbol):
@@ -168,12 +169,12 @@ def articulations(symbol: str, language: str = "") -> tuple[Articulation, ...]:
 
     Args:
         symbol: IPA or an espeak mnemonic; the empty symbol is silence.
-        language: ISO 639-1 code of the clause; tone letters are told from vowels by it.
+        language: ISO 639-1 code of the clause, which tells tone letters from vowels.
 
     Returns:
-        One articulation, two or three for a diphthong or triphthong, none when the symbol
+        One articulation; two or three for a diphthong or triphthong; none when the symbol
         only modifies its neighbours (``ː``, a tone). Unknown letters fall back to the
-        gesture of their IPA class, so nothing is ever refused.
+        gesture of their class, so nothing is ever refused.
     """
     symbol = unicodedata.normalize("NFD", symbol.replace("\u0361", "").replace("\u200d", "").replace("\u035c", ""))
     symbol = symbol.replace("c\u0327", "ç")
@@ -188,7 +189,7 @@ def articulations(symbol: str, language: str = "") -> tuple[Articulation, ...]:
 
 
 def _shares(found: tuple[Articulation, ...]) -> tuple[Articulation, ...]:
-    """A diphthong rests on its first vowel and glides to the last."""
+    """Divide a vowel's time: a diphthong rests on its first vowel and glides to the last."""
     vowels = sum(a.is_vowel for a in found)
     if len(found) < 2 or vowels != len(found):
         return found

@@ -1,7 +1,7 @@
-"""The pose vector: what a face does at one moment, in ARKit-like channels.
+"""The pose vector: what a face does at one moment, in channels like those of ARKit's blendshapes.
 
 A pose is ``(len(POSE_CHANNELS),) float32``. All channels are 0 at rest. Blendshapes are
-0..1; gaze and head are signed, -1..1. "Left" is the tutor's own left, right in the picture.
+0..1; gaze and head are signed, -1..1. "Left" is the tutor's own left, which is right in the picture.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from engine.items import FloatArray
 
 POSE_CHANNELS: tuple[str, ...] = (
     # mouth
-    "jaw_open",  # 1: as wide as speech ever opens it ("ah" is about 0.7)
+    "jaw_open",  # 1 is as wide as speech ever opens it ("ah" is about 0.7)
     "mouth_close",  # lips pressed together whatever the jaw does: 1 is shut (p, b, m)
     "mouth_funnel",  # lips forward and open round ("oh", "sh")
     "mouth_pucker",  # lips small and round ("oo", w)

@@ -1,8 +1,8 @@
-"""One turn's speech to frames: mouth, head and eyes together, each with its own 40 ms of sound.
+"""From one reply's speech to frames: mouth, head and eyes together, each frame with its own 40 ms of audio.
 
-``ReplyAnimator`` takes ``Speech`` as it is made and gives ``AnimatedFrame`` at once; it is
-synchronous, keeps no clock, starts no thread and needs no closing. It may be used from any
-one thread at a time, and so may its ``IdleMotion``.
+``ReplyAnimator`` takes ``Speech`` as it is made and gives ``AnimatedFrame`` at once. It is
+synchronous, keeps no clock, starts no thread and needs no closing. It and its ``IdleMotion`` may be used from any
+one thread at a time.
 """
 
 from __future__ import annotations
@@ -21,72 +21,67 @@ from engine.items import FPS, FRAME_SAMPLES, OUTPUT_RATE, AnimatedFrame, FloatAr
 
 FRAME_S = 1 / FPS
 HOLD_FRAMES = 4
-"""While it is not known what follows, so many frames wait for it (160 ms)."""
+"""Frames held back while it is not known what follows (160 ms): the mouth anticipates."""
 
 TAIL_FRAMES = 6
-"""Silence after the turn in which the mouth comes to rest (240 ms)."""
+"""Silence after the reply in which the mouth comes to rest (240 ms)."""
 
 _CONTEXT_FRAMES = 15
-"""Sound before a frame that the audio-driven mouth hears (600 ms)."""
+"""Audio before a frame that the audio-driven mouth depends on (600 ms)."""
 
 _CARRY_S = 0.045
-"""A prediction that new speech made wrong is forgotten with this time constant."""
+"""Time constant with which a prediction that new speech proved wrong fades."""
 
 _SMILE = CHANNEL["mouth_smile"]
 _ROUND = [CHANNEL["mouth_funnel"], CHANNEL["mouth_pucker"]]
 
 
-class SoundDriven(Protocol):
-    """A mouth from sound alone."""
+class AudioDriven(Protocol):
+    """A mouth from audio alone."""
 
     def __call__(self, pcm: FloatArray) -> FloatArray:
-        """(n,) float32 24 kHz to (n // 960, 12) float32, one mouth for each whole 40 ms."""
+        """(n,) float32 mono 24 kHz to (n // 960, 12) float32: one mouth per whole frame of 40 ms."""
 
 
 class ReplyAnimator:
-    """Animates one turn; implements ``contracts.Animator``.
+    """Animates one reply; implements ``contracts.Animator``.
 
     Args:
-        idle_motion: the session's, which goes on before and after the turn.
-        start_time_s: when the turn's first frame is shown, on the clock ``idle_motion`` is asked by.
-        sound_driven: gives the mouth for speech without phonemes; the embedded network when None.
+        idle_motion: the session's, which goes on before and after the reply.
+        start_time_s: when the reply's first frame is shown, on the clock of ``idle_motion``.
+        audio_driven: gives the mouth for speech without phonemes; ``default_audio_face`` when None.
     """
 
-    def __init__(self, idle_motion: IdleMotion, start_time_s: float, sound_driven: SoundDriven | None = None) -> None:
+    def __init__(self, idle_motion: IdleMotion, start_time_s: float, audio_driven: AudioDriven | None = None) -> None:
         self._idle_motion = idle_motion
         self._start_time_s = start_time_s
-        self._sound_driven = sound_driven
+        self._audio_driven = audio_driven
         self._rng = np.random.default_rng([idle_motion.seed, 9, int(max(start_time_s, 0) * 1000)])
         self._pcm: FloatArray = np.zeros(0, dtype=np.float32)
         self._first_kept = 0  # frame at which self._pcm begins
         self._fed = 0  # samples of speech so far
         self._next = 0  # index of the next frame to give
         self._timeline: Segments = no_segments()
-        self._by_sound = False
+        self._by_audio = False
         self._gestures: list[Gesture] = []
         self._mouth: FloatArray = np.zeros(MOUTH_CHANNELS, dtype=np.float32)
         self._finished = False
 
-    @property
-    def frames_given(self) -> int:
-        """How many frames this turn has so far; the next one has this index."""
-        return self._next
-
     def feed(self, speech: Speech) -> list[AnimatedFrame]:
-        """Frames that are complete now.
+        """The frames that are complete now, numbered from 0 within the reply.
 
-        All whole frames when the piece ends its clause or its voice tells what follows; else the last
-        ``HOLD_FRAMES`` wait for the next piece, since the mouth anticipates.
+        All whole frames if the piece ends its clause or its voice says what follows; otherwise the last
+        ``HOLD_FRAMES`` wait for the next piece.
 
         Raises:
             RuntimeError: after ``finish``.
         """
         if self._finished:
-            raise RuntimeError("this turn is finished")
+            raise RuntimeError("this reply is finished")
         offset_s = self._fed / OUTPUT_RATE
         self._pcm = np.concatenate((self._pcm, speech.pcm.astype(np.float32, copy=False)))
         self._fed += len(speech.pcm)
-        self._by_sound = not speech.phonemes
+        self._by_audio = not speech.phonemes
         if speech.phonemes:
             known = self._timeline.between(self._next * FRAME_S, offset_s).until(offset_s)
             self._timeline = known.then(segments((*speech.phonemes, *speech.ahead), offset_s, speech.clause.language))
@@ -98,7 +93,7 @@ class ReplyAnimator:
         return self._give(whole if speech.last or (speech.phonemes and speech.ahead) else whole - HOLD_FRAMES)
 
     def finish(self) -> list[AnimatedFrame]:
-        """What is left, padded to a whole frame, and ``TAIL_FRAMES`` of rest; nothing if nothing was fed."""
+        """The rest, padded to a whole frame, and ``TAIL_FRAMES`` of silence; nothing if nothing was fed."""
         if self._finished or self._fed == 0:
             self._finished = True
             return []
@@ -122,13 +117,13 @@ class ReplyAnimator:
         return frames
 
     def _mouths(self, count: int) -> FloatArray:
-        """The mouth of the next ``count`` frames, continuing from the last one given."""
+        """(count, 12): the mouth of the next frames, continuing from the last one given."""
         times = ((np.arange(self._next - 1, self._next + count) + 0.5) * FRAME_S).astype(np.float32)
         decay = np.exp(-np.arange(1, count + 1) * FRAME_S / _CARRY_S).astype(np.float32)[:, None]
-        if self._by_sound:
-            track = self._from_sound(count)
-            heard: FloatArray = np.clip(track[1:] + (self._mouth - track[0]) * decay, 0, 1)
-            return heard
+        if self._by_audio:
+            track = self._from_audio(count)
+            driven: FloatArray = np.clip(track[1:] + (self._mouth - track[0]) * decay, 0, 1)
+            return driven
         if len(self._timeline) == 0:
             resting: FloatArray = self._mouth * decay
             return resting
@@ -137,11 +132,11 @@ class ReplyAnimator:
         track = np.clip(track[1:] + (self._mouth - predicted) * decay, 0, 1)
         return enforce_rules(track, self._timeline, times[1:])
 
-    def _from_sound(self, count: int) -> FloatArray:
-        """(count + 1, 12): of the frame before the next one too, rest before the first."""
-        if self._sound_driven is None:
-            self._sound_driven = default_audio_face()
-        track = self._sound_driven(self._pcm)
+    def _from_audio(self, count: int) -> FloatArray:
+        """(count + 1, 12): the mouth of the frame before the next one (at rest before the first), then of ``count``."""
+        if self._audio_driven is None:
+            self._audio_driven = default_audio_face()
+        track = self._audio_driven(self._pcm)
         at = self._next - self._first_kept
         before = track[at - 1 : at] if at else np.zeros((1, MOUTH_CHANNELS), dtype=np.float32)
         return np.concatenate((before, track[at : at + count]))

@@ -1,7 +1,8 @@
-"""What each viseme looks like, and how strongly it insists, channel by channel.
+"""What each viseme looks like, and how strongly it dominates its neighbours, channel by channel.
 
-Tables only: targets in the mouth channels of ``pose.py`` and Cohen-Massaro dominances
-(how much a viseme pulls a channel while its neighbours pull it too). Built once at import.
+Tables only: targets in the mouth channels of ``pose.py``, and dominances as in ``coarticulation.py``
+(how much a viseme pulls a channel while its neighbours pull it too). The numbers were tuned by eye on the drawn
+tutors and checked with ``bench/lipsync.py``. Built once at import.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from engine.animation.pose import CHANNEL, POSE_CHANNELS
 from engine.items import FloatArray
 
 MOUTH_CHANNELS = 12
-"""The first so many channels of a pose are the mouth's."""
+"""This many channels, the first of a pose, are the mouth's."""
 
 VISEME: dict[str, int] = {name: i for i, name in enumerate(VISEMES)}
 
@@ -44,7 +45,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "lips": ("mouth_stretch", "mouth_smile", "mouth_frown", "upper_lip_up", "lower_lip_down"),
     "tongue": ("tongue_up", "tongue_out"),
 }
-"""Channels that move together, so that dominance is stated once for all of them."""
+"""Channels that move together and share one dominance."""
 
 _DOMINANCE: dict[str, dict[str, float]] = {
     "sil": {"jaw": 1.0, "shut": 1.0, "round": 1.0, "lips": 1.0, "tongue": 1.0},
@@ -65,7 +66,7 @@ _DOMINANCE: dict[str, dict[str, float]] = {
 }
 
 _REACH_MS: dict[str, tuple[float, float]] = {
-    # before, after: distance over which the pull falls to 1/e
+    # before, after: milliseconds over which the pull falls to 1/e
     "jaw": (36.0, 32.0),
     "shut": (25.0, 25.0),
     "round": (85.0, 55.0),
@@ -82,21 +83,20 @@ def _mouth_row(values: Mapping[str, float]) -> FloatArray:
 
 
 TARGETS: FloatArray = np.stack([_mouth_row(_TARGETS[v]) for v in VISEMES])
-"""(15, 12) float32, 0..1: pose of the mouth in each viseme."""
+"""(15, 12) float32, 0..1: the mouth channels of each viseme."""
 
-GROUP_NAMES: tuple[str, ...] = tuple(_GROUPS)
 GROUP_CHANNELS: tuple[tuple[int, ...], ...] = tuple(tuple(CHANNEL[c] for c in cs) for cs in _GROUPS.values())
-"""Mouth channels of each group; together they are all twelve."""
+"""Indices of the mouth channels in each group; together they are all twelve."""
 
 DOMINANCE: FloatArray = np.array([[_DOMINANCE[v][g] for g in _GROUPS] for v in VISEMES], dtype=np.float32)
 """(15, groups) float32, 0..1."""
 
 REACH_S: FloatArray = np.array([_REACH_MS[g] for g in _GROUPS], dtype=np.float32) / np.float32(1000)
-"""(groups, 2) float32, seconds: how far a pull reaches ahead of its segment, and after it."""
+"""(groups, 2) float32: seconds a pull reaches ahead of its segment, and after it."""
 
 
 def viseme_pose(viseme: str, amount: float = 1.0) -> FloatArray:
-    """A whole pose showing one viseme: (len(POSE_CHANNELS),) float32, for sheets and tests."""
+    """A whole pose that shows one viseme: (len(POSE_CHANNELS),) float32, for contact sheets, benches and tests."""
     pose = np.zeros(len(POSE_CHANNELS), dtype=np.float32)
     pose[:MOUTH_CHANNELS] = TARGETS[VISEME[viseme]] * amount
     return pose

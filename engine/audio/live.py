@@ -1,8 +1,8 @@
-"""A live recording that comes in pieces, as a browser's MediaRecorder gives them: bytes in, sound out as it comes.
+"""A live recording that arrives in pieces, as a browser's MediaRecorder makes them, decoded as it arrives.
 
 In: consecutive pieces of one recording (Opus in WebM or Ogg, fragmented MP4), pushed on the event
-loop. Out: 16 kHz mono float32, handed to a callback on the same loop. libav reads from a buffer that
-grows, in a thread of its own, and waits there for more; leaving the ``async with`` block ends it.
+loop. Out: 16 kHz mono float32, handed to a callback on the same loop. libav reads from a growing buffer in a thread
+of its own and waits there for more; leaving the ``async with`` block ends the thread.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from types import TracebackType
 import av
 import numpy as np
 
-from engine.audio.decoding import FrameConverter, audio_stream, container_options, frames_of, sniff
+from engine.audio.containers import FrameConverter, audio_stream, container_options, frames_of, sniff
 from engine.errors import EngineError, TooFast, UnreadableMedia
 from engine.items import INPUT_RATE, FloatArray
 
 BACKLOG_BYTES = 1_000_000
-"""Encoded sound not yet decoded (minutes of Opus); who sends more is not live."""
+"""Most encoded audio waiting to be decoded (minutes of Opus). A client that sends more is not live."""
 
 BACKLOG_SAMPLES = 4 * INPUT_RATE
-"""Decoded sound the event loop has not taken yet; the thread waits when there is more."""
+"""Most decoded audio waiting for the event loop; the thread pauses when there is more."""
 
 HEAD_BYTES = 16
-"""Needed to tell the container."""
+"""Bytes needed to recognise the container."""
 
 
 class StreamDecoder:
     """Decodes one live recording.
 
     Use it as ``async with StreamDecoder(take) as decoder``, or ``start`` it and ``close`` it. Not for
-    several recordings one after another: a recorder that was restarted needs a decoder of its own.
+    several recordings one after another: a restarted recorder needs a new decoder.
 
     Args:
         take: called on the event loop with (n,) float32 mono 16 kHz, n > 0, in order.
-        field: what error messages call the data.
+        field: the field that error messages name.
     """
 
     def __init__(self, take: Callable[[FloatArray], None], field: str = "data") -> None:
@@ -55,13 +55,13 @@ class StreamDecoder:
         self._done = asyncio.Event()
 
     def start(self) -> None:
-        """Begin, on the event loop on which ``take`` is to be called."""
+        """Start the thread. Call it on the event loop on which ``take`` is to be called."""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="live-audio", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Hear no more; the thread ends within milliseconds. Never waits, idempotent."""
+        """Stop decoding; the thread ends within milliseconds. Never waits; idempotent."""
         with self._room:
             self._abandoned = True
             self._room.notify()
@@ -81,26 +81,28 @@ class StreamDecoder:
 
     @property
     def untaken_s(self) -> float:
-        """Seconds of sound decoded and not yet handed over (for metrics)."""
+        """Seconds of audio decoded and not yet handed to ``take``."""
         return self._untaken / INPUT_RATE
 
     def push(self, data: bytes) -> None:
         """Add the next piece. Cheap, never waits.
 
         Raises:
-            UnreadableMedia: what came before is no recording, or damaged.
-            TooFast: far more than a microphone gives; the piece is not taken.
+            UnreadableMedia: what was pushed before is not a recording, or is damaged.
+            TooFast: ``BACKLOG_BYTES`` are waiting to be decoded; the piece is not taken.
         """
         if self._error is not None:
             raise self._error
         if not self._pipe.write(data):
-            raise TooFast(f"{self._field}: more than {BACKLOG_BYTES} bytes of live audio wait to be decoded")
+            raise TooFast(
+                f"{self._field}: more than {BACKLOG_BYTES} bytes of live audio wait to be decoded; send in real time"
+            )
 
     async def finish(self) -> None:
-        """No more pieces: returns when all sound has been handed over.
+        """End the recording: no more pieces. Returns when all audio has been handed to ``take``.
 
         Raises:
-            UnreadableMedia: it was no recording, or damaged.
+            UnreadableMedia: it was not a recording, or is damaged.
         """
         self._pipe.close()
         await self._done.wait()
@@ -125,14 +127,14 @@ class StreamDecoder:
         container_format = sniff(self._pipe.peek(HEAD_BYTES))
         if container_format is None:
             if self._pipe.peek(1):
-                raise UnreadableMedia(f"{self._field}: not a live recording in webm, ogg or mp4")
+                raise UnreadableMedia(f"{self._field}: not a webm, ogg or mp4 recording")
             return
-        # Without these libav reads seconds ahead before it gives the first sound.
+        # Without these libav reads seconds ahead before it gives the first audio.
         options = {**container_options(container_format), "probesize": "2048", "analyzeduration": "0"}
         with av.open(self._pipe, "r", format=container_format, options=options, buffer_size=4096) as container:
             stream = audio_stream(container)
             if stream is None:
-                raise UnreadableMedia(f"{self._field}: the live recording has no sound in it")
+                raise UnreadableMedia(f"{self._field}: the live recording has no audio stream")
             converter = FrameConverter()
             for frame in frames_of(container, stream):
                 converter.measure(frame)
@@ -155,7 +157,7 @@ class StreamDecoder:
 
     def _on_loop(self, function: Callable[..., None], *args: object) -> None:
         assert self._loop is not None
-        with contextlib.suppress(RuntimeError):  # closed without waiting, and the loop has ended since
+        with contextlib.suppress(RuntimeError):  # closed without waiting, and the loop has ended meanwhile
             self._loop.call_soon_threadsafe(function, *args)
 
     # --- on the loop again
@@ -170,7 +172,7 @@ class StreamDecoder:
 
 
 class _Pipe:
-    """A file libav reads from while it is written: ``read`` waits for bytes, and gives none only at the end."""
+    """A file that libav reads while it is being written: ``read`` waits for bytes and returns none only at the end."""
 
     def __init__(self) -> None:
         self._pieces: deque[bytes] = deque()
@@ -179,7 +181,7 @@ class _Pipe:
         self._changed = threading.Condition()
 
     def write(self, data: bytes) -> bool:
-        """False when it is too full; nothing is taken then. After ``close`` bytes are dropped."""
+        """Append ``data``. False when there is no room (nothing is taken then). After ``close`` bytes are dropped."""
         with self._changed:
             if self._size + len(data) > BACKLOG_BYTES:
                 return False
@@ -195,7 +197,7 @@ class _Pipe:
             self._changed.notify()
 
     def peek(self, size: int) -> bytes:
-        """The next bytes, left where they are; fewer than ``size`` only at the end."""
+        """The next ``size`` bytes, left in place; fewer only at the end."""
         with self._changed:
             while self._size < size and not self._closed:
                 self._changed.wait()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.audio.decoding import to_wav
+from engine.audio.pcm import to_wav
 from engine.errors import EngineError, SettingsError
 from engine.items import OUTPUT_RATE, Clause
 from engine.settings import Settings, load_settings

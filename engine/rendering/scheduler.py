@@ -147,8 +147,6 @@ class FrameScheduler:
         self._wake = asyncio.Event()
         self._metrics = metrics
         self.frame_dropping = FrameDropping()
-        self.busy_s = 0.0
-        """Seconds spent drawing since the start."""
 
     async def offer(self, requests: Sequence[FrameRequest]) -> list[Picture | None]:
         """As ``render``, but None for pictures that are dropped so that the others are in time.
@@ -231,7 +229,6 @@ class FrameScheduler:
                 continue
             now = loop.time()
             self.costs.observe(len(batch), now - began)
-            self.busy_s += now - began
             self.frame_dropping.observe(began, now, min(request.deadline for request in requests) - now)
             late = sum(now > request.deadline for request in requests)
             self._metrics.frames.labels("made").inc(len(pictures))

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.audio.decoding import Resampler
+from engine.audio.resampling import Resampler
 from engine.items import OUTPUT_RATE, Clause, FloatArray, Speech
 from engine.speaking.timeline import Timeline
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from engine.audio.decoding import to_wav
+from engine.audio.pcm import to_wav
 from engine.concurrency.worker import Worker
 from engine.contracts import Synthesizer, Voice
 from engine.errors import InvalidField, SettingsError, SynthesisFailed

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from engine.animation.audio_driven import LOOK_AHEAD_S, REACH_STEPS, WEIGHTS, AudioFace, default_audio_face
+from engine.animation.audio_driven import REACH_STEPS, WEIGHTS, AudioFace, default_audio_face
 from engine.animation.coarticulation import mouth_track, segments
 from engine.animation.energy import energy_track
 from engine.animation.idle_motion import IdleMotion
@@ -24,6 +24,9 @@ TEXTS = (
     "My uncle Bob bought a beautiful piano, but nobody may play it.",
     "People remember the simple things, but maps help them move about.",
 )
+LOOK_AHEAD_S = 0.12
+"""From the middle of a picture to the end of the audio that may change it."""
+
 UNHEARD_VOICES = ("en-us+f3", "en-us+m7")
 """Not among the voices of ``scripts/train_audio_face.py``."""
 

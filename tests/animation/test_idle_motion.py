@@ -7,21 +7,21 @@ import time
 import numpy as np
 import pytest
 
+from engine.animation.idle_events import BLINK_S, eyelid
 from engine.animation.idle_motion import (
-    BLINK_S,
-    EASE_S,
-    MAX_SLEW,
     MOODS,
     IdleMotion,
     Mood,
-    eyelid,
     idle_loop,
 )
-from engine.animation.pose import CHANNEL, POSE_CHANNELS, rest_pose
+from engine.animation.pose import CHANNEL, POSE_CHANNELS
 from engine.items import FPS, FloatArray
 
 BLINKS = [CHANNEL["blink_left"], CHANNEL["blink_right"]]
 GAZE = [CHANNEL["look_x"], CHANNEL["look_y"]]
+MAX_STEP = 0.08
+"""How far any channel but eyelids and gaze may move between two pictures."""
+
 SLOW = [i for name, i in CHANNEL.items() if not name.startswith(("blink", "look"))]
 SIGNED = [i for name, i in CHANNEL.items() if name.startswith(("look", "head"))]
 UNSIGNED = [i for i in range(len(POSE_CHANNELS)) if i not in SIGNED]
@@ -42,7 +42,7 @@ def test_within_range_and_without_jumps_in_every_mood(mood: Mood) -> None:
     poses = live(4, 150, mood)
     assert poses.dtype == np.float32
     assert poses[:, UNSIGNED].min() >= 0 and np.abs(poses).max() <= 1
-    assert np.abs(np.diff(poses[:, SLOW], axis=0)).max() <= MAX_SLEW
+    assert np.abs(np.diff(poses[:, SLOW], axis=0)).max() <= MAX_STEP
 
 
 def test_the_same_seed_lives_the_same_life_and_another_does_not() -> None:
@@ -116,7 +116,7 @@ def test_a_listener_nods_now_and_then() -> None:
 def test_changing_moods_takes_time() -> None:
     idle_motion = IdleMotion(9)
     poses = [idle_motion.pose(i / FPS, MOODS[(i // 20) % 4]) for i in range(1500)]
-    assert np.abs(np.diff(np.stack(poses)[:, SLOW], axis=0)).max() <= MAX_SLEW
+    assert np.abs(np.diff(np.stack(poses)[:, SLOW], axis=0)).max() <= MAX_STEP
 
 
 def test_going_back_in_time_forgets_the_mood_changes_after_it() -> None:
@@ -138,19 +138,6 @@ def test_an_asked_blink_happens_unless_one_is_near() -> None:
     idle_motion.blink_at(quiet + 0.2)
     poses = np.stack([idle_motion.pose(i / FPS, "idle") for i in range(30 * FPS)])
     assert len(blink_starts(poses)) == len(blink_starts(still)) + 1
-
-
-def test_easing_starts_at_the_old_pose_and_ends_at_the_new() -> None:
-    idle_motion, free = IdleMotion(5), IdleMotion(5)
-    for i in range(50):
-        idle_motion.pose(i / FPS, "idle"), free.pose(i / FPS, "idle")
-    old = rest_pose()
-    old[CHANNEL["jaw_open"]], old[CHANNEL["head_pitch"]] = 0.6, -0.3
-    idle_motion.ease_from(old, 2.0, "idle")
-    assert np.allclose(idle_motion.pose(2.0, "idle"), old, atol=1e-5)
-    eased = np.stack([idle_motion.pose(2.0 + i / FPS, "idle") for i in range(10)])
-    assert np.abs(np.diff(eased[:, CHANNEL["jaw_open"]])).max() < 0.2
-    assert np.array_equal(idle_motion.pose(2.0 + EASE_S + 0.01, "idle"), free.pose(2.0 + EASE_S + 0.01, "idle"))
 
 
 def test_an_idle_frame_is_silent() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.animation.coarticulation import mouth_track, segments
 from engine.animation.energy import energy_track, loudness_db
 from engine.animation.gestures import Gesture, plan
-from engine.animation.idle_motion import MAX_SLEW, IdleMotion
+from engine.animation.idle_motion import IdleMotion
 from engine.animation.pose import CHANNEL, POSE_CHANNELS
 from engine.animation.reply_animator import HOLD_FRAMES, TAIL_FRAMES, ReplyAnimator
 from engine.contracts import Animator
@@ -165,7 +165,7 @@ def test_head_and_eyes_go_on_smoothly_from_idle_to_speech_and_back() -> None:
     after = [idle_motion.idle_frame(end + i / FPS, "listening") for i in range(50)]
     every = poses(before + turn + after)
     still = [i for name, i in CHANNEL.items() if name.startswith(("head", "brow", "breath", "cheek"))]
-    assert np.abs(np.diff(every[:, still], axis=0)).max() < 2 * MAX_SLEW  # gestures come on top
+    assert np.abs(np.diff(every[:, still], axis=0)).max() < 0.16  # twice what idle motion may; gestures come on top
     assert np.abs(np.diff(every[:, CHANNEL["mouth_smile"]])).max() < 0.1
 
 
@@ -182,7 +182,7 @@ def test_a_voice_without_times_still_moves_and_rests() -> None:
     assert jaw[4:24].min() > 0.2 and jaw[30:36].max() < 0.05 and jaw[-2:].max() < 0.05
 
 
-def test_sound_driven_pieces_agree_with_the_whole() -> None:
+def test_audio_driven_pieces_agree_with_the_whole() -> None:
     pcm = tone(48000) * np.sin(np.arange(48000) / 3000).astype(np.float32)
     whole = ReplyAnimator(IdleMotion(1), 0.0, energy_track).feed(Speech(CLAUSE, pcm))
     animator, pieces = ReplyAnimator(IdleMotion(1), 0.0, energy_track), []

@@ -7,7 +7,7 @@ import pytest
 
 from engine.animation.idle_motion import IdleMotion
 from engine.animation.pose import CHANNEL, rest_pose
-from engine.animation.stillness import LONGEST_S, Stillness
+from engine.animation.stillness import MAX_GAP_S, Stillness
 
 DUE_S = 0.08
 
@@ -27,7 +27,7 @@ def test_a_waiting_face_is_drawn_seldom_and_its_blinks_are_seen(mood, seed):
         seen_lids.append(shown[CHANNEL["blink_left"]])
         assert abs(shown[CHANNEL["head_yaw"]] - pose[CHANNEL["head_yaw"]]) * 28 < 0.6
     assert len(shown_at) < 60 * 6
-    assert np.diff(shown_at).max() <= LONGEST_S + DUE_S
+    assert np.diff(shown_at).max() <= MAX_GAP_S + DUE_S
     assert max(lids) > 0.5, "it blinked"
     assert np.abs(np.array(lids) - seen_lids).max() < 0.06
 
@@ -39,4 +39,4 @@ def test_the_same_pose_is_drawn_again_only_for_who_has_not_seen_it():
     stillness.forget()
     assert stillness.shows(pose, 0.6)
     assert not stillness.shows(pose, 0.7)
-    assert stillness.shows(pose, 0.6 + LONGEST_S)
+    assert stillness.shows(pose, 0.6 + MAX_GAP_S)

@@ -50,7 +50,7 @@ async def test_single_bytes_are_pieces_too() -> None:
 async def test_what_is_no_recording_is_an_error_at_the_next_push() -> None:
     async with StreamDecoder(lambda _: None, field="audio") as decoder:
         decoder.push(b"#EXTM3U\nhttp://127.0.0.1:1/a.ts\n")
-        with pytest.raises(UnreadableMedia, match="audio: not a live recording"):
+        with pytest.raises(UnreadableMedia, match="audio: not a webm, ogg or mp4"):
             await decoder.finish()
         with pytest.raises(UnreadableMedia):
             decoder.push(b"more")

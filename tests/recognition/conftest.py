@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from piper import PiperVoice, SynthesisConfig
 
-from engine.audio.decoding import decode, resample
+from engine.audio.decoding import decode
+from engine.audio.resampling import resample
 from engine.items import FloatArray
 from engine.models.catalog import locate
 from engine.models.onnx import open_session

@@ -7,7 +7,7 @@ import re
 import pytest
 from faster_whisper import WhisperModel
 
-from engine.audio.decoding import resample
+from engine.audio.resampling import resample
 from engine.items import OUTPUT_RATE
 from engine.models.catalog import locate
 from engine.speaking.voices import VoiceBook

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from engine.app import Engine
-from engine.audio.decoding import decode, float_to_pcm16, resample
+from engine.audio.decoding import decode
+from engine.audio.pcm import float_to_pcm16
+from engine.audio.resampling import resample
 from engine.items import INPUT_RATE, OUTPUT_RATE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from engine.app import Engine
-from engine.audio.decoding import to_wav
+from engine.audio.pcm import to_wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -178,7 +178,7 @@ async def test_a_second_socket_replaces_the_first(caller: Any, session: dict[str
 
 async def speech(engine: Engine, text: str, rate: int = 16_000) -> bytes:
     """A WAV of the default voice saying ``text``."""
-    from engine.audio.decoding import resample
+    from engine.audio.resampling import resample
     from engine.items import OUTPUT_RATE, Clause
 
     assert engine.parts is not None

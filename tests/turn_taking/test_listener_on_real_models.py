@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from steady_voice import steady_piper
 
-from engine.audio.decoding import resample
+from engine.audio.resampling import resample
 from engine.items import OUTPUT_RATE, AudioChunk, Clause, FloatArray
 from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from steady_voice import steady_piper
 
-from engine.audio.decoding import resample
+from engine.audio.resampling import resample
 from engine.items import INPUT_RATE, OUTPUT_RATE, Clause, FloatArray, Speech
 from engine.models.catalog import locate
 from engine.recognition.vad import WINDOW_MS, WINDOW_SAMPLES, SileroVad, VadGate

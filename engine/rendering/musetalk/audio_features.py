@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from engine.audio.decoding import Resampler
+from engine.audio.resampling import Resampler
 from engine.items import INPUT_RATE, OUTPUT_RATE, AnimatedFrame, FloatArray
 from engine.rendering.musetalk.picture_features import LOOK_AHEAD_FRAMES, STEPS_PER_FRAME, picture_features
 from engine.rendering.musetalk.whisper_states import STEP_SAMPLES, WhisperStates

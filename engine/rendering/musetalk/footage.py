@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from engine.audio.decoding import CODECS as SOUND_CODECS
+from engine.audio.containers import CODECS as SOUND_CODECS
 from engine.avatars.face_detection import FaceBox, FaceFinder, Points
 from engine.avatars.portrait import UnsuitablePortrait, read_portrait
 from engine.errors import TooLarge, UnreadableMedia

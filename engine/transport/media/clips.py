@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.audio.decoding import to_wav
+from engine.audio.pcm import to_wav
 from engine.items import OUTPUT_RATE, FloatArray, MediaFrame, Picture
 from engine.transport.media import boxes
 from engine.transport.media.boxes import Sample

@@ -19,7 +19,7 @@ from av.audio.frame import AudioFrame
 from av.error import FFmpegError
 from av.packet import Packet
 
-from engine.audio.decoding import Resampler
+from engine.audio.resampling import Resampler
 from engine.items import INPUT_RATE, AudioChunk, FloatArray
 
 RTP_RATE = 48_000

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.audio.decoding import Resampler, pcm16_to_float
 from engine.audio.live import StreamDecoder
+from engine.audio.pcm import pcm16_to_float
+from engine.audio.resampling import Resampler
 from engine.errors import InvalidField
 from engine.items import INPUT_RATE, AudioChunk, FloatArray
 

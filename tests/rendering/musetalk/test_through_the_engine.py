@@ -161,7 +161,7 @@ async def test_avatars_and_idle_clip(caller: Caller) -> None:
 
 async def test_wiring_takes_the_setting_or_refuses(models_dir: Path, avatars_dir: Path) -> None:
     settings = Settings(renderer="musetalk", device="cpu", models_dir=models_dir, avatars_dir=avatars_dir)
-    with pytest.raises(SettingsError, match=r"avatar_tutor_13.*ada, bob, cleo.*engine\.avatars prepare"):
+    with pytest.raises(SettingsError, match=r"avatar_tutor_13.*ada, bob, cleo.*engine avatars prepare"):
         RENDERERS[settings.renderer](settings)
 
 

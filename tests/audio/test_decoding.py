@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from containers import KINDS, encode, tone
 
-from engine.audio import decoding as audio
 from engine.audio.decoding import decode
+from engine.audio.pcm import to_wav
 from engine.errors import TooLarge, UnreadableMedia
 
 
@@ -70,7 +70,7 @@ def test_nothing_is_unreadable() -> None:
     ids=["x", "text", "hls", "concat", "dash", "png"],
 )
 def test_what_is_no_recording_is_refused_before_libav_sees_it(data: bytes) -> None:
-    with pytest.raises(UnreadableMedia, match="data: not a recording"):
+    with pytest.raises(UnreadableMedia, match="data: not a wav, webm"):
         decode(data)
 
 
@@ -103,72 +103,38 @@ def test_playlist_in_a_wav_coat() -> None:
 
 
 def test_file_without_sound_samples() -> None:
-    with pytest.raises(UnreadableMedia, match="no sound"):
-        decode(audio.to_wav(np.zeros(0, np.float32), 16_000))
+    with pytest.raises(UnreadableMedia, match="no audio"):
+        decode(to_wav(np.zeros(0, np.float32), 16_000))
 
 
 def test_too_many_bytes_names_field_and_limit() -> None:
     with pytest.raises(TooLarge, match=r"recording: 1044 bytes .* at most 1000"):
-        decode(audio.to_wav(np.zeros(500, np.float32), 16_000), max_bytes=1000, field="recording")
+        decode(to_wav(np.zeros(500, np.float32), 16_000), max_bytes=1000, field="recording")
 
 
 def test_a_small_file_that_unfolds_far_beyond_the_limit_stops_at_the_limit() -> None:
     bomb = encode(np.zeros(4_000 * 1800, np.float32), 4_000, "flac", codec_rate=4_000)
     assert len(bomb) < 500_000
     begun = time.thread_time()
-    with pytest.raises(TooLarge, match="longer than the limit of 60 s"):
+    with pytest.raises(TooLarge, match="longer than 60 s"):
         decode(bomb, max_seconds=60)
     assert time.thread_time() - begun < 2, "seconds of this thread's own work"
 
 
 def test_a_rate_that_would_unfold_to_hours_is_refused() -> None:
-    wav = bytearray(audio.to_wav(np.zeros(100_000, np.float32), 16_000))
+    wav = bytearray(to_wav(np.zeros(100_000, np.float32), 16_000))
     wav[24:28] = struct.pack("<I", 1)
     with pytest.raises(UnreadableMedia):
         decode(bytes(wav))
 
 
 def test_length_claimed_by_the_header_is_not_believed() -> None:
-    wav = bytearray(audio.to_wav(tone(1.0), 16_000))
+    wav = bytearray(to_wav(tone(1.0), 16_000))
     wav[4:8] = wav[40:44] = b"\xff\xff\xff\xff"
     assert len(decode(bytes(wav), max_seconds=2)) == 16_000
 
 
 def test_decoding_time_is_limited() -> None:
-    long = audio.to_wav(np.zeros(16_000 * 100, np.float32), 16_000)
-    with pytest.raises(TooLarge, match="decoding took longer"):
+    long = to_wav(np.zeros(16_000 * 100, np.float32), 16_000)
+    with pytest.raises(TooLarge, match="decoding took more than"):
         decode(long, max_decode_s=0.0)
-
-
-@pytest.mark.parametrize(
-    ("from_rate", "to_rate"), [(48_000, 16_000), (44_100, 16_000), (22_050, 24_000), (8_000, 16_000), (16_000, 16_000)]
-)
-def test_resampling_keeps_time_and_tone(from_rate: int, to_rate: int) -> None:
-    out = audio.resample(tone(1.0, 1000.0, from_rate), from_rate, to_rate)
-    assert len(out) == to_rate
-    expected = tone(1.0, 1000.0, to_rate)
-    assert float(np.abs(out - expected)[200:-200].max()) < 1e-3
-
-
-def test_resampling_in_pieces_is_resampling_at_once() -> None:
-    pcm = np.random.default_rng(0).uniform(-0.5, 0.5, 44_100).astype(np.float32)
-    resampler = audio.Resampler(44_100)
-    pieces = [resampler.push(pcm[i : i + 441]) for i in range(0, len(pcm), 441)]
-    assert sum(map(len, pieces)) > 15_900, "only a filter's length may be held back"
-    whole = np.concatenate([*pieces, resampler.flush()])
-    assert np.allclose(whole[:16_000], audio.resample(pcm, 44_100), atol=1e-5)
-
-
-@pytest.mark.parametrize("rate", [0, -1, 100, 10_000_000])
-def test_rates_no_microphone_has(rate: int) -> None:
-    with pytest.raises(ValueError, match=str(rate)):
-        audio.Resampler(rate)
-
-
-def test_pcm16_there_and_back() -> None:
-    pcm = np.array([0.0, 0.5, -0.5, 1.5, -1.5], np.float32)
-    assert np.allclose(audio.pcm16_to_float(audio.float_to_pcm16(pcm) + b"\x01"), [0, 0.5, -0.5, 1, -1], atol=1e-4)
-
-
-def test_wav_reads_back() -> None:
-    assert np.allclose(decode(audio.to_wav(tone(0.5), 16_000)), tone(0.5), atol=1e-4)
