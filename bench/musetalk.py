@@ -33,7 +33,7 @@ from engine.rendering.musetalk.avatar_files import write_avatar
 from engine.rendering.musetalk.graphs import BucketedGenerator
 from engine.rendering.musetalk.random_weights import write_random
 from engine.rendering.musetalk.renderer import BATCH_SIZES, MuseTalkRenderer
-from engine.rendering.musetalk.weights import Networks, check_extra, load_networks, load_vae
+from engine.rendering.musetalk.weights import Networks, check_extra, load_networks
 from engine.rendering.scheduler import FrameScheduler
 from engine.telemetry import Metrics
 
@@ -91,9 +91,7 @@ class Stand:
                         "boxes": np.tile(box, (8, 1)),
                     },
                 )
-        self.renderer = MuseTalkRenderer(
-            networks, [folder], lambda: load_vae(models_dir / "musetalk"), use_graphs=graphs
-        )
+        self.renderer = MuseTalkRenderer(networks, [folder], use_graphs=graphs)
         self.renderer.warm_up()
         shape = (networks.generator.tokens, networks.generator.width)
         self._heard = rng.standard_normal((64, *shape)).astype(np.float32)

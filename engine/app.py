@@ -82,7 +82,7 @@ class Engine:
                 renderer.forget(avatar_id)
                 idle_clips.forget(avatar_id)
 
-            self.avatars = AvatarMaker(self.settings.avatars_dir, renderer, forget)
+            self.avatars = AvatarMaker(self.settings.avatars_dir, renderer, parts.avatar_factory, forget)
             stack.push_async_callback(self.avatars.close)
             self._api.serve(registry, idle_clips)
             self._stack = stack.pop_all()

@@ -1,7 +1,7 @@
-"""The parts of the pipeline as small Protocols; settings choose the implementation.
+"""The replaceable parts of the pipeline as small Protocols; settings choose the implementations.
 
-All stream, and all stop when their consumer goes away: an async iterator's ``aclose`` or a
-cancelled await leaves no thread busy with it for longer than one step of its model.
+They stream, and they stop when their consumer does: closing an async iterator or cancelling an
+await leaves no thread working on it for longer than one step of its model.
 """
 
 from __future__ import annotations
@@ -22,57 +22,87 @@ class Message(TypedDict):
 
 
 class RecognitionStream(Protocol):
-    """One utterance of one student while it is spoken. Calls to it must not overlap."""
+    """The recognition of one utterance while it is being spoken. Calls must not overlap."""
 
     def push(self, pcm: FloatArray) -> None:
-        """Add (n,) float32 mono 16 kHz. Cheap; computes nothing."""
+        """Append audio, (n,) float32 mono at 16 kHz in [-1, 1]. Cheap: nothing is computed."""
 
     async def revise(self) -> Transcript:
-        """Decode what there is so far: the stable prefix and the tail."""
+        """Decode the audio so far into a partial transcript: its stable prefix and the rest.
+
+        Raises:
+            RecognitionFailed: the model failed. The utterance may go on.
+        """
 
     async def finish(self) -> Transcript:
-        """Decode all of it; ``final`` is set. The stream takes no more after this."""
+        """Decode all of the audio into the final transcript (``final`` is set). Nothing may be pushed after this.
+
+        Raises:
+            RecognitionFailed: the model failed.
+        """
 
     async def preview(self) -> Transcript:
-        """As ``finish`` would answer now, but the utterance may go on (speculation)."""
+        """What ``finish`` would return now; the utterance may still go on. A preemptive reply answers this.
+
+        Raises:
+            RecognitionFailed: the model failed. The utterance may go on.
+        """
 
 
 class Recognizer(Protocol):
-    """Speech to text. Serves all sessions, fairly."""
+    """Speech to text, shared fairly among all sessions.
+
+    ``language`` is a comma-separated list of ISO 639-1 codes, the most likely first, optionally with ``*``
+    for any other language (``"en,zh,*"``). None lets the model detect the language.
+    """
 
     async def transcribe(self, pcm: FloatArray, language: str | None = None) -> Transcript:
-        """A whole recording, (n,) float32 mono 16 kHz. Empty text when nobody speaks.
+        """Transcribe a whole recording, (n,) float32 mono at 16 kHz in [-1, 1]. The text is empty when nobody speaks.
 
         Raises:
-            RecognitionFailed: the model broke.
+            RecognitionFailed: the model failed.
         """
 
     def stream(self, language: str | None = None) -> RecognitionStream:
-        """Begin an utterance of unknown length."""
+        """Begin to recognise an utterance of unknown length."""
 
     def close(self) -> None:
-        """End its threads."""
+        """Stop its threads."""
 
 
 class EndOfTurn(Protocol):
-    """How likely the student has finished, judged by the sound of the turn so far."""
+    """Judges by the sound of the user turn whether it is over."""
 
     async def probability(self, pcm: FloatArray) -> float:
-        """``pcm``: the turn so far, 16 kHz; the last 8 s count. Gives P(finished), 0..1."""
+        """How likely the student has finished.
+
+        Args:
+            pcm: the user turn so far, (n,) float32 mono at 16 kHz; only the last 8 s count.
+
+        Returns:
+            P(finished), 0..1.
+        """
 
 
 class LanguageModel(Protocol):
-    """Text deltas for a chat."""
+    """Chat messages in, text deltas out."""
 
-    def reply(self, messages: Sequence[Message], *, max_tokens: int | None = None) -> AsyncIterator[str]:
-        """Stream the answer. Closing the iterator cancels the request upstream.
+    def reply(
+        self, messages: Sequence[Message], *, max_tokens: int | None = None, temperature: float | None = None
+    ) -> AsyncIterator[str]:
+        """Stream the answer to ``messages``. Closing the iterator cancels the request upstream.
+
+        Args:
+            messages: the chat, oldest first, ending with the student's message.
+            max_tokens: length limit of the answer; None takes the one from the settings.
+            temperature: sampling temperature, 0..2; None takes the one from the settings.
 
         Raises:
             LanguageModelFailed: before or after the first delta.
         """
 
     async def prefill(self, messages: Sequence[Message]) -> None:
-        """Let the model digest a prompt it will see again. Only ever a saving; never raises for its sake."""
+        """Prefill: let the model read a prompt it will see again. Only saves time; a failure is not raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +110,20 @@ class Voice:
     """A voice a synthesizer can speak with."""
 
     id: str
-    """For example ``piper:en_US-joe-medium`` or ``espeak:cmn``."""
+    """Engine and name, for example ``piper:en_US-joe-medium`` or ``espeak:cmn``."""
 
     language: str
     """ISO 639-1."""
 
     name: str
     timed: bool
-    """Gives phoneme and word times."""
+    """Its speech comes with phoneme and word times."""
 
     languages: tuple[str, ...] = ()
-    """Further ones it speaks, ISO 639-1; ``*`` is any."""
+    """Other languages it speaks, ISO 639-1; ``*`` is any."""
 
     def speaks(self, language: str) -> bool:
-        """Whether clauses in this language (ISO 639-1) can be given to it."""
+        """Whether it can speak clauses in ``language`` (ISO 639-1)."""
         return language == self.language or language in self.languages or "*" in self.languages
 
 
@@ -104,27 +134,13 @@ class Synthesizer(Protocol):
     def voices(self) -> Sequence[Voice]: ...
 
     def speak(self, clause: Clause, voice: Voice) -> AsyncIterator[Speech]:
-        """Stream one clause; at least one item, the last one has ``last`` set.
+        """Stream the speech of one clause: one item or more, ``last`` set on the last.
 
         Raises:
-            SynthesisFailed: the voice broke or its server did.
+            SynthesisFailed: the voice, or the server it runs on, failed.
         """
 
     def close(self) -> None: ...
-
-
-class Animator(Protocol):
-    """Turns one turn's speech into frames, each with its own sound. No I/O, no clock.
-
-    One per turn. Sound is never dropped or stretched: concatenating ``pcm`` of all frames
-    gives the concatenated speech followed by silence.
-    """
-
-    def feed(self, speech: Speech) -> list[AnimatedFrame]:
-        """Frames that are complete now (bounded look-ahead is held back, see ``finish``)."""
-
-    def finish(self) -> list[AnimatedFrame]:
-        """The rest, padded to a whole frame, and a tail in which the mouth comes to rest."""
 
 
 class Avatar(Protocol):
@@ -141,7 +157,7 @@ class Avatar(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AvatarInfo:
-    """What a client may know about an avatar."""
+    """What clients are told about an avatar."""
 
     id: str
     name: str
@@ -152,51 +168,87 @@ class AvatarInfo:
 
 @dataclass(frozen=True, slots=True)
 class FrameRequest:
-    """One picture somebody needs."""
+    """A picture to draw."""
 
     avatar: Avatar
     frame: AnimatedFrame
     deadline: float
-    """Seconds on the loop's clock by which it must be on the wire."""
+    """When it must be sent, in seconds on the event loop's clock."""
 
     session: str
-    """For fairness and accounting."""
+    """Whose picture it is: a renderer may keep state per session (see ``Renderer.end_session``)."""
 
 
 class AudioFeatures(Protocol):
-    """Adds audio features to one reply's frames, for a renderer that paints from them. Calls must not overlap; any
-    thread."""
+    """Computes the audio features of one reply's frames, for a renderer that draws from audio.
+
+    May be called from any thread; calls must not overlap.
+    """
 
     def feed(self, frames: Sequence[AnimatedFrame], last: bool) -> list[AnimatedFrame]:
-        """The frames whose ``features`` are complete, in order, with them filled in.
+        """Take the next frames and return those whose ``features`` are complete, in order, with them filled in.
 
-        A few wait for the audio that follows them; with ``last`` (a clause ends) all are given.
+        A few frames are held back until the audio after them is known. With ``last`` (a clause or the reply
+        ends) all of them are returned.
         """
 
 
 class Renderer(Protocol):
-    """Draws pictures. Called from one worker thread; never from the event loop."""
+    """Draws pictures. Called from one worker thread, never from the event loop.
+
+    A renderer knows sessions by name only: it may keep the last picture of each until ``end_session``.
+    """
 
     name: str
     batch_sizes: Sequence[int]
     """Batch sizes that are fast (buckets), ascending."""
 
     def warm_up(self) -> dict[int, float]:
-        """Run every batch size; the seconds each takes. Once, after the default avatar was loaded and before the
-        first picture."""
+        """Draw a batch of every size. Called once, after the default avatar was loaded and before the first picture.
+
+        Returns:
+            Seconds a batch takes, by its size.
+        """
 
     def load(self, avatar_id: str) -> Avatar:
-        """Load or return the cached avatar.
+        """Load an avatar, or return the cached one.
 
         Raises:
-            UnknownAvatar: no folder with a manifest has this id.
+            UnknownAvatar: no folder with a manifest has this id, or the avatar is broken.
         """
 
     def list_avatars(self) -> Sequence[AvatarInfo]:
-        """All avatars that are sound. Reads small files."""
+        """All avatars that can be loaded. Reads small files; any thread."""
+
+    def audio_features(self) -> AudioFeatures | None:
+        """What computes the audio features of one reply, or None when a pose is all this renderer needs."""
+
+    def forget(self, avatar_id: str) -> None:
+        """Drop a cached avatar whose files were changed or deleted. Sessions that show it keep it."""
+
+    def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
+        """One picture per request, in order. The requests may belong to several sessions and avatars.
+
+        Raises:
+            EngineError: the renderer failed and says why. Anything else it raises is a fault of the renderer.
+        """
+
+    def end_session(self, session: str) -> None:
+        """Free what was kept for a session that has ended. An unknown session is ignored."""
+
+    def close(self) -> None:
+        """Free what it holds, avatars included."""
+
+
+class AvatarFactory(Protocol):
+    """Makes avatars of the kind one renderer draws. Any thread; calls must not overlap."""
 
     def can_make_avatars(self) -> None:
-        """Raises ModelMissing when ``make_avatar`` lacks a model or library. Some hundred ms; any thread."""
+        """Check the installation. Takes some hundred milliseconds.
+
+        Raises:
+            ModelMissing: ``make_avatar`` lacks a model or a library; the message has the remedy.
+        """
 
     def make_avatar(
         self,
@@ -208,27 +260,19 @@ class Renderer(Protocol):
         replace: bool,
         progress: Callable[[str, float], None],
     ) -> Path:
-        """Make an avatar this renderer draws, of an encoded picture; gives its folder. Seconds; any thread.
+        """Make an avatar from an encoded picture or video. Takes seconds to minutes.
+
+        Args:
+            data: the file as it was uploaded.
+            avatar_id: the id it gets.
+            directory: where its folder is created.
+            name: shown to students; None uses the id.
+            replace: overwrite an avatar of this id.
+            progress: called with the step under way and how much is done, 0..1.
+
+        Returns:
+            The folder of the new avatar.
 
         Raises:
-            EngineError: what is wrong with the picture, the id or the installation.
+            EngineError: the picture, the id or the installation will not do; the message says why.
         """
-
-    def audio_features(self) -> AudioFeatures | None:
-        """What adds audio features to one reply's frames; None when the pose is all it needs."""
-
-    def forget(self, avatar_id: str) -> None:
-        """Drop a cached avatar whose files changed or went; whoever shows it keeps it."""
-
-    def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
-        """One picture per request, in order; requests may be of several sessions.
-
-        Raises:
-            EngineError: these pictures cannot be drawn. Anything else is a defect; ``FrameScheduler`` logs it and
-                answers ``RenderFailed``.
-        """
-
-    def end_session(self, session: str) -> None:
-        """Let go of what was kept for this session, which has ended. Unknown ones are no error."""
-
-    def close(self) -> None: ...

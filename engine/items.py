@@ -1,12 +1,12 @@
 """What flows between the stages of a conversation.
 
-All of it is immutable. Sound is mono float32 in [-1, 1]; what comes in is 16 kHz, what
-goes out is 24 kHz; a picture is 40 ms, so it travels with 960 samples of its own sound.
+All of it is immutable. Audio is mono float32 in [-1, 1], at 16 kHz on the way in and 24 kHz on
+the way out. A frame is 40 ms of the tutor: one picture with its own 960 samples of audio.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,17 +15,17 @@ FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
 
 INPUT_RATE = 16_000
-"""Samples per second of everything the engine listens to."""
+"""Samples per second of all audio that comes in, after decoding."""
 
 OUTPUT_RATE = 24_000
-"""Samples per second of everything the engine says, whatever the voice's own rate."""
+"""Samples per second of all speech that goes out, whatever the voice's own rate."""
 
 FPS = 25
-"""Pictures per second."""
+"""Frames per second."""
 
 FRAME_MS = 1000 // FPS
 FRAME_SAMPLES = OUTPUT_RATE // FPS
-"""Samples of sound that belong to one picture (960)."""
+"""Audio samples of one frame (960)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class AudioChunk:
     """(n,) float32 mono, 16 kHz."""
 
     start_sample: int
-    """Position of its first sample in the student's stream."""
+    """Position of its first sample in the student's stream, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word and when it is heard, in ms from the start of what holds it."""
+    """A word and when it is spoken, in ms from the start of what contains it."""
 
     text: str
     start_ms: float
@@ -50,58 +50,59 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What the student is believed to have said."""
+    """What the student said, as recognised."""
 
     text: str
-    """All of it, stripped; empty when nobody spoke."""
+    """All of it, without surrounding white space; empty when nobody spoke."""
 
     stable: str = ""
-    """The prefix of ``text`` that will not change any more."""
+    """The stable prefix: the part of ``text`` that will not change any more."""
 
     language: str = "en"
     """ISO 639-1 code, as Whisper names languages."""
 
     words: tuple[Word, ...] = ()
     no_speech: float = 0.0
-    """Probability that this is not speech at all, 0..1."""
+    """Probability that there is no speech at all, 0..1."""
 
     logprob: float = 0.0
-    """Mean log probability of its latest words: 0 is certain, below -1 the recognizer was guessing."""
+    """Mean log probability of the latest words: 0 is certain, below -1 the recognizer was guessing."""
 
     final: bool = False
+    """The utterance is over and ``text`` will not change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A piece of the reply, cut where a speaker could breathe."""
+    """A piece of a reply, cut where a speaker may breathe."""
 
     text: str
-    """As shown in captions and kept in history."""
+    """As written by the language model: shown in captions and kept in the history."""
 
     spoken: str
-    """As given to the voice: no markdown, no emoji, numbers in words where needed."""
+    """As given to the voice: no markdown, no emoji, numbers and formulas in words."""
 
     language: str
     """ISO 639-1 code."""
 
     index: int
-    """0 for the first clause of its turn."""
+    """Position in the reply, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phoneme:
-    """One IPA phoneme, ms from the start of its Speech. Silence is the empty symbol."""
+    """One IPA phoneme, timed in ms from the start of its ``Speech``. The empty symbol is silence."""
 
     symbol: str
     start_ms: float
     end_ms: float
     stress: int = 0
-    """0 none, 1 secondary, 2 primary (of the syllable whose vowel this is)."""
+    """Of the syllable whose vowel this is: 0 none, 1 secondary, 2 primary."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """A piece of a spoken clause: often the whole of it, a chunk when the voice streams."""
+    """Synthesized audio of a clause, or of a part of it when the voice streams, with its times."""
 
     clause: Clause
     pcm: FloatArray
@@ -109,13 +110,13 @@ class Speech:
 
     words: tuple[Word, ...] = ()
     phonemes: tuple[Phoneme, ...] = ()
-    """Empty when the voice tells no times; the face is then driven by the sound."""
+    """Empty when the voice gives no times; the face is then driven by the audio."""
 
     last: bool = True
-    """No more of this clause follows."""
+    """Nothing more of this clause follows."""
 
     ahead: tuple[Phoneme, ...] = ()
-    """What follows this piece's sound, as far as the voice knows it; on the piece's clock, so after ``duration_ms``."""
+    """The phonemes after this audio, as far as the voice knows them; timed like ``phonemes``, so past its end."""
 
     @property
     def duration_ms(self) -> float:
@@ -124,10 +125,10 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class AnimatedFrame:
-    """40 ms of the tutor before it is drawn: a pose with its own sound."""
+    """A frame before it is drawn: a pose with its own 40 ms of audio."""
 
     index: int
-    """Counts frames of the turn from 0."""
+    """Position in the reply, from 0."""
 
     pcm: FloatArray
     """(960,) float32."""
@@ -136,18 +137,18 @@ class AnimatedFrame:
     """(len(POSE_CHANNELS),) float32, see ``animation/pose.py``."""
 
     speaking: bool
-    """Some of its sound belongs to a clause (False in pauses we added and in the tail)."""
+    """Some of its audio belongs to a clause. False in pauses between clauses and after the last one."""
 
     features: FloatArray | None = None
-    """What a neural renderer needs instead of a pose, or None."""
+    """Audio features, for a renderer that draws from audio instead of a pose; else None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A finished picture: planar YUV 4:2:0, BT.601 limited range."""
+    """A picture as drawn: planar YUV 4:2:0, BT.601 limited range. ``width`` and ``height`` are pixels."""
 
     yuv: ByteArray
-    """(height * 3 // 2, width) uint8, as libav's ``yuv420p``."""
+    """(height * 3 // 2, width) uint8, the layout of libav's ``yuv420p``."""
 
     width: int
     height: int
@@ -155,14 +156,19 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class MediaFrame:
-    """One picture with its own 40 ms of sound, on its way to the client."""
+    """A frame on its way to the client: a picture with its own 40 ms of audio."""
 
     turn: int
+    """Number of the reply it belongs to; named as on the wire."""
+
     index: int
+    """Position in the reply, from 0."""
+
     pcm: FloatArray
+    """(960,) float32."""
+
     picture: Picture | None
-    """None repeats the picture before (dropped under load) or when video is off."""
+    """None repeats the picture before (it was dropped under load), or video is off."""
 
     speaking: bool
-    words: tuple[Word, ...] = field(default=())
-    """Words that begin in this frame, ms from the start of the turn."""
+    """See ``AnimatedFrame.speaking``."""

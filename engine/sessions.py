@@ -17,11 +17,11 @@ from typing import Protocol
 import structlog
 from aiohttp import WSCloseCode
 
+from engine.admission import Admission
 from engine.conversation.conversation import Conversation
 from engine.conversation.parts import Parts
 from engine.errors import Busy, InvalidField, UnknownSession
 from engine.malloc import give_back_memory
-from engine.rendering.overload import Admission
 from engine.tutors.store import TutorStore
 
 log = structlog.get_logger(__name__)

@@ -17,8 +17,9 @@ from typing import TypeVar
 import structlog
 import torch
 
+from engine.avatars.portrait import PortraitFactory
 from engine.concurrency.worker import Worker
-from engine.contracts import LanguageModel, Renderer
+from engine.contracts import AvatarFactory, LanguageModel, Renderer
 from engine.conversation.parts import Parts
 from engine.errors import EngineError, SettingsError, UnknownAvatar
 from engine.knowledge.service import Knowledge
@@ -54,7 +55,7 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
         if await knowledge.bases():
             await knowledge.warm_up()
         detector, recognizer, end_of_turn = listening.result()
-        drawing, costs = renderer.result()
+        drawing, avatar_factory, costs = renderer.result()
         for part in (detector, recognizer, end_of_turn, voices.result(), drawing):
             stack.callback(part.close)
         scheduler = FrameScheduler(drawing, metrics, costs)
@@ -72,6 +73,7 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
             language_model=language_model.result(),
             voices=voices.result(),
             scheduler=scheduler,
+            avatar_factory=avatar_factory,
             detector=detector,
             end_of_turn=end_of_turn,
             knowledge=knowledge,
@@ -136,31 +138,35 @@ def _load_words(_: Settings) -> None:
     numbers.warm_up()
 
 
-def _load_renderer(settings: Settings) -> tuple[Renderer, dict[int, float]]:
-    """The renderer, and the seconds its batches take by size."""
+def _load_renderer(settings: Settings) -> tuple[Renderer, AvatarFactory, dict[int, float]]:
+    """The renderer, what makes avatars for it, and the seconds its batches take by size."""
+    # For the whole process: parallel loops inside one picture would slow down everything beside it.
     torch.set_num_threads(1)
-    renderer = RENDERERS[settings.renderer](settings)
-    return renderer, renderer.warm_up()
+    renderer, factory = RENDERERS[settings.renderer](settings)
+    return renderer, factory, renderer.warm_up()
 
 
-def _load_puppet(settings: Settings) -> Renderer:
+def _load_puppet(settings: Settings) -> tuple[Renderer, AvatarFactory]:
     renderer = PuppetRenderer(_avatars_dirs(settings), settings.video_size, torch_device(settings))
     try:
         renderer.load(settings.avatar)
     except UnknownAvatar as error:
         known = ", ".join(avatar.id for avatar in renderer.list_avatars())
         raise SettingsError(f"avatar is {settings.avatar!r}: {error.message}; there are {known}") from error
-    return renderer
+    return renderer, PortraitFactory()
 
 
-def _load_musetalk(settings: Settings) -> Renderer:
-    # An extra, and seconds to import: only who uses it pays for it.
-    from engine.rendering.musetalk.start import open_renderer
+def _load_musetalk(settings: Settings) -> tuple[Renderer, AvatarFactory]:
+    # Imported here: it belongs to an optional extra and takes seconds to import.
+    from engine.rendering.musetalk.start import open_avatar_factory, open_renderer
 
-    return open_renderer(settings, _avatars_dirs(settings))
+    return open_renderer(settings, _avatars_dirs(settings)), open_avatar_factory(settings)
 
 
-RENDERERS: dict[str, Callable[[Settings], Renderer]] = {"puppet": _load_puppet, "musetalk": _load_musetalk}
+RENDERERS: dict[str, Callable[[Settings], tuple[Renderer, AvatarFactory]]] = {
+    "puppet": _load_puppet,
+    "musetalk": _load_musetalk,
+}
 
 
 def _avatars_dirs(settings: Settings) -> list[Path]:

@@ -228,8 +228,14 @@ class FakeLanguageModel:
     open: int = 0
     """Replies that are being made now."""
 
-    async def reply(self, messages: Sequence[Message], *, max_tokens: int | None = None) -> AsyncIterator[str]:
+    temperatures: list[float | None] = field(default_factory=list)
+    """What each reply was asked for with."""
+
+    async def reply(
+        self, messages: Sequence[Message], *, max_tokens: int | None = None, temperature: float | None = None
+    ) -> AsyncIterator[str]:
         self.asked.append(list(messages))
+        self.temperatures.append(temperature)
         self.open += 1
         try:
             for index, word in enumerate(self.text.split()):

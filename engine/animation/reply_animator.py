@@ -44,7 +44,7 @@ class AudioDriven(Protocol):
 
 
 class ReplyAnimator:
-    """Animates one reply; implements ``contracts.Animator``.
+    """Animates one reply.
 
     Args:
         idle_motion: the session's, which goes on before and after the reply.

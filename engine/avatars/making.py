@@ -19,7 +19,7 @@ import structlog
 
 from engine.avatars.folders import AVATAR_ID, BUILTIN
 from engine.concurrency.worker import Worker
-from engine.contracts import Renderer
+from engine.contracts import AvatarFactory, Renderer
 from engine.errors import Busy, Conflict, EngineError, InvalidField, ModelMissing, NotAvailable, NotFound
 
 log = structlog.get_logger(__name__)
@@ -55,13 +55,17 @@ class AvatarMaker:
 
     Args:
         directory: where they are; None when the engine was given no folder.
-        renderer: what they are made for.
+        renderer: draws them, and lists those there are.
+        factory: makes them for that renderer.
         forget: called with an id whose avatar changed or went.
     """
 
-    def __init__(self, directory: Path | None, renderer: Renderer, forget: Callable[[str], None]) -> None:
+    def __init__(
+        self, directory: Path | None, renderer: Renderer, factory: AvatarFactory, forget: Callable[[str], None]
+    ) -> None:
         self._directory = directory
         self._renderer = renderer
+        self._factory = factory
         self._forget = forget
         self._worker = Worker("avatar-making")
         self._makings: OrderedDict[str, Making] = OrderedDict()
@@ -104,7 +108,7 @@ class AvatarMaker:
         """
         self._own_directory()
         try:
-            await asyncio.to_thread(self._renderer.can_make_avatars)
+            await asyncio.to_thread(self._factory.can_make_avatars)
         except ModelMissing as error:
             raise NotAvailable(f"avatars cannot be made here: {error.message}") from None
 
@@ -167,7 +171,7 @@ class AvatarMaker:
             making.state, making.step, making.progress = "making", step, done
 
         make = functools.partial(
-            self._renderer.make_avatar,
+            self._factory.make_avatar,
             data,
             making.id,
             self._own_directory(),

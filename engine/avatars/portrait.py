@@ -64,6 +64,20 @@ class UnsuitablePortrait(EngineError):
     code, status = "unsuitable_portrait", 422
 
 
+class PortraitFactory:
+    """An ``AvatarFactory`` of portraits, for the puppet renderer."""
+
+    def can_make_avatars(self) -> None:
+        """Raises ModelMissing without the face models."""
+        FaceFinder()
+
+    def make_avatar(
+        self, data: bytes, avatar_id: str, directory: Path, *, name: str | None, replace: bool, progress: Progress
+    ) -> Path:
+        """A portrait as an avatar of one layer; see ``create_avatar``."""
+        return create_avatar(data, avatar_id, directory, name=name, replace=replace, progress=progress)
+
+
 def create_avatar(
     data: bytes,
     avatar_id: str,

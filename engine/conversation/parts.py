@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.concurrency.worker import Worker
-from engine.contracts import Avatar, EndOfTurn, LanguageModel, Recognizer
+from engine.contracts import Avatar, AvatarFactory, EndOfTurn, LanguageModel, Recognizer
 from engine.knowledge.service import Knowledge
 from engine.recognition.vad import SpeechDetector
 from engine.rendering.audio_features import FeatureStage, feature_stage
@@ -26,6 +26,7 @@ class Parts:
     language_model: LanguageModel
     voices: VoiceBook
     scheduler: FrameScheduler
+    avatar_factory: AvatarFactory
     detector: SpeechDetector
     end_of_turn: EndOfTurn
     knowledge: Knowledge

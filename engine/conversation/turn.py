@@ -139,7 +139,9 @@ class Turn:
         early: asyncio.TimerHandle | None = None
         profile, settings = self._options.profile, self._parts.settings
         deltas = self._parts.language_model.reply(
-            prompt.messages, max_tokens=profile.llm_max_tokens or settings.llm_max_tokens
+            prompt.messages,
+            max_tokens=profile.llm_max_tokens or settings.llm_max_tokens,
+            temperature=profile.llm_temperature,
         )
         if prompt.opening:
             self.text = f"{prompt.opening} "

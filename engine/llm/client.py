@@ -89,7 +89,7 @@ class OpenAIChat:
         source: where the model is.
         model: its name at the endpoint.
         limits: times and sizes.
-        temperature: sampling temperature.
+        temperature: sampling temperature where a reply names none, 0..2.
         extra_body: fields only this kind of server knows.
     """
 
@@ -125,7 +125,7 @@ class OpenAIChat:
         prefill = Prefill(tuple(messages[:-1]))
         try:
             if await self.prefills.turn(prefill):
-                async with aclosing(self._judged(messages, max_tokens=1)) as deltas:
+                async with aclosing(self._judged(messages, 1, self.temperature)) as deltas:
                     async for _ in deltas:
                         break
         except LanguageModelFailed as error:
@@ -133,15 +133,20 @@ class OpenAIChat:
         finally:
             self.prefills.over(prefill)
 
-    async def reply(self, messages: Sequence[Message], *, max_tokens: int | None = None) -> AsyncGenerator[str, None]:
+    async def reply(
+        self, messages: Sequence[Message], *, max_tokens: int | None = None, temperature: float | None = None
+    ) -> AsyncGenerator[str, None]:
         """Stream the answer to ``messages``; see ``LanguageModel.reply``."""
         with self.prefills.replying():
             await self.prefills.settled(messages, self.limits.first_token_s / 2)
-            async with aclosing(self._judged(messages, max_tokens or self.limits.max_tokens)) as deltas:
+            sampled = self.temperature if temperature is None else temperature
+            async with aclosing(self._judged(messages, max_tokens or self.limits.max_tokens, sampled)) as deltas:
                 async for delta in deltas:
                     yield delta
 
-    async def _judged(self, messages: Sequence[Message], max_tokens: int) -> AsyncGenerator[str, None]:
+    async def _judged(
+        self, messages: Sequence[Message], max_tokens: int, temperature: float
+    ) -> AsyncGenerator[str, None]:
         """Ask unless the circuit breaker is open, and tell it how that went."""
         now = time.monotonic()
         if not self.breaker.allow(now):
@@ -150,7 +155,7 @@ class OpenAIChat:
             )
         judged = False
         try:
-            async with aclosing(self._attempts(messages, max_tokens)) as deltas:
+            async with aclosing(self._attempts(messages, max_tokens, temperature)) as deltas:
                 async for delta in deltas:
                     if not judged:
                         self.breaker.succeeded()
@@ -167,13 +172,15 @@ class OpenAIChat:
             if not judged:
                 self.breaker.abandoned()
 
-    async def _attempts(self, messages: Sequence[Message], max_tokens: int) -> AsyncGenerator[str, None]:
+    async def _attempts(
+        self, messages: Sequence[Message], max_tokens: int, temperature: float
+    ) -> AsyncGenerator[str, None]:
         """At most two, the second one only while nothing has been said."""
         deadline = asyncio.get_running_loop().time() + self.limits.first_token_s
         for last in (False, True):
             began = False
             try:
-                async with aclosing(self._stream(messages, max_tokens, deadline)) as deltas:
+                async with aclosing(self._stream(messages, max_tokens, temperature, deadline)) as deltas:
                     async for delta in deltas:
                         began = True
                         yield delta
@@ -189,7 +196,9 @@ class OpenAIChat:
                 log.info("llm_retry", error=error.message, pause_s=pause)
                 await asyncio.sleep(pause)
 
-    async def _stream(self, messages: Sequence[Message], max_tokens: int, deadline: float) -> AsyncGenerator[str, None]:
+    async def _stream(
+        self, messages: Sequence[Message], max_tokens: int, temperature: float, deadline: float
+    ) -> AsyncGenerator[str, None]:
         """One request; SDK and transport errors come out as ours."""
         sdk = _import_sdk()
         loop = asyncio.get_running_loop()
@@ -206,7 +215,7 @@ class OpenAIChat:
                         messages=list(messages),
                         stream=True,
                         max_tokens=max_tokens,
-                        temperature=self.temperature,
+                        temperature=temperature,
                         extra_body=self.extra_body,
                     )
                 stack.push_async_callback(stream.close)

@@ -66,8 +66,8 @@ class TutorProfile(BaseModel):
         max_length=300,
         description="Told the model to say when the knowledge base has nothing on the question.",
     )
-    llm_temperature: float | None = Field(None, ge=0, le=2, description="Overrides the setting.")
-    llm_max_tokens: int | None = Field(None, ge=8, le=8192, description="Overrides the setting.")
+    llm_temperature: float | None = Field(None, ge=0, le=2, description="Sampling temperature; overrides the setting.")
+    llm_max_tokens: int | None = Field(None, ge=8, le=8192, description="Longest reply; overrides the setting.")
 
     @field_validator("id")
     @classmethod
@@ -75,10 +75,6 @@ class TutorProfile(BaseModel):
         if not TUTOR_ID.fullmatch(value):
             raise ValueError("letters, digits, - and _, at most 64")
         return value
-
-    def speaks(self, language: str) -> bool:
-        """Whether it may answer in ``language``."""
-        return not self.languages or language == self.language or language in self.languages
 
     @property
     def heard_languages(self) -> str:

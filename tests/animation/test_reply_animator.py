@@ -16,7 +16,6 @@ from engine.animation.gestures import Gesture, plan
 from engine.animation.idle_motion import IdleMotion
 from engine.animation.pose import CHANNEL, POSE_CHANNELS
 from engine.animation.reply_animator import HOLD_FRAMES, TAIL_FRAMES, ReplyAnimator
-from engine.contracts import Animator
 from engine.items import (
     FPS,
     FRAME_SAMPLES,
@@ -56,7 +55,7 @@ def poses(frames: list[AnimatedFrame]) -> FloatArray:
 
 
 def test_it_is_an_animator() -> None:
-    animator: Animator = ReplyAnimator(IdleMotion(1), 0.0)
+    animator = ReplyAnimator(IdleMotion(1), 0.0)
     assert animator.finish() == []
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 
 from engine.avatars.face_detection import FaceFinder
 from engine.avatars.making import MOST_WAITING, AvatarMaker
+from engine.avatars.portrait import PortraitFactory
 from engine.errors import ModelMissing
 from engine.rendering.puppet.renderer import PuppetRenderer
 from engine.settings import Settings
@@ -35,7 +36,7 @@ class Server:
     def __init__(self, directory: Path | None, http: aiohttp.ClientSession) -> None:
         self.renderer = PuppetRenderer([directory] if directory else [], size=128)
         self.forgotten: list[str] = []
-        self.maker = AvatarMaker(directory, self.renderer, self._forget)
+        self.maker = AvatarMaker(directory, self.renderer, PortraitFactory(), self._forget)
         self._http = http
         self.base = ""
 

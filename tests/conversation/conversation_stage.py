@@ -132,6 +132,7 @@ class Stage:
         self.recognizer = parts.pop("recognizer", None) or FakeRecognizer()
         self.end_of_turn = parts.pop("end_of_turn", None) or FakeEndOfTurn()
         self.sink = parts.pop("sink", None) or MemorySink()
+        profile = parts.pop("profile", TutorProfile()).model_copy(update={"voice": "fake:en"})
         assert not parts, parts
         self.scheduler = FakeScheduler()
         self.settings = Settings(llm_base_url="http://127.0.0.1:1/v1")
@@ -153,7 +154,7 @@ class Stage:
                 self.recognizer, detector, self.end_of_turn, self.settings, language=language
             ),
         )
-        self.conversation = Conversation(self.parts, TutorProfile(voice="fake:en"), "session")
+        self.conversation = Conversation(self.parts, profile, "session")
         self.tasks_at_start = 0
 
     def play_all(self, drive: Drive, *, streaming: bool = True, longest_s: float = 600) -> Stage:

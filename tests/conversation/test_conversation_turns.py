@@ -11,6 +11,8 @@ from fakes import FakeSynthesizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.tutors.profile import TutorProfile
+
 SAID = "Plants turn light into sugar. They need water and air for it."
 
 
@@ -232,6 +234,12 @@ def test_each_message_is_asked_once() -> None:
     stage = Stage().play_all(drive)
     asked = [[m["content"] for m in messages if m["role"] == "user"] for messages in stage.model.asked]
     assert asked == [["one?"], ["one?", "two?"]]
+
+
+def test_the_profile_sets_the_temperature_and_else_the_engine_does() -> None:
+    for profile, expected in ((TutorProfile(), None), (TutorProfile(llm_temperature=0.0), 0.0)):
+        stage = Stage(profile=profile).play_all(lambda s: ask(s, then_s=6))
+        assert stage.model.temperatures == [expected]
 
 
 def test_the_dialogue_is_read_ahead_when_the_student_is_silent() -> None:

@@ -77,6 +77,14 @@ async def test_streams_and_asks_as_told() -> None:
         assert sent["stream"] is True and sent["max_tokens"] == 8 and sent["messages"] == ASK
 
 
+async def test_a_reply_may_name_its_own_temperature() -> None:
+    async with chat_with(says("Hello"), says("Hello")) as (chat, server):
+        await answer(chat)
+        assert [delta async for delta in chat.reply(ASK, temperature=0.0)] == ["Hello"]
+        sent = [json.loads(request.split(b"\r\n\r\n", 1)[1])["temperature"] for request in server.requests]
+        assert sent == [chat.temperature, 0.0]
+
+
 async def test_deltas_arrive_while_they_are_made() -> None:
     async with chat_with(says("a", "b", "c", gap_s=0.05)) as (chat, _):
         loop = asyncio.get_running_loop()

@@ -7,16 +7,15 @@ and ``list_avatars`` come from one worker thread, whose owner stops it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import structlog
 import torch
 from torch import Tensor
 
-from engine.avatars.face_detection import FaceFinder
 from engine.avatars.folders import BrokenAvatar
 from engine.contracts import AudioFeatures, AvatarInfo, FrameRequest
 from engine.items import Picture
@@ -26,7 +25,6 @@ from engine.rendering.musetalk.blending import paste, to_yuv420
 from engine.rendering.musetalk.copies import Copy, CopyBack, Upload
 from engine.rendering.musetalk.faces import MuseAvatar
 from engine.rendering.musetalk.graphs import BucketedGenerator
-from engine.rendering.musetalk.preparation import Progress, prepare_avatar
 from engine.rendering.musetalk.weights import Networks
 
 log = structlog.get_logger(__name__)
@@ -42,24 +40,13 @@ class MuseTalkRenderer:
     Args:
         networks: loaded, on their device.
         avatars_dirs: folders of avatars; later ones win.
-        load_vae: called for the VAE when an avatar is made.
-        size: edge in pixels of the pictures of avatars made here.
         use_graphs: False runs every batch size eagerly, without CUDA graphs.
     """
 
     name = "musetalk"
     batch_sizes: Sequence[int] = BATCH_SIZES
 
-    def __init__(
-        self,
-        networks: Networks,
-        avatars_dirs: Sequence[Path],
-        load_vae: Callable[[], Any],
-        *,
-        size: int = 512,
-        use_graphs: bool = True,
-    ) -> None:
-        self._load_vae, self._size = load_vae, size
+    def __init__(self, networks: Networks, avatars_dirs: Sequence[Path], *, use_graphs: bool = True) -> None:
         self._whisper = networks.whisper
         self._generator = BucketedGenerator(networks.generator, BATCH_SIZES, use_graphs=use_graphs)
         self._device, self._dtype = networks.generator.device, networks.generator.dtype
@@ -111,24 +98,6 @@ class MuseTalkRenderer:
             size = (manifest.width, manifest.height)
             found.append(AvatarInfo(avatar_id, manifest.name, manifest.description, size))
         return found
-
-    def can_make_avatars(self) -> None:
-        """Check that ``make_avatar`` can run.
-
-        Raises:
-            ModelMissing: the face models or the VAE are missing.
-        """
-        FaceFinder()
-        self._load_vae()
-
-    def make_avatar(
-        self, data: bytes, avatar_id: str, directory: Path, *, name: str | None, replace: bool, progress: Progress
-    ) -> Path:
-        """Make an avatar from a portrait or a video; see ``prepare_avatar``."""
-        vae = self._load_vae().to(self._device)
-        return prepare_avatar(
-            data, avatar_id, directory, vae, size=self._size, name=name, replace=replace, progress=progress
-        )
 
     def audio_features(self) -> AudioFeatures:
         """Whisper's features of one reply's audio."""

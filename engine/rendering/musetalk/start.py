@@ -12,8 +12,9 @@ from pathlib import Path
 import structlog
 
 from engine.errors import SettingsError, UnknownAvatar
+from engine.rendering.musetalk.avatar_factory import MuseTalkAvatarFactory
 from engine.rendering.musetalk.renderer import MuseTalkRenderer
-from engine.rendering.musetalk.weights import choose_device, load_networks, load_vae, weights_folder
+from engine.rendering.musetalk.weights import choose_device, load_networks, weights_folder
 from engine.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -28,13 +29,7 @@ def open_renderer(settings: Settings, avatars_dirs: Sequence[Path]) -> MuseTalkR
     """
     device = choose_device(settings.device)
     networks = load_networks(settings.models_dir, device, settings.musetalk_decoder)
-    renderer = MuseTalkRenderer(
-        networks,
-        avatars_dirs,
-        lambda: load_vae(weights_folder(settings.models_dir)),
-        size=settings.video_size,
-        use_graphs=settings.musetalk_graphs,
-    )
+    renderer = MuseTalkRenderer(networks, avatars_dirs, use_graphs=settings.musetalk_graphs)
     # Reading an avatar takes about a second, which no session's start should wait for.
     for avatar in renderer.list_avatars():
         try:
@@ -50,3 +45,14 @@ def open_renderer(settings: Settings, avatars_dirs: Sequence[Path]) -> MuseTalkR
             "ENGINE_AVATAR, or make one in ENGINE_AVATARS_DIR: python -m engine avatars prepare NAME VIDEO"
         ) from None
     return renderer
+
+
+def open_avatar_factory(settings: Settings) -> MuseTalkAvatarFactory:
+    """What makes avatars for this renderer. Loads nothing yet.
+
+    Raises:
+        SettingsError: no CUDA device and none was waived.
+    """
+    return MuseTalkAvatarFactory(
+        weights_folder(settings.models_dir), choose_device(settings.device), settings.video_size
+    )

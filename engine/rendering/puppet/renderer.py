@@ -18,9 +18,7 @@ import numpy as np
 import torch
 
 from engine.animation.pose import CHANNEL, rest_pose
-from engine.avatars.face_detection import FaceFinder
 from engine.avatars.folders import BUILTIN, BrokenAvatar, find_folder, find_ids, read_manifest
-from engine.avatars.portrait import Progress, create_avatar
 from engine.contracts import Avatar, AvatarInfo, FrameRequest
 from engine.items import FRAME_SAMPLES, AnimatedFrame, Picture
 from engine.rendering.puppet.compiled import CompiledFace, Sketch
@@ -91,16 +89,6 @@ class PuppetRenderer:
                 continue
             found.append(AvatarInfo(avatar_id, manifest.name, manifest.description, (self._size, self._size)))
         return found
-
-    def can_make_avatars(self) -> None:
-        """Raises ModelMissing without the face models."""
-        FaceFinder()
-
-    def make_avatar(
-        self, data: bytes, avatar_id: str, directory: Path, *, name: str | None, replace: bool, progress: Progress
-    ) -> Path:
-        """A portrait as an avatar of one layer; see ``create_avatar``."""
-        return create_avatar(data, avatar_id, directory, name=name, replace=replace, progress=progress)
 
     def audio_features(self) -> None:
         """None: the puppet is drawn from the pose alone."""

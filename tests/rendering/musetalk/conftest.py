@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from tests.rendering.musetalk.small_avatars import SIZE, make_avatar
+from tests.rendering.musetalk.small_avatars import make_avatar
 
 if TYPE_CHECKING:
     from engine.rendering.musetalk.renderer import MuseTalkRenderer
@@ -48,10 +48,9 @@ def networks(models_dir: Path) -> Iterator[Networks]:
 
 
 @pytest.fixture
-def renderer(networks: Networks, models_dir: Path, avatars_dir: Path) -> Iterator[MuseTalkRenderer]:
+def renderer(networks: Networks, avatars_dir: Path) -> Iterator[MuseTalkRenderer]:
     from engine.rendering.musetalk.renderer import MuseTalkRenderer
-    from engine.rendering.musetalk.weights import load_vae
 
-    made = MuseTalkRenderer(networks, [avatars_dir], lambda: load_vae(models_dir / "musetalk"), size=SIZE)
+    made = MuseTalkRenderer(networks, [avatars_dir])
     yield made
     made.close()

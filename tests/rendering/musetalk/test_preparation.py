@@ -9,13 +9,16 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from engine.avatars.face_detection import FaceFinder
 from engine.cli.avatars import main
 from engine.errors import EngineError, ModelMissing, TooLarge, UnreadableMedia
+from engine.rendering.musetalk.avatar_factory import MuseTalkAvatarFactory
 from engine.rendering.musetalk.avatar_files import read_avatar
 from engine.rendering.musetalk.footage import read_pictures
+from tests.rendering.musetalk.small_avatars import SIZE
 
 PORTRAIT = Path(__file__).parents[2] / "avatars" / "astronaut.jpg"
 
@@ -150,12 +153,13 @@ def test_what_cannot_be_an_avatar_leaves_nothing(
     assert not target.exists() and not (tmp_path / "up").exists()
 
 
-def test_a_renderer_makes_its_own_kind(renderer, tmp_path: Path):
-    renderer.can_make_avatars()
+def test_the_factory_makes_what_the_renderer_draws(models_dir: Path, tmp_path: Path):
+    factory = MuseTalkAvatarFactory(models_dir / "musetalk", torch.device("cpu"), SIZE)
+    factory.can_make_avatars()
     steps: list[float] = []
-    made = renderer.make_avatar(
+    made = factory.make_avatar(
         PORTRAIT.read_bytes(), "eileen", tmp_path, name=None, replace=False, progress=lambda _, done: steps.append(done)
     )
     assert made == tmp_path / "eileen" / "musetalk" and steps == sorted(steps) and steps[-1] == 1.0
     with pytest.raises(EngineError):
-        renderer.make_avatar(b"no", "x", tmp_path, name=None, replace=False, progress=lambda _, __: None)
+        factory.make_avatar(b"no", "x", tmp_path, name=None, replace=False, progress=lambda _, __: None)

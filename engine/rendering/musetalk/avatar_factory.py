@@ -1,0 +1,40 @@
+"""Makes MuseTalk avatars out of uploaded portraits and videos, for the running engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from engine.avatars.face_detection import FaceFinder
+from engine.rendering.musetalk.preparation import Progress, prepare_avatar
+from engine.rendering.musetalk.weights import load_vae
+
+
+class MuseTalkAvatarFactory:
+    """An ``AvatarFactory`` of recorded faces.
+
+    Args:
+        weights: folder of the official weights; the VAE is read from it for each avatar.
+        device: where the VAE runs.
+        size: edge of the avatar's pictures in pixels.
+    """
+
+    def __init__(self, weights: Path, device: torch.device, size: int) -> None:
+        self._weights = weights
+        self._device = device
+        self._size = size
+
+    def can_make_avatars(self) -> None:
+        """Raises ModelMissing without the face models or the VAE."""
+        FaceFinder()
+        load_vae(self._weights)
+
+    def make_avatar(
+        self, data: bytes, avatar_id: str, directory: Path, *, name: str | None, replace: bool, progress: Progress
+    ) -> Path:
+        """A portrait or a video as a recorded face; see ``prepare_avatar``."""
+        vae = load_vae(self._weights).to(self._device)
+        return prepare_avatar(
+            data, avatar_id, directory, vae, size=self._size, name=name, replace=replace, progress=progress
+        )
