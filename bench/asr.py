@@ -12,7 +12,7 @@ on the machine hardly changes; ``wall`` is what a student waits. The difference 
 the range it has in 95 of 100 redraws of the clips; ``all`` is every noise together.
 
 The streamed part gives the engine the same clips in pieces of 0.1 s and asks for a revision every
-``--step`` seconds of sound; ``lag`` is the time of ``finish`` when 0.2 s of silence have been heard and
+``--step`` seconds of sound; ``lag`` is the time of ``preview`` when 0.2 s of silence have been heard and
 nothing was asked for in the pause.
 """
 
@@ -188,7 +188,7 @@ async def stream_one(engine: WhisperRecognizer, clip: SpokenClip, step_s: float,
             if first is None and partial.text:
                 first = (start + piece) / INPUT_RATE - 0.3
     wall, cpu = time.perf_counter(), time.process_time()
-    final = await stream.finish()
+    final = await stream.preview()
     tally.final.add(clip, final.text, time.perf_counter() - wall, time.process_time() - cpu)
     settled = forms(stable)
     tally.settled += len(settled)

@@ -34,15 +34,10 @@ class RecognitionStream(Protocol):
             RecognitionFailed: the model failed. The utterance may go on.
         """
 
-    async def finish(self) -> Transcript:
-        """Decode all of the audio into the final transcript (``final`` is set). Nothing may be pushed after this.
-
-        Raises:
-            RecognitionFailed: the model failed.
-        """
-
     async def preview(self) -> Transcript:
-        """What ``finish`` would return now; the utterance may still go on. A preemptive reply answers this.
+        """Decode all of the audio as if the utterance ended here; it may still go on.
+
+        What is answered: a preemptive reply first, and the user turn if nothing more is said.
 
         Raises:
             RecognitionFailed: the model failed. The utterance may go on.

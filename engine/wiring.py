@@ -57,7 +57,8 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
         detector, recognizer, end_of_turn = listening.result()
         drawing, avatar_factory, costs = renderer.result()
         for part in (detector, recognizer, end_of_turn, voices.result(), drawing):
-            stack.callback(part.close)
+            if part is not None:
+                stack.callback(part.close)
         scheduler = FrameScheduler(drawing, metrics, costs)
         await stack.enter_async_context(scheduler.running())
         decoder = Worker("decode", threads=2, backlog=8)
@@ -118,7 +119,7 @@ async def _language_model(settings: Settings, metrics: Metrics, stack: contextli
     return chat
 
 
-def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, SmartTurn]:
+def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, SmartTurn | None]:
     find = functools.partial(locate, models_dir=settings.models_dir, cache_dir=settings.cache_dir)
     detector = SileroVad(find("silero-vad"))
     recognizer = WhisperRecognizer(
@@ -129,7 +130,8 @@ def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, S
         settings.asr_workers,
         settings.asr_language,
     )
-    return detector, recognizer, SmartTurn(find("smart-turn"))
+    end_of_turn = SmartTurn(find("smart-turn")) if settings.turn_model == "smart-turn" else None
+    return detector, recognizer, end_of_turn
 
 
 def _load_words(_: Settings) -> None:

@@ -161,7 +161,7 @@ class FakeRecognizer:
             self.failures -= 1
             raise self.error
         text = words_in(pcm)
-        final = kind in ("finish", "transcribe")
+        final = kind == "transcribe"
         no_speech = 0.0 if text else 0.9
         return Transcript(text, "", self.language, no_speech=no_speech, logprob=self.logprob, final=final)
 
@@ -181,9 +181,6 @@ class FakeRecognition:
 
     async def revise(self) -> Transcript:
         return await self._decode("revise")
-
-    async def finish(self) -> Transcript:
-        return await self._decode("finish")
 
     async def preview(self) -> Transcript:
         return await self._decode("preview")

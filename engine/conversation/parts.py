@@ -28,7 +28,8 @@ class Parts:
     scheduler: FrameScheduler
     avatar_factory: AvatarFactory
     detector: SpeechDetector
-    end_of_turn: EndOfTurn
+    end_of_turn: EndOfTurn | None
+    """None where the settings ask for no turn model."""
     knowledge: Knowledge
     decoder: Worker
     """Threads that decode what clients send."""

@@ -25,11 +25,8 @@ COST_PER_SECOND = 0.06
 class Urgency(Enum):
     """Seconds a decode may be held back in favour of others that came a little later."""
 
-    FINAL = 0.0
-    """A student has finished and waits for an answer."""
-
     PREVIEW = 0.1
-    """A student has probably finished."""
+    """A student has probably finished and waits for an answer."""
 
     RECORDING = 0.3
     """A piece of a recording that was sent as a whole."""
@@ -113,7 +110,7 @@ class DecodeQueue:
 
     async def _take_turn(self, urgency: Urgency, cost_s: float) -> None:
         loop = asyncio.get_running_loop()
-        due, urgent = loop.time() + urgency.value + cost_s, urgency in (Urgency.FINAL, Urgency.PREVIEW)
+        due, urgent = loop.time() + urgency.value + cost_s, urgency is Urgency.PREVIEW
         waiting = _Waiting(due, next(self._numbers), urgent, loop.create_future())
         self._waiting.append(waiting)
         self._next()

@@ -192,7 +192,7 @@ class WhisperStream:
 
     The window slides at the end of settled sentences once it is longer than 8 s, so a
     revision costs the same however long the student speaks. What silence alone was added to is
-    not decoded again: a ``finish`` after a good ``preview`` is immediate. Any call may be cancelled;
+    not decoded again: a second ``preview`` is immediate. Any call may be cancelled;
     the next one takes up everything pushed.
     """
 
@@ -212,10 +212,7 @@ class WhisperStream:
         return self._utterance.revised(await self._listen(Urgency.PARTIAL))
 
     async def preview(self) -> Transcript:
-        return self._utterance.whole(await self._listen(Urgency.PREVIEW), final=False)
-
-    async def finish(self) -> Transcript:
-        return self._utterance.whole(await self._listen(Urgency.FINAL), final=True)
+        return self._utterance.whole(await self._listen(Urgency.PREVIEW))
 
     async def _listen(self, urgency: Urgency) -> Heard:
         """Decode the window; speech too long for one window, or before a long pause, is committed on the way."""

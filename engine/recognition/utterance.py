@@ -265,12 +265,12 @@ class Utterance:
 
     # --- transcripts
 
-    def whole(self, heard: Heard, *, final: bool) -> Transcript:
+    def whole(self, heard: Heard) -> Transcript:
         """What has been said, by the best decode of it, with interpolated word times."""
         words = (*self._committed, *self._timed(heard, heard.words))
         text = self._text([word.text for word in words])
         no_speech, language = self._no_speech(heard), self._spoken_language
-        return Transcript(text, text, language, words, no_speech, heard.logprob, final=final)
+        return Transcript(text, text, language, words, no_speech, heard.logprob)
 
     def _text(self, words: list[str]) -> str:
         return join_words(words, self._spoken_language)

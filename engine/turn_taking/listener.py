@@ -100,6 +100,7 @@ class Listener:
         self._cut_samples = 0
         self._reported_ms = 0.0
         self._end_after: int | None = None
+        self._silent_until = 0
         self._stream: RecognitionStream | None = None
         self._start_ms = 0.0
         self._questions: set[asyncio.Task[None]] = set()
@@ -146,7 +147,14 @@ class Listener:
         self._wake.set()
 
     def discard(self) -> None:
-        """Forget the utterance in progress, without a ``TurnEnded`` (the client typed instead)."""
+        """Forget what the student is saying: they typed instead.
+
+        Everything pushed so far, and what follows it without a pause, leads neither to a user turn nor to an
+        interruption. A preemptive reply to it is dropped, and the user turn before it can no longer be
+        reopened. Events already in ``events`` stay there.
+        """
+        self._end_after = None
+        self._silent_until = self._microphone.stats.puts
         self._note(self._taker.discard)
 
     # --- the loop
@@ -199,6 +207,7 @@ class Listener:
             # Sound that came faster than real time must not outrun its own words.
             await asyncio.wait(self._questions, timeout=self._late_s)
             return
+        first = self._windows_heard
         windows = [await self._microphone.get() for _ in range(min(BATCH_WINDOWS, len(self._microphone)))]
         await self._report_overload()
         if not windows:
@@ -208,6 +217,7 @@ class Listener:
         except Exception as error:  # noqa: BLE001 - told, and logged where nobody expected it
             await self.events.put(ListeningFailed(_failure("voice_detector", error)))
             probabilities = np.zeros(len(windows), np.float32)
+        probabilities[: max(0, self._silent_until - first)] = 0.0
         for window, probability in zip(windows, probabilities, strict=True):
             self._past.add(window)
             if self._stream is not None:

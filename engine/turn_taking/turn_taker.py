@@ -68,6 +68,9 @@ class TurnTaker:
         self._tutor_since_ms: float | None = None
         self._tutor_end_ms = float("-inf")
         self._tutor_text = ""
+        self._deaf_until_ms: float | None = None
+        """While a discarded utterance still sounds: when to listen again even if it never ends."""
+
         self._actions: list[Action] = []
 
     @property
@@ -98,7 +101,12 @@ class TurnTaker:
         forced = self._bid is not None and self._bid.forced_ms is not None
         if forced or (self._options.barge_in is None and self._tutor_since_ms is not None):
             probability = 0.0
+        if self._deaf_until_ms is not None and end_ms >= self._deaf_until_ms:
+            self._gate.reset()  # noise that never pauses would make it deaf for good
+            self._deaf_until_ms = None
         event = self._gate.feed(probability, end_ms)
+        if event is not None:
+            self._deaf_until_ms = None
         if event is not None and event.kind == "start":
             self._voice_began(event.ms)
         bid = self._bid
@@ -178,9 +186,16 @@ class TurnTaker:
         return self._advance()
 
     def discard(self) -> list[Action]:
-        """Forget the bid, without a word."""
-        if self._bid is not None:
-            self._dismiss(self._bid, None)
+        """Forget the utterance in progress, up to the next silence, and the user turn before it.
+
+        Neither a user turn nor a barge-in comes of it; a later utterance starts afresh.
+        """
+        self._reopening = Reopening()
+        bid = self._bid
+        if bid is not None:
+            still_speaking = self._gate.speaking
+            self._dismiss(bid, None, reset_gate=not still_speaking)
+            self._deaf_until_ms = self._now_ms + self._options.max_turn_ms if still_speaking else None
         return self._flush()
 
     # --- speech
@@ -371,13 +386,18 @@ class TurnTaker:
 
     def _stop_voice(self, bid: Bid) -> None:
         self._gate.reset()
+        self._tell_stopped(bid)
+
+    def _tell_stopped(self, bid: Bid) -> None:
         if not bid.stopped:
             bid.stopped = True
             self._tell(SpeechStopped(bid.end_ms))
 
-    def _dismiss(self, bid: Bid, event: NoSpeech | Resume | ListeningFailed | None) -> None:
+    def _dismiss(self, bid: Bid, event: NoSpeech | Resume | ListeningFailed | None, *, reset_gate: bool = True) -> None:
         """Nothing of it is answered."""
-        self._stop_voice(bid)
+        if reset_gate:
+            self._gate.reset()
+        self._tell_stopped(bid)
         if bid.ducked and not isinstance(event, Resume):
             self._tell(Resume("noise"))
         self._actions += self._ahead.drop()

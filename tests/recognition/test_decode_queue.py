@@ -32,7 +32,7 @@ class Blocked:
             begun.set()
             self._gate.wait(60)
 
-        self._tasks.append(asyncio.create_task(self.queue.run(Urgency.FINAL, 1.0, wait)))
+        self._tasks.append(asyncio.create_task(self.queue.run(Urgency.PREVIEW, 1.0, wait)))
         await asyncio.to_thread(begun.wait)
 
     async def release(self) -> list[str]:
@@ -52,28 +52,28 @@ async def blocked() -> AsyncIterator[Blocked]:
     queue.close()
 
 
-async def test_finals_before_previews_before_recordings_before_partials(blocked: Blocked) -> None:
-    for name in ("PARTIAL", "RECORDING", "PREVIEW", "FINAL"):
+async def test_previews_before_recordings_before_partials(blocked: Blocked) -> None:
+    for name in ("PARTIAL", "RECORDING", "PREVIEW"):
         blocked.ask(name, Urgency[name], 1.0)
-    assert await blocked.release() == ["FINAL", "PREVIEW", "RECORDING", "PARTIAL"]
+    assert await blocked.release() == ["PREVIEW", "RECORDING", "PARTIAL"]
 
 
 async def test_short_before_long_and_first_come_among_equals(blocked: Blocked) -> None:
     for name, seconds in (("long", 20.0), ("first", 2.0), ("second", 2.0)):
-        blocked.ask(name, Urgency.FINAL, seconds)
+        blocked.ask(name, Urgency.PREVIEW, seconds)
     assert await blocked.release() == ["first", "second", "long"]
 
 
 async def test_who_has_waited_long_enough_is_not_overtaken(blocked: Blocked) -> None:
     blocked.ask("old partial", Urgency.PARTIAL, 0.5)
     await asyncio.sleep(1.1)
-    blocked.ask("new final", Urgency.FINAL, 5.0)
-    assert await blocked.release() == ["old partial", "new final"]
+    blocked.ask("new preview", Urgency.PREVIEW, 5.0)
+    assert await blocked.release() == ["old partial", "new preview"]
 
 
 async def test_cancelled_before_its_turn_never_runs(blocked: Blocked) -> None:
-    doomed = blocked.ask("doomed", Urgency.FINAL, 1.0)
-    blocked.ask("other", Urgency.FINAL, 1.0)
+    doomed = blocked.ask("doomed", Urgency.PREVIEW, 1.0)
+    blocked.ask("other", Urgency.PREVIEW, 1.0)
     await asyncio.sleep(0)
     assert blocked.queue.depth == 2
     doomed.cancel()
@@ -96,7 +96,7 @@ async def test_cancelled_while_running_is_told_and_keeps_its_thread_until_it_sto
     job = asyncio.create_task(queue.run(Urgency.PARTIAL, 1.0, work))
     await asyncio.to_thread(begun.wait, 2)
     job.cancel()
-    await queue.run(Urgency.FINAL, 1.0, lambda _: ran.append("next"))
+    await queue.run(Urgency.PREVIEW, 1.0, lambda _: ran.append("next"))
     assert ran == ["stopped", "next"] and job.cancelled()
     queue.close()
 
@@ -108,7 +108,7 @@ async def test_an_error_reaches_its_own_awaiter_only() -> None:
         raise RuntimeError("broken")
 
     results = await asyncio.gather(
-        queue.run(Urgency.FINAL, 1.0, fail), queue.run(Urgency.FINAL, 1.0, lambda _: "fine"), return_exceptions=True
+        queue.run(Urgency.PREVIEW, 1.0, fail), queue.run(Urgency.PREVIEW, 1.0, lambda _: "fine"), return_exceptions=True
     )
     assert isinstance(results[0], RuntimeError) and results[1] == "fine"
     queue.close()
@@ -137,5 +137,5 @@ async def test_who_waits_for_an_answer_does_not_wait_for_a_decode_that_has_begun
 async def test_as_many_at_once_as_there_are_workers() -> None:
     queue = DecodeQueue("test-asr", workers=2)
     meet = threading.Barrier(2, timeout=2)
-    await asyncio.gather(*(queue.run(Urgency.FINAL, 1.0, lambda _: meet.wait()) for _ in range(4)))
+    await asyncio.gather(*(queue.run(Urgency.PREVIEW, 1.0, lambda _: meet.wait()) for _ in range(4)))
     queue.close()

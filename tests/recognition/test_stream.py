@@ -47,20 +47,19 @@ async def test_words_come_while_they_are_spoken_and_stable_ones_stay(english: Wh
         assert after.stable.startswith(before.stable)
         assert after.text.startswith(after.stable) and not after.final
     assert "capital" in revisions[len(revisions) // 2].text
-    final = await stream.finish()
-    assert forms(final.text) == forms(QUESTION)
-    assert final.final and final.stable == final.text and len(final.words) == len(QUESTION.split())
+    whole = await stream.preview()
+    assert forms(whole.text) == forms(QUESTION)
+    assert whole.stable == whole.text and len(whole.words) == len(QUESTION.split())
 
 
-async def test_a_preview_is_what_finish_says_and_then_finish_is_immediate(english: WhisperRecognizer, say) -> None:
+async def test_a_second_preview_after_more_silence_is_immediate(english: WhisperRecognizer, say) -> None:
     stream = english.stream()
     stream.push(np.concatenate([say(QUESTION), quiet(0.25)]))
     preview = await stream.preview()
-    assert not preview.final and forms(preview.text) == forms(QUESTION)
+    assert not preview.final and forms(preview.text) == forms(QUESTION), "the user turn may go on"
     stream.push(quiet(0.4))
     begun = time.process_time()
-    final = await stream.finish()
-    assert final.text == preview.text and final.final
+    assert (await stream.preview()).text == preview.text
     assert time.process_time() - begun < 0.05, "silence is not decoded again"
 
 
@@ -69,7 +68,7 @@ async def test_after_a_preview_the_student_may_go_on(english: WhisperRecognizer,
     stream.push(np.concatenate([say("I have a question."), quiet(0.3)]))
     assert forms((await stream.preview()).text) == forms("I have a question.")
     stream.push(np.concatenate([say("Why is the sky blue?"), quiet(0.3)]))
-    assert forms((await stream.finish()).text) == forms("I have a question. Why is the sky blue?")
+    assert forms((await stream.preview()).text) == forms("I have a question. Why is the sky blue?")
 
 
 async def test_long_speech_slides_and_loses_nothing(english: WhisperRecognizer, say) -> None:
@@ -82,7 +81,7 @@ async def test_long_speech_slides_and_loses_nothing(english: WhisperRecognizer, 
         revision = await stream.revise()
         held.append(stream.held_s)
     assert max(held) < 15, "the window is bounded"
-    final = await stream.finish()
+    final = await stream.preview()
     heard, said = forms(final.text), forms(STORY)
     same = sum(block.size for block in SequenceMatcher(None, heard, said, autojunk=False).get_matching_blocks())
     assert max(len(heard), len(said)) - same <= 3, "the voice is never twice the same"
@@ -91,10 +90,10 @@ async def test_long_speech_slides_and_loses_nothing(english: WhisperRecognizer, 
     assert starts == sorted(starts) and final.words[-1].end_ms == pytest.approx(len(pcm) / 16 - 400, abs=500)
 
 
-async def test_finish_without_a_single_revision_takes_all_of_a_long_utterance(english, say) -> None:
+async def test_a_preview_without_a_single_revision_takes_all_of_a_long_utterance(english, say) -> None:
     stream = english.stream()
     stream.push(np.concatenate([say(STORY), quiet(1.0), say(STORY), quiet(0.4)]))
-    final = await stream.finish()
+    final = await stream.preview()
     assert abs(len(forms(final.text)) - 2 * len(forms(STORY))) <= 2
     assert stream.held_s < 26
 
@@ -103,7 +102,7 @@ async def test_finish_without_a_single_revision_takes_all_of_a_long_utterance(en
 async def test_silence_says_nothing(english: WhisperRecognizer, pcm: FloatArray) -> None:
     stream = english.stream()
     stream.push(pcm)
-    for transcript in (await stream.revise(), await stream.preview(), await stream.finish()):
+    for transcript in (await stream.revise(), await stream.preview()):
         assert transcript.text == "" and transcript.stable == "" and transcript.no_speech == 1.0
 
 
@@ -115,7 +114,7 @@ async def test_a_cancelled_revision_loses_no_sound(english: WhisperRecognizer, s
     await asyncio.sleep(0.02)
     revision.cancel()
     stream.push(pcm[20_000:])
-    assert forms((await stream.finish()).text) == forms(QUESTION)
+    assert forms((await stream.preview()).text) == forms(QUESTION)
 
 
 async def test_two_students_at_once_hear_only_themselves(english: WhisperRecognizer, say) -> None:
@@ -124,14 +123,14 @@ async def test_two_students_at_once_hear_only_themselves(english: WhisperRecogni
     await asyncio.gather(speak(one, say(QUESTION)), speak(two, say(other)))
     one.push(quiet(0.3))
     two.push(quiet(0.3))
-    first, second = await asyncio.gather(one.finish(), two.finish())
+    first, second = await asyncio.gather(one.preview(), two.preview())
     assert forms(first.text) == forms(QUESTION) and forms(second.text) == forms(other)
 
 
 async def test_mandarin_stream_keeps_its_language(multilingual: WhisperRecognizer, mandarin) -> None:
     stream = multilingual.stream("en,zh")
     revisions = await speak(stream, np.concatenate([mandarin, quiet(0.3)]), 1.5)
-    final = await stream.finish()
+    final = await stream.preview()
     assert final.language == "zh" and "请问什么" in final.text
     assert revisions[-1].text.startswith(revisions[-1].stable)
 

@@ -49,7 +49,7 @@ def test_a_long_window_slides_behind_its_last_settled_sentence() -> None:
     assert 7.5 < speech.held_s < 8.5, "2 s of settled sentence went"
     after = hear(speech, "five six seven eight")
     assert speech.revised(after).text == "one two three four. five six seven eight"
-    final = speech.whole(after, final=True)
+    final = speech.whole(after)
     assert final.text == "one two three four. five six seven eight"
     assert [w.start_ms for w in final.words] == sorted(w.start_ms for w in final.words)
 
@@ -71,7 +71,7 @@ def test_a_word_on_both_sides_of_the_cut_is_told_once() -> None:
     again = speech.remember(hear(speech, "G H i"))
     assert again.words == ("H", "i")
     assert speech.revised(again).text.startswith("a b c d e f g h i j")
-    assert speech.whole(again, final=True).text == "a b c d e f g H i"
+    assert speech.whole(again).text == "a b c d e f g H i"
     stammer = speech.remember(hear(speech, "g g h"))
     assert stammer.words == ("g", "h")
     assert speech.remember(stammer).words == ("g", "h"), "what was kept is no echo"
@@ -151,7 +151,7 @@ def test_a_committed_window_is_text_for_good_and_its_sound_goes() -> None:
     first = Heard(start, Span(0, 70), Hypothesis(("first",), "en", 1, 0, 0), probabilities, more=True)
     speech.commit(first)
     assert speech.held_s < 6
-    final = speech.whole(hear(speech, "second"), final=True)
+    final = speech.whole(hear(speech, "second"))
     assert final.text == "first second" and final.words[1].start_ms > 5000
 
 

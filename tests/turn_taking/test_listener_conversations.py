@@ -26,17 +26,19 @@ from engine.turn_taking.events import (
     SpeculationDropped,
     SpeechStarted,
     TurnEnded,
+    TurnReopened,
 )
 from engine.turn_taking.listener import Listener
 
 Drive = Callable[[Listener], Awaitable[None]]
+DEFAULT_MODEL = FakeEndOfTurn()
 
 
 def listen(
     pcm: FloatArray,
     drive: Drive | None = None,
     recognizer: FakeRecognizer | None = None,
-    model: FakeEndOfTurn | None = None,
+    model: FakeEndOfTurn | None = DEFAULT_MODEL,
     **options: Any,
 ) -> list[tuple[float, ListenEvent]]:
     """Play ``pcm`` to a listener; gives its events with the second at which each came."""
@@ -46,7 +48,7 @@ def listen(
     async def main() -> list[tuple[float, ListenEvent]]:
         heard: list[tuple[float, ListenEvent]] = []
         began = asyncio.get_running_loop().time()
-        listener = Listener(recognizer or FakeRecognizer(), FakeDetector(), model or FakeEndOfTurn(), settings)
+        listener = Listener(recognizer or FakeRecognizer(), FakeDetector(), model, settings)
 
         async def collect() -> None:
             heard.extend([(asyncio.get_running_loop().time() - began, event) async for event in listener.events])
@@ -354,6 +356,74 @@ def test_discarded_speech_is_forgotten() -> None:
     heard = listen(Script().say(1000, "What is a").pcm(4000), type_instead)
     assert not only(heard, TurnEnded)
     assert kinds(heard, Speculate, SpeculationDropped) == ["SpeechStarted", "SpeechStopped"]
+
+
+async def _type_at_two_seconds(listener: Listener) -> None:
+    await asyncio.sleep(2.0)
+    listener.discard()
+
+
+def test_speech_that_goes_on_after_it_was_discarded_is_forgotten_up_to_the_next_pause() -> None:
+    script = Script().say(1000, "What is a plant cell made of?", word_ms=400).say(5500, "And a moon?")
+    heard = listen(script.pcm(9000), _type_at_two_seconds)
+    assert [event.transcript.text for event in only(heard, TurnEnded)] == ["And a moon?"]
+    assert len(only(heard, SpeechStarted)) == 2
+
+
+def test_discarded_speech_does_not_interrupt_the_answer_to_what_was_typed() -> None:
+    async def drive(listener: Listener) -> None:
+        await _type_at_two_seconds(listener)
+        listener.tutor_speaking(True, "It is seven.")
+
+    heard = listen(Script().say(1000, "What is a plant cell made of?", word_ms=400).pcm(5000), drive)
+    assert not only(heard, Interrupt) and not only(heard, TurnEnded)
+
+
+def test_speech_over_the_tutor_that_is_discarded_gives_the_voice_back() -> None:
+    async def drive(listener: Listener) -> None:
+        listener.tutor_speaking(True, "It is seven.")
+        await asyncio.sleep(1.2)
+        listener.discard()
+
+    heard = listen(Script().say(1000, "Wait, what is that?", word_ms=400).pcm(5000), drive)
+    assert kinds(heard) == ["SpeechStarted", "Duck", "SpeechStopped", "Resume"]
+
+
+def test_a_user_turn_is_not_reopened_after_something_was_typed() -> None:
+    script = Script().say(1000, "What is a star?").say(3000, "in the sky?")
+
+    async def drive(listener: Listener) -> None:
+        await asyncio.sleep(2.7)
+        listener.discard()
+
+    heard = listen(script.pcm(7000), drive)
+    assert [event.transcript.text for event in only(heard, TurnEnded)] == ["What is a star?", "in the sky?"]
+    assert not only(heard, TurnReopened)
+
+
+def test_discarding_covers_speech_that_has_not_been_judged_yet() -> None:
+    pcm = Script().say(0, "What is a star?").pcm(960)
+
+    async def drive(listener: Listener) -> None:
+        await asyncio.sleep(1.0)
+        listener.push(AudioChunk(pcm, 16_000))
+        listener.discard()
+
+    heard = listen(np.zeros(16_000, np.float32), drive)
+    assert kinds(heard) == []
+
+
+def test_noise_without_end_that_was_discarded_makes_nobody_deaf_for_good() -> None:
+    heard = listen(Script().cough(1000, 12_000).pcm(14_000), _type_at_two_seconds, turn_max_s=5)
+    assert 6900 <= only(heard, SpeechStarted)[1].ms <= 7100
+
+
+def test_without_a_turn_model_words_and_silence_end_a_turn() -> None:
+    script = Script().say(1000, "What is a star?")
+    heard = listen(script.pcm(5000), model=None)
+    ended = only(heard, TurnEnded)
+    assert [event.transcript.text for event in ended] == ["What is a star?"]
+    assert "turn_model" not in ended[0].timings and "probability" not in ended[0].timings
 
 
 def test_a_turn_without_end_is_ended() -> None:

@@ -12,7 +12,6 @@ from engine.recognition.vad import WINDOW_MS, GateEvent, GateOptions, LevelFollo
 from engine.settings import Settings
 from engine.turn_taking.barge_in import BargeInPolicy, Judgement, Sound
 from engine.turn_taking.endpointing import EndpointOptions, EndpointPolicy, PauseHabit
-from engine.turn_taking.speculation import GateState, SpeculationGate
 from engine.turn_taking.timeline import Past, Timeline
 from engine.turn_taking.transcript_cues import (
     Completeness,
@@ -231,50 +230,6 @@ def test_gain_never_clips_and_never_turns_down(peaks: list[float]) -> None:
         gain = level.gain(peak)
         assert 1.0 <= gain <= 15.0
         assert gain == 1.0 or gain * peak <= LevelFollower.TARGET_PEAK * 1.0001
-
-
-def test_the_speculation_gate_holds_then_releases_in_order() -> None:
-    gate: SpeculationGate[int] = SpeculationGate("What is a cell?", capacity=3)
-    assert [gate.offer(item) for item in (1, 2, 3)] == [[], [], []]
-    assert gate.full
-    with pytest.raises(OverflowError):
-        gate.offer(4)
-    assert gate.settle("what is a cell") == [1, 2, 3]
-    assert gate.offer(4) == [4]
-    assert gate.settle("what is a cell") == []
-    gate.drop()
-    assert gate.offer(5) == []
-
-
-def test_the_speculation_gate_drops_for_good() -> None:
-    gate: SpeculationGate[int] = SpeculationGate("What is a cell?")
-    gate.offer(1)
-    assert gate.settle("What is a cell wall?") == []
-    assert gate.state is GateState.DROPPING
-    assert gate.settle("What is a cell?") == []
-    assert gate.offer(2) == []
-
-
-@given(st.lists(st.sampled_from(["offer", "settle same", "settle other", "drop"]), max_size=40))
-def test_nothing_passes_a_speculation_gate_before_it_opens_or_after_it_drops(steps: list[str]) -> None:
-    gate: SpeculationGate[int] = SpeculationGate("yes", capacity=100)
-    offered, sent = 0, []
-    opened = dropped = False
-    for step in steps:
-        before = len(sent)
-        if step == "offer":
-            sent += gate.offer(offered)
-            offered += 1
-        elif step == "drop":
-            gate.drop()
-            dropped = True
-        else:
-            same = step == "settle same"
-            sent += gate.settle("Yes." if same else "no")
-            opened, dropped = opened or (same and not dropped), dropped or (not same and not opened)
-        if not opened or dropped:
-            assert len(sent) == before
-    assert sent == list(range(len(sent)))
 
 
 def sound(text: str | None, voiced: float = 400, silent: float = 0, logprob: float = -0.2, **more: object) -> Sound:
