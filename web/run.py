@@ -1,14 +1,16 @@
 """The whole school on one machine: ``python web/run.py`` starts engine, web tier and front end, and ends all three.
 
-Each is a process group of its own. Ctrl-C, a SIGTERM, or the end of one of them ends the others; what does not
-end within 30 s is killed. Further arguments go to the engine.
+An engine that runs on the port already is used as it is. Each process is a process group of its own. Ctrl-C, a SIGTERM,
+or the end of one of them ends the others; what does not end within 30 s is killed. Further arguments go to the engine.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -46,6 +48,11 @@ class Group:
                 raise Ended(f"the {name} is not ready after {START_S} s")
             time.sleep(LOOK_S)
 
+    @property
+    def names(self) -> list[str]:
+        """What was started here."""
+        return list(self._running)
+
     def look(self) -> None:
         """Raises Ended when one is gone."""
         for name, process in self._running.items():
@@ -78,8 +85,32 @@ def _answers(url: str) -> bool:
         return False
 
 
+def _is_engine(url: str) -> bool:
+    """Whether the one that answers there is a talking-tutor engine."""
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
+            return bool(json.load(answer).get("service") == "GPU Server")
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
     raise Ended("asked to end")
+
+
+def and_list(names: list[str]) -> str:
+    """``a, b and c``; ``nothing`` of none."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "nothing"
 
 
 def main() -> int:
@@ -92,11 +123,20 @@ def main() -> int:
     engine, backend, frontend = (
         f"http://127.0.0.1:{port}" for port in (args.engine_port, args.backend_port, args.frontend_port)
     )
+    running = _is_engine(engine)
+    wanted = {"engine": args.engine_port, "backend": args.backend_port, "frontend": args.frontend_port}
+    for option, port in wanted.items():
+        if _taken(port) and not (option == "engine" and running):
+            print(f"port {port} is taken: end what listens there, or choose another with --{option}-port")
+            return 1
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     group = Group()
     try:
-        group.start("engine", f"{engine}/ready", "run_engine.py", "--port", str(args.engine_port), *engine_args)
+        if running:
+            print(f"using the engine that runs on port {args.engine_port} already", flush=True)
+        else:
+            group.start("engine", f"{engine}/ready", "run_engine.py", "--port", str(args.engine_port), *engine_args)
         group.start(
             "web tier", f"{backend}/health", "-m", "uvicorn", "app.main:app", "--port", str(args.backend_port),
             cwd=ROOT / "web" / "app_backend", ENGINE_URL=engine, ENGINE_API_KEY=os.environ.get("ENGINE_API_KEY", ""),
@@ -107,14 +147,14 @@ def main() -> int:
         print(
             f"\n  front end   {frontend.replace('127.0.0.1', 'localhost')}   (anna / apple-tree)\n"
             f"  web tier    {backend.replace('127.0.0.1', 'localhost')}/docs\n"
-            f"  engine      {engine.replace('127.0.0.1', 'localhost')}\n\n  Ctrl-C ends all three.\n",
+            f"  engine      {engine.replace('127.0.0.1', 'localhost')}\n\n  Ctrl-C ends {and_list(group.names)}.\n",
             flush=True,
         )
         while True:
             group.look()
             time.sleep(LOOK_S)
     except Ended as ended:
-        print(f"\n{ended}: ending all three …", flush=True)
+        print(f"\n{ended}: ending {and_list(group.names)} …", flush=True)
         return 0 if str(ended) == "asked to end" else 1
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):

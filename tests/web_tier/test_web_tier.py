@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from datetime import UTC, datetime, timedelta
@@ -119,14 +120,13 @@ async def test_unknown_tutors_and_bad_bodies(web_tier: Any, login: Any, engine: 
         assert len(engine.registry) == 0
 
 
-async def test_a_full_engine_is_503_with_retry_after(web_tier: Any, login: Any) -> None:
+async def test_a_full_engine_is_503_with_retry_after(web_tier: Any, login: Any, engine: Any) -> None:
     async with web_tier() as http:
         student = await login(http)
-        codes = []
-        for _ in range(3):
-            answer = await http.post("/api/student/sessions", json={"tutor_id": 1}, headers=student)
-            codes.append(answer.status_code)
-        assert codes == [200, 200, 503]
+        for _ in range(engine.settings.max_sessions):
+            engine.registry.create(1, 99, None)
+        answer = await http.post("/api/student/sessions", json={"tutor_id": 1}, headers=student)
+        assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) >= 1
         assert "busy" in answer.json()["detail"]
 
@@ -155,3 +155,79 @@ async def test_a_second_worker_finds_the_database_filled(web_tier: Any, login: A
         await login(first)
         await login(second, "ben", "blue-boat")
         assert len((await second.get("/api/tutors")).json()) == 3
+
+
+async def test_a_student_has_one_lesson_at_a_time(web_tier: Any, login: Any, engine: Any) -> None:
+    async with web_tier() as http:
+        anna, ben = await login(http), await login(http, "ben", "blue-boat")
+        opened = await asyncio.gather(
+            *(http.post("/api/student/sessions", json={"tutor_id": 1}, headers=anna) for _ in range(4))
+        )
+        assert {answer.status_code for answer in opened} == {200}
+        assert len(engine.registry) == 1
+        assert len((await http.get("/api/student/sessions", headers=anna)).json()) == 1
+        assert (await http.post("/api/student/sessions", json={"tutor_id": 1}, headers=ben)).status_code == 200
+
+
+async def test_guessing_passwords_is_slowed_down_for_that_name_only(web_tier: Any, login: Any) -> None:
+    async with web_tier() as http:
+        wrong = {"username": "anna", "password": "pear-tree"}
+        codes = [(await http.post("/api/student/login", json=wrong)).status_code for _ in range(10)]
+        assert codes == [401] * 8 + [429] * 2
+        refused = await http.post("/api/student/login", json={"username": "anna", "password": "apple-tree"})
+        assert (refused.status_code, int(refused.headers["Retry-After"]) >= 1) == (429, True)
+        await login(http, "ben", "blue-boat")
+
+
+async def test_a_flood_of_logins_leaves_the_others_answered(web_tier: Any) -> None:
+    async with web_tier() as http:
+        guesses = [http.post("/api/student/login", json={"username": f"nobody{n}", "password": "x"}) for n in range(60)]
+        answers = await asyncio.gather(*guesses, http.get("/api/tutors"))
+        codes = [answer.status_code for answer in answers]
+        assert codes[-1] == 200
+        assert set(codes[:-1]) == {401, 503}
+        assert codes.count(401) >= 16
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/student/login", rb'{"username": "\ud800", "password": "secret-word"}'),
+        ("/api/student/login", rb'{"username": "a\u0000b", "password": "secret-word"}'),
+        ("/api/student/login", b'{"username": "", "password": "secret-word"}'),
+        ("/api/student/login", b'{"username": NaN, "password": "secret-word"}'),
+        ("/api/student/login", b"[" * 30_000),
+        ("/api/student/login", b'{"username": ' + b"9" * 6000 + b"}"),
+        ("/api/student/sessions", b'{"tutor_id": NaN}'),
+        ("/api/student/sessions", b'{"tutor_id": 1e400}'),
+        ("/api/student/sessions", b'{"tutor_id": 99999999999999999999999}'),
+        ("/api/student/sessions", b'{"tutor_id": -1}'),
+        ("/api/student/sessions", b"\xff\xfe"),
+    ],
+)
+async def test_hostile_json_is_the_senders_fault(web_tier: Any, login: Any, path: str, body: bytes) -> None:
+    async with web_tier() as http:
+        headers = {**await login(http), "Content-Type": "application/json"}
+        answer = await http.post(path, content=body, headers=headers)
+    assert answer.status_code in (400, 422), answer.text
+    assert "secret-word" not in answer.text
+
+
+async def test_numbers_in_addresses_are_bounded(web_tier: Any) -> None:
+    async with web_tier() as http:
+        assert (await http.get(f"/api/tutors/{10**30}/picture.jpg")).status_code == 422
+
+
+async def test_a_large_body_is_refused_before_it_is_read(web_tier: Any) -> None:
+    sent = 0
+
+    async def body() -> Any:
+        nonlocal sent
+        for _ in range(1000):
+            sent += 64_000
+            yield b"x" * 64_000
+
+    async with web_tier() as http:
+        answer = await http.post("/api/student/login", content=body())
+    assert answer.status_code == 413
+    assert sent < 1_000_000

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import jwt
 from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from .database import Student, db_session
+from .limits import LoginGate
 from .passwords import password_matches
 from .settings import Settings
 
@@ -25,21 +27,34 @@ Database = Annotated[Session, Depends(db_session)]
 
 
 class Login(BaseModel):
-    username: str = Field(min_length=1, max_length=80)
+    username: str = Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")
     password: str = Field(min_length=1, max_length=200)
 
 
 @router.post("/login")
-def log_in(body: Login, request: Request, db: Database) -> dict[str, object]:
-    """A token for right credentials, 401 for others."""
-    student = db.scalar(select(Student).where(Student.username == body.username))
-    if not password_matches(student.password_hash if student else None, body.password) or student is None:
+async def log_in(body: Login, request: Request, db: Database) -> dict[str, object]:
+    """A token for right credentials, 401 for wrong ones, 429 after too many of those."""
+    gate: LoginGate = request.app.state.login_gate
+    address = request.client.host if request.client else ""
+    gate.check(address, body.username)
+    async with gate.hashing():
+        student = await run_in_threadpool(_verified, body, db)
+    if student is None:
+        gate.failed(address, body.username)
         raise HTTPException(401, "wrong name or password", headers={"WWW-Authenticate": "Bearer"})
+    gate.succeeded(address, body.username)
     return {
         "access_token": make_token(student.id, request.app.state.settings),
         "token_type": "bearer",
         "student": {"id": student.id, "name": student.name},
     }
+
+
+def _verified(body: Login, db: Session) -> Student | None:
+    """The student with this name and password."""
+    student = db.scalar(select(Student).where(Student.username == body.username))
+    matches = password_matches(student.password_hash if student else None, body.password)
+    return student if matches else None
 
 
 def make_token(student_id: int, settings: Settings) -> str:
@@ -57,7 +72,7 @@ def current_student(
     try:
         claims = jwt.decode(given.credentials if given else "", secret, [ALGORITHM], audience=AUDIENCE)
         student = db.get(Student, int(claims["sub"]))
-    except (jwt.InvalidTokenError, KeyError, ValueError):
+    except (jwt.InvalidTokenError, KeyError, ValueError, OverflowError):
         student = None
     if student is None:
         raise HTTPException(401, "log in first", headers={"WWW-Authenticate": "Bearer"})

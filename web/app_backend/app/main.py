@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
 
 from . import login, sessions
 from .database import open_database
 from .engine import TutorEngine
+from .limits import BodyLimit, LoginGate
 from .settings import Settings
 
 
@@ -22,6 +26,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.settings = settings
         app.state.database = open_database(settings.database_url, settings.app_demo_students)
         app.state.engine = TutorEngine(settings)
+        app.state.login_gate = LoginGate()
+        app.state.opening = threading.Lock()
         yield
         app.state.engine.close()
         app.state.database.dispose()
@@ -34,6 +40,8 @@ def create_app(settings: Settings) -> FastAPI:
         allow_headers=["Authorization", "Content-Type"],
         expose_headers=["Retry-After"],
     )
+    app.add_middleware(BodyLimit)
+    app.add_exception_handler(RequestValidationError, _invalid)
     app.include_router(login.router)
     app.include_router(sessions.router)
 
@@ -42,6 +50,13 @@ def create_app(settings: Settings) -> FastAPI:
         return {"status": "healthy", "service": "Web Server"}
 
     return app
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """What is wrong, and where; not what was sent: it may be a password, or not be JSON at all."""
+    assert isinstance(error, RequestValidationError)
+    detail = [{"loc": e["loc"], "msg": e["msg"], "type": e["type"]} for e in error.errors()]
+    return JSONResponse({"detail": detail}, status_code=422)
 
 
 app = create_app(Settings())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from pydantic import BaseModel
+from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from .database import Tutor, TutorSession
@@ -24,8 +24,11 @@ def tutor_engine(request: Request) -> TutorEngine:
 Engine = Annotated[TutorEngine, Depends(tutor_engine)]
 
 
+TutorId = Annotated[int, Path(ge=0, le=2**31 - 1)]
+
+
 class NewSession(BaseModel):
-    tutor_id: int
+    tutor_id: int = Field(ge=0, le=2**31 - 1)
 
 
 @router.get("/tutors")
@@ -36,7 +39,7 @@ def list_tutors(db: Database) -> list[dict[str, object]]:
 
 
 @router.get("/tutors/{tutor_id}/picture.jpg")
-def tutor_picture(tutor_id: int, db: Database, engine: Engine) -> Response:
+def tutor_picture(tutor_id: TutorId, db: Database, engine: Engine) -> Response:
     """The tutor's face, as the engine draws it; open to everybody."""
     tutor = db.get(Tutor, tutor_id)
     if tutor is None:
@@ -46,14 +49,24 @@ def tutor_picture(tutor_id: int, db: Database, engine: Engine) -> Response:
 
 
 @router.post("/student/sessions")
-def open_session(body: NewSession, student: CurrentStudent, db: Database, engine: Engine) -> dict[str, object]:
-    """A session with a tutor. The page connects to ``engine_url`` with ``engine_token``."""
+def open_session(
+    body: NewSession, request: Request, student: CurrentStudent, db: Database, engine: Engine
+) -> dict[str, object]:
+    """A session with a tutor. The page connects to ``engine_url`` with ``engine_token``.
+
+    A student has one lesson at a time: opening a second one ends the first, so nobody can take all seats.
+    """
     tutor = db.get(Tutor, body.tutor_id)
     if tutor is None:
         raise HTTPException(404, "there is no such tutor")
-    created = engine.create_session(tutor.id, student.id)
-    db.add(TutorSession(id=created["session_id"], student_id=student.id, tutor_id=tutor.id))
-    db.commit()
+    with request.app.state.opening:  # two requests at once would not see each other's session
+        for earlier in db.scalars(select(TutorSession).where(TutorSession.student_id == student.id)):
+            engine.delete_session(earlier.id)
+            db.delete(earlier)
+        db.commit()
+        created = engine.create_session(tutor.id, student.id)
+        db.add(TutorSession(id=created["session_id"], student_id=student.id, tutor_id=tutor.id))
+        db.commit()
     return {
         "session_id": created["session_id"],
         "engine_url": created["engine_url"],
