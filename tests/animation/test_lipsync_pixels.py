@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-
-import numpy as np
-import pytest
-import torch
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
 import lipsync
 import lipsync_figures as figures
+import numpy as np
+import pytest
+import torch
 from mouth_pixels import features, mouth_box
 
 from engine.animation.idle_motion import IdleMotion

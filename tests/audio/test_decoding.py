@@ -8,11 +8,11 @@ import time
 
 import numpy as np
 import pytest
-from containers import KINDS, encode, tone
 
 from engine.audio.decoding import decode
 from engine.audio.pcm import to_wav
 from engine.errors import TooLarge, UnreadableMedia
+from tests.audio.containers import KINDS, encode, tone
 
 
 def loudest_hz(pcm: np.ndarray) -> float:

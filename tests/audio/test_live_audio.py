@@ -8,12 +8,12 @@ import time
 
 import numpy as np
 import pytest
-from containers import encode, tone
 
 from engine.audio.decoding import decode
 from engine.audio.live import BACKLOG_BYTES, BACKLOG_SAMPLES, StreamDecoder
 from engine.errors import TooFast, UnreadableMedia
 from engine.items import FloatArray
+from tests.audio.containers import encode, tone
 
 
 @pytest.mark.parametrize("kind", ["webm", "ogg"])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from containers import tone
 
 from engine.audio.decoding import decode
 from engine.audio.pcm import float_to_pcm16, pcm16_to_float, to_wav
+from tests.audio.containers import tone
 
 
 def test_pcm16_there_and_back() -> None:

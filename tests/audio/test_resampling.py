@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from containers import tone
 
 from engine.audio.resampling import Resampler, resample
+from tests.audio.containers import tone
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from conftest import ROOT
+from tests.browser.conftest import ROOT
 
 
 def blocks(language: str) -> list[str]:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ARTEFACTS, EARS, until
 from playwright.async_api import Page, expect
+
+from tests.browser.conftest import ARTEFACTS, EARS, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

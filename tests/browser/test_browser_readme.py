@@ -7,8 +7,9 @@ import json
 from typing import Any
 
 import pytest
-from conftest import until
-from readme import blocks, run
+
+from tests.browser.conftest import until
+from tests.browser.readme import blocks, run
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ARTEFACTS, ROOT, START_S, answers, free_port, until
 from playwright.async_api import expect
-from readme import run
+
+from tests.browser.conftest import ARTEFACTS, ROOT, START_S, answers, free_port, until
+from tests.browser.readme import run
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

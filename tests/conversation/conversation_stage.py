@@ -8,8 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from fakes import FakeDetector, FakeEndOfTurn, FakeLanguageModel, FakeRecognizer, FakeSynthesizer
-from virtual_time import run_virtual
 
 from engine.contracts import FrameRequest, Message
 from engine.conversation.conversation import Conversation
@@ -19,6 +17,8 @@ from engine.settings import Settings
 from engine.telemetry import Metrics
 from engine.turn_taking.listener import Listener
 from engine.tutors.profile import TutorProfile
+from tests.fakes import FakeDetector, FakeEndOfTurn, FakeLanguageModel, FakeRecognizer, FakeSynthesizer
+from tests.virtual_time import run_virtual
 
 PICTURE = Picture(np.zeros((3, 2), np.uint8), 2, 2)
 AVATAR = SimpleNamespace(id="fake", name="Fake", size=(2, 2))

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from conversation_stage import AVATAR, FakeModel, MemorySink, Stage
-from fakes import FakeEndOfTurn, FakeRecognizer, Script, play
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.contracts import Message
+from tests.conversation.conversation_stage import AVATAR, FakeModel, MemorySink, Stage
+from tests.fakes import FakeEndOfTurn, FakeRecognizer, Script, play
 
 LONG = " ".join(f"This is sentence number {n} of a long story." for n in range(12))
 

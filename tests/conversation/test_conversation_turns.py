@@ -6,12 +6,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from conversation_stage import AVATAR, FakeModel, MemorySink, Stage
-from fakes import FakeSynthesizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.tutors.profile import TutorProfile
+from tests.conversation.conversation_stage import AVATAR, FakeModel, MemorySink, Stage
+from tests.fakes import FakeSynthesizer
 
 SAID = "Plants turn light into sugar. They need water and air for it."
 

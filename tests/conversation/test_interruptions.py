@@ -10,8 +10,8 @@ import os
 import random
 from typing import Any
 
-from conversation_stage import AVATAR, FakeModel, MemorySink, Stage
-from fakes import Script, play
+from tests.conversation.conversation_stage import AVATAR, FakeModel, MemorySink, Stage
+from tests.fakes import Script, play
 
 ROUNDS = int(os.environ.get("INTERRUPTIONS", "12"))
 SAID = " ".join(

@@ -6,7 +6,6 @@ import json
 import re
 
 import pytest
-from corpus import CANARY, INJECTIONS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from engine.llm.history import ChatHistory
 from engine.models.catalog import locate
 from engine.text.tokens import estimate_tokens
 from engine.tutors.store import TutorStore
+from tests.knowledge.corpus import CANARY, INJECTIONS
 
 QUESTION = "Why do volcanoes erupt?"
 FACT = "Volcanoes erupt because hot magma is lighter than the rock around it and rises."

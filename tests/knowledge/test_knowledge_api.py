@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from test_knowledge_store import LetterEmbedder
 
 from engine.errors import EngineError
 from engine.items import FloatArray
 from engine.knowledge.items import Limits
 from engine.knowledge.service import Knowledge
 from engine.transport.api.knowledge_api import routes
+from tests.knowledge.test_knowledge_store import LetterEmbedder
 
 Client = TestClient[web.Request, web.Application]
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpus import make_docx, make_pdf
 from pypdf import PdfReader, PdfWriter
 
 from engine.cli.knowledge import main
@@ -21,6 +20,7 @@ from engine.errors import Conflict, InvalidField, NotFound, TooLarge, Unreadable
 from engine.items import FloatArray
 from engine.knowledge.items import Limits
 from engine.knowledge.store import KnowledgeStore, UnknownKnowledge
+from tests.knowledge.corpus import make_docx, make_pdf
 
 ROOT = Path(__file__).parents[2]
 
@@ -194,9 +194,9 @@ def test_vectors_of_another_model_are_not_mixed(store: KnowledgeStore, tmp_path:
 def test_killed_in_the_middle_it_is_whole(tmp_path: Path) -> None:
     script = textwrap.dedent(f"""
         import sys
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        sys.path.insert(0, {str(Path(__file__).parents[2])!r})
         from pathlib import Path
-        from test_knowledge_store import make
+        from tests.knowledge.test_knowledge_store import make
         store = make(Path({str(tmp_path)!r}))
         text = "\\n\\n".join(f"# {{i}}\\n\\npassage {{i}}" for i in range(3000))
         round = 0

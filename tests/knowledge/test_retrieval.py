@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from corpus import (
+
+from engine.cli.knowledge import main
+from engine.knowledge.items import Limits
+from engine.knowledge.service import make_embedder
+from engine.knowledge.store import KnowledgeStore
+from engine.settings import Settings
+from tests.knowledge.corpus import (
     CHINESE,
     CHINESE_QUESTIONS,
     MARKDOWN_QUESTIONS,
@@ -14,12 +20,6 @@ from corpus import (
     pdf_pages,
     write_markdown,
 )
-
-from engine.cli.knowledge import main
-from engine.knowledge.items import Limits
-from engine.knowledge.service import make_embedder
-from engine.knowledge.store import KnowledgeStore
-from engine.settings import Settings
 
 
 @pytest.fixture(scope="module")

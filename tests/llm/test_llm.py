@@ -10,7 +10,13 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from misbehaving_llm import (
+
+from engine.concurrency.breaker import CircuitBreaker
+from engine.contracts import Message
+from engine.errors import LanguageModelFailed
+from engine.llm.client import FixedEndpoint, Limits, OpenAIChat
+from engine.llm.embedded import Endpoint
+from tests.llm.misbehaving_llm import (
     END,
     FLOODS,
     Behaviour,
@@ -25,12 +31,6 @@ from misbehaving_llm import (
     speaks_tls,
     talks_for_ever,
 )
-
-from engine.concurrency.breaker import CircuitBreaker
-from engine.contracts import Message
-from engine.errors import LanguageModelFailed
-from engine.llm.client import FixedEndpoint, Limits, OpenAIChat
-from engine.llm.embedded import Endpoint
 
 ASK: list[Message] = [{"role": "user", "content": "hi"}]
 PATIENT = Limits(

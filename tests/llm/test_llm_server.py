@@ -14,7 +14,6 @@ from pathlib import Path
 import aiohttp
 import psutil
 import pytest
-from slow_child import first_of
 
 from engine.contracts import Message
 from engine.errors import LanguageModelFailed
@@ -23,6 +22,7 @@ from engine.llm.embedded import EmbeddedModel, EmbeddedServer
 from engine.models.catalog import locate
 from engine.models.gguf import faster_prompts
 from engine.settings import Settings
+from tests.slow_child import first_of
 
 ROOT = Path(__file__).parents[2]
 ASK: list[Message] = [

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from virtual_time import run_virtual
-
 from engine.contracts import Message
 from engine.llm.prefills import Prefill, Prefills
+from tests.virtual_time import run_virtual
 
 HEAD: tuple[Message, ...] = ({"role": "system", "content": "s"}, {"role": "user", "content": "before"})
 QUESTION: Message = {"role": "user", "content": "why?"}

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-from small_models import HEAD, TAIL, know, ship
 
 from engine.errors import ModelMissing
 from engine.models import catalog, hashes
@@ -19,6 +18,7 @@ from engine.models.catalog import Shelf, locate
 from engine.models.hashes import Stamps
 from engine.models.known import CATALOG, WEIGHTS
 from engine.models.prepare import MANIFEST, build_once
+from tests.models.small_models import HEAD, TAIL, know, ship
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,13 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from small_models import know, sha256, ship
 
 from engine.cli import models as command
 from engine.errors import ModelMissing
 from engine.models.catalog import Shelf
 from engine.models.hashes import quiet
 from engine.models.pull import hub_parts, pull
+from tests.models.small_models import know, sha256, ship
 
 COMMIT = "c0ffee" * 6 + "beef"
 FILES = {"config.json": b'{"a": 1}', "model.bin": b"weights of a small model"}

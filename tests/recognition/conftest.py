@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -19,8 +18,6 @@ from engine.models.catalog import locate
 from engine.models.onnx import open_session
 from engine.recognition.recognizer import WhisperRecognizer
 from engine.recognition.vad import SileroVad
-
-sys.path.append(str(Path(__file__).parents[1] / "audio"))  # containers.py
 
 Speaker = Callable[[str], FloatArray]
 

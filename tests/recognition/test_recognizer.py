@@ -7,7 +7,6 @@ import re
 
 import numpy as np
 import pytest
-from containers import encode
 
 from engine.audio.decoding import decode
 from engine.errors import ModelMissing, SettingsError
@@ -15,6 +14,7 @@ from engine.items import FloatArray
 from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
 from engine.recognition.vad import SileroVad
+from tests.audio.containers import encode
 
 QUESTION = "Why is the sky blue?"
 LONG = "Yesterday our teacher explained how the heart pumps blood through the body."

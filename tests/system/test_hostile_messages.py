@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from raw_socket import RawSocket, frame
+
+from tests.system.raw_socket import RawSocket, frame
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import psutil
 import pytest
-from raw_socket import RawSocket, frame
-from slow_child import first_of
 
 from engine.app import Engine
 from engine.malloc import give_back_memory
+from tests.slow_child import first_of
+from tests.system.raw_socket import RawSocket, frame
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import FakeDetector, FakeEndOfTurn, FakeRecognizer, Script, play
-from virtual_time import VirtualTimeLoop, run_virtual
 
 from engine.items import INPUT_RATE, AudioChunk, FloatArray
 from engine.settings import Settings
@@ -29,6 +27,8 @@ from engine.turn_taking.events import (
     TurnReopened,
 )
 from engine.turn_taking.listener import Listener
+from tests.fakes import FakeDetector, FakeEndOfTurn, FakeRecognizer, Script, play
+from tests.virtual_time import VirtualTimeLoop, run_virtual
 
 Drive = Callable[[Listener], Awaitable[None]]
 DEFAULT_MODEL = FakeEndOfTurn()

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from steady_voice import steady_piper
 
 from engine.audio.resampling import resample
 from engine.items import OUTPUT_RATE, AudioChunk, Clause, FloatArray
@@ -18,6 +17,7 @@ from engine.settings import Settings
 from engine.turn_taking.events import Duck, Interrupt, ListenEvent, Resume, SpeechStarted, TurnEnded
 from engine.turn_taking.listener import Listener
 from engine.turn_taking.smart_turn import SmartTurn
+from tests.steady_voice import steady_piper
 
 QUESTION, PROTEST = "Why is the sky blue?", "Wait a moment, I do not understand this."
 SHORT_PROTESTS = ("Stop.", "Sorry, I have another question.", "No, that is not what I meant.")

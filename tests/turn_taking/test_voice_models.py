@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from steady_voice import steady_piper
 
 from engine.audio.resampling import resample
 from engine.items import INPUT_RATE, OUTPUT_RATE, Clause, FloatArray, Speech
 from engine.models.catalog import locate
 from engine.recognition.vad import WINDOW_MS, WINDOW_SAMPLES, SileroVad, VadGate
 from engine.turn_taking.smart_turn import SmartTurn, log_mel
+from tests.steady_voice import steady_piper
 
 FINISHED = ("What is photosynthesis?", "How many legs does a spider have?", "Tell me about the sun.")
 CUT_OFF = ("The reason I am asking is that the", "I was wondering if the", "Well, what I mean is, um")

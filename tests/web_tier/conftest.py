@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -11,14 +10,11 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from app.main import create_app
+from app.settings import Settings
 
 from engine.app import Engine
 from engine.settings import Settings as EngineSettings
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "web" / "app_backend"))
-
-from app.main import create_app
-from app.settings import Settings
 
 KEY = "key of the school"
 SEATS = 2

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from webrtc_stage import Stage, open_stage
+
+from tests.transport.webrtc.webrtc_stage import Stage, open_stage
 
 
 @pytest.fixture

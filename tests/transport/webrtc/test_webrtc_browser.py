@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.async_api import Page, async_playwright
-from webrtc_stage import TOKEN, Stage, beeps, open_stage
+
+from tests.transport.webrtc.webrtc_stage import TOKEN, Stage, beeps, open_stage
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [

@@ -15,7 +15,6 @@ from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcrtpreceiver import RTCRtpReceiver
 from aiortc.rtp import RtcpSrPacket
 from av import AudioFrame
-from webrtc_stage import Browser, Seen, Stage, beeps, open_stage
 
 from engine.items import MediaFrame
 from engine.protocol.outgoing import InterruptedEvent, TextDeltaEvent
@@ -23,6 +22,7 @@ from engine.transport.webrtc import peer as peer_module
 from engine.transport.webrtc import routes as routes_module
 from engine.transport.webrtc.broadcast import SILENCE_TICKS
 from engine.transport.webrtc.sink import PeerSink
+from tests.transport.webrtc.webrtc_stage import Browser, Seen, Stage, beeps, open_stage
 
 
 def onsets(seen: list[Seen]) -> list[float]:
