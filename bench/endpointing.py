@@ -30,11 +30,9 @@ from engine.items import INPUT_RATE, FloatArray, Transcript
 from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
 from engine.recognition.vad import WINDOW_MS, WINDOW_SAMPLES, SileroVad
-from engine.settings import Settings
-from engine.turn_taking.endpointing import EndpointOptions
+from engine.settings import EndpointOptions, ListeningOptions
 from engine.turn_taking.events import TurnEnded, TurnReopened
 from engine.turn_taking.smart_turn import SmartTurn
-from engine.turn_taking.turn_options import TurnOptions, turn_options
 from engine.turn_taking.turn_state import Action, AskTurnModel, AskWords
 from engine.turn_taking.turn_taker import TurnTaker
 
@@ -129,10 +127,10 @@ async def hear(all_clips: Sequence[Clip], asr: str) -> list[Case]:
 
 
 def play(
-    case: Case, pause_ms: int, options: TurnOptions, decode_ms: float, model_ms: float
+    case: Case, pause_ms: int, options: ListeningOptions, turn_model: bool, decode_ms: float, model_ms: float
 ) -> tuple[list[float], bool]:
     """Commits of one clip in stream time, ms; and whether the last of them holds the words of those before."""
-    taker = TurnTaker(options)
+    taker = TurnTaker(options, turn_model=turn_model)
     inner_end = LEAD_MS + len(case.clip.before) * 1000 / INPUT_RATE
     resume = inner_end + pause_ms
     coming: list[tuple[float, Action, float]] = []
@@ -167,12 +165,20 @@ def _end_ms(case: Case, pause_ms: int) -> float:
     return LEAD_MS + pause_ms + (len(case.clip.before) + len(case.clip.after)) * 1000 / INPUT_RATE
 
 
-def judge(cases: Sequence[Case], label: str, options: TurnOptions, decode_ms: float, model_ms: float) -> Outcome:
+def judge(
+    cases: Sequence[Case],
+    label: str,
+    options: ListeningOptions,
+    decode_ms: float,
+    model_ms: float,
+    *,
+    turn_model: bool = True,
+) -> Outcome:
     cut_off, in_two = dict.fromkeys(PAUSES_MS, 0), dict.fromkeys(PAUSES_MS, 0)
     delays: dict[bool, list[float]] = {True: [], False: []}
     for case in cases:
         for pause in PAUSES_MS:
-            commits, reopened = play(case, pause, options, decode_ms, model_ms)
+            commits, reopened = play(case, pause, options, turn_model, decode_ms, model_ms)
             end = _end_ms(case, pause)
             if commits and commits[0] < end:
                 cut_off[pause] += 1
@@ -189,16 +195,16 @@ def _p50_p95(values: Sequence[float]) -> tuple[float, float]:
     return float(np.percentile(values, 50)), float(np.percentile(values, 95))
 
 
-def stretched(options: TurnOptions, factor: float) -> TurnOptions:
+def stretched(options: ListeningOptions, factor: float) -> ListeningOptions:
     """All waits longer or shorter; the ceiling stays."""
     waits = asdict(options.endpoint)
     scaled = {name: min(ms * factor, waits["ceiling_ms"]) for name, ms in waits.items() if name != "ceiling_ms"}
     return replace(options, endpoint=EndpointOptions(ceiling_ms=waits["ceiling_ms"], **scaled))
 
 
-def fixed(options: TurnOptions, ms: float) -> TurnOptions:
+def fixed(options: ListeningOptions, ms: float) -> ListeningOptions:
     """A turn ends after this much silence, whatever is said."""
-    return replace(options, endpoint=EndpointOptions(*(ms,) * len(fields(EndpointOptions))), turn_model=False)
+    return replace(options, endpoint=EndpointOptions(*(ms,) * len(fields(EndpointOptions))))
 
 
 def main() -> None:
@@ -214,12 +220,15 @@ def main() -> None:
     else:
         made = clips((*SENTENCES, *SECOND), SPEAKERS[: arguments.speakers])
     cases = asyncio.run(hear(made, arguments.asr))
-    default = turn_options(Settings(), turn_model=True)
+    default = ListeningOptions()
     times = (arguments.decode_ms, arguments.model_ms)
     ours = [judge(cases, f"x{f:g}", stretched(default, f), *times) for f in (0.6, 0.8, 1.0, 1.25, 1.6, 2.0)]
-    no_model = [judge(cases, f"x{f:g}", replace(stretched(default, f), turn_model=False), *times)
+    no_model = [judge(cases, f"x{f:g}", stretched(default, f), *times, turn_model=False)
                 for f in (0.6, 1.0, 1.6, 2.0)]  # fmt: skip
-    vad = [judge(cases, f"{ms} ms", fixed(default, ms), *times) for ms in (300, 450, 600, 800, 1000, 1250, 1500)]
+    vad = [
+        judge(cases, f"{ms} ms", fixed(default, ms), *times, turn_model=False)
+        for ms in (300, 450, 600, 800, 1000, 1250, 1500)
+    ]
     series = {"words, voice and habit": ours, "without the turn model": no_model, "VAD only": vad}
     report(series, cases, "endpointing_held_out" if arguments.held_out else "endpointing")
 

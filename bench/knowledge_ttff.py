@@ -104,7 +104,7 @@ def prepare(folder: Path, passages: int) -> None:
     towns = (f"# Town {n}\n\nTown {n} has {n * 37 % 911} houses, a market and a bridge." for n in range(passages))
     filler = "\n\n".join(towns)
     with KnowledgeStore(
-        folder / "kb", lambda: make_embedder(settings), settings.knowledge_embeddings, Limits()
+        folder / "kb", lambda: make_embedder(settings), settings.knowledge.embeddings, Limits()
     ) as store:
         store.put("bench", "facts.md", text.encode())
         store.put("bench", "towns.md", filler.encode())

@@ -24,7 +24,7 @@ from engine.conversation.parts import Parts
 from engine.errors import Busy, EngineError, InvalidField, SettingsError
 from engine.knowledge.service import open_knowledge
 from engine.sessions import SessionRegistry
-from engine.settings import Settings, load_settings, unknown_variables
+from engine.settings import Settings, former_names, load_settings, unknown_variables
 from engine.telemetry import Metrics, configure_logging
 from engine.tokens import TokenSigner
 from engine.transport.api.avatars_api import AvatarsApi
@@ -57,7 +57,7 @@ class Engine:
             settings,
             self.metrics,
             self.readiness,
-            TokenSigner(settings.secret.get_secret_value(), settings.token_ttl_s),
+            TokenSigner(settings.secret.get_secret_value(), settings.sessions.token_ttl_s),
         )
         self._tutors = TutorStore(settings.tutors_dir)
         self._knowledge = open_knowledge(settings)
@@ -112,7 +112,7 @@ class Engine:
     async def drain(self) -> None:
         """Admit nobody; wait for running replies within the limit."""
         if self.registry is not None:
-            await self.registry.drain(self.settings.drain_s)
+            await self.registry.drain(self.settings.sessions.drain_s)
 
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:
@@ -126,7 +126,7 @@ class Engine:
                     *self._api.routes(),
                     *knowledge_routes(self._knowledge),
                     *TutorsApi(self._tutors, self._warm).routes(),
-                    *AvatarsApi(self._avatar_maker, settings.avatar_upload_bytes).routes(),
+                    *AvatarsApi(self._avatar_maker, settings.limits.avatar_upload_bytes).routes(),
                 ]
             )
         )
@@ -157,7 +157,7 @@ async def serve(settings: Settings) -> None:
         host = settings.host if settings.host not in ("0.0.0.0", "::") else "localhost"
         log.info("ready", seconds=round(time.monotonic() - began, 1), page=f"http://{host}:{engine.port}/")
         await stop.wait()
-        log.info("draining", limit_s=settings.drain_s)
+        log.info("draining", limit_s=settings.sessions.drain_s)
         await engine.drain()
 
 
@@ -165,10 +165,13 @@ def main() -> int:
     """Settings -> app -> serve. Exit status 2 for a wrong setting, 1 for a failed start."""
     try:
         settings = load_settings()
+        former = former_names(sys.argv[1:], os.environ)
     except EngineError as error:
         print(f"run_engine.py: {error.message}", file=sys.stderr)
         return 2
     configure_logging(settings)
+    for name, now in former.items():
+        log.warning("this setting has a new name", former=name, now=now)
     for name, meant in unknown_variables(os.environ).items():
         log.warning("no such setting", variable=name, did_you_mean=meant)
     try:

@@ -108,7 +108,7 @@ class SessionRegistry:
         self._parts = parts
         self._tutors = tutors
         settings = parts.settings
-        self._admission = Admission(settings.max_sessions, measured=settings.admission == "measured")
+        self._admission = Admission(settings.sessions.max, measured=settings.sessions.admission == "measured")
         self._sessions: dict[str, Session] = {}
         self._draining = False
         self._uncollected = 0
@@ -227,7 +227,7 @@ class SessionRegistry:
                 self._parts.scheduler.end_session(session.id)
 
     async def _expire(self) -> None:
-        limit = self._parts.settings.session_idle_s
+        limit = self._parts.settings.sessions.idle_s
         loop = asyncio.get_running_loop()
         given_back_at = loop.time()
         while True:

@@ -62,7 +62,7 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
         scheduler = FrameScheduler(drawing, metrics, costs)
         await stack.enter_async_context(scheduler.running())
         decoder = Worker("decode", threads=2, backlog=8)
-        encoder = Worker("encode", threads=settings.encode_workers, backlog=256)
+        encoder = Worker("encode", threads=settings.video.encode_workers, backlog=256)
         speller = Worker("spell", threads=1, backlog=256)
         feature_worker = Worker("audio-features", threads=2)
         for worker in (decoder, encoder, speller, feature_worker):
@@ -107,8 +107,8 @@ async def _in_thread(name: str, load: Callable[[Settings], T], settings: Setting
 async def _language_model(settings: Settings, metrics: Metrics, stack: contextlib.AsyncExitStack) -> LanguageModel:
     began = time.monotonic()
     path = None
-    if settings.llm_base_url is None:
-        path = await asyncio.to_thread(locate, settings.llm_model, settings.models_dir, settings.cache_dir)
+    if settings.llm.base_url is None:
+        path = await asyncio.to_thread(locate, settings.llm.model, settings.models_dir, settings.cache_dir)
     gpu_layers = 999 if torch_device(settings) == "cuda" else 0
     chat = await stack.enter_async_context(language_model(settings, path, gpu_layers=gpu_layers))
     metrics.llm_prefills.set_function(lambda: chat.prefills.read)
@@ -123,14 +123,14 @@ def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, S
     find = functools.partial(locate, models_dir=settings.models_dir, cache_dir=settings.cache_dir)
     detector = SileroVad(find("silero-vad"))
     recognizer = WhisperRecognizer(
-        find(settings.asr_model),
+        find(settings.asr.model),
         detector,
         torch_device(settings),
-        settings.asr_threads,
-        settings.asr_workers,
-        settings.asr_language,
+        settings.asr.threads,
+        settings.asr.workers,
+        settings.asr.language,
     )
-    end_of_turn = SmartTurn(find("smart-turn")) if settings.turn_model == "smart-turn" else None
+    end_of_turn = SmartTurn(find("smart-turn")) if settings.listening.turn_model == "smart-turn" else None
     return detector, recognizer, end_of_turn
 
 
@@ -149,7 +149,7 @@ def _load_renderer(settings: Settings) -> tuple[Renderer, AvatarFactory, dict[in
 
 
 def _load_puppet(settings: Settings) -> tuple[Renderer, AvatarFactory]:
-    renderer = PuppetRenderer(_avatars_dirs(settings), settings.video_size, torch_device(settings))
+    renderer = PuppetRenderer(_avatars_dirs(settings), settings.video.size, torch_device(settings))
     try:
         renderer.load(settings.avatar)
     except UnknownAvatar as error:

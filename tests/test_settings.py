@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from pathlib import Path
 
 import pytest
 
 from engine.errors import SettingsError
-from engine.settings import Settings, load_settings, unknown_variables
+from engine.settings import (
+    EndpointOptions,
+    ListeningOptions,
+    Settings,
+    former_names,
+    load_settings,
+    unknown_variables,
+)
+from engine.settings.command_line import COMMON
+from engine.settings.names import FORMER_NAMES, settings_of
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +39,7 @@ def test_command_line_before_environment_before_file(elsewhere: Path, monkeypatc
     monkeypatch.setenv("ENGINE_PORT", "1002")
     monkeypatch.setenv("ENGINE_MAX_SESSIONS", "4")
     settings = load_settings(["--port", "1003"])
-    assert (settings.port, settings.max_sessions, settings.drain_s) == (1003, 4, 1.0)
+    assert (settings.port, settings.sessions.max, settings.sessions.drain_s) == (1003, 4, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -37,12 +48,12 @@ def test_command_line_before_environment_before_file(elsewhere: Path, monkeypatc
         (("--port", "99999"), ("port is '99999'", "65535", "ENGINE_PORT", "--port")),
         (("--port", "abc"), ("port is 'abc'", "integer")),
         (("--renderer", "nobody"), ("'puppet' or 'musetalk'", "--renderer")),
-        (("--video-size", "500"), ("video_size", "multiple of 16")),
-        (("--llm-temperature", "nan"), ("llm_temperature",)),
-        (("--vad-stop", "0.9"), ("vad_stop (0.9) is above vad_start (0.5)",)),
+        (("--video-size", "500"), ("video.size", "multiple of 16")),
+        (("--llm-temperature", "nan"), ("llm.temperature",)),
+        (("--vad-stop", "0.9"), ("listening.vad: stop (0.9) is above start (0.5)",)),
         (("--host", "0.0.0.0"), ("reachable from outside", "api_key", "allow_anonymous")),
         (("--models-dir", "/nowhere/models"), ("models_dir", "/nowhere/models", "no such folder")),
-        (("--webrtc-ports", "1-2"), ("webrtc_ports", "1024")),
+        (("--webrtc-ports", "1-2"), ("webrtc.ports", "1024")),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(args: tuple[str, ...], parts: tuple[str]) -> None:
@@ -57,7 +68,7 @@ def test_a_secret_is_not_shown() -> None:
 
 
 def test_every_wrong_setting_is_told_at_once() -> None:
-    assert len(refusal("--port", "x", "--max-sessions", "0").splitlines()) == 2
+    assert len(refusal("--port", "x", "--sessions-max", "0").splitlines()) == 2
 
 
 def test_files_that_are_wrong(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,13 +81,99 @@ def test_files_that_are_wrong(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "porrt: there is no such setting" in refusal()
 
 
-def test_every_setting_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_setting_has_one_name_in_each_place_and_says_what_it_is() -> None:
+    settings = list(settings_of(Settings))
+    assert len({setting.flat for setting in settings} | FORMER_NAMES.keys()) == len(settings) + len(FORMER_NAMES)
+    assert all(setting.field.description for setting in settings)
+    assert {setting.dotted for setting in settings} >= {*FORMER_NAMES.values(), *COMMON}
+
+
+def help_text(option: str, capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit) as ended:
-        load_settings(["--help"])
-    said = capsys.readouterr().out
+        load_settings([option])
     assert ended.value.code == 0
-    for name, field in Settings.model_fields.items():
-        assert f"--{name.replace('_', '-')}" in said and field.description, name
+    return capsys.readouterr().out
+
+
+def test_help_shows_the_common_settings_and_help_all_every_one(capsys: pytest.CaptureFixture[str]) -> None:
+    short, full = help_text("--help", capsys), help_text("--help-all", capsys)
+    for setting in settings_of(Settings):
+        assert setting.option in full, setting.option
+        assert (f"{setting.option} " in short or f"{setting.option}," in short) == (setting.dotted in COMMON)
+    assert "--patience {eager,normal,patient}" in short and "[listening.endpoint]" in full
+    assert "--turn-floor-ms" not in full  # former names work, but nobody should learn them
+
+
+def test_groups_in_the_file_meet_flat_names_elsewhere(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (elsewhere / "engine.toml").write_text(
+        "[listening.endpoint]\nfloor_ms = 111\nceiling_ms = 3333\n[listening.vad]\nstart = 0.6\n[llm]\nmodel = 'm'\n"
+    )
+    monkeypatch.setenv("ENGINE_LISTENING_ENDPOINT_FLOOR_MS", "222")
+    monkeypatch.setenv("ENGINE_WEBRTC_IDLE_FPS", "10")
+    settings = load_settings(["--llm-slots", "3", "--speech-voices", "a=en, b", "--no-barge-in"])
+    endpoint = settings.listening.endpoint
+    assert (endpoint.floor_ms, endpoint.ceiling_ms, settings.listening.vad.start) == (222, 3333, 0.6)
+    assert (settings.llm.model, settings.llm.slots, settings.webrtc.idle_fps) == ("m", 3, 10)
+    assert settings.speech.voices == ["a=en", "b"] and not settings.barge_in
+
+
+@pytest.mark.parametrize("former", sorted(FORMER_NAMES))
+def test_a_former_name_works_in_every_place_and_is_reported(
+    former: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = FORMER_NAMES[former]
+    group, _, name = path.rpartition(".")
+    value = str(other_than_default(path))
+    by_option = load_settings([f"--{former.replace('_', '-')}", value])
+    assert value_of(by_option, path) == value_of(Settings(**{former: value}), path)
+    assert value_of(by_option, path) != value_of(Settings(), path)
+    variable = f"ENGINE_{former.upper()}"
+    monkeypatch.setenv(variable, value)
+    assert value_of(load_settings([]), path) == value_of(by_option, path)
+    assert former_names([], os.environ) == {variable: f"ENGINE_{path.replace('.', '_').upper()}"}
+    monkeypatch.delenv(variable)
+    (elsewhere / "engine.toml").write_text(f"{former} = {value!r}\n")
+    assert value_of(load_settings([]), path) == value_of(by_option, path)
+    assert former_names([], {}) == {f"engine.toml: {former}": f"[{group}] {name}"}
+
+
+def test_todays_name_counts_before_a_former_one_in_the_same_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGINE_MAX_SESSIONS", "4")
+    monkeypatch.setenv("ENGINE_SESSIONS_MAX", "5")
+    assert load_settings([]).sessions.max == 5
+    assert load_settings(["--max-sessions", "6"]).sessions.max == 6
+    assert load_settings(["--max-sessions", "6", "--sessions-max", "7"]).sessions.max == 7
+
+
+def value_of(settings: Settings, path: str) -> object:
+    return functools.reduce(getattr, path.split("."), settings)
+
+
+def other_than_default(path: str) -> object:
+    special = {
+        "sessions.admission": "fixed",
+        "listening.turn_model": "none",
+        "webrtc.ice_servers": "stun:a.example.org:1",
+        "webrtc.turn_secret": "s",
+        "listening.vad.stop": 0.3,
+        "listening.barge_in.echo_share": 0.6,
+        "listening.vad.start": 0.6,
+        "listening.preemptive_replies": 3,
+    }
+    default = value_of(Settings(), path)
+    return special[path] if path in special else type(default)(default * 2 if default < 1e6 else default / 2)  # type: ignore[operator, call-arg]
+
+
+def test_patience_scales_the_waits_and_leaves_the_floor() -> None:
+    normal = ListeningOptions()
+    assert normal.with_patience("normal") == normal
+    for patience, factor in (("eager", 0.7), ("patient", 1.5)):
+        endpoint = normal.with_patience(patience).endpoint
+        assert endpoint.floor_ms == normal.endpoint.floor_ms
+        assert endpoint.complete_max_ms == pytest.approx(factor * normal.endpoint.complete_max_ms)
+        assert endpoint.ceiling_ms == pytest.approx(factor * normal.endpoint.ceiling_ms)
+    hasty = EndpointOptions(floor_ms=390)
+    assert hasty.scaled(0.7).question_max_ms == 390  # no wait is shorter than the floor
 
 
 def test_a_mistyped_variable_is_noticed_and_the_right_one_named() -> None:

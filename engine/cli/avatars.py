@@ -94,7 +94,7 @@ def _prepare(arguments: argparse.Namespace, directory: Path, settings: Settings)
             arguments.name,
             directory,
             vae,
-            size=arguments.size or settings.video_size,
+            size=arguments.size or settings.video.size,
             name=arguments.title,
             replace=arguments.replace,
             progress=progress,

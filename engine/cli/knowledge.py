@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings([f"--knowledge-dir={args.dir}"] if args.dir else [])
         with KnowledgeStore(
-            settings.knowledge_dir, lambda: make_embedder(settings), settings.knowledge_embeddings, limits_of(settings)
+            settings.knowledge.dir, lambda: make_embedder(settings), settings.knowledge.embeddings, limits_of(settings)
         ) as store:
             return int(args.run(store, args))
     except EngineError as error:

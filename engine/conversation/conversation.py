@@ -61,8 +61,8 @@ class Conversation:
         self.profile = profile
         self.history = ChatHistory(
             profile.persona,
-            context_tokens=parts.settings.llm_context,
-            reply_tokens=parts.settings.llm_max_tokens,
+            context_tokens=parts.settings.llm.context,
+            reply_tokens=parts.settings.llm.max_tokens,
             greeting=profile.greeting,
             examples=[(e.question, e.answer) for e in profile.examples],
         )
@@ -142,7 +142,7 @@ class Conversation:
 
     @property
     def _spoken_languages(self) -> str:
-        return self._parts.settings.asr_language or self.profile.heard_languages
+        return self._parts.settings.asr.language or self.profile.heard_languages
 
     # --- what a client does; each returns at once
 
@@ -232,9 +232,9 @@ class Conversation:
         pcm = await self._parts.decoder.run(
             decode,
             recording,
-            max_bytes=settings.max_message_bytes,
-            max_seconds=settings.max_audio_s,
-            max_decode_s=settings.max_decode_s,
+            max_bytes=settings.limits.message_bytes,
+            max_seconds=settings.limits.audio_s,
+            max_decode_s=settings.limits.decode_s,
         )
         transcript = await self._parts.recognizer.transcribe(pcm, self._spoken_languages)
         timeline.mark("asr_done", asyncio.get_running_loop().time())

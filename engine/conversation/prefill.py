@@ -50,7 +50,7 @@ class ReadAhead:
         Raises:
             Busy: the session is ending.
         """
-        if self._parts.settings.llm_base_url is not None:
+        if self._parts.settings.llm.base_url is not None:
             return
         if self._task is not None:
             self._task.cancel()

@@ -69,18 +69,18 @@ class Reply:
             return Prompt(self._history.messages(self._text), ())
         settings = self._parts.settings
         try:
-            found = await self._parts.knowledge.search(self._kb_id, query, settings.knowledge_found)
+            found = await self._parts.knowledge.search(self._kb_id, query, settings.knowledge.found)
         except EngineError as error:
             log.warning("knowledge base failed", session=self._session_id, code=error.code)
             found = []
-        embedded = settings.llm_base_url is None
+        embedded = settings.llm.base_url is None
         if not found and not asks_something(self._text):
             # "Why?", after talk of other things: that the material lacks them was said then.
             return Prompt(self._history.messages(self._text), ())
         if not found and embedded:
             # The small model can not be relied on to say so itself.
             return Prompt(self._history.messages(self._text), (), self._profile.nothing_found)
-        notes = knowledge_prompt(found, settings.knowledge_tokens, self._profile.nothing_found)
+        notes = knowledge_prompt(found, settings.knowledge.tokens, self._profile.nothing_found)
         opening = ""
         if found and embedded and self._spoken and self._profile.openings:
             # It has the notes to read first.

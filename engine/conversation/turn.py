@@ -140,7 +140,7 @@ class Turn:
         profile, settings = self._options.profile, self._parts.settings
         deltas = self._parts.language_model.reply(
             prompt.messages,
-            max_tokens=profile.llm_max_tokens or settings.llm_max_tokens,
+            max_tokens=profile.llm_max_tokens or settings.llm.max_tokens,
             temperature=profile.llm_temperature,
         )
         if prompt.opening:

@@ -140,20 +140,20 @@ def make_embedder(settings: Settings) -> TextEmbedder:
     from engine.knowledge.embed import Embedder
     from engine.models.catalog import locate
 
-    return Embedder(locate(settings.knowledge_embeddings, settings.models_dir, settings.cache_dir))
+    return Embedder(locate(settings.knowledge.embeddings, settings.models_dir, settings.cache_dir))
 
 
 def limits_of(settings: Settings) -> Limits:
     """The limits the settings ask for."""
     return Limits(
-        document_bytes=settings.knowledge_document_bytes,
-        documents=settings.knowledge_documents,
-        passages=settings.knowledge_passages,
+        document_bytes=settings.knowledge.document_bytes,
+        documents=settings.knowledge.documents,
+        passages=settings.knowledge.passages,
     )
 
 
 def open_knowledge(settings: Settings) -> Knowledge:
     """The knowledge bases of an engine with these settings; nothing is loaded yet."""
     return Knowledge(
-        settings.knowledge_dir, lambda: make_embedder(settings), settings.knowledge_embeddings, limits_of(settings)
+        settings.knowledge.dir, lambda: make_embedder(settings), settings.knowledge.embeddings, limits_of(settings)
     )

@@ -323,16 +323,16 @@ async def language_model(
         LanguageModelFailed: the embedded model did not start.
     """
     limits = Limits(
-        connect_s=settings.llm_connect_timeout_s,
-        first_token_s=settings.llm_first_token_timeout_s,
-        token_s=settings.llm_token_timeout_s,
-        max_tokens=settings.llm_max_tokens,
+        connect_s=settings.llm.connect_timeout_s,
+        first_token_s=settings.llm.first_token_timeout_s,
+        token_s=settings.llm.token_timeout_s,
+        max_tokens=settings.llm.max_tokens,
     )
     async with AsyncExitStack() as stack:
         extra: dict[str, Any] | None = None
-        if settings.llm_base_url is not None:
-            key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else "none"
-            source: EndpointSource = FixedEndpoint(Endpoint(settings.llm_base_url, key))
+        if settings.llm.base_url is not None:
+            key = settings.llm.api_key.get_secret_value() if settings.llm.api_key else "none"
+            source: EndpointSource = FixedEndpoint(Endpoint(settings.llm.base_url, key))
         elif model is None:
             raise LanguageModelFailed("neither an endpoint nor a model to embed is given")
         else:
@@ -342,14 +342,14 @@ async def language_model(
                 EmbeddedServer(
                     EmbeddedModel(
                         model,
-                        threads=settings.llm_threads,
-                        slots=settings.llm_slots,
-                        context=settings.llm_context,
+                        threads=settings.llm.threads,
+                        slots=settings.llm.slots,
+                        context=settings.llm.context,
                         gpu_layers=gpu_layers,
                     )
                 )
             )
-        chat = OpenAIChat(source, settings.llm_model, limits, settings.llm_temperature, extra)
+        chat = OpenAIChat(source, settings.llm.model, limits, settings.llm.temperature, extra)
         stack.push_async_callback(chat.close)
         await chat.start()
         if extra is not None:

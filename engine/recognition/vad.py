@@ -17,6 +17,7 @@ import onnxruntime as ort
 from engine.concurrency.worker import Worker
 from engine.items import INPUT_RATE, FloatArray
 from engine.models.onnx import open_session
+from engine.settings import GateOptions
 
 WINDOW_SAMPLES = 512
 """What Silero judges at once: 32 ms at 16 kHz."""
@@ -128,23 +129,6 @@ class SileroStream:
             None, {"input": heard, "h": self._hidden, "c": self._cell}
         )
         return np.asarray(probabilities, np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class GateOptions:
-    """When probabilities become speech, and when they stop being it."""
-
-    start: float = 0.5
-    """P(speech) that begins speech, and that brings it back out of a silence."""
-
-    stop: float = 0.35
-    """Below it there is silence; between the two nothing changes."""
-
-    min_speech_ms: float = 64
-    """Shorter sounds are clicks."""
-
-    hangover_ms: float = 200
-    """Acoustic silence after which speech has stopped; shorter ones lie inside words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,22 +183,22 @@ def build_voicebook(settings: Settings) -> VoiceBook:
         InvalidField: ``settings.voice`` names none of them.
         SettingsError: a voice of the speech server is not written as NAME or NAME=LANGUAGE.
     """
-    worker = Worker("tts", settings.tts_workers)
-    synthesizers: list[Synthesizer] = [PiperSynthesizer(piper_models(settings), worker, settings.tts_threads)]
+    worker = Worker("tts", settings.tts.workers)
+    synthesizers: list[Synthesizer] = [PiperSynthesizer(piper_models(settings), worker, settings.tts.threads)]
     coqui = coqui_models(settings)
     if coqui:
         # The package is an extra: it is imported only where its models are.
         from engine.speaking.coqui import CoquiSynthesizer
 
         synthesizers.append(CoquiSynthesizer(coqui, settings.device))
-    if settings.speech_base_url:
-        synthesizers.append(_speech_endpoint(settings, settings.speech_base_url))
+    if settings.speech.base_url:
+        synthesizers.append(_speech_endpoint(settings, settings.speech.base_url))
     return VoiceBook([*synthesizers, EspeakSynthesizer()], settings.voice)
 
 
 def _speech_endpoint(settings: Settings, base_url: str) -> SpeechEndpoint:
-    key = settings.speech_api_key.get_secret_value() if settings.speech_api_key else None
-    listed = list(settings.speech_voices)
+    key = settings.speech.api_key.get_secret_value() if settings.speech.api_key else None
+    listed = list(settings.speech.voices)
     own = settings.voice.removeprefix(SPEECH)
     if settings.voice.startswith(SPEECH) and own not in (item.partition("=")[0] for item in listed):
         listed.insert(0, own)
@@ -209,11 +209,11 @@ def _speech_endpoint(settings: Settings, base_url: str) -> SpeechEndpoint:
             raise SettingsError(f"speech_voices: {item!r} is not NAME or NAME=LANGUAGE")
         voices.append((name, language or "*"))
     waits = Waits(
-        connect_s=settings.speech_connect_timeout_s,
-        first_sound_s=settings.speech_first_sound_timeout_s,
-        gap_s=settings.speech_gap_timeout_s,
+        connect_s=settings.speech.connect_timeout_s,
+        first_sound_s=settings.speech.first_sound_timeout_s,
+        gap_s=settings.speech.gap_timeout_s,
     )
-    return SpeechEndpoint(SpeechServer(base_url, settings.speech_model, key, settings.speech_format), voices, waits)
+    return SpeechEndpoint(SpeechServer(base_url, settings.speech.model, key, settings.speech.format), voices, waits)
 
 
 def coqui_models(settings: Settings) -> list[Path]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from engine.items import Transcript
+from engine.settings import ListeningOptions
 from engine.turn_taking.transcript_cues import (
     content,
     echo_share,
@@ -17,40 +18,6 @@ from engine.turn_taking.transcript_cues import (
     may_become_backchannel,
     takes_floor,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class BargeInOptions:
-    """When a sound over the tutor's voice counts."""
-
-    min_speech_ms: float = 200
-    """Speech needed beside a word."""
-
-    wordless_ms: float = 1000
-    """Speech so long takes the floor while the recognizer still owes its first words."""
-
-    noise_silence_ms: float = 350
-    """Silence after a sound of doubtful words: it was noise."""
-
-    unheard_silence_ms: float = 800
-    """Silence after a sound whose words the recognizer still owes: it is taken for noise."""
-
-    guard_ms: float = 500
-    """The tutor's first moments, when echo cancellers still learn: twice the speech is asked for."""
-
-    echo_share: float = 0.7
-    """Share of the words that the tutor has just said, from which they are the tutor's own."""
-
-    brief_ms: float = 900
-    """Shorter sounds may be hummed nods, of which Whisper makes whole sentences: only words count that
-    it is sure of, or with which people do take the floor. Its P(no speech) tells nothing here: most of
-    the window it is of is the silence that was put behind the sound."""
-
-    sure_logprob: float = -0.45
-    """Mean log probability from which any word of a short sound counts. *Mm-hm* made -0.55 and less."""
-
-    opener_logprob: float = -1.0
-    """The same for words that take the floor: *wait*, *no*, *but why*."""
 
 
 class Judgement(Enum):
@@ -93,8 +60,11 @@ class Sound:
 class BargeInPolicy:
     """Judges a sound as often as more becomes known of it."""
 
-    def __init__(self, options: BargeInOptions | None = None) -> None:
-        self._options = options or BargeInOptions()
+    def __init__(self, options: ListeningOptions | None = None) -> None:
+        listening = options or ListeningOptions()
+        self._options = listening.barge_in
+        self._late_ms = listening.late_ms
+        """Silence after a sound whose words the recognizer still owes: it is taken for noise."""
 
     def judge(self, sound: Sound) -> Judgement:
         options = self._options
@@ -126,5 +96,4 @@ class BargeInPolicy:
 
     def _faded(self, sound: Sound) -> bool:
         """So long silent that nothing more is to come."""
-        options = self._options
-        return sound.silence_ms >= (options.noise_silence_ms if sound.complete else options.unheard_silence_ms)
+        return sound.silence_ms >= (self._options.noise_silence_ms if sound.complete else self._late_ms)

@@ -7,37 +7,11 @@ shrink it. No single model can end a turn early or make a student wait for long.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from engine.settings import EndpointOptions
 from engine.turn_taking.transcript_cues import Completeness
 
 SHORT_SHARE = 0.65
 """A word or two wait at most so much of what a statement waits at least."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointOptions:
-    """Silence after the acoustic end of speech, ms. Tuned with ``bench/endpointing.py``."""
-
-    floor_ms: float = 250
-    """Nobody is answered sooner."""
-
-    ceiling_ms: float = 2500
-    """Nobody waits longer, unfinished or not."""
-
-    question_max_ms: float = 400
-    """A whole question is answered within this even when the turn model says no."""
-
-    request_min_ms: float = 600
-    request_max_ms: float = 900
-    """Shortest and longest wait after a request that names its topic."""
-
-    complete_min_ms: float = 1100
-    complete_max_ms: float = 1200
-    """Shortest and longest wait after a statement that reads whole: another often follows."""
-
-    open_max_ms: float = 1500
-    """Longest wait after words that tell nothing."""
 
 
 class PauseHabit:

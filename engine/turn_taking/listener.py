@@ -23,12 +23,11 @@ from engine.contracts import EndOfTurn, RecognitionStream, Recognizer
 from engine.errors import EngineError, RecognitionFailed
 from engine.items import INPUT_RATE, AudioChunk
 from engine.recognition.vad import WINDOW_MS, SpeechDetector
-from engine.settings import Settings
+from engine.settings import Patience, Settings
 from engine.telemetry import log_fault
 from engine.turn_taking.events import ListenEvent, ListeningFailed, Overload, Partial, TurnEnded
 from engine.turn_taking.reopening import LONGEST_MS
 from engine.turn_taking.timeline import Past, Timeline, Window
-from engine.turn_taking.turn_options import turn_options
 from engine.turn_taking.turn_state import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
 from engine.turn_taking.turn_taker import TurnTaker
 
@@ -67,6 +66,7 @@ class Listener:
         recognizer: shared, as are ``detector`` and ``end_of_turn``; they stay open.
         end_of_turn: None decides by voice and words alone.
         language: of the student's speech, as a ``Recognizer`` takes it; None detects it.
+        patience: how long to wait before a pause ends the user turn; None takes the setting.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Listener:
         settings: Settings,
         *,
         language: str | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self.events: Channel[ListenEvent] = Channel("listen-events", 256)
         """Read with ``async for event in listener.events``; ends when the listener is closed."""
@@ -84,13 +85,17 @@ class Listener:
         self._recognizer = recognizer
         self._end_of_turn = end_of_turn
         self._language = language
-        self._preroll_ms = settings.preroll_ms
-        self._late_s = settings.turn_late_ms / 1000
-        self._taker = TurnTaker(turn_options(settings, turn_model=end_of_turn is not None))
+        self._preroll_ms = settings.listening.preroll_ms
+        self._late_s = settings.listening.late_ms / 1000
+        self._taker = TurnTaker(
+            settings.listening.with_patience(patience or settings.patience),
+            barge_in=settings.barge_in,
+            turn_model=end_of_turn is not None,
+        )
         self._voice = detector.stream()
         self._timeline = Timeline()
         # The turn model listens to 8 s at most, a turn that is reopened is longer.
-        self._past = Past((LONGEST_MS + settings.preroll_ms) / 1000)
+        self._past = Past((LONGEST_MS + settings.listening.preroll_ms) / 1000)
         self._microphone: Channel[Window] = Channel("microphone", BACKLOG_WINDOWS, "drop_oldest")
         # What the models answer and the conversation tells; full only if nobody reads the events.
         self._notes: Channel[Callable[[], list[Action]]] = Channel("listener-notes", 256, "drop_oldest")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from engine.errors import EngineError, RecognitionFailed
 from engine.items import Transcript
 from engine.recognition.vad import WINDOW_MS, VadGate
+from engine.settings import ListeningOptions
 from engine.turn_taking.barge_in import BargeInPolicy, Judgement, Sound
 from engine.turn_taking.endpointing import EndpointPolicy
 from engine.turn_taking.events import (
@@ -29,7 +30,6 @@ from engine.turn_taking.events import (
 from engine.turn_taking.preemptive import ReplyAhead
 from engine.turn_taking.reopening import Reopening
 from engine.turn_taking.transcript_cues import Completeness, content, echo_share
-from engine.turn_taking.turn_options import TurnOptions
 from engine.turn_taking.turn_state import (
     Action,
     AskTurnModel,
@@ -55,14 +55,18 @@ _RESUMES = {
 class TurnTaker:
     """The state machine. Every method returns what to do, in order."""
 
-    def __init__(self, options: TurnOptions | None = None) -> None:
-        self._options = options or TurnOptions()
-        self._gate = VadGate(self._options.gate)
+    def __init__(
+        self, options: ListeningOptions | None = None, *, barge_in: bool = True, turn_model: bool = True
+    ) -> None:
+        self._options = options or ListeningOptions()
+        self._may_interrupt = barge_in
+        self._has_turn_model = turn_model
+        self._gate = VadGate(self._options.vad)
         self._policy = EndpointPolicy(self._options.endpoint)
-        self._barge_in = BargeInPolicy(self._options.barge_in)
+        self._barge_in = BargeInPolicy(self._options)
         self._bid: Bid | None = None
         self._count = 0
-        self._ahead = ReplyAhead(self._options.speculations, self._options.speculation_grace_ms)
+        self._ahead = ReplyAhead(self._options.preemptive_replies, self._options.preemptive_grace_ms)
         self._now_ms = 0.0
         self._reopening = Reopening()
         self._tutor_since_ms: float | None = None
@@ -99,7 +103,7 @@ class TurnTaker:
         """The next 32 ms of the microphone, which end at ``end_ms``, hold speech with ``probability``."""
         self._now_ms = end_ms
         forced = self._bid is not None and self._bid.forced_ms is not None
-        if forced or (self._options.barge_in is None and self._tutor_since_ms is not None):
+        if forced or (not self._may_interrupt and self._tutor_since_ms is not None):
             probability = 0.0
         if self._deaf_until_ms is not None and end_ms >= self._deaf_until_ms:
             self._gate.reset()  # noise that never pauses would make it deaf for good
@@ -165,7 +169,7 @@ class TurnTaker:
             self._tutor_text = text
             if self._tutor_since_ms is None:
                 self._tutor_since_ms = self._now_ms
-                if bid is not None and not bid.floor and self._options.barge_in is not None:
+                if bid is not None and not bid.floor and self._may_interrupt:
                     # The student was first: what they say cannot be the tutor's echo.
                     bid.tutor_ms = float("inf")
                     self._duck(bid)
@@ -210,7 +214,7 @@ class TurnTaker:
         self._count += 1
         self._bid = bid = Bid(self._count, ms, end_ms=self._now_ms)
         self._ahead.new_turn()
-        bid.voiced_ms = max(0.0, self._options.gate.min_speech_ms - WINDOW_MS)
+        bid.voiced_ms = max(0.0, self._options.vad.min_speech_ms - WINDOW_MS)
         bid.over_tutor = ms - self._tutor_end_ms <= ECHO_TAIL_MS
         bid.pause_ms, bid.reopens_ms = self._reopening.pause_ms(ms), self._reopening.start_ms(ms)
         self._tell(BeginUtterance(bid.id, ms))
@@ -247,7 +251,7 @@ class TurnTaker:
             self._ask_words(bid, "revise")
         if bid.on_trial:
             self._judge(bid, silence_ms=0.0)
-        if self._now_ms - bid.start_ms >= options.max_turn_ms:
+        if self._now_ms - bid.start_ms >= 1000 * options.max_turn_s:
             bid.forced_ms = self._now_ms
             self._stop_voice(bid)
 
@@ -276,14 +280,14 @@ class TurnTaker:
         if bid.forced_ms is not None:
             wait_ms = bid.forced_ms - bid.end_ms
         elif self._gate.stirring:
-            wait_ms += options.gate.min_speech_ms
+            wait_ms += options.vad.min_speech_ms
         if heard is not None and not bid.own_words(heard).text:
             if silence_ms >= max(wait_ms, options.endpoint.question_max_ms) or bid.forced_ms is not None:
                 self._dismiss(bid, NoSpeech(bid.start_ms))
             return
         if heard is not None and bid.before is not None:
             self._reopen(bid)  # the tutor fell silent before that was settled
-        if heard is not None and wait_ms - silence_ms <= options.speculate_ahead_ms:
+        if heard is not None and wait_ms - silence_ms <= options.preemptive_lead_ms:
             whole = bid.reading() is not Completeness.UNFINISHED or bid.forced_ms is not None
             self._actions += self._ahead.words(heard.transcript, bid.voiced_ms, whole=whole)
         if silence_ms < wait_ms:
@@ -342,10 +346,9 @@ class TurnTaker:
 
     def _is_echo(self, bid: Bid, transcript: Transcript) -> bool:
         """The tutor's own words, from a loudspeaker."""
-        barge_in = self._options.barge_in
-        if not bid.over_tutor or bid.floor or barge_in is None:
+        if not bid.over_tutor or bid.floor or not self._may_interrupt:
             return False
-        return echo_share(transcript.text, self._tutor_text) >= barge_in.echo_share
+        return echo_share(transcript.text, self._tutor_text) >= self._options.barge_in.echo_share
 
     # --- over the tutor's voice
 
@@ -379,7 +382,7 @@ class TurnTaker:
 
     def _ask_turn_model(self, bid: Bid) -> None:
         """Once in a silence, early: later answers only grow surer with the silence itself."""
-        wanted = self._options.turn_model and not bid.on_trial and bid.judging_ms is None
+        wanted = self._has_turn_model and not bid.on_trial and bid.judging_ms is None
         if wanted and bid.judged_ms < bid.end_ms:
             bid.judging_ms = self._now_ms
             self._tell(AskTurnModel(bid.id))

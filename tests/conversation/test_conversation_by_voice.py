@@ -158,7 +158,7 @@ def test_a_question_is_read_while_it_is_spoken_and_not_beside_its_reply() -> Non
     question = "What do the plants in my little garden do at night?"
     model = ReadingModel()
     stage = Stage(model=model)
-    stage.settings.llm_base_url = None
+    stage.settings.llm.base_url = None
     stage.play_all(lambda stage: play(stage.conversation.listen, Script().say(1000, question).pcm(6000)))
     spoken = [text for text in model.read if text != "Hello."]
     assert len(spoken) >= 2

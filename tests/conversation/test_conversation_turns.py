@@ -253,7 +253,7 @@ def test_the_dialogue_is_read_ahead_when_the_student_is_silent() -> None:
     model = ReadingModel()
     model.read = []
     stage = Stage(model=model)
-    stage.settings.llm_base_url = None
+    stage.settings.llm.base_url = None
     stage.play_all(drive)
     first, last = model.read
     assert "one?" not in first

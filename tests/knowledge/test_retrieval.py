@@ -31,7 +31,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnowledgeStore]:
     write_markdown(material / "notes")
     assert main(["--dir", str(folder), "add", "school", str(material / "textbook.pdf"), str(material / "notes")]) == 0
     settings = Settings()
-    with KnowledgeStore(folder, lambda: make_embedder(settings), settings.knowledge_embeddings, Limits()) as store:
+    with KnowledgeStore(folder, lambda: make_embedder(settings), settings.knowledge.embeddings, Limits()) as store:
         for name, text in CHINESE.items():
             store.put("chinese", name, text.encode())
         yield store

@@ -86,7 +86,7 @@ async def test_errors_are_json(caller: Any, method: str, path: str, status: int)
 async def test_full_engine_says_when_to_come_back(caller: Any, engine: Engine) -> None:
     created: list[dict[str, Any]] = []
     try:
-        created += [await caller.create() for _ in range(engine.settings.max_sessions)]
+        created += [await caller.create() for _ in range(engine.settings.sessions.max)]
         async with caller.http.post(f"{caller.base}/v1/sessions", json={"tutor_id": 1, "student_id": 1}) as reply:
             assert reply.status == 503
             assert int(reply.headers["Retry-After"]) >= 1

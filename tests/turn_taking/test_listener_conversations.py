@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from typing import Any
@@ -42,8 +43,8 @@ def listen(
     **options: Any,
 ) -> list[tuple[float, ListenEvent]]:
     """Play ``pcm`` to a listener; gives its events with the second at which each came."""
-    settings = Settings(**{name: value for name, value in options.items() if name in Settings.model_fields})
-    playing = {name: value for name, value in options.items() if name not in Settings.model_fields}
+    playing = {name: options.pop(name) for name in options.keys() & inspect.signature(play).parameters.keys()}
+    settings = Settings(**options)
 
     async def main() -> list[tuple[float, ListenEvent]]:
         heard: list[tuple[float, ListenEvent]] = []

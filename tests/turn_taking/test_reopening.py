@@ -8,7 +8,6 @@ from engine.items import Transcript
 from engine.recognition.vad import WINDOW_MS
 from engine.turn_taking.events import Duck, Interrupt, Resume, SpeculationDropped, TurnEnded, TurnReopened
 from engine.turn_taking.reopening import AFTERTHOUGHT_MS, LONGEST_MS, PAUSE_MS, Reopening
-from engine.turn_taking.turn_options import TurnOptions
 from engine.turn_taking.turn_state import Action, AskWords, BeginUtterance, EndUtterance
 from engine.turn_taking.turn_taker import TurnTaker
 
@@ -41,7 +40,7 @@ class Student:
     """Speaks to a turn taker whose recognizer answers at once."""
 
     def __init__(self) -> None:
-        self.taker = TurnTaker(TurnOptions())
+        self.taker = TurnTaker()
         self.now = 0.0
         self.words, self.logprob = "", 0.0
         self.answers = True

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.errors import RecognitionFailed
 from engine.items import Transcript
 from engine.recognition.vad import WINDOW_MS
+from engine.settings import ListeningOptions
 from engine.turn_taking.events import (
     Duck,
     Interrupt,
@@ -23,7 +24,6 @@ from engine.turn_taking.events import (
     SpeechStopped,
     TurnEnded,
 )
-from engine.turn_taking.turn_options import TurnOptions
 from engine.turn_taking.turn_state import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
 from engine.turn_taking.turn_taker import TurnTaker
 
@@ -57,8 +57,8 @@ steps = st.one_of(
 class Bench:
     """Drives a turn taker as the shell does, and keeps what it said."""
 
-    def __init__(self, options: TurnOptions) -> None:
-        self.taker = TurnTaker(options)
+    def __init__(self, options: ListeningOptions | None = None, barge_in: bool = True) -> None:
+        self.taker = TurnTaker(options, barge_in=barge_in)
         self.said: list[Action] = []
         self.words: AskWords | None = None
         self.model: AskTurnModel | None = None
@@ -162,9 +162,7 @@ def check(said: list[Action]) -> None:
 @settings(max_examples=400, deadline=None)
 @given(st.lists(steps, max_size=40), st.booleans(), st.integers(0, 2))
 def test_every_promise_is_kept_and_every_turn_ends(script: list[tuple[str, Any]], barge_in: bool, ahead: int) -> None:
-    defaults = TurnOptions()
-    options = TurnOptions(barge_in=defaults.barge_in if barge_in else None, speculations=ahead, max_turn_ms=8000)
-    bench = Bench(options)
+    bench = Bench(ListeningOptions(preemptive_replies=ahead, max_turn_s=8), barge_in)
     for kind, value in script:
         bench.step(kind, value)
     bench.hear(0.05, 500)  # 16 s of silence in which no model answers any more
@@ -176,8 +174,8 @@ def test_every_promise_is_kept_and_every_turn_ends(script: list[tuple[str, Any]]
 @given(st.lists(st.tuples(st.integers(3, 30), st.integers(1, 12)), min_size=1, max_size=8), st.floats(0, 1))
 def test_pauses_below_the_floor_never_end_a_turn(parts: list[tuple[int, int]], opinion: float) -> None:
     """Voice and pauses shorter than the floor, with a model and words as hasty as can be."""
-    bench = Bench(TurnOptions())
-    floor_windows = int(TurnOptions().endpoint.floor_ms // WINDOW_MS) - 2
+    bench = Bench()
+    floor_windows = int(ListeningOptions().endpoint.floor_ms // WINDOW_MS) - 2
     for voice, pause in parts:
         bench.hear(0.9, voice)
         for _ in range(min(pause, floor_windows)):
@@ -191,7 +189,7 @@ def test_pauses_below_the_floor_never_end_a_turn(parts: list[tuple[int, int]], o
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(TEXTS), st.none() | st.floats(0, 1), st.integers(0, 30))
 def test_words_end_a_turn_within_the_ceiling(text: str, opinion: float | None, decode_windows: int) -> None:
-    options = TurnOptions()
+    options = ListeningOptions()
     bench = Bench(options)
     bench.hear(0.9, 20)
     while bench.taker.engaged:
@@ -207,7 +205,7 @@ def test_words_end_a_turn_within_the_ceiling(text: str, opinion: float | None, d
 def test_a_student_who_pauses_for_long_is_given_more_time() -> None:
     """After some long inner pauses the same statement waits longer than at first."""
     waits = []
-    bench = Bench(TurnOptions())
+    bench = Bench()
     for _ in range(4):
         bench.hear(0.9, 20)
         bench.hear(0.05, 8)

@@ -28,8 +28,8 @@ def open_renderer(settings: Settings, avatars_dirs: Sequence[Path]) -> MuseTalkR
         ModelMissing: a library or a weight file is not there; names it, its folder and the remedy.
     """
     device = choose_device(settings.device)
-    networks = load_networks(settings.models_dir, device, settings.musetalk_decoder)
-    renderer = MuseTalkRenderer(networks, avatars_dirs, use_graphs=settings.musetalk_graphs)
+    networks = load_networks(settings.models_dir, device, settings.musetalk.decoder)
+    renderer = MuseTalkRenderer(networks, avatars_dirs, use_graphs=settings.musetalk.graphs)
     # Reading an avatar takes about a second, which no session's start should wait for.
     for avatar in renderer.list_avatars():
         try:
@@ -54,5 +54,5 @@ def open_avatar_factory(settings: Settings) -> MuseTalkAvatarFactory:
         SettingsError: no CUDA device and none was waived.
     """
     return MuseTalkAvatarFactory(
-        weights_folder(settings.models_dir), choose_device(settings.device), settings.video_size
+        weights_folder(settings.models_dir), choose_device(settings.device), settings.video.size
     )

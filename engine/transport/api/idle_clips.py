@@ -89,7 +89,7 @@ class IdleClips:
             # No hurry: live faces are drawn first.
             pictures += await self._draw(avatar, index, in_s=60)
         width, height = avatar.size
-        form = MediaFormat(width=width, height=height, video_bitrate=self._parts.settings.video_bitrate)
+        form = MediaFormat(width=width, height=height, video_bitrate=self._parts.settings.video.bitrate)
         return await self._parts.encoder.run(encode_idle, pictures, form)
 
     async def _draw(self, avatar: Avatar, index: int, in_s: float) -> list[Picture]:

@@ -54,7 +54,7 @@ class Commands:
         conversation = self._session.conversation
         match message:
             case messages.TextMessage():
-                limit = self._session.parts.settings.max_text_chars
+                limit = self._session.parts.settings.limits.text_chars
                 text = message.content.strip()
                 if not 0 < len(text) <= limit:
                     raise InvalidField(f"field 'content' has {len(text)} characters; 1 to {limit} are allowed")

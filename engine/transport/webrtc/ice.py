@@ -45,10 +45,10 @@ def turn_credentials(secret: str, user: str, expires_at: int) -> tuple[str, str]
 def ice_servers(settings: Settings, user: str, now: float) -> list[dict[str, Any]]:
     """The ``iceServers`` of an ``RTCPeerConnection``, for a page or for us. ``now`` is Unix seconds."""
     servers: list[dict[str, Any]] = []
-    for url in settings.ice_servers:
+    for url in settings.webrtc.ice_servers:
         server: dict[str, Any] = {"urls": [url]}
-        if url.startswith("turn") and settings.ice_turn_secret is not None:
-            secret, expires_at = settings.ice_turn_secret.get_secret_value(), int(now) + settings.ice_turn_ttl_s
+        if url.startswith("turn") and settings.webrtc.turn_secret is not None:
+            secret, expires_at = settings.webrtc.turn_secret.get_secret_value(), int(now) + settings.webrtc.turn_ttl_s
             server["username"], server["credential"] = turn_credentials(secret, user, expires_at)
         servers.append(server)
     return servers

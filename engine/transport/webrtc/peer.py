@@ -83,14 +83,14 @@ class Peer:
         self._avatar = avatar
         self._shared = shared
         self._settings = session.parts.settings
-        self._events = EventChannel(self._settings.slow_client_s)
+        self._events = EventChannel(self._settings.sessions.slow_client_s)
         self._commands = Commands(session, self._events, avatar)
         self._connection = RTCPeerConnection(
             RTCConfiguration(
                 iceServers=ice.own_servers(self._settings, time.time()), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE
             )
         )
-        self._congestion = Congestion(self._settings.video_bitrate, self._settings.webrtc_voice_bitrate)
+        self._congestion = Congestion(self._settings.video.bitrate, self._settings.webrtc.voice_bitrate)
         self._broadcast: Broadcast | None = None
         self._sink: PeerSink | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,14 +113,14 @@ class Peer:
         pc = self._connection
         pc.on("datachannel", self._on_data_channel)
         pc.on("connectionstatechange", self._on_state)
-        codec: VideoCodecName | None = offer.video_codec(self._settings.webrtc_codec)
+        codec: VideoCodecName | None = offer.video_codec(self._settings.webrtc.codec)
         self._broadcast = await self._make_broadcast(codec)
         pc.addTrack(self._broadcast.audio_track)
         if codec is not None:
             pc.addTrack(self._broadcast.video_track)
         prefer(pc, codec)
         await pc.setRemoteDescription(RTCSessionDescription(ice.without_mdns(offer.sdp), "offer"))
-        ice.prepare(pc, ice.port_range(self._settings.webrtc_ports))
+        ice.prepare(pc, ice.port_range(self._settings.webrtc.ports))
         for transceiver in pc.getTransceivers():
             if transceiver.kind == "audio":
                 listen_at_once(transceiver.receiver, Microphone(self.session.conversation.listen))
@@ -128,7 +128,7 @@ class Peer:
             self._tell_media_time(transceiver.sender, self._broadcast)
         await pc.setLocalDescription(await pc.createAnswer())
         self._spawn(self._watch_line(), "peer-line")
-        return ice.advertise(pc.localDescription.sdp, self._settings.webrtc_public_address)
+        return ice.advertise(pc.localDescription.sdp, self._settings.webrtc.public_address)
 
     @staticmethod
     def _tell_media_time(sender: RTCRtpSender, broadcast: Broadcast) -> None:
@@ -211,10 +211,10 @@ class Peer:
         width, height = self._avatar.size
         video = None
         if codec is not None:
-            video = await parts.encoder.run(VideoPackets, codec, width, height, settings.video_bitrate)
-        opus = await self._shared.sound.run(OpusPackets, settings.webrtc_voice_bitrate)
+            video = await parts.encoder.run(VideoPackets, codec, width, height, settings.video.bitrate)
+        opus = await self._shared.sound.run(OpusPackets, settings.webrtc.voice_bitrate)
         return Broadcast(
-            Playout(idle_ticks=round(1 / settings.webrtc_idle_fps / TICK_S)), opus, video, self._congestion,
+            Playout(idle_ticks=round(1 / settings.webrtc.idle_fps / TICK_S)), opus, video, self._congestion,
             sound_worker=self._shared.sound, picture_worker=parts.encoder, idle_picture=self._idle_picture,
             on_tick=self._on_tick, on_left_out=parts.metrics.frames.labels("dropped").inc,
         )  # fmt: skip

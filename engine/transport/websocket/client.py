@@ -45,7 +45,7 @@ class Client:
         parts = session.parts
         self._parts = parts
         self._settings = parts.settings
-        self._outbox = Outbox(websocket, parts.settings.slow_client_s, parts.metrics)
+        self._outbox = Outbox(websocket, parts.settings.sessions.slow_client_s, parts.metrics)
         self._sink: ClipSink | StreamSink = ClipSink(self._outbox, parts.encoder, self._form(None))
         self._avatar: Avatar | None = None
         self._microphone: Microphone | None = None
@@ -86,7 +86,7 @@ class Client:
     async def _handle(self, message: messages.ClientMessage) -> None:
         match message:
             case messages.TextMessage():
-                limit = self._settings.max_text_chars
+                limit = self._settings.limits.text_chars
                 if len(message.content) > limit:
                     raise InvalidField(f"field 'content' has {len(message.content)} characters; the limit is {limit}")
                 if not message.content.strip():
@@ -110,7 +110,9 @@ class Client:
             raise Conflict("field 'stream': a socket cannot leave streaming; open another one")
         avatar = await (self._load_avatar(message.avatar_id) if message.avatar_id else self._tutors_avatar())
         form = self._form(avatar, message.audio_codec)
-        sink = StreamSink(self._outbox, self._parts.encoder, form, self._settings.stream_ahead_s, self._parts.metrics)
+        sink = StreamSink(
+            self._outbox, self._parts.encoder, form, self._settings.video.stream_ahead_s, self._parts.metrics
+        )
         codecs = await sink.prepare()
         self._conversation.detach(self._sink)
         self._sink = sink
@@ -176,13 +178,13 @@ class Client:
             return await self._load_avatar(self._settings.avatar)
 
     def _form(self, avatar: Avatar | None, audio_codec: str = "aac") -> MediaFormat:
-        size = self._settings.video_size
+        size = self._settings.video.size
         width, height = avatar.size if avatar is not None else (size, size)
         return MediaFormat(
             width=width,
             height=height,
-            video_bitrate=self._settings.video_bitrate,
-            audio_bitrate=self._settings.audio_bitrate,
+            video_bitrate=self._settings.video.bitrate,
+            audio_bitrate=self._settings.video.audio_bitrate,
             audio_codec="opus" if audio_codec == "opus" else "aac",
         )
 
@@ -210,7 +212,7 @@ async def serve_socket(request: web.Request, session: Session) -> web.StreamResp
     """Upgrade a request whose token was checked, and serve it. A second socket replaces the first."""
     _keep_backlog_short(request)
     websocket = web.WebSocketResponse(
-        max_msg_size=session.parts.settings.max_message_bytes, heartbeat=20, compress=False, autoping=True
+        max_msg_size=session.parts.settings.limits.message_bytes, heartbeat=20, compress=False, autoping=True
     )
     await websocket.prepare(request)
     client = Client(websocket, session)

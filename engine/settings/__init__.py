@@ -1,0 +1,24 @@
+"""Every setting, once: command line, ``ENGINE_*`` environment, TOML file, default, in that order."""
+
+from engine.settings.listening import (
+    BargeInOptions,
+    EndpointOptions,
+    GateOptions,
+    ListeningOptions,
+    Patience,
+)
+from engine.settings.load import former_names, load_settings, unknown_variables
+from engine.settings.model import LOOPBACK, Settings
+
+__all__ = [
+    "LOOPBACK",
+    "BargeInOptions",
+    "EndpointOptions",
+    "GateOptions",
+    "ListeningOptions",
+    "Patience",
+    "Settings",
+    "former_names",
+    "load_settings",
+    "unknown_variables",
+]

@@ -1,0 +1,174 @@
+"""The settings, and the order in which their sources count."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from engine.errors import SettingsError
+from engine.settings.groups import (
+    AsrSettings,
+    Folder,
+    KnowledgeSettings,
+    LimitSettings,
+    LlmSettings,
+    MusetalkSettings,
+    Names,
+    SessionSettings,
+    SpeechSettings,
+    TtsSettings,
+    VideoSettings,
+    WebrtcSettings,
+)
+from engine.settings.listening import ListeningOptions, Patience
+from engine.settings.names import FORMER_NAMES, PREFIX, nested, put, settings_of
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Settings(BaseSettings):
+    """All settings of the engine: the common ones, then the groups.
+
+    ``Settings()`` reads the environment and the TOML file. Former flat names are taken as well (``names``).
+
+    Raises:
+        pydantic.ValidationError: a value is refused; ``load_settings`` turns it into a ``SettingsError``.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", validate_default=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(9000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(None, description="URL clients reach the engine at, e.g. https://gpu1.example.org.")
+    trusted_proxies: Names = Field(
+        [], description="Addresses whose X-Forwarded-* headers are believed (comma separated)."
+    )
+    api_key: SecretStr | None = Field(None, description="Bearer key of the management API; unset: loopback only.")
+    allow_anonymous: bool = Field(False, description="Listen beyond loopback without an API key.")
+    secret: SecretStr = Field(
+        default_factory=lambda: SecretStr(secrets.token_urlsafe(32)),
+        description="Signs session tokens (HS256, 32 bytes or more); random at each start when unset.",
+    )
+    allowed_origins: Names = Field(["*"], description="Origins browsers may call from (comma separated; * allows any).")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line.")
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where torch and the recognizer run.")
+    models_dir: Folder | None = Field(None, description="Folder with your own models, tried before the embedded ones.")
+    cache_dir: Folder = Field(
+        Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "talking-tutor",
+        description="Prepared models are kept here.",
+    )
+    patience: Patience = Field(
+        "normal",
+        description="How long the tutor waits before it takes a pause for the end; tutors and sessions may override.",
+    )
+    barge_in: bool = Field(True, description="The student may interrupt the tutor by voice.")
+    voice: str = Field("piper:en_US-joe-medium", description="Default voice.")
+    renderer: Literal["puppet", "musetalk"] = Field("puppet", description="What draws the face.")
+    avatar: str = Field("avatar_tutor_13", description="Avatar when neither client nor tutor names one.")
+    avatars_dir: Folder | None = Field(None, description="Your own avatars, beside the built-in ones.")
+    tutors_dir: Folder | None = Field(None, description="TOML profiles of your own tutors, beside the built-in ones.")
+
+    sessions: SessionSettings = Field(default_factory=SessionSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    listening: ListeningOptions = Field(default_factory=ListeningOptions)
+    asr: AsrSettings = Field(default_factory=AsrSettings)
+    llm: LlmSettings = Field(default_factory=LlmSettings)
+    tts: TtsSettings = Field(default_factory=TtsSettings)
+    speech: SpeechSettings = Field(default_factory=SpeechSettings)
+    video: VideoSettings = Field(default_factory=VideoSettings)
+    musetalk: MusetalkSettings = Field(default_factory=MusetalkSettings)
+    webrtc: WebrtcSettings = Field(default_factory=WebrtcSettings)
+    knowledge: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
+
+    @field_validator("models_dir")
+    @classmethod
+    def _existing_folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError("there is no such folder")
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _long_secret(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value().encode()) < 32:
+            raise ValueError("at least 32 bytes are needed")
+        return value
+
+    @model_validator(mode="after")
+    def _refuse_open_doors(self) -> Settings:
+        if self.host not in LOOPBACK and self.api_key is None and not self.allow_anonymous:
+            raise ValueError(
+                f"host {self.host} is reachable from outside: set api_key, or allow_anonymous=1 if that is meant"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = TomlConfigSettingsSource(settings_cls, config_file())
+        return (
+            _Nested(settings_cls, init_settings),
+            _Environment(settings_cls),
+            _Nested(settings_cls, file),
+        )
+
+
+class _Nested(PydanticBaseSettingsSource):
+    """Another source, with its flat names moved to their groups."""
+
+    def __init__(self, settings_cls: type[BaseSettings], source: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._source = source
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return self._source.get_field_value(field, field_name)
+
+    def __call__(self) -> dict[str, Any]:
+        return nested(self._source(), self.settings_cls)
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """``ENGINE_*`` variables, in any case, each of them a plain string."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        variables = {name.upper(): value for name, value in os.environ.items()}
+        tree: dict[str, Any] = {}
+        for old, new in FORMER_NAMES.items():
+            if (value := variables.get(PREFIX + old.upper())) is not None:
+                put(tree, tuple(new.split(".")), value)
+        for setting in settings_of(self.settings_cls):
+            if (value := variables.get(setting.variable)) is not None:
+                put(tree, setting.path, value)
+        return tree
+
+
+def config_file() -> Path:
+    """The TOML file. One that was asked for must exist; ``engine.toml`` need not.
+
+    Raises:
+        SettingsError: ``ENGINE_CONFIG`` names a file that does not exist.
+    """
+    asked = os.environ.get("ENGINE_CONFIG")
+    if asked and not Path(asked).is_file():
+        raise SettingsError(f"ENGINE_CONFIG is {asked!r}: there is no such file")
+    return Path(asked or "engine.toml")
