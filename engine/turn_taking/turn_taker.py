@@ -199,7 +199,7 @@ class TurnTaker:
         if bid is not None:
             still_speaking = self._gate.speaking
             self._dismiss(bid, None, reset_gate=not still_speaking)
-            self._deaf_until_ms = self._now_ms + self._options.max_turn_ms if still_speaking else None
+            self._deaf_until_ms = self._now_ms + 1000 * self._options.max_turn_s if still_speaking else None
         return self._flush()
 
     # --- speech
