@@ -18,7 +18,7 @@ from typing import Any
 
 from client import Client, http_session, machine, percentile, started_engine
 
-from engine.knowledge.items import Limits
+from engine.knowledge.items import KnowledgeLimits
 from engine.knowledge.service import make_embedder
 from engine.knowledge.store import KnowledgeStore
 from engine.settings import Settings
@@ -104,7 +104,7 @@ def prepare(folder: Path, passages: int) -> None:
     towns = (f"# Town {n}\n\nTown {n} has {n * 37 % 911} houses, a market and a bridge." for n in range(passages))
     filler = "\n\n".join(towns)
     with KnowledgeStore(
-        folder / "kb", lambda: make_embedder(settings), settings.knowledge.embeddings, Limits()
+        folder / "kb", lambda: make_embedder(settings), settings.knowledge.embeddings, KnowledgeLimits()
     ) as store:
         store.put("bench", "facts.md", text.encode())
         store.put("bench", "towns.md", filler.encode())

@@ -14,6 +14,12 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
 
+Language = str
+"""A language by its lower-case ISO 639-1 code (``en``), or its ISO 639-3 code if it has no other (``yue``).
+
+Never a regional tag: ``en``, not ``en-US``.
+"""
+
 INPUT_RATE = 16_000
 """Samples per second of all audio that comes in, after decoding."""
 

@@ -1,8 +1,8 @@
 """One knowledge base: an SQLite file (WAL) with documents, passages, words and vectors.
 
-Blocking, and each object belongs to one thread at a time. A document goes in or out in one
-transaction, so a kill at any moment leaves the base as it was before or after it. Other
-processes may write meanwhile: readers notice and reload their vectors.
+Blocking; an object may be used by one thread at a time. A document is added or removed in one
+transaction, so a process killed at any moment leaves the base as it was before or after. Other
+processes may write at the same time: readers notice and reload their vectors.
 """
 
 from __future__ import annotations
@@ -21,54 +21,38 @@ import numpy.typing as npt
 
 from engine.errors import Conflict, EngineError
 from engine.items import FloatArray
-from engine.knowledge import search
+from engine.knowledge import schema, search
 from engine.knowledge.items import DocumentInfo, Passage, Piece
-from engine.knowledge.terms import terms_of
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS documents (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
-    passages INTEGER NOT NULL, added_at TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS passages (
-    id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
-    text TEXT NOT NULL, heading TEXT NOT NULL, page INTEGER, vector BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS passages_of ON passages(document);
-CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(terms, tokenize = 'unicode61');
-CREATE VIRTUAL TABLE IF NOT EXISTS words_terms USING fts5vocab(words, 'row');
-"""
-
+from engine.knowledge.terms import index_language, terms_of
 
 LOCKED_S = 10.0
-"""How long another's lock is waited for."""
+"""Seconds to wait for a lock that another process holds."""
 
 
 _changing_files = threading.Lock()
-"""Files are opened and closed one at a time, and never while one is removed.
+"""Held while a base's file is opened, closed or removed, so that only one of these happens at a time.
 
-SQLite names its shared memory after the file. Were a file replaced while a second connection of this process
-opens it, both would use one shared memory for two files: "database is locked", or the end of the process (SIGBUS).
-The last connection to close removes log and shared memory by name: were the file replaced meanwhile, those of the
-new one ("disk I/O error", and what its log held).
+SQLite names its shared memory after the file. If a file is replaced while a second connection of this process
+opens it, both connections share memory for two different files: "database is locked", or the process dies (SIGBUS).
+The last connection to close removes the log and the shared memory by name. If the file was replaced meanwhile, it
+removes those of the new file: "disk I/O error", and what the log held is lost.
 """
 
 
 class WrongModel(Conflict):
-    """The base was made with another embedding model; its vectors can not be compared."""
+    """The base was made with another embedding model; its vectors cannot be compared."""
 
     code = "wrong_embedding_model"
 
 
 class DamagedBase(EngineError):
-    """The file of a base is damaged, locked for too long, or gone."""
+    """A base's file is damaged, locked for too long, or gone."""
 
     code, status = "knowledge_damaged", 503
 
 
 def remove(file: Path) -> None:
-    """Remove a base's files. Connections that are open go on with what they have; see ``Base.same_file``."""
+    """Remove a base's files. Open connections keep the old content; see ``Base.same_file``."""
     with _changing_files:
         for ending in ("", "-wal", "-shm"):
             Path(f"{file}{ending}").unlink(missing_ok=True)
@@ -79,12 +63,13 @@ class Base:
 
     Args:
         file: the database.
-        model: name of the embedding model, kept in the base.
-        create: make it when it is not there.
+        model: name of the embedding model, stored in the base.
+        create: create the file if it does not exist.
 
     Raises:
         WrongModel: the base was made with another model.
-        DamagedBase: the file is no database, or not there.
+        NewerBase: a newer engine wrote it.
+        DamagedBase: the file does not exist, is not a database, or is locked for too long.
     """
 
     def __init__(self, file: Path, model: str, *, create: bool = True) -> None:
@@ -105,24 +90,27 @@ class Base:
                 uri=True,
             )
         except sqlite3.OperationalError as error:
-            raise DamagedBase(f"the knowledge base {file.stem} can not be opened ({error})") from None
+            raise DamagedBase(f"the knowledge base {file.stem} cannot be opened ({error})") from None
         try:
-            self._prepare(model)
+            self._prepare(file.stem, model)
             known = self._connection.execute("SELECT value FROM facts WHERE name = 'model'").fetchone()[0]
             if known != model:
-                raise WrongModel(f"{file.stem} was made with the embedding model {known}, not {model}")
+                raise WrongModel(
+                    f"{file.stem} was made with the embedding model {known}, but the setting knowledge_embeddings is "
+                    f"{model}: set it back, or add the documents to a new base"
+                )
             self._inode = file.stat().st_ino
         except (sqlite3.DatabaseError, OSError) as error:
             self._connection.close()
-            raise DamagedBase(f"the knowledge base {file.stem} can not be read ({error})") from None
+            raise DamagedBase(f"the knowledge base {file.stem} cannot be read ({error})") from None
         except BaseException:
             self._connection.close()
             raise
 
-    def _prepare(self, model: str) -> None:
+    def _prepare(self, name: str, model: str) -> None:
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "mmap_size = 268435456"):
             self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.executescript(SCHEMA)
+        schema.prepare(self._connection, name)
         self._connection.execute("INSERT OR IGNORE INTO facts VALUES ('model', ?)", (model,))
 
     def __enter__(self) -> Base:
@@ -137,36 +125,45 @@ class Base:
             self._connection.close()
 
     def same_file(self, file: Path) -> bool:
-        """Whether ``file`` is still the one that is open, not one made anew in its place."""
+        """Whether ``file`` is still the open one, not a new file at the same path."""
         try:
             return file.stat().st_ino == self._inode
         except OSError:
             return False
 
     def documents(self) -> list[DocumentInfo]:
-        """What is in it, by name."""
+        """All documents, sorted by name."""
         rows = self._connection.execute(
             "SELECT name, bytes, passages, sha256, added_at FROM documents ORDER BY name"
         ).fetchall()
         return [DocumentInfo(*row) for row in rows]
 
     def document(self, name: str) -> DocumentInfo | None:
-        """One of them."""
+        """The document of this name, or None."""
         return next((each for each in self.documents() if each.name == name), None)
 
     def counts(self) -> tuple[int, int]:
-        """(documents, passages)."""
+        """The number of documents and the number of passages."""
         row = self._connection.execute("SELECT count(*), coalesce(sum(passages), 0) FROM documents").fetchone()
         return row[0], row[1]
 
     def put(self, name: str, size: int, sha256: str, pieces: Sequence[Piece], vectors: FloatArray) -> DocumentInfo:
-        """Add a document, or replace the one of that name, at once and as a whole."""
+        """Add a document, or replace the one of that name, in one transaction.
+
+        Args:
+            name: the document's name.
+            size: of the file it was read from, bytes.
+            sha256: of that file, hex.
+            pieces: the document's passages.
+            vectors: (len(pieces), dimension) float32, the embedding of each.
+        """
+        language = index_language(max((piece.text for piece in pieces), key=len, default=""))
         added_at = datetime.now(UTC).isoformat(timespec="seconds")
         with self._transaction():
             self._delete(name)
             document = self._connection.execute(
-                "INSERT INTO documents(name, bytes, sha256, passages, added_at) VALUES (?, ?, ?, ?, ?)",
-                (name, size, sha256, len(pieces), added_at),
+                "INSERT INTO documents(name, bytes, sha256, passages, added_at, language) VALUES (?, ?, ?, ?, ?, ?)",
+                (name, size, sha256, len(pieces), added_at, language),
             ).lastrowid
             for piece, vector in zip(pieces, vectors, strict=True):
                 row = self._connection.execute(
@@ -175,7 +172,7 @@ class Base:
                 ).lastrowid
                 self._connection.execute(
                     "INSERT INTO words(rowid, terms) VALUES (?, ?)",
-                    (row, " ".join(terms_of(f"{piece.heading} {piece.text}"))),
+                    (row, " ".join(terms_of(f"{piece.heading} {piece.text}", language))),
                 )
         return DocumentInfo(name, size, len(pieces), sha256, added_at)
 
@@ -185,13 +182,13 @@ class Base:
             return self._delete(name)
 
     def search(self, question: str, vector: FloatArray, count: int, *, multilingual: bool = False) -> list[Passage]:
-        """The passages that answer ``question`` best; none when none is about it.
+        """The passages that answer ``question`` best; empty when none is about it.
 
         Args:
             question: as the student asked it.
             vector: (dimension,) float32, the question's embedding.
-            count: most passages given.
-            multilingual: the embedding model knows the question's language whatever it is.
+            count: how many passages at most.
+            multilingual: whether the embedding model knows languages other than English.
         """
         with self._snapshot():
             return self._search(question, vector, count, multilingual)
@@ -202,21 +199,21 @@ class Base:
             return []
         trust = multilingual or not search.mostly_unspaced(question)
         by_words, weights = search.match_words(self._connection, question, len(self._ids))
-        rows, likeness = search.nearest(self._vectors, vector, search.CANDIDATES)
+        rows, similarity = search.nearest(self._vectors, vector, search.CANDIDATES)
         fused = search.fuse([(1.0, by_words), (1.0 if trust else 0.2, self._ids[rows].tolist())])
         best = sorted(fused, key=lambda passage: (-fused[passage], passage))[: 2 * count]
-        # The first of each ranking, however low it is in the other.
+        # Add the first few of each ranking, however low they are in the other.
         best = list(dict.fromkeys([*best, *by_words[:count], *self._ids[rows[:count]].tolist()]))
         row_of = dict(zip(best, np.searchsorted(self._ids, best).tolist(), strict=True))
         seen: list[tuple[search.Hit, Passage]] = []
         for passage in best:
-            document, text, heading, page = self._connection.execute(
-                "SELECT d.name, p.text, p.heading, p.page FROM passages p JOIN documents d ON d.id = p.document"
-                " WHERE p.id = ?",
+            document, language, text, heading, page = self._connection.execute(
+                "SELECT d.name, d.language, p.text, p.heading, p.page FROM passages p"
+                " JOIN documents d ON d.id = p.document WHERE p.id = ?",
                 (passage,),
             ).fetchone()
-            coverage = search.covered(f"{heading} {text}", weights)
-            hit = search.Hit(passage, fused[passage], float(likeness[row_of[passage]]), coverage)
+            coverage = search.covered(terms_of(f"{heading} {text}", language), weights)
+            hit = search.Hit(passage, fused[passage], float(similarity[row_of[passage]]), coverage)
             seen.append((hit, Passage(document, text, hit.score(trust), heading, page)))
         seen.sort(key=lambda pair: (-pair[0].relevance(trust), -pair[0].fused, pair[0].passage))
         found: list[Passage] = []
@@ -243,8 +240,8 @@ class Base:
         return True
 
     def _refresh(self) -> None:
-        """Load the vectors again when anybody has changed the base."""
-        # The pragma tells of other connections' changes only.
+        """Load the vectors again if this or another process has changed the base."""
+        # The pragma only counts changes by other connections.
         version = (self._connection.execute("PRAGMA data_version").fetchone()[0], self._changes)
         if version == self._version:
             return
@@ -256,10 +253,10 @@ class Base:
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
-        """One state of the base for several queries, whoever writes meanwhile."""
+        """Let several queries see one state of the base, whatever other connections write meanwhile."""
         self._connection.execute("BEGIN")
         try:
-            self._connection.execute("SELECT 1 FROM facts").fetchone()  # a read is what begins it
+            self._connection.execute("SELECT 1 FROM facts").fetchone()  # the snapshot is taken at the first read
             yield
         finally:
             self._connection.execute("COMMIT")

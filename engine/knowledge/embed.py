@@ -1,9 +1,9 @@
 """Sentence embeddings: a BERT encoder in plain torch, so that no model framework is needed.
 
-In: texts. Out: unit vectors, (n, dim) float32. Blocking compute; call it in a worker thread.
-The matrices are kept in half precision: a question's few tokens take as long as the weights take
-to be read, so it takes under half the time, for the same vectors. Where the processor multiplies
-bfloat16 by itself that form is taken, which also makes passages quicker by a third or more.
+In: texts. Out: unit vectors, (n, dim) float32. Blocking; call it in a worker thread.
+The matrices are kept in half precision. Embedding a short question is bound by reading the weights from
+memory, so this takes less than half the time and gives nearly the same vectors. Processors with native
+bfloat16 get that format, which also embeds passages a third faster or more.
 Any folder in the sentence-transformers layout with a BERT inside works (all-MiniLM-L6-v2,
 multilingual MiniLM, bge): config, tokenizer and pooling are read from its files.
 """
@@ -24,20 +24,21 @@ from tokenizers import Tokenizer
 from engine.errors import ModelMissing
 from engine.items import FloatArray
 
-LONGEST_TOKENS = 256
-"""Texts are cut here, as the model was trained."""
+MAX_TOKENS = 256
+"""Longer texts are cut: all-MiniLM-L6-v2 takes no more (its ``sentence_bert_config.json``)."""
 
 BATCH = 8
+"""Texts embedded at once."""
 
 
 class Embedder:
-    """Turns texts into vectors whose dot product is their likeness, -1..1. Thread safe.
+    """Turns texts into vectors whose dot product is their cosine similarity, -1..1. Thread safe.
 
     Args:
         folder: with ``config.json``, ``tokenizer.json``, ``model.safetensors``.
 
     Raises:
-        ModelMissing: a file is not there, or the model is no BERT.
+        ModelMissing: a file is missing, or the model is not a BERT.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,12 +47,14 @@ class Embedder:
             self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
             weights = load_file(folder / "model.safetensors")
         except OSError as error:
-            raise ModelMissing(f"embedding model in {folder}: {error}") from None
+            raise ModelMissing(f"cannot load the embedding model in {folder}: {error}") from None
         if config.get("model_type") != "bert":
-            raise ModelMissing(f"embedding model in {folder} is a {config.get('model_type')}, not a BERT")
+            raise ModelMissing(
+                f"the embedding model in {folder} is of type {config.get('model_type')}; only bert works"
+            )
         self.dimension = int(config["hidden_size"])
         self.multilingual = int(config["vocab_size"]) > 100_000
-        """Knows other scripts than Latin well."""
+        """Whether it knows languages other than English well, judged by the size of its vocabulary."""
         self._layers = int(config["num_hidden_layers"])
         self._heads = int(config["num_attention_heads"])
         self._epsilon = float(config.get("layer_norm_eps", 1e-12))
@@ -59,14 +62,14 @@ class Embedder:
         self._weights = {name.removeprefix("bert."): w.float() for name, w in weights.items() if w.is_floating_point()}
         self._bfloat16 = torch.cpu._is_avx512_bf16_supported()
         self._matrices = self._packed_matrices()
-        self._tokenizer.enable_truncation(LONGEST_TOKENS)
+        self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
-        """(len(texts), dimension) float32, each of length 1."""
+        """Unit vectors, (len(texts), dimension) float32. Texts over ``MAX_TOKENS`` are cut."""
         encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         vectors = np.zeros((len(texts), self.dimension), np.float32)
-        # Alike lengths together: padding is paid for like text.
+        # Texts of similar length go together, because padding costs as much as text.
         order = sorted(range(len(texts)), key=lambda index: len(encoded[index]))
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
@@ -116,7 +119,7 @@ class Embedder:
         return F.layer_norm(x, (self.dimension,), weight, bias, self._epsilon)
 
     def _packed_matrices(self) -> dict[str, Any]:
-        """The layers' matrices as torch multiplies them fastest; query, key and value as one product."""
+        """The layers' matrices in the format torch multiplies fastest; query, key and value in one matrix."""
         packed: dict[str, Any] = {}
         for number in range(self._layers):
             prefix = f"encoder.layer.{number}."

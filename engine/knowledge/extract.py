@@ -1,9 +1,9 @@
-"""Runs ``parse`` in a child process with limits, because documents come from strangers.
+"""Runs ``parse`` in a child process with limits on time and memory, because documents are not trusted.
 
-A damaged or hostile file can make a parser loop, or eat memory; and parsers are Python that
-would hold the interpreter while the engine has pictures to send. The child is kept for the next
-document and replaced when it had to be killed. Blocking: call it in a worker thread. Run as a
-module, this file is that child: a JSON line and so many bytes in, a JSON line out.
+A damaged or hostile file can make a parser loop or use up memory. Parsers are also slow Python that
+would hold the interpreter lock while the engine has pictures to send. The child is kept for the next
+document and replaced if it had to be killed. Blocking: call it in a worker thread. Run as a
+module, this file is that child: it reads a JSON line and the document's bytes, and writes a JSON line.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from engine.knowledge.items import Block, Limits
+from engine.knowledge.items import Block, KnowledgeLimits
 from engine.knowledge.parse import Unreadable, read_document
 
 ROOT = Path(__file__).parents[2]
 
 
 class Extractor:
-    """Reads documents one after the other. A context manager; not thread safe."""
+    """Reads documents one after another. A context manager; not thread safe."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: KnowledgeLimits) -> None:
         self._limits = limits
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -52,7 +52,7 @@ class Extractor:
         """The blocks of one document.
 
         Raises:
-            Unreadable: as ``read_document``, and when it took too long or too much memory.
+            Unreadable: as in ``read_document``, or it took too much time or memory.
         """
         child = self._running()
         assert child.stdin is not None and child.stdout is not None
@@ -70,7 +70,7 @@ class Extractor:
             timer.join()
         if not line:
             self.close()
-            raise Unreadable("reading it took too long or too much memory")
+            raise Unreadable("reading the file took too much time or memory")
         answer = json.loads(line)
         if "error" in answer:
             raise Unreadable(answer["error"])
@@ -91,7 +91,7 @@ class Extractor:
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """The child: answer requests until there are no more."""
+    """The child's loop: answer requests until the input ends."""
     for line in requests:
         header = json.loads(line)
         data = requests.read(header["size"])
@@ -101,16 +101,16 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         except Unreadable as error:
             answer = {"error": str(error)}
         except (MemoryError, RecursionError):
-            answer = {"error": "reading it took too much memory"}
+            answer = {"error": "reading the file took too much memory"}
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
 
 
-def _limit_memory(most_bytes: int) -> None:
+def _limit_memory(max_bytes: int) -> None:
     if sys.platform == "linux":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
+        resource.setrlimit(resource.RLIMIT_AS, (max_bytes, max_bytes))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What flows through a knowledge base, and its limits. All immutable."""
+"""The data of a knowledge base, and its limits. All but ``Adding`` are immutable."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 KB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-"""What a knowledge base's id looks like; it becomes a file name, so nothing else will do."""
+"""The form of a knowledge base's id. It becomes a file name, so no other characters are allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,15 +15,15 @@ class Block:
 
     text: str
     heading: str = ""
-    """The headings above it, outermost first, joined with `` > ``."""
+    """The headings above it, outermost first, joined by `` > ``."""
 
     page: int | None = None
-    """From 1; None where a format has no pages."""
+    """Page number from 1; None for formats without pages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A passage before it is stored: one or more blocks, or a part of one."""
+    """A passage before it is stored: one or more blocks, or part of one."""
 
     text: str
     heading: str = ""
@@ -37,13 +37,13 @@ class Passage:
     document: str
     text: str
     score: float
-    """How well it answers the question: 0 not at all, 1 as well as can be."""
+    """How well it answers the question, 0..1."""
 
     heading: str = ""
     page: int | None = None
 
     def source(self) -> dict[str, object]:
-        """As it stands in the ``sources`` of a ``text`` message."""
+        """Its entry in the ``sources`` of a ``text`` message."""
         source: dict[str, object] = {"document": self.document, "passage": self.text, "score": round(self.score, 3)}
         if self.page is not None:
             source["page"] = self.page
@@ -64,39 +64,42 @@ class DocumentInfo:
 
 @dataclass(slots=True)
 class Adding:
-    """A document on its way in. Written by the thread that adds it, read by whoever asks how far it is."""
+    """A document that is being added. The adding thread writes it; the event loop reads it to report progress."""
 
     name: str
     stage: str = "waiting"
-    """``waiting`` for others, ``read``, ``embed``, ``store``."""
+    """``waiting`` (for other documents), ``read``, ``embed`` or ``store``."""
 
     done: int = 0
     total: int = 0
-    """Passages, while they are embedded."""
+    """Passages embedded so far and in all, while the stage is ``embed``."""
 
     stopped: bool = False
-    """Nobody wants it any more: it ends at its next passages, and the base stays as it was."""
+    """Set to cancel it: it ends before its next batch of passages, and the base stays as it was."""
 
     def to_wire(self) -> dict[str, object]:
-        """As the API tells it."""
+        """Its form in the HTTP API."""
         return {"name": self.name, "status": "adding", "stage": self.stage, "done": self.done, "total": self.total}
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How much may go in."""
+class KnowledgeLimits:
+    """How much may be added."""
 
     document_bytes: int = 32_000_000
+    """Size of one file."""
+
     documents: int = 2_000
-    """Of one knowledge base."""
+    """In one knowledge base."""
 
     passages: int = 100_000
-    """Of one knowledge base."""
+    """In one knowledge base."""
 
     parse_s: float = 60.0
-    """Time for reading one document."""
+    """Seconds for reading one document."""
 
     parse_bytes: int = 1_500_000_000
-    """Memory for reading one document."""
+    """Memory for reading one document, bytes."""
 
     name_chars: int = 200
+    """Length of a document's name."""

@@ -1,7 +1,7 @@
 """Reads documents: bytes in, blocks of text out. Pure functions over maintained parsers.
 
-Documents come from strangers, so this runs in a process of its own (see ``extract``) with its
-time and memory limited. What can not be read raises ``Unreadable`` with a sentence for the
+Documents are not trusted, so this runs in a process of its own (see ``extract``) with limits on
+time and memory. A document that cannot be read raises ``Unreadable`` with a sentence for the
 person who added it.
 """
 
@@ -15,35 +15,35 @@ from zipfile import BadZipFile, ZipFile
 
 from engine.knowledge.items import Block
 
-MOST_PAGES = 5_000
-MOST_CHARS = 20_000_000
-MOST_UNZIPPED = 100_000_000
-"""Bytes a DOCX may unpack to."""
+MAX_PAGES = 5_000
+MAX_CHARS = 20_000_000
+MAX_UNZIPPED = 100_000_000
+"""How large a DOCX may be when unpacked, bytes."""
 
 
 class Unreadable(Exception):
-    """This document can not go in, and why."""
+    """The document cannot be read; the message says why."""
 
 
 def read_document(name: str, data: bytes) -> list[Block]:
-    """The text of a document, by the ending of its name.
+    """The text of a document, read as the extension of its name says.
 
     Raises:
-        Unreadable: unknown kind, damaged, encrypted, too large, or without text.
+        Unreadable: the format is unknown, or the file is damaged, encrypted, too large or without text.
     """
     reader = READERS.get(PurePath(name).suffix.lower())
     if reader is None:
-        raise Unreadable(f"its kind is not known (known are {', '.join(sorted(READERS))})")
+        raise Unreadable(f"the file's format is not supported; supported are {', '.join(sorted(READERS))}")
     blocks, chars = [], 0
     for block in reader(data):
         text = _tidy(block.text)
         chars += len(text)
-        if chars > MOST_CHARS:
-            raise Unreadable(f"it has more than {MOST_CHARS} characters")
+        if chars > MAX_CHARS:
+            raise Unreadable(f"the document has more than {MAX_CHARS} characters")
         if text:
             blocks.append(Block(text, _tidy(block.heading), block.page))
     if not blocks:
-        raise Unreadable("there is no text in it (scanned pages need OCR first)")
+        raise Unreadable("the document contains no text (scanned pages need OCR first)")
     return blocks
 
 
@@ -54,16 +54,16 @@ def _pdf(data: bytes) -> Iterator[Block]:
     try:
         reader = PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
-            raise Unreadable("it is encrypted")
-        if len(reader.pages) > MOST_PAGES:
-            raise Unreadable(f"it has more than {MOST_PAGES} pages")
+            raise Unreadable("the file is encrypted")
+        if len(reader.pages) > MAX_PAGES:
+            raise Unreadable(f"the document has more than {MAX_PAGES} pages")
         for number, page in enumerate(reader.pages, 1):
             for paragraph in _paragraphs(page.extract_text()):
                 yield Block(paragraph, page=number)
     except Unreadable:
         raise
     except (PyPdfError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, OSError) as error:
-        raise Unreadable(f"it is no PDF that can be read ({type(error).__name__})") from None
+        raise Unreadable(f"the file is not a readable PDF ({type(error).__name__})") from None
 
 
 def _docx(data: bytes) -> Iterator[Block]:
@@ -73,11 +73,11 @@ def _docx(data: bytes) -> Iterator[Block]:
     from lxml.etree import LxmlError
 
     if data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        raise Unreadable("it is encrypted, or an old .doc")
+        raise Unreadable("the file is encrypted or in the old .doc format")
     try:
         with ZipFile(io.BytesIO(data)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MOST_UNZIPPED:
-                raise Unreadable("it unpacks to too much")
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_UNZIPPED:
+                raise Unreadable(f"the file unpacks to more than {MAX_UNZIPPED} bytes")
         headings: list[str] = []
         for item in docx.Document(io.BytesIO(data)).iter_inner_content():
             if isinstance(item, Table):
@@ -91,7 +91,7 @@ def _docx(data: bytes) -> Iterator[Block]:
             else:
                 yield Block(item.text, " > ".join(headings))
     except (BadZipFile, PackageNotFoundError, LxmlError, ValueError, KeyError, AttributeError, OSError) as error:
-        raise Unreadable(f"it is no DOCX that can be read ({type(error).__name__})") from None
+        raise Unreadable(f"the file is not a readable DOCX ({type(error).__name__})") from None
 
 
 def _markdown(data: bytes) -> Iterator[Block]:
@@ -133,14 +133,14 @@ def _text(data: bytes) -> Iterator[Block]:
 
 
 def _paragraphs(text: str) -> list[str]:
-    """Blank lines part paragraphs; lines within one are joined, a hyphen at a line's end goes."""
+    """Paragraphs are separated by blank lines; words hyphenated across lines are joined."""
     joined = re.sub(r"(?<=[a-z])-\n(?=[a-z])", "", text.replace("\r\n", "\n").replace("\r", "\n"))
     return re.split(r"\n\s*\n", joined)
 
 
 def _decode(data: bytes) -> str:
     if b"\0" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise Unreadable("it is no text")
+        raise Unreadable("the file is not text")
     for encoding in ("utf-16",) if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "gb18030"):
         try:
             return data.decode(encoding)
@@ -152,7 +152,7 @@ def _decode(data: bytes) -> str:
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
 )
-"""Also what hides text from a reader's eyes but not from a model: zero-width signs, tags, direction marks."""
+"""Control characters, and what a reader does not see but a model does: zero-width characters, tags, direction marks."""
 
 
 def _tidy(text: str) -> str:

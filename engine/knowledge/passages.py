@@ -1,7 +1,7 @@
-"""Cuts a document's blocks into passages of a size that can be quoted. Pure.
+"""Cuts a document's blocks into passages short enough to quote. Pure.
 
-Short neighbours on one page and under one heading are joined, long blocks are cut at sentence ends, with the
-last sentence of one repeated in the next so that no answer falls between two.
+Short blocks of the same page and heading are joined. Long blocks are cut at sentence ends, and the
+last sentence of a passage is repeated in the next, so that no answer is split between two.
 """
 
 from __future__ import annotations
@@ -10,23 +10,24 @@ import re
 from collections.abc import Iterator, Sequence
 
 from engine.knowledge.items import Block, Piece
-from engine.text.scripts import is_unspaced
+from engine.text.scripts import count_unspaced
 
 TARGET = 90
-"""Words of a passage; a Chinese character counts as half a word."""
+"""Words in a passage; a Chinese or Japanese character counts as half a word. A judgement."""
 
 LARGEST = 130
+"""Blocks up to this many words stay whole."""
+
 _SENTENCE = re.compile(r".+?(?:[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？；]+[」』”’）]*|$)\s*", re.DOTALL)
 
 
 def size_of(text: str) -> float:
-    """Length in words."""
-    signs = 0 if text.isascii() else sum(map(is_unspaced, text))
-    return signs / 2 + len(text.split())
+    """Length in words, a Chinese or Japanese character counting as half a word."""
+    return count_unspaced(text) / 2 + len(text.split())
 
 
 def cut_passages(blocks: Sequence[Block]) -> list[Piece]:
-    """The passages of a document, in its order."""
+    """The passages of a document, in document order."""
     pieces: list[Piece] = []
     texts: list[str] = []
     size = 0.0
@@ -68,7 +69,7 @@ def _cut_block(text: str) -> Iterator[str]:
 
 
 def _sentences(text: str) -> Iterator[str]:
-    """Sentences; one that is too long by itself is cut at spaces, or anywhere."""
+    """Sentences; those that are too long are cut at spaces, or anywhere if there are none."""
     for match in _SENTENCE.finditer(text):
         sentence = match.group()
         while size_of(sentence) > LARGEST or len(sentence) > LARGEST * 12:

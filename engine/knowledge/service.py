@@ -1,6 +1,6 @@
-"""Knowledge bases for the event loop: the same store, behind worker threads.
+"""Knowledge bases for the event loop: ``KnowledgeStore`` behind worker threads.
 
-What only reads has a thread of its own, so that adding documents never stands in its way.
+Reading and adding have a thread each, so that searches never wait for documents being added.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from threading import Lock
 
 from engine.concurrency.worker import Worker
 from engine.errors import Conflict
-from engine.knowledge.items import Adding, DocumentInfo, Limits, Passage
+from engine.knowledge.items import Adding, DocumentInfo, KnowledgeLimits, Passage
 from engine.knowledge.store import KnowledgeStore, TextEmbedder
 from engine.settings import Settings
 
 
 class AddingStopped(Conflict):
-    """The document was deleted, or added anew, while it was on its way in."""
+    """The document was deleted, or put again, while it was being added."""
 
     code = "adding_stopped"
 
 
 class Knowledge:
-    """All knowledge bases of this engine. ``close`` it at the end.
+    """All knowledge bases of this engine. Call ``close`` at the end.
 
     Args:
-        folder: where they are.
-        embedder: makes the embedding model; called once, at the first need or by ``warm_up``.
+        folder: holds one file for each base.
+        embedder: loads the embedding model; called once, by ``warm_up`` or when first needed.
         model: the model's name.
-        limits: how much may go in.
+        limits: how much may be added.
     """
 
     def __init__(
-        self, folder: Path, embedder: Callable[[], TextEmbedder], model: str, limits: Limits | None = None
+        self, folder: Path, embedder: Callable[[], TextEmbedder], model: str, limits: KnowledgeLimits | None = None
     ) -> None:
-        limits = limits or Limits()
+        limits = limits or KnowledgeLimits()
         self.limits = limits
         self._make = embedder
         self._made: TextEmbedder | None = None
@@ -47,23 +47,27 @@ class Knowledge:
         self._adding: dict[tuple[str, str], Adding] = {}
 
     def exists(self, kb_id: str) -> bool:
-        """Whether there is a base of this id. One look at the file system; may run on the loop."""
+        """Whether there is a base with this id. One file system call; may run on the event loop."""
         return self._reader.exists(kb_id)
 
     async def warm_up(self) -> None:
-        """Load the embedding model and run it once."""
+        """Load the embedding model and run it once.
+
+        Raises:
+            ModelMissing: it is not on this machine.
+        """
         await self._searching.run(lambda: self._shared().embed(["warm"]))
 
     async def search(self, kb_id: str, query: str, count: int = 3) -> list[Passage]:
         """The passages that answer ``query``, best first; empty when none does.
 
         Raises:
-            UnknownKnowledge: there is no such base (any more).
+            UnknownKnowledge: there is no such base, or it was deleted meanwhile.
         """
         return await self._searching.run(self._reader.search, kb_id, query, count)
 
     async def bases(self) -> list[str]:
-        """Ids of all bases."""
+        """The ids of all bases, sorted."""
         return await self._searching.run(self._reader.bases)
 
     async def documents(self, kb_id: str) -> list[DocumentInfo]:
@@ -75,7 +79,7 @@ class Knowledge:
         return await self._searching.run(self._reader.document, kb_id, name)
 
     async def put(self, kb_id: str, name: str, data: bytes) -> DocumentInfo:
-        """See ``KnowledgeStore.put``. Cancelling it stops the work at its next passages; nothing is stored then.
+        """See ``KnowledgeStore.put``. Cancelling it stops the work before its next batch; nothing is stored then.
 
         Raises:
             AddingStopped: the document was deleted or put again meanwhile.
@@ -85,7 +89,7 @@ class Knowledge:
 
         def tell(stage: str, done: int, total: int) -> None:
             if adding.stopped:
-                raise AddingStopped(f"{name}: it was deleted or put again before it was in")
+                raise AddingStopped(f"{name} was deleted or put again while it was being added")
             adding.stage, adding.done, adding.total = stage, done, total
 
         try:
@@ -96,27 +100,27 @@ class Knowledge:
                 del self._adding[kb_id, name]
 
     def adding(self, kb_id: str) -> list[Adding]:
-        """Documents of a base that are on their way in."""
+        """The documents that are being added to a base."""
         return [adding for (base, _), adding in self._adding.items() if base == kb_id]
 
     def _stop(self, kb_id: str, name: str | None = None) -> None:
-        """Whoever adds ``name``, or anything when it is None, is to stop."""
+        """Stop the adding of ``name``, or of all documents of the base."""
         for adding in self.adding(kb_id):
             if name in (None, adding.name):
                 adding.stopped = True
 
     async def delete_document(self, kb_id: str, name: str) -> None:
-        """See ``KnowledgeStore.delete_document``; stops its being added, too."""
+        """See ``KnowledgeStore.delete_document``; also stops the document being added."""
         self._stop(kb_id, name)
         await self._writing.run(self._writer.delete_document, kb_id, name)
 
     async def delete(self, kb_id: str) -> None:
-        """See ``KnowledgeStore.delete``; stops what is being added to it, too."""
+        """See ``KnowledgeStore.delete``; also stops documents being added to it."""
         self._stop(kb_id)
         await self._writing.run(self._writer.delete, kb_id)
 
     def close(self) -> None:
-        """Wait for what runs, end the threads, close the files. Idempotent."""
+        """Stop adding, wait for running calls, end the threads and close the files. Idempotent."""
         for adding in self._adding.values():
             adding.stopped = True
         for worker in (self._searching, self._writing):
@@ -132,7 +136,7 @@ class Knowledge:
 
 
 def make_embedder(settings: Settings) -> TextEmbedder:
-    """The embedding model the settings name.
+    """Load the embedding model the settings name.
 
     Raises:
         ModelMissing: it is not on this machine.
@@ -143,9 +147,9 @@ def make_embedder(settings: Settings) -> TextEmbedder:
     return Embedder(locate(settings.knowledge.embeddings, settings.models_dir, settings.cache_dir))
 
 
-def limits_of(settings: Settings) -> Limits:
-    """The limits the settings ask for."""
-    return Limits(
+def limits_of(settings: Settings) -> KnowledgeLimits:
+    """The limits in the settings."""
+    return KnowledgeLimits(
         document_bytes=settings.knowledge.document_bytes,
         documents=settings.knowledge.documents,
         passages=settings.knowledge.passages,
@@ -153,7 +157,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def open_knowledge(settings: Settings) -> Knowledge:
-    """The knowledge bases of an engine with these settings; nothing is loaded yet."""
+    """The knowledge bases of an engine with these settings; loads nothing yet."""
     return Knowledge(
         settings.knowledge.dir, lambda: make_embedder(settings), settings.knowledge.embeddings, limits_of(settings)
     )

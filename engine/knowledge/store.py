@@ -1,7 +1,7 @@
-"""All knowledge bases of a machine, for programs that may block: the command line, worker threads.
+"""All knowledge bases of a machine, for callers that may block: the command line and worker threads.
 
-A folder with one file a base. Putting a document reads it (in a child process), cuts it, embeds
-it and stores it as a whole. Not thread safe; make one for each thread that needs one. Several
+A folder with one file for each base. Putting a document reads it (in a child process), cuts it into
+passages, embeds them and stores them in one transaction. Not thread safe: use one object a thread. Several
 processes may use the folder at once.
 """
 
@@ -21,22 +21,24 @@ from engine.errors import EngineError, InvalidField, NotFound, TooLarge, Unreada
 from engine.items import FloatArray
 from engine.knowledge.base import Base, DamagedBase, remove
 from engine.knowledge.extract import Extractor
-from engine.knowledge.items import KB_ID, DocumentInfo, Limits, Passage
+from engine.knowledge.items import KB_ID, DocumentInfo, KnowledgeLimits, Passage
 from engine.knowledge.parse import Unreadable
 from engine.knowledge.passages import cut_passages
 
 Progress = Callable[[str, int, int], None]
-"""Called with a stage (``read``, ``embed``, ``store``), how far it is, and how far it goes."""
+"""Called with the stage (``read``, ``embed``, ``store``), the steps done and the steps in all."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 EMBED_BATCH = 16
+"""Passages between two progress reports, which are also where adding can be stopped."""
+
 SUFFIX = ".sqlite"
 
 
 class TextEmbedder(Protocol):
-    """What turns texts into unit vectors."""
+    """Turns texts into unit vectors, (n, dimension) float32."""
 
     dimension: int
     multilingual: bool
@@ -51,14 +53,14 @@ class UnknownKnowledge(EngineError):
 
 
 def _names_damage(method: Callable[P, R]) -> Callable[P, R]:
-    """What SQLite says of a damaged or long locked file becomes ``DamagedBase``."""
+    """Turn SQLite's errors (a damaged file, or one locked for too long) into ``DamagedBase``."""
 
     @functools.wraps(method)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(*args, **kwargs)
         except sqlite3.Error as error:
-            raise DamagedBase(f"the knowledge base can not be read or written ({error})") from None
+            raise DamagedBase(f"the knowledge base cannot be read or written ({error})") from None
 
     return guarded
 
@@ -67,13 +69,13 @@ class KnowledgeStore:
     """Knowledge bases by id. A context manager.
 
     Args:
-        folder: where they are; made when the first document comes.
-        embedder: gives the vectors; called lazily, so that listing loads no model.
-        model: the embedder's name, kept in each base.
-        limits: how much may go in.
+        folder: holds the bases; created with the first document.
+        embedder: loads the embedding model; called when first needed, so that listing loads no model.
+        model: the embedding model's name, stored in each base.
+        limits: how much may be added.
     """
 
-    def __init__(self, folder: Path, embedder: Callable[[], TextEmbedder], model: str, limits: Limits) -> None:
+    def __init__(self, folder: Path, embedder: Callable[[], TextEmbedder], model: str, limits: KnowledgeLimits) -> None:
         self._folder = folder
         self._make_embedder = embedder
         self._embedder: TextEmbedder | None = None
@@ -91,22 +93,22 @@ class KnowledgeStore:
         self.close()
 
     def close(self) -> None:
-        """Close the bases and end the reader. Idempotent."""
+        """Close the bases and end the reading process. Idempotent."""
         self._extractor.close()
         while self._open:
             self._open.popitem()[1].close()
 
     def bases(self) -> list[str]:
-        """Ids of all knowledge bases."""
+        """The ids of all knowledge bases, sorted."""
         return sorted(file.stem for file in self._folder.glob(f"*{SUFFIX}")) if self._folder.is_dir() else []
 
     def exists(self, kb_id: str) -> bool:
-        """Whether there is one of this id; ids that could be paths have none."""
+        """Whether there is a base with this id; False for ids that could be paths."""
         return KB_ID.fullmatch(kb_id) is not None and self._file(kb_id).is_file()
 
     @_names_damage
     def documents(self, kb_id: str) -> list[DocumentInfo]:
-        """What is in a base.
+        """The documents in a base, sorted by name.
 
         Raises:
             UnknownKnowledge: there is no such base.
@@ -128,12 +130,14 @@ class KnowledgeStore:
 
     @_names_damage
     def put(self, kb_id: str, name: str, data: bytes, progress: Progress | None = None) -> DocumentInfo:
-        """Add a document or replace the one of that name; the same bytes again change nothing.
+        """Add a document, or replace the one of that name; putting the same bytes again changes nothing.
 
         Raises:
-            InvalidField: the id or the name is no good.
-            TooLarge: a limit is reached.
-            UnreadableMedia: the document can not be read; the message says why.
+            InvalidField: the id or the name is not allowed.
+            TooLarge: a limit is exceeded.
+            UnreadableMedia: the document cannot be read; the message says why.
+            WrongModel: the base was made with another embedding model.
+            DamagedBase: the base's file cannot be read or written.
         """
         self._check(kb_id, name, data)
         tell = progress or (lambda stage, done, total: None)
@@ -144,14 +148,19 @@ class KnowledgeStore:
             return present
         documents, passages = base.counts() if base is not None else (0, 0)
         if present is None and documents >= self.limits.documents:
-            raise TooLarge(f"{kb_id} has {documents} documents, the most there may be")
+            raise TooLarge(
+                f"{kb_id} has {documents} documents; the limit (knowledge_documents) is {self.limits.documents}"
+            )
         tell("read", 0, 1)
         try:
             pieces = cut_passages(self._extractor.read(name, data))
         except Unreadable as error:
             raise UnreadableMedia(f"{name}: {error}") from None
         if passages + len(pieces) > self.limits.passages:
-            raise TooLarge(f"{name} has {len(pieces)} passages, more than {kb_id} has room for")
+            raise TooLarge(
+                f"{name} has {len(pieces)} passages, but {kb_id} has room for only {self.limits.passages - passages} "
+                "(setting knowledge_passages)"
+            )
         batches: list[FloatArray] = []
         for start in range(0, len(pieces), EMBED_BATCH):
             tell("embed", start, len(pieces))
@@ -211,7 +220,7 @@ class KnowledgeStore:
         return self._folder / f"{kb_id}{SUFFIX}"
 
     def _base(self, kb_id: str, *, create: bool = False) -> Base:
-        """The base, opened once; one that another process deleted is let go."""
+        """The base, kept open; closed or opened again if another process deleted or replaced its file."""
         if not create and not self.exists(kb_id):
             if kb_id in self._open:
                 self._open.pop(kb_id).close()
@@ -225,9 +234,14 @@ class KnowledgeStore:
 
     def _check(self, kb_id: str, name: str, data: bytes) -> None:
         if not KB_ID.fullmatch(kb_id):
-            raise InvalidField("kb_id: letters, digits, - and _, at most 64")
+            raise InvalidField("kb_id: must be 1 to 64 letters, digits, - or _, beginning with a letter or digit")
         plain = name.strip() == name and name.isprintable() and 0 < len(name) <= self.limits.name_chars
         if not plain or "/" in name or "\\" in name or name.startswith("."):
-            raise InvalidField(f"document name: a plain file name of at most {self.limits.name_chars} characters")
+            raise InvalidField(
+                f"document name: must be a file name of 1 to {self.limits.name_chars} characters "
+                "without slashes, not beginning with a dot"
+            )
         if len(data) > self.limits.document_bytes:
-            raise TooLarge(f"{name} has {len(data)} bytes, more than {self.limits.document_bytes}")
+            raise TooLarge(
+                f"{name} has {len(data)} bytes; the limit (knowledge_document_bytes) is {self.limits.document_bytes}"
+            )

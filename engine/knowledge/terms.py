@@ -1,17 +1,35 @@
 """Words as the full-text index knows them. Pure.
 
-SQLite's tokenizer splits at spaces, which Chinese and Japanese do not have: runs of their signs
-are turned into overlapping pairs. Function words are left out of questions, where they match
+SQLite's tokenizer splits at spaces, which Chinese and Japanese do not have: runs of their characters
+become overlapping pairs. Other words lose their inflection by a Snowball stemmer, each document in its own
+language. A question does not tell the language of the documents that answer it, so each of its words
+stands for its stems in all languages. Function words are left out of questions, where they match
 everything and cost the most.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 
+import snowballstemmer
+
+from engine.text.language import detect_language
 from engine.text.scripts import is_unspaced
+
+Term = tuple[str, ...]
+"""One word of a question: every form the index may hold it in, English first."""
+
+DEFAULT_LANGUAGE = "en"
+"""Stems documents in languages without a stemmer here; it rarely takes more than a plural ``s`` from their words."""
+
+_ALGORITHMS = {"en": "english", "es": "spanish", "fr": "french", "de": "german"}
+_STEMMERS = {language: snowballstemmer.stemmer(algorithm) for language, algorithm in _ALGORITHMS.items()}
+_stemming = threading.Lock()
+"""A Snowball stemmer keeps the word it works on in itself."""
 
 _RUN = re.compile(r"[^\W_]+")
 
@@ -28,35 +46,32 @@ _STOPPED = (
 STOP_WORDS = frozenset(_STOPPED.split())
 
 
-def terms_of(text: str) -> list[str]:
-    """Index terms in their order: words in lower case without accents, pairs of unspaced signs.
+def index_language(text: str) -> str:
+    """The language whose stemmer a document's words go through: ``en``, ``es``, ``fr`` or ``de``.
 
-    A sign that stands alone is a term by itself.
+    Args:
+        text: a typical part of the document; the first 1,000 characters count.
     """
-    terms: list[str] = []
-    for match in _RUN.finditer(fold(text)):
-        run, start = match.group(), 0
-        if run.isascii():
-            terms.append(stem(run))
-            continue
-        while start < len(run):
-            end = start + 1
-            unspaced = is_unspaced(run[start])
-            while end < len(run) and is_unspaced(run[end]) == unspaced:
-                end += 1
-            part = run[start:end]
-            if not unspaced or len(part) == 1:
-                terms.append(part)
-            else:
-                terms += (part[i : i + 2] for i in range(len(part) - 1))
-            start = end
-    return terms
+    found = detect_language(text, DEFAULT_LANGUAGE)
+    return found if found in _STEMMERS else DEFAULT_LANGUAGE
 
 
-def question_terms(question: str) -> list[str]:
-    """The terms of a question that are worth looking for, each once; all of them if none is."""
-    terms = list(dict.fromkeys(terms_of(question)))
-    return [term for term in terms if term not in _STOP_STEMS] or terms
+def terms_of(text: str, language: str = DEFAULT_LANGUAGE) -> list[str]:
+    """Index terms in order: stems in lower case without accents, pairs of unspaced characters.
+
+    An unspaced character that stands alone is a term by itself.
+
+    Args:
+        text: any text.
+        language: as ``index_language`` gives it.
+    """
+    return [stem(part, language) for part in _parts(text)]
+
+
+def question_terms(question: str) -> list[Term]:
+    """The words of a question that are worth looking for, each once; all of them if none is."""
+    terms = dict.fromkeys(tuple(dict.fromkeys(stem(part, each) for each in _STEMMERS)) for part in _parts(question))
+    return [term for term in terms if term[0] not in _STOP_STEMS] or list(terms)
 
 
 def topic_terms(text: str) -> list[str]:
@@ -70,22 +85,12 @@ def asks_something(text: str) -> bool:
 
 
 @lru_cache(maxsize=50_000)
-def stem(word: str) -> str:
-    """An English word without its inflection (plural, -ed, -ing); other words mostly keep their form."""
-    if len(word) < 4 or not word.isalpha():
-        return word
-    if word.endswith("ies"):
-        word = word[:-3] + "y"
-    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        word = word[:-1]
-    for ending in ("ing", "ed"):
-        root = word.removesuffix(ending)
-        if root != word and len(root) >= 3 and any(c in "aeiouy" for c in root):
-            word = root[:-1] if root[-1] == root[-2] and root[-1] not in "lsz" else root
-            break
-    if len(word) > 3:
-        word = word.removesuffix("e")
-    return word[:-1] + "i" if len(word) > 3 and word.endswith("y") else word
+def stem(word: str, language: str = DEFAULT_LANGUAGE) -> str:
+    """A lower-case word without its inflection and accents. Thread safe; about 25 µs, once a word."""
+    if not word.isalpha() or is_unspaced(word[0]):
+        return fold(word)
+    with _stemming:
+        return fold(str(_STEMMERS[language].stemWord(word)))
 
 
 def fold(text: str) -> str:
@@ -96,7 +101,28 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(c for c in plain if not "\u0300" <= c <= "\u036f"))
 
 
-_STOP_STEMS = frozenset(map(stem, STOP_WORDS)) | STOP_WORDS
+def _parts(text: str) -> Iterator[str]:
+    """Words in lower case with their accents, which stemmers need, and pairs of unspaced characters."""
+    text = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
+    for match in _RUN.finditer(text):
+        run, start = match.group(), 0
+        if run.isascii():
+            yield run
+            continue
+        while start < len(run):
+            end = start + 1
+            unspaced = is_unspaced(run[start])
+            while end < len(run) and is_unspaced(run[end]) == unspaced:
+                end += 1
+            part = run[start:end]
+            if not unspaced or len(part) == 1:
+                yield part
+            else:
+                yield from (part[i : i + 2] for i in range(len(part) - 1))
+            start = end
+
+
+_STOP_STEMS = frozenset(map(stem, STOP_WORDS)) | frozenset(map(fold, STOP_WORDS))
 
 _TALK = (
     "hello hi hey good morning afternoon evening night today thank thanks bye goodbye see nice great ok okay yes well"

@@ -28,7 +28,7 @@ def test_a_base_is_replaced_while_others_open_it(tmp_path: Path) -> None:
                     assert base.counts() == (0, 0)
                     opened += 1
             except DamagedBase as error:  # not there at the moment; anything else is a fault
-                assert "can not be opened" in error.message
+                assert "cannot be opened" in error.message
         return opened
 
     done: list[bool] = []

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from engine.errors import EngineError
 from engine.items import FloatArray
-from engine.knowledge.items import Limits
+from engine.knowledge.items import KnowledgeLimits
 from engine.knowledge.service import Knowledge
 from engine.transport.api.knowledge_api import routes
 from tests.knowledge.test_knowledge_store import LetterEmbedder
@@ -53,7 +53,7 @@ def slow() -> SlowEmbedder:
 @pytest.fixture
 async def client(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Client]:
     embedder = request.getfixturevalue("slow") if "slow" in request.fixturenames else LetterEmbedder()
-    knowledge = Knowledge(tmp_path / "kb", lambda: embedder, "letters", Limits(document_bytes=1_000_000))
+    knowledge = Knowledge(tmp_path / "kb", lambda: embedder, "letters", KnowledgeLimits(document_bytes=1_000_000))
     app = web.Application(middlewares=[errors_as_json])
     app.add_routes(routes(knowledge))
     async with TestClient(TestServer(app)) as made:

@@ -18,7 +18,7 @@ from pypdf import PdfReader, PdfWriter
 from engine.cli.knowledge import main
 from engine.errors import Conflict, InvalidField, NotFound, TooLarge, UnreadableMedia
 from engine.items import FloatArray
-from engine.knowledge.items import Limits
+from engine.knowledge.items import KnowledgeLimits
 from engine.knowledge.store import KnowledgeStore, UnknownKnowledge
 from tests.knowledge.corpus import make_docx, make_pdf
 
@@ -36,8 +36,8 @@ class LetterEmbedder:
         return counts / np.linalg.norm(counts, axis=1, keepdims=True)
 
 
-def make(folder: Path, limits: Limits | None = None, model: str = "letters") -> KnowledgeStore:
-    return KnowledgeStore(folder, LetterEmbedder, model, limits or Limits())
+def make(folder: Path, limits: KnowledgeLimits | None = None, model: str = "letters") -> KnowledgeStore:
+    return KnowledgeStore(folder, LetterEmbedder, model, limits or KnowledgeLimits())
 
 
 @pytest.fixture
@@ -97,12 +97,12 @@ def zip_bomb() -> bytes:
 def test_bad_documents_are_refused_with_a_reason_and_the_rest_go_in(store: KnowledgeStore) -> None:
     for name, data, reason in [
         ("a.pdf", encrypted_pdf(), "encrypted"),
-        ("b.pdf", b"%PDF-1.4 broken", "no PDF"),
+        ("b.pdf", b"%PDF-1.4 broken", "not a readable PDF"),
         ("c.pdf", make_pdf([" "]), "no text"),
-        ("d.docx", b"PK\x03\x04 broken", "no DOCX"),
-        ("e.docx", zip_bomb(), "too much"),
-        ("f.exe", b"MZ", "kind"),
-        ("g.txt", b"\x00\x01\x02", "no text"),
+        ("d.docx", b"PK\x03\x04 broken", "not a readable DOCX"),
+        ("e.docx", zip_bomb(), "unpacks to more"),
+        ("f.exe", b"MZ", "format is not supported"),
+        ("g.txt", b"\x00\x01\x02", "not text"),
         ("h.txt", b"", "no text"),
         ("i.html", b"<p> </p>", "no text"),
     ]:
@@ -115,18 +115,18 @@ def test_bad_documents_are_refused_with_a_reason_and_the_rest_go_in(store: Knowl
 
 def test_a_parser_that_hangs_or_eats_memory_is_ended(tmp_path: Path) -> None:
     deep = b"<div>" * 400_000
-    with make(tmp_path, Limits(parse_s=0.05)) as store:
-        with pytest.raises(UnreadableMedia, match="too long"):
+    with make(tmp_path, KnowledgeLimits(parse_s=0.05)) as store:
+        with pytest.raises(UnreadableMedia, match="too much time"):
             store.put("kb", "slow.html", b"<p>x</p>" * 400_000)
         assert not store.exists("kb")
-    with make(tmp_path, Limits(parse_bytes=400_000_000)) as store:
+    with make(tmp_path, KnowledgeLimits(parse_bytes=400_000_000)) as store:
         with pytest.raises(UnreadableMedia):
             store.put("kb", "deep.html", deep * 3)
         assert store.put("kb", "good.txt", b"good").passages == 1
 
 
 def test_limits(tmp_path: Path) -> None:
-    with make(tmp_path, Limits(document_bytes=2000, documents=2, passages=6)) as store:
+    with make(tmp_path, KnowledgeLimits(document_bytes=2000, documents=2, passages=6)) as store:
         with pytest.raises(TooLarge):
             store.put("kb", "a.txt", b"x" * 2001)
         with pytest.raises(TooLarge, match="passages"):

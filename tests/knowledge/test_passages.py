@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from engine.knowledge.items import Block
 from engine.knowledge.passages import LARGEST, TARGET, cut_passages, size_of
 from engine.knowledge.search import fuse
-from engine.knowledge.terms import asks_something, question_terms, terms_of
+from engine.knowledge.terms import asks_something, index_language, question_terms, stem, terms_of
 
 
 def test_neighbours_are_joined_up_to_the_target() -> None:
@@ -48,7 +49,7 @@ def test_nothing_is_lost_or_too_long(texts: list[str]) -> None:
     [
         ("Crystals, crystal!", ["crystal", "crystal"]),
         ("running runs RUN", ["run", "run", "run"]),
-        ("Café Zürich", ["caf", "zurich"]),
+        ("Café Zürich", ["cafe", "zurich"]),
         ("光合作用", ["光合", "合作", "作用"]),
         ("H2O在100度", ["h2o", "在", "100", "度"]),
         ("studies study studied", ["studi", "studi", "studi"]),
@@ -60,8 +61,31 @@ def test_terms(text: str, terms: list[str]) -> None:
 
 
 def test_questions_drop_function_words_unless_they_are_all_there_is() -> None:
-    assert question_terms("What is the crystal of quartz?") == ["crystal", "quartz"]
-    assert question_terms("To be or not to be") == ["to", "be", "or", "not"]
+    assert question_terms("What is the crystal of quartz?") == [("crystal",), ("quartz",)]
+    assert question_terms("To be or not to be") == [("to",), ("be",), ("or",), ("not",)]
+
+
+@pytest.mark.parametrize(
+    ("document", "language", "question"),
+    [
+        ("Die Zellen der Häuser sind klein und sehr alt.", "de", "Zelle haus"),
+        ("Las células hacen la educación de las plantas.", "es", "célula educaciones"),
+        ("Les cellules et les animaux vivent dans la forêt.", "fr", "cellule animal"),
+        ("Cells are dividing in all animals and plants.", "en", "cell divides"),
+    ],
+)
+def test_a_question_finds_other_inflections_whatever_the_language(document: str, language: str, question: str) -> None:
+    assert index_language(document) == language
+    terms = set(terms_of(document, language))
+    assert [term for term in question_terms(question) if terms.isdisjoint(term)] == []
+
+
+def test_stemming_in_several_threads_at_once_mixes_no_words_up() -> None:
+    words = [f"{root}{ending}" for root in ("walk", "jump", "paint") for ending in ("ing", "ed", "s")] * 300
+    wanted = [word.removesuffix("ing").removesuffix("ed").removesuffix("s") for word in words]
+    with ThreadPoolExecutor(4) as pool:
+        for got in pool.map(lambda _: [stem.__wrapped__(word) for word in words], range(4)):
+            assert got == wanted
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine.cli.knowledge import main
-from engine.knowledge.items import Limits
+from engine.knowledge.items import KnowledgeLimits
 from engine.knowledge.service import make_embedder
 from engine.knowledge.store import KnowledgeStore
 from engine.settings import Settings
@@ -31,7 +31,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnowledgeStore]:
     write_markdown(material / "notes")
     assert main(["--dir", str(folder), "add", "school", str(material / "textbook.pdf"), str(material / "notes")]) == 0
     settings = Settings()
-    with KnowledgeStore(folder, lambda: make_embedder(settings), settings.knowledge.embeddings, Limits()) as store:
+    with KnowledgeStore(
+        folder, lambda: make_embedder(settings), settings.knowledge.embeddings, KnowledgeLimits()
+    ) as store:
         for name, text in CHINESE.items():
             store.put("chinese", name, text.encode())
         yield store
