@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -26,9 +26,12 @@ from engine.settings import Settings
 from engine.telemetry import Metrics
 from engine.transport.api.middleware import errors_as_json
 from engine.transport.webrtc import WebRtcApi
+from tests.network.relays import UdpRelay, candidates, with_candidate, without_candidates
 
 SIZE = 128
 TOKEN = "the-token"
+
+Post = Callable[[Any], Awaitable[tuple[int, Any, dict[str, str]]]]
 
 
 def picture(brightness: int) -> Picture:
@@ -199,29 +202,61 @@ class Stage:
 
     @asynccontextmanager
     async def browser(
-        self, *, video: bool = True, microphone: MediaStreamTrack | None = None, whip: bool = False
+        self,
+        *,
+        video: bool = True,
+        microphone: MediaStreamTrack | None = None,
+        whip: bool = False,
+        relay: UdpRelay | None = None,
     ) -> AsyncIterator[Browser]:
         """A connected browser."""
-        pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        browser = Browser(pc, pc.createDataChannel("events"))
-        browser.channel.on("message", lambda text: browser.events.append(json.loads(text)))
-        readers: list[asyncio.Task[None]] = []
-        pc.on("track", lambda track: readers.append(asyncio.create_task(_watch(track, browser))))
-        pc.addTrack(microphone or AudioStreamTrack())
-        if video:
-            pc.addTransceiver("video", direction="recvonly")
-        await pc.setLocalDescription(await pc.createOffer())
-        sdp = pc.localDescription.sdp
-        status, body, headers = await self.post(sdp if whip else {"sdp": sdp, "type": "offer"})
-        assert status == (201 if whip else 200), body
-        browser.location = headers["Location"]
-        await pc.setRemoteDescription(RTCSessionDescription(body if whip else body["sdp"], "answer"))
-        try:
-            await browser.wait(lambda: browser.channel.readyState == "open" and self.conversation.sink)
+        async with open_browser(self.post, video=video, microphone=microphone, whip=whip, relay=relay) as browser:
+            await browser.wait(lambda: self.conversation.sink)
             yield browser
-        finally:
-            await pc.close()
-            await asyncio.gather(*readers)
+
+
+@asynccontextmanager
+async def open_browser(
+    post: Post,
+    *,
+    video: bool = True,
+    microphone: MediaStreamTrack | None = None,
+    whip: bool = False,
+    relay: UdpRelay | None = None,
+) -> AsyncIterator[Browser]:
+    """A browser with an open data channel.
+
+    Args:
+        post: sends an offer; gives status, body and headers of the answer.
+        video: whether it wants to see the tutor.
+        microphone: what it sends; silence if None.
+        whip: offer plain SDP instead of JSON.
+        relay: the network between the two ends; None joins them directly.
+    """
+    pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    browser = Browser(pc, pc.createDataChannel("events"))
+    browser.channel.on("message", lambda text: browser.events.append(json.loads(text)))
+    readers: list[asyncio.Task[None]] = []
+    pc.on("track", lambda track: readers.append(asyncio.create_task(_watch(track, browser))))
+    pc.addTrack(microphone or AudioStreamTrack())
+    if video:
+        pc.addTransceiver("video", direction="recvonly")
+    await pc.setLocalDescription(await pc.createOffer())
+    sdp = pc.localDescription.sdp if relay is None else without_candidates(pc.localDescription.sdp)
+    status, body, headers = await post(sdp if whip else {"sdp": sdp, "type": "offer"})
+    assert status == (201 if whip else 200), body
+    browser.location = headers["Location"]
+    answer = body if whip else body["sdp"]
+    if relay is not None:
+        await relay.open(candidates(answer)[0])
+        answer = with_candidate(answer, relay.address)
+    await pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+    try:
+        await browser.wait(lambda: browser.channel.readyState == "open")
+        yield browser
+    finally:
+        await pc.close()
+        await asyncio.gather(*readers)
 
 
 async def _watch(track: MediaStreamTrack, browser: Browser) -> None:
