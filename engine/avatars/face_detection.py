@@ -1,8 +1,9 @@
 """Faces in a picture: where they are, and 468 points on one of them.
 
-In: RGB pictures. Out: boxes and landmarks in pixels. Used offline, when an avatar is made, in
-the caller's thread; the interpreters live as long as the object. Two Apache-2.0 TFLite models
-(BlazeFace short range and the face mesh) run under ai-edge-litert.
+In: RGB pictures. Out: boxes and landmarks in pixels. Used when an avatar is made, in
+the caller's thread; the interpreters live as long as the object. The two models are MediaPipe's (Apache-2.0, TFLite):
+BlazeFace short range and Face Mesh. Input sizes, scaling and anchors are those of their model cards and graphs. They
+run under ai-edge-litert.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from engine.models.catalog import locate
 Points = npt.NDArray[np.float32]
 
 DETECTOR_EDGE, MESH_EDGE = 128, 192
+"""Edges of the models' inputs in pixels."""
+
 MIN_SCORE = 0.6
 """Probability from which a box counts as a face."""
 
 
 INSTALL = "make portrait"
-"""Gets the face models and what runs them."""
+"""The command that installs the face models and their runtime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,11 @@ class FaceBox:
     height: float
     score: float
     eyes: tuple[tuple[float, float], tuple[float, float]]
-    """The one on the picture's left first."""
+    """(x, y) of each, the one on the picture's left first."""
 
 
 class FaceFinder:
-    """Finds faces and their landmarks. Not for several threads at once."""
+    """Finds faces and their landmarks. Not thread safe."""
 
     def __init__(self, models_dir: Path | None = None) -> None:
         """Load both models.
@@ -90,7 +93,7 @@ class FaceFinder:
         return sorted(faces, key=lambda face: -face.width * face.height)
 
     def landmarks(self, picture: Image.Image, face: FaceBox) -> tuple[Points, float]:
-        """(468, 2) float32 pixels of the face mesh, and the probability that it is a face at all."""
+        """(468, 2) float32 pixels of the face mesh, and the probability that there is a face, 0..1."""
         (x0, y0), (x1, y1) = face.eyes
         angle = np.arctan2(y1 - y0, x1 - x0)
         edge = 1.5 * max(face.width, face.height)
@@ -98,7 +101,7 @@ class FaceFinder:
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * (edge / MESH_EDGE)
         shift = center - turn @ np.array([MESH_EDGE / 2, MESH_EDGE / 2])
         matrix = (turn[0, 0], turn[0, 1], shift[0], turn[1, 0], turn[1, 1], shift[1])
-        # shrink first: an affine crop reads single pixels
+        # shrink first: an affine transform does not average
         factor = max(1, int(edge / MESH_EDGE / 1.5))
         small = picture.reduce(factor) if factor > 1 else picture
         scaled = tuple(value / factor for value in matrix)
@@ -112,7 +115,7 @@ class FaceFinder:
 
 def _interpreter(path: Path) -> Any:
     try:
-        from ai_edge_litert.interpreter import Interpreter  # an extra: only who makes portraits needs it
+        from ai_edge_litert.interpreter import Interpreter  # an extra: needed only to make portraits
     except ImportError:
         raise ModelMissing(f"ai-edge-litert, which runs the face models, is not installed: {INSTALL}") from None
 
@@ -131,7 +134,7 @@ def _run(
 
 
 def _anchors() -> npt.NDArray[np.float64]:
-    """(896, 2): centres of the detector's cells, two for each of 16 x 16 and six for each of 8 x 8."""
+    """(896, 2), 0..1: centres of the detector's cells, twice for each of 16 x 16 and six times for each of 8 x 8."""
     centers = []
     for cells, each in ((16, 2), (8, 6)):
         line = (np.arange(cells) + 0.5) / cells
@@ -141,7 +144,7 @@ def _anchors() -> npt.NDArray[np.float64]:
 
 
 def _overlap(one: FaceBox, other: FaceBox) -> float:
-    """Intersection over union."""
+    """Intersection over union, 0..1."""
     width = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
     height = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
     shared = max(0.0, width) * max(0.0, height)

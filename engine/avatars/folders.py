@@ -1,8 +1,8 @@
 """Avatar folders: finding them by id, checking their manifest, reading their pictures.
 
-In: directories of avatar folders and an id from a client. Out: a validated ``Manifest`` and
-RGBA arrays. Plain functions, no threads, nothing to stop. An id is a name, never a path; a
-picture is PNG or JPEG of a declared size and nothing else is opened.
+In: directories of avatar folders and an id from a client. Out: a validated ``PuppetManifest`` and
+RGBA arrays. Plain functions, no threads, nothing to stop. An id is a name, never a path. Pictures are PNG or JPEG of
+limited size; nothing else is opened.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BUILTIN = Path(__file__).parent / "art"
 
 MANIFEST = "manifest.json"
 MUSETALK_FOLDER = "musetalk"
-"""Subfolder of an avatar that holds what the MuseTalk renderer needs."""
+"""Subfolder of an avatar with the files of the MuseTalk renderer."""
 
 MAX_EDGE = 2048
 """Largest width or height of a layer in pixels."""
@@ -45,7 +45,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class BrokenAvatar(UnknownAvatar):
-    """The folder exists, but its manifest or a picture cannot be used; the message says which."""
+    """The folder exists, but its manifest or a picture cannot be used; the message says which and why."""
 
 
 class _Strict(BaseModel):
@@ -74,7 +74,7 @@ class Layers(_Strict):
 
 
 class Head(_Strict):
-    """Where the head is, in canvas units."""
+    """Where the head is, in canvas units (pixels of the canvas)."""
 
     x: Coordinate
     """Axis of the face."""
@@ -91,13 +91,13 @@ class Head(_Strict):
     """Tip."""
 
     neck: tuple[Coordinate, Coordinate]
-    """The point the head rolls about."""
+    """The point about which the head rolls."""
 
     motion: Annotated[float, Field(ge=0, le=1)] = 1.0
     """How far the head may turn: 1 for drawn layers, less for a photograph."""
 
     cut_out: bool = True
-    """The head is a layer of its own; else it is part of one picture, whose edges stay where they are."""
+    """The head is a layer of its own. Otherwise it is part of one picture, whose edges must not move."""
 
     @model_validator(mode="after")
     def _upright(self) -> Head:
@@ -138,7 +138,7 @@ class EyeLines(_Strict):
     """How far the eyeball moves for a look of 1, across and up."""
 
     shadow: Annotated[float, Field(ge=0, le=1)] = 0.42
-    """How dark the lid's shadow on the eyeball is; 0 where the picture has it already."""
+    """Darkness of the lid's shadow on the eyeball; 0 if the picture contains it."""
 
     brow: tuple[Coordinate, Coordinate, Coordinate]
     """x of the brow's inner and outer end, and its y."""
@@ -149,15 +149,15 @@ class EyeLines(_Strict):
         return self
 
 
-class Manifest(_Strict):
-    """``manifest.json`` of an avatar folder."""
+class PuppetManifest(_Strict):
+    """``manifest.json`` of a drawn avatar."""
 
     format: Literal[1]
     id: Annotated[str, Field(pattern=f"^{AVATAR_ID.pattern}$")]
     name: Annotated[str, Field(min_length=1, max_length=80)]
     description: Annotated[str, Field(max_length=400)] = ""
     canvas: Annotated[int, Field(ge=128, le=MAX_EDGE)]
-    """Edge of the square all coordinates refer to."""
+    """Edge in pixels of the square that all coordinates refer to."""
 
     layers: Layers
     head: Head
@@ -179,7 +179,7 @@ def _check_curves(x: tuple[float, ...], *curves: tuple[float, ...]) -> None:
 def find_folder(directories: Sequence[Path], avatar_id: str, manifest: str = MANIFEST) -> Path:
     """The folder of this avatar: a real, direct child of one of ``directories``; later ones win.
 
-    ``manifest`` is the file in it that makes it an avatar (of another kind than the drawn ones).
+    ``manifest`` is the path in it that must exist; it tells the kinds of avatar apart.
 
     Raises:
         UnknownAvatar: no such folder, or the id is not a plain name.
@@ -189,11 +189,11 @@ def find_folder(directories: Sequence[Path], avatar_id: str, manifest: str = MAN
             folder = directory / avatar_id
             if folder.is_dir() and not folder.is_symlink() and (folder / manifest).is_file():
                 return folder
-    raise UnknownAvatar("there is no avatar with this id")
+    raise UnknownAvatar("no avatar has this id")
 
 
 def find_ids(directories: Sequence[Path], manifest: str = MANIFEST) -> list[str]:
-    """Ids of all avatar folders, sorted, whether their manifest is sound or not."""
+    """Ids of all avatar folders, sorted, whether or not their manifest is valid."""
     return sorted(
         {
             folder.name
@@ -205,23 +205,23 @@ def find_ids(directories: Sequence[Path], manifest: str = MANIFEST) -> list[str]
     )
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> PuppetManifest:
     """Parse and check the manifest of ``folder``.
 
     Raises:
         BrokenAvatar: too large, not JSON, or a field is wrong (the first one is named).
     """
-    manifest = parse_manifest(folder / MANIFEST, Manifest, folder.name)
+    manifest = parse_manifest(folder / MANIFEST, PuppetManifest, folder.name)
     if manifest.id != folder.name:
         raise BrokenAvatar(f"avatar {folder.name}: the manifest is for {manifest.id}")
     return manifest
 
 
 def parse_manifest(path: Path, kind: type[M], avatar_id: str) -> M:
-    """A manifest of any kind of avatar, checked.
+    """Parse and check a manifest of any kind of avatar.
 
     Raises:
-        BrokenAvatar: as ``read_manifest``.
+        BrokenAvatar: too large, not JSON, or a field is wrong (the first one is named).
     """
     if path.stat().st_size > MAX_MANIFEST_BYTES:
         raise BrokenAvatar(f"avatar {avatar_id}: the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
@@ -252,4 +252,4 @@ def read_layer(folder: Path, layer: LayerFile) -> npt.NDArray[np.uint8]:
                 raise BrokenAvatar(f"avatar {folder.name}: {layer.file} is larger than {MAX_EDGE} pixels")
             return np.asarray(image.convert("RGBA"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise BrokenAvatar(f"avatar {folder.name}: {layer.file} is not a sound PNG or JPEG") from None
+        raise BrokenAvatar(f"avatar {folder.name}: {layer.file} is not a valid PNG or JPEG") from None

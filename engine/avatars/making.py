@@ -1,7 +1,7 @@
-"""Makes avatars out of portraits that came over the API, one at a time, beside live sessions.
+"""Makes avatars from portraits that were uploaded, one at a time, beside live sessions.
 
-In: encoded pictures and an id. Out: avatar folders, and what became of each wish. The event loop
-asks, one worker thread computes; ``close`` waits for the one being made and drops the others.
+In: an encoded picture and an id. Out: an avatar folder, and the state of each request. The event loop
+asks, one worker thread computes. ``close`` waits for the avatar being made and drops the queued ones.
 """
 
 from __future__ import annotations
@@ -24,40 +24,41 @@ from engine.errors import Busy, Conflict, EngineError, InvalidField, ModelMissin
 
 log = structlog.get_logger(__name__)
 
-MOST_WAITING = 8
-"""Avatars being made or waiting for it; one more is refused."""
+MAX_QUEUED = 8
+"""Avatars being made or queued; further requests are refused."""
 
-REMEMBERED = 100
-"""Finished ones whose end can still be asked for."""
+MAX_REMEMBERED = 100
+"""Requests whose outcome can still be asked for."""
 
 State = Literal["waiting", "making", "ready", "failed"]
 
 
 @dataclass(slots=True)
 class Making:
-    """One avatar on its way. Written by the worker thread, read by the loop."""
+    """State of one avatar that is being made. Written by the worker thread, read by the event loop."""
 
     id: str
     state: State = "waiting"
     step: str = ""
+    """What is being done, in words."""
     progress: float = 0.0
-    """How much is done, 0..1."""
+    """Share that is done, 0..1."""
     error: EngineError | None = None
 
     @property
     def under_way(self) -> bool:
-        """Neither there nor failed yet."""
+        """Neither ready nor failed yet."""
         return self.state in ("waiting", "making")
 
 
 class AvatarMaker:
-    """Makes, tells about and deletes an operator's own avatars.
+    """Makes, reports on and deletes an operator's own avatars.
 
     Args:
-        directory: where they are; None when the engine was given no folder.
-        renderer: draws them, and lists those there are.
+        directory: where they are; None if no folder is configured.
+        renderer: draws them, and lists the existing ones.
         factory: makes them for that renderer.
-        forget: called with an id whose avatar changed or went.
+        forget: called with the id of an avatar that changed or was deleted.
     """
 
     def __init__(
@@ -72,18 +73,19 @@ class AvatarMaker:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def make(self, avatar_id: str, data: bytes, name: str | None, *, replace: bool = False) -> Making:
-        """Begin to make an avatar; returns at once, ``find`` tells how it goes.
+        """Begin to make an avatar from an encoded picture. Returns at once; ``find`` reports progress.
 
         Raises:
-            NotAvailable: no folder for avatars, or the face models are not installed.
-            InvalidField: the id or name is none. Conflict: it is taken.
-            Busy: too many wait.
+            NotAvailable: no folder for avatars is configured.
+            InvalidField: the id or the name is not allowed.
+            Conflict: the id is built in, taken, or being made.
+            Busy: ``MAX_QUEUED`` avatars are being made or queued.
         """
         directory = self._own_directory()
         if not AVATAR_ID.fullmatch(avatar_id):
-            raise InvalidField("field 'id': 1 to 64 of a-z, 0-9, _ and -")
+            raise InvalidField("field 'id': use 1 to 64 of a-z, 0-9, _ and -")
         if name is not None and not (name.isprintable() and 1 <= len(name.strip()) <= 80):
-            raise InvalidField("field 'name': 1 to 80 printable characters")
+            raise InvalidField("field 'name': use 1 to 80 printable characters")
         if (BUILTIN / avatar_id).is_dir():
             raise Conflict(f"avatar {avatar_id} is built in")
         running = self._makings.get(avatar_id)
@@ -91,8 +93,8 @@ class AvatarMaker:
             raise Conflict(f"avatar {avatar_id} is being made")
         if not replace and (directory / avatar_id).exists():
             raise Conflict(f"avatar {avatar_id} exists already")
-        if len(self._tasks) >= MOST_WAITING:
-            raise Busy(f"{MOST_WAITING} avatars are being made", retry_after_s=10)
+        if len(self._tasks) >= MAX_QUEUED:
+            raise Busy(f"{MAX_QUEUED} avatars are being made or queued; try again later", retry_after_s=10)
         making = Making(avatar_id)
         self._remember(making)
         task = asyncio.create_task(self._run(making, data, name, replace), name="avatar-making")
@@ -101,10 +103,10 @@ class AvatarMaker:
         return making
 
     async def check(self) -> None:
-        """Whether avatars can be made here at all, asked before a body is read.
+        """Check that avatars can be made here, before an upload is read.
 
         Raises:
-            NotAvailable: says what is missing and how to get it.
+            NotAvailable: something is missing; the message says what, and how to get it.
         """
         self._own_directory()
         try:
@@ -113,23 +115,24 @@ class AvatarMaker:
             raise NotAvailable(f"avatars cannot be made here: {error.message}") from None
 
     def find(self, avatar_id: str) -> Making:
-        """What is known of an avatar: on its way, failed, or there.
+        """The state of an avatar: being made, failed or ready.
 
         Raises:
-            NotFound: nothing of this id.
+            NotFound: no avatar has this id.
         """
         making = self._makings.get(avatar_id)
         if making is not None:
             return making
         if any(known.id == avatar_id for known in self._renderer.list_avatars()):
             return Making(avatar_id, "ready", "done", 1.0)
-        raise NotFound("there is no avatar with this id")
+        raise NotFound("no avatar has this id")
 
     async def delete(self, avatar_id: str) -> None:
-        """Remove an own avatar's folder. Sessions that show it keep it until they end.
+        """Delete an own avatar's folder. Sessions that show it keep it until they end.
 
         Raises:
-            NotFound: none of this id. Conflict: built in, or just being made.
+            NotFound: no avatar has this id.
+            Conflict: it is built in, or being made.
         """
         making = self._makings.get(avatar_id)
         if making is not None and making.under_way:
@@ -141,13 +144,13 @@ class AvatarMaker:
             if AVATAR_ID.fullmatch(avatar_id) and (BUILTIN / avatar_id).is_dir():
                 raise Conflict(f"avatar {avatar_id} is built in")
             if known is None:
-                raise NotFound("there is no avatar with this id")
+                raise NotFound("no avatar has this id")
             return
         await asyncio.to_thread(shutil.rmtree, folder)
         self._forget(avatar_id)
 
     async def close(self) -> None:
-        """Drop what waits, let the one being made end."""
+        """Drop queued requests and wait for the avatar being made."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -155,14 +158,14 @@ class AvatarMaker:
 
     def _own_directory(self) -> Path:
         if self._directory is None:
-            raise NotAvailable("this engine keeps no avatars of its own: set ENGINE_AVATARS_DIR to a folder")
+            raise NotAvailable("this engine has no folder for avatars: set ENGINE_AVATARS_DIR")
         return self._directory
 
     def _remember(self, making: Making) -> None:
         self._makings.pop(making.id, None)
         self._makings[making.id] = making
         for avatar_id in [key for key, each in self._makings.items() if not each.under_way]:
-            if len(self._makings) <= REMEMBERED:
+            if len(self._makings) <= MAX_REMEMBERED:
                 return
             del self._makings[avatar_id]
 
@@ -182,12 +185,12 @@ class AvatarMaker:
         try:
             await self._worker.run(make)
             self._forget(making.id)
-            # Read here, so that the first session that shows it need not wait for its pictures.
+            # Loaded here, so that the first session that shows it does not wait for its pictures.
             await self._worker.run(self._renderer.load, making.id)
         except EngineError as error:
             making.state, making.error = "failed", error
         except Exception:
-            log.exception("an avatar could not be made", avatar=making.id)
+            log.exception("making an avatar failed", avatar=making.id)
             making.state, making.error = "failed", EngineError("the engine failed; see its log")
         else:
             making.state, making.step, making.progress = "ready", "done", 1.0

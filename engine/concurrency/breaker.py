@@ -1,6 +1,6 @@
-"""The circuit breaker of a neighbour: after some failures in a row, stop asking for a while.
+"""A circuit breaker: after some failures in a row, an external service is not called for a while.
 
-Pure: it is handed the time and says whether a call may go out. One event loop; no clock.
+Pure: it is told the time and says whether a call may go out. One event loop; no clock.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """Closed lets all through; open lets none; after the pause one call probes the neighbour.
+    """Closed, it lets every call through; open, none. After a pause one call probes the service.
 
-    Each call that ``allow`` let through must be answered with exactly one of ``succeeded``,
+    Each call that ``allow`` let through must be followed by exactly one of ``succeeded``,
     ``failed`` or ``abandoned``.
     """
 
@@ -20,9 +20,10 @@ class CircuitBreaker:
     """Failures in a row that open it."""
 
     pause_s: float = 1.0
-    """First pause; doubles with every failed probe."""
+    """First pause, in seconds; doubled with every failed probe."""
 
     longest_pause_s: float = 30.0
+    """Limit of the pause, in seconds."""
 
     _failures: int = 0
     _open_until: float | None = None
@@ -31,11 +32,11 @@ class CircuitBreaker:
 
     @property
     def open(self) -> bool:
-        """Calls are being refused, or one is out to see whether they may go on."""
+        """Calls are being refused, or one is probing the service."""
         return self._open_until is not None
 
     def retry_after_s(self, now: float) -> float:
-        """Seconds until a call may be let through; 0 when it may be now."""
+        """Seconds until a call may go out; 0 if one may now."""
         return 0.0 if self._open_until is None else max(0.0, self._open_until - now)
 
     def allow(self, now: float) -> bool:
@@ -48,11 +49,11 @@ class CircuitBreaker:
         return True
 
     def succeeded(self) -> None:
-        """The neighbour answered."""
+        """The service answered the call."""
         self._failures, self._open_until, self._pause, self._probing = 0, None, 0.0, False
 
     def failed(self, now: float) -> None:
-        """The neighbour is at fault."""
+        """The call failed by the service's fault, at ``now``."""
         self._failures += 1
         if self._probing or self._failures >= self.threshold:
             self._pause = min(self._pause * 2 or self.pause_s, self.longest_pause_s)
@@ -60,5 +61,5 @@ class CircuitBreaker:
         self._probing = False
 
     def abandoned(self) -> None:
-        """The caller went away before the neighbour proved good or bad."""
+        """The call ended before it showed whether the service works, for example because it was cancelled."""
         self._probing = False

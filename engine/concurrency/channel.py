@@ -1,7 +1,7 @@
 """The bounded channel between two stages: capacity, an overflow policy, and statistics.
 
-One event loop; not thread safe. A closed channel still hands out what it holds, then ends
-its readers' iteration. Cancelling ``put`` leaves nothing in the channel; cancelling ``get``
+One event loop; not thread safe. A closed channel still gives out what it holds, then ends
+its readers' iteration. A cancelled ``put`` leaves nothing in the channel; a cancelled ``get``
 takes nothing out of it.
 """
 
@@ -30,7 +30,7 @@ class ChannelStats:
     gets: int = 0
     dropped: int = 0
     peak: int = 0
-    """Most items held at once."""
+    """Largest number of items held at once."""
     waits: int = 0
     """Puts that had to wait for room."""
 
@@ -40,7 +40,7 @@ class Channel(Generic[T]):
 
     Args:
         name: for metrics and logs.
-        capacity: most items held, at least 1.
+        capacity: limit of items held, at least 1.
         overflow: what ``put`` does when full: wait (``block``) or discard the oldest item.
     """
 
@@ -64,7 +64,11 @@ class Channel(Generic[T]):
         return self._closed
 
     def put_nowait(self, item: T) -> bool:
-        """Add without waiting. False when full under ``block`` (the item is not taken)."""
+        """Add without waiting. False if the channel is full under ``block``; the item is then not taken.
+
+        Raises:
+            ChannelClosed: the channel is closed.
+        """
         if self._closed:
             raise ChannelClosed(self.name)
         if len(self._items) >= self.capacity:
@@ -107,7 +111,7 @@ class Channel(Generic[T]):
         return item
 
     def drain(self) -> list[T]:
-        """Take everything there is, at once."""
+        """Take all items without waiting, oldest first."""
         items = list(self._items)
         self._items.clear()
         self.stats.gets += len(items)
@@ -116,7 +120,7 @@ class Channel(Generic[T]):
         return items
 
     def close(self) -> None:
-        """No more puts. Idempotent. Waiting getters and putters are woken."""
+        """Refuse further puts and wake waiting getters and putters. Idempotent."""
         self._closed = True
         for waiters in (self._getters, self._putters):
             while waiters:
@@ -136,7 +140,7 @@ class Channel(Generic[T]):
         try:
             await waiter
         except asyncio.CancelledError:
-            # A wake-up meant for us must reach the next in line.
+            # A wake-up that this waiter cannot use must reach the next one.
             if waiter.done() and not waiter.cancelled():
                 _wake_one(waiters)
             elif waiter in waiters:

@@ -1,4 +1,4 @@
-"""Leaving an async stream early: closed here and now, not when the garbage collector finds it."""
+"""Leaving an async generator early closes it at once, not when the garbage collector finds it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def closing(stream: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """``async with closing(gen()) as items: async for item in items`` ends the generator on every way out."""
+    """Close ``stream`` on leaving: ``async with closing(gen()) as items: async for item in items: ...``."""
     try:
         yield stream
     finally:

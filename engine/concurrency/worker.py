@@ -1,8 +1,8 @@
 """Threads that compute, so that the event loop only decides.
 
 A ``Worker`` is a named pool with a bounded number of jobs waiting or running. A job whose
-awaiter was cancelled before it began never runs; one that has begun runs to its end (model
-calls cannot be broken off) and its result is dropped.
+awaiter was cancelled before it began never runs. One that has begun runs to its end, since model
+calls cannot be interrupted, and its result is dropped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ R = TypeVar("R")
 
 
 class Worker:
-    """Runs functions in ``threads`` threads; at most ``backlog`` jobs wait or run."""
+    """Runs functions in threads.
+
+    Args:
+        name: of the threads, for logs and debuggers.
+        threads: how many.
+        backlog: limit of jobs that are queued or running; see ``run``.
+    """
 
     def __init__(self, name: str, threads: int = 1, backlog: int = 64) -> None:
         self.name = name
@@ -26,10 +32,13 @@ class Worker:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._slots = asyncio.Semaphore(backlog)
         self.waiting = 0
-        """Jobs asked for and not yet finished."""
+        """Calls of ``run`` that have not returned yet."""
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call ``function`` in a thread and give its result or raise its exception."""
+        """Call ``function`` in a thread; gives its result or raises its exception.
+
+        Waits first while ``backlog`` jobs are queued or running.
+        """
         self.waiting += 1
         try:
             async with self._slots:
@@ -39,10 +48,10 @@ class Worker:
             self.waiting -= 1
 
     def start(self) -> None:
-        """Begin all threads now; else each begins with the first call that finds no idle one."""
+        """Start all threads now; otherwise each starts with the first call that finds none idle. Blocks briefly."""
         everyone = threading.Barrier(self._threads)
         wait([self._pool.submit(everyone.wait) for _ in range(self._threads)])
 
     def close(self) -> None:
-        """Wait for what runs, drop what waits, end the threads. Idempotent."""
+        """Wait for running jobs, drop queued ones and end the threads. Idempotent; blocks."""
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -17,7 +17,7 @@ from aiohttp import web
 from PIL import Image
 
 from engine.avatars.face_detection import FaceFinder
-from engine.avatars.making import MOST_WAITING, AvatarMaker
+from engine.avatars.making import MAX_QUEUED, AvatarMaker
 from engine.avatars.portrait import PortraitFactory
 from engine.errors import ModelMissing
 from engine.rendering.puppet.renderer import PuppetRenderer
@@ -181,8 +181,8 @@ async def test_fields_are_named(server: Server) -> None:
 
 
 async def test_only_so_many_wait(server: Server) -> None:
-    answers = [(await server.call("POST", f"/v1/avatars?id=a{i}", data=PORTRAIT))[0] for i in range(MOST_WAITING + 6)]
-    assert answers[:MOST_WAITING] == [202] * MOST_WAITING and 503 in answers
+    answers = [(await server.call("POST", f"/v1/avatars?id=a{i}", data=PORTRAIT))[0] for i in range(MAX_QUEUED + 6)]
+    assert answers[:MAX_QUEUED] == [202] * MAX_QUEUED and 503 in answers
 
 
 @pytest.mark.parametrize("bare", ["none"], indirect=True)

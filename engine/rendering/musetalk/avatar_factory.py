@@ -1,4 +1,4 @@
-"""Makes MuseTalk avatars out of uploaded portraits and videos, for the running engine."""
+"""Makes MuseTalk avatars from uploaded portraits and videos, for the running engine."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 import torch
 
 from engine.avatars.face_detection import FaceFinder
-from engine.rendering.musetalk.preparation import Progress, prepare_avatar
+from engine.avatars.portrait import Progress
+from engine.rendering.musetalk.preparation import prepare_avatar
 from engine.rendering.musetalk.weights import load_vae
 
 
 class MuseTalkAvatarFactory:
-    """An ``AvatarFactory`` of recorded faces.
+    """An ``AvatarFactory`` of filmed faces.
 
     Args:
         weights: folder of the official weights; the VAE is read from it for each avatar.
@@ -26,14 +27,18 @@ class MuseTalkAvatarFactory:
         self._size = size
 
     def can_make_avatars(self) -> None:
-        """Raises ModelMissing without the face models or the VAE."""
+        """Check that ``make_avatar`` can run.
+
+        Raises:
+            ModelMissing: the face models or the VAE are missing.
+        """
         FaceFinder()
         load_vae(self._weights)
 
     def make_avatar(
         self, data: bytes, avatar_id: str, directory: Path, *, name: str | None, replace: bool, progress: Progress
     ) -> Path:
-        """A portrait or a video as a recorded face; see ``prepare_avatar``."""
+        """Make an avatar from a portrait or a video; see ``prepare_avatar``."""
         vae = load_vae(self._weights).to(self._device)
         return prepare_avatar(
             data, avatar_id, directory, vae, size=self._size, name=name, replace=replace, progress=progress

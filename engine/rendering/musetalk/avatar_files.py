@@ -1,8 +1,8 @@
 """The format of a MuseTalk avatar: ``<avatars folder>/<id>/musetalk``, JSON, numbers and JPEGs.
 
-``avatar.json`` says what it is, ``avatar.safetensors`` holds latents, masks and boxes of each
-picture, ``pictures/000000.jpg`` and on are the pictures. Nothing in it can be executed. Plain
-functions; reading one of some hundred pictures takes about a second, so never on the event loop.
+``avatar.json`` is the manifest, ``avatar.safetensors`` holds latents, masks and boxes of each
+picture, and ``pictures/000000.jpg`` and so on are the pictures. Nothing in it can be executed. Plain
+functions. Reading an avatar of a few hundred pictures takes about a second, so never do it on the event loop.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ MAX_PICTURES = 1500
 MAX_EDGE = 1920
 MAX_PICTURE_BYTES = 8 << 20
 MAX_TOTAL_BYTES = 2 << 30
-"""Of an avatar on the device: pictures, masks and latents."""
+"""Of one avatar on the device: pictures, masks and latents."""
 
 Bytes = npt.NDArray[np.uint8]
 
 
-class Manifest(BaseModel):
+class MuseTalkManifest(BaseModel):
     """``avatar.json``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,25 +53,25 @@ class Manifest(BaseModel):
     width: Annotated[int, Field(ge=128, le=MAX_EDGE, multiple_of=2)]
     height: Annotated[int, Field(ge=128, le=MAX_EDGE, multiple_of=2)]
     pictures: Annotated[int, Field(ge=1, le=MAX_PICTURES)]
-    """They are shown forwards, then backwards, and so on."""
+    """Number of pictures; they are shown forwards, then backwards, and so on."""
 
     networks: Annotated[str, Field(max_length=80)] = "musetalk-1.5"
-    """Whose VAE made the latents."""
+    """The networks whose VAE made the latents."""
 
 
 @dataclass(frozen=True, slots=True)
 class AvatarData:
     """All of an avatar, in memory."""
 
-    manifest: Manifest
+    manifest: MuseTalkManifest
     pictures: Bytes
     """(N, 3, H, W) RGB."""
 
     latents: npt.NDArray[np.float16]
-    """(N, 8, 32, 32): masked face, then the whole one."""
+    """(N, 8, 32, 32): the masked face, then the whole one."""
 
     masks: Bytes
-    """(N, 256, 256) over the box; 255 shows the painted face."""
+    """(N, 256, 256) over the box; 255 shows the painted face, 0 the picture."""
 
     boxes: npt.NDArray[np.int32]
     """(N, 4): left, top, right, bottom of the face in pixels."""
@@ -81,37 +81,37 @@ def find_avatar(directories: Sequence[Path], avatar_id: str) -> Path:
     """The folder ``<id>/musetalk`` of an avatar; later directories win.
 
     Raises:
-        UnknownAvatar: none, or the id is not a plain name.
+        UnknownAvatar: there is none, or the id is not a plain name.
     """
     inner = find_folder(directories, avatar_id, WITHIN) / MUSETALK_FOLDER
     if inner.is_symlink():
-        raise UnknownAvatar("there is no avatar with this id")
+        raise UnknownAvatar("no avatar has this id")
     return inner
 
 
 def find_ids(directories: Sequence[Path]) -> list[str]:
-    """Ids of all of them, sorted, sound or not."""
+    """Ids of all MuseTalk avatars, sorted, whether or not they are valid."""
     return find_ids_with(directories, WITHIN)
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> MuseTalkManifest:
     """Parse and check ``avatar.json`` of ``<id>/musetalk``.
 
     Raises:
         BrokenAvatar: too large, not JSON, or a field is wrong (the first one is named).
     """
     avatar_id = folder.parent.name
-    manifest = parse_manifest(folder / MANIFEST, Manifest, avatar_id)
+    manifest = parse_manifest(folder / MANIFEST, MuseTalkManifest, avatar_id)
     if manifest.id != avatar_id:
         raise BrokenAvatar(f"avatar {avatar_id}: {MANIFEST} is for {manifest.id}")
     size = manifest.pictures * (manifest.width * manifest.height * 3 + FACE_EDGE**2)
     if size > MAX_TOTAL_BYTES:
-        raise BrokenAvatar(f"avatar {avatar_id}: its pictures take {size >> 20} MB, more than {MAX_TOTAL_BYTES >> 20}")
+        raise BrokenAvatar(f"avatar {avatar_id}: its pictures take {size >> 20} MB, over {MAX_TOTAL_BYTES >> 20} MB")
     return manifest
 
 
 def read_avatar(folder: Path) -> AvatarData:
-    """Everything of the avatar in ``<id>/musetalk``.
+    """Read all of the avatar in ``<id>/musetalk``.
 
     Raises:
         BrokenAvatar: a file is missing, a link, damaged, or does not fit the manifest.
@@ -124,7 +124,7 @@ def read_avatar(folder: Path) -> AvatarData:
     return AvatarData(manifest, pictures, numbers["latents"], numbers["masks"], numbers["boxes"])
 
 
-def _read_numbers(folder: Path, manifest: Manifest) -> dict[str, Any]:
+def _read_numbers(folder: Path, manifest: MuseTalkManifest) -> dict[str, Any]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -152,7 +152,7 @@ def _read_numbers(folder: Path, manifest: Manifest) -> dict[str, Any]:
     return found
 
 
-def _read_picture(folder: Path, index: int, manifest: Manifest) -> Bytes:
+def _read_picture(folder: Path, index: int, manifest: MuseTalkManifest) -> Bytes:
     path = folder / PICTURES / f"{index:06d}.jpg"
     where = f"avatar {manifest.id}: {PICTURES}/{path.name}"
     if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
@@ -165,7 +165,7 @@ def _read_picture(folder: Path, index: int, manifest: Manifest) -> Bytes:
                 raise BrokenAvatar(f"{where} is not {manifest.width} x {manifest.height}")
             return np.asarray(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise BrokenAvatar(f"{where} is not a sound JPEG") from None
+        raise BrokenAvatar(f"{where} is not a valid JPEG") from None
 
 
 def write_avatar(
@@ -220,14 +220,14 @@ def write_avatar(
 
 
 def check_target(directory: Path, avatar_id: str, *, replace: bool) -> Path:
-    """Where an avatar of this id goes.
+    """The folder for an avatar of this id, which need not exist.
 
     Raises:
         InvalidField: the id is not a plain name.
-        Conflict: there is one (and ``replace`` is not set), or something that is not a folder.
+        Conflict: it exists (and ``replace`` is not set), or is not a real folder.
     """
     if not AVATAR_ID.fullmatch(avatar_id):
-        raise InvalidField("avatar id: 1 to 64 of a-z, 0-9, _ and -")
+        raise InvalidField("avatar id: use 1 to 64 of a-z, 0-9, _ and -")
     folder = directory / avatar_id
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise Conflict(f"avatar {avatar_id}: its folder is a link or a file")

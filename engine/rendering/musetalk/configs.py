@@ -1,7 +1,8 @@
-"""What the networks look like: MuseTalk 1.5's own shapes, and building one without weights.
+"""The shapes of the networks, MuseTalk 1.5's own, and building a UNet without weights.
 
-In: a configuration. Out: a ``diffusers`` module, on the ``meta`` device when only its names and
-sizes are wanted. Pure; nothing to stop.
+In: a configuration. Out: a ``diffusers`` module; on the ``meta`` device it has names and
+sizes only. Pure; nothing to stop. The values are those of the published ``musetalk.json``, of ``sd-vae-ft-mse`` and of
+``openai/whisper-tiny``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ FACE_EDGE = 256
 LATENT_EDGE = 32
 LATENT_CHANNELS = 4
 INPUT_CHANNELS = 2 * LATENT_CHANNELS
-"""Of the UNet: the masked face, then the reference face."""
+"""Of the UNet: latents of the masked face, then of the whole face."""
 
 UNET_V15: dict[str, Any] = {
     "in_channels": INPUT_CHANNELS,
@@ -70,7 +71,7 @@ WHISPER_TINY: dict[str, Any] = {
 
 
 def build_unet(config: Mapping[str, Any] = UNET_V15, device: str = "cpu") -> nn.Module:
-    """A UNet of this configuration, with random weights; with none at all on ``meta``."""
+    """A UNet of this configuration with random weights, or without any on the device ``meta``."""
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     known = {key: value for key, value in config.items() if not key.startswith("_")}

@@ -1,7 +1,7 @@
-"""Avatar folders of MuseTalk and LiveTalking into our own format, by an explicit command only.
+"""Converts avatar folders of MuseTalk and LiveTalking to our own format, by an explicit command only.
 
 In: a folder with ``full_imgs/``, ``mask/``, ``coords.pkl``, ``mask_coords.pkl`` and ``latents.pt``. Out: an
-avatar of ours. Their pickles are strangers' files: the reader here knows numbers, strings, lists
+avatar of ours. The pickles are not trusted: the reader here accepts numbers, strings, lists
 and tuples, and refuses everything else. Runs in the caller's thread for some seconds.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import pickle
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from engine.avatars.portrait import Progress
 from engine.errors import EngineError
 from engine.rendering.musetalk.avatar_files import MAX_EDGE, MAX_PICTURES, Bytes, check_target, write_avatar
 from engine.rendering.musetalk.configs import FACE_EDGE, INPUT_CHANNELS, LATENT_EDGE
@@ -27,7 +27,6 @@ MAX_LATENTS_BYTES = 512 << 20
 MAX_PICTURE_BYTES = 32 << 20
 
 Box = tuple[int, int, int, int]
-Progress = Callable[[str, float], None]
 
 
 class NotConvertible(EngineError):
@@ -45,11 +44,11 @@ def convert_avatar(
     replace: bool = False,
     progress: Progress = lambda step, done: None,
 ) -> Path:
-    """Make ``<directory>/<avatar_id>/musetalk`` from a MuseTalk or LiveTalking avatar; gives it.
+    """Make ``<directory>/<avatar_id>/musetalk`` from a MuseTalk or LiveTalking avatar; gives this folder.
 
     Raises:
-        NotConvertible: a file is missing, damaged, too large, or holds what it should not.
-        InvalidField, Conflict: the id is no plain name, or is taken (and ``replace`` is not set).
+        NotConvertible: a file is missing, damaged, too large, or contains more than it may.
+        InvalidField, Conflict: as ``check_target``.
     """
     check_target(directory, avatar_id, replace=replace)
     progress("reading numbers", 0.0)
@@ -88,7 +87,7 @@ def convert_avatar(
 
 
 def _with_faces(boxes: list[Box], latents: int) -> list[int]:
-    """Which pictures have a latent: all, or those with a face, where others were marked by an empty box."""
+    """Indices of the pictures that have a latent: all, or those with a face; the others have an empty box."""
     if len(boxes) == latents:
         return list(range(latents))
     found = [index for index, (x0, y0, x1, y1) in enumerate(boxes) if x1 > x0 and y1 > y0]
@@ -98,7 +97,7 @@ def _with_faces(boxes: list[Box], latents: int) -> list[int]:
 
 
 def _period(latents: npt.NDArray[np.float16]) -> int:
-    """Pictures before the cycle turns back: half of them where the way back is stored too."""
+    """Pictures before the cycle turns back: half of them if the way back is stored too."""
     count = len(latents)
     mirrored = count > 1 and count % 2 == 0 and np.array_equal(latents, latents[::-1])
     return count // 2 if mirrored else count
@@ -128,14 +127,14 @@ def _read_latents(path: Path) -> npt.NDArray[np.float16]:
             loaded = list(loaded[:, None] if loaded.dim() == 4 else loaded)
         stacked = torch.cat([each.reshape(1, INPUT_CHANNELS, LATENT_EDGE, LATENT_EDGE) for each in loaded])
     except (OSError, RuntimeError, pickle.UnpicklingError, ValueError, TypeError, AttributeError, EOFError):
-        raise NotConvertible(f"{path.name} is damaged or holds more than tensors of 8 x 32 x 32") from None
+        raise NotConvertible(f"{path.name} is damaged or contains more than tensors of 8 x 32 x 32") from None
     if not 1 <= len(stacked) <= 2 * MAX_PICTURES:
-        raise NotConvertible(f"{path.name} has {len(stacked)} latents; 1 to {2 * MAX_PICTURES} are taken")
+        raise NotConvertible(f"{path.name} has {len(stacked)} latents; 1 to {2 * MAX_PICTURES} are allowed")
     return np.asarray(stacked.to(torch.float16).numpy())
 
 
 def _read_boxes(path: Path) -> list[Box]:
-    """Boxes from a pickled list of four numbers each."""
+    """Boxes from a pickled list of four numbers each (left, top, right, bottom)."""
     _check_size(path, MAX_PICKLE_BYTES)
     try:
         loaded = NumbersOnly(io.BytesIO(path.read_bytes())).load()
@@ -164,7 +163,7 @@ def _read_boxes(path: Path) -> list[Box]:
 
 
 class NumbersOnly(pickle.Unpickler):
-    """Reads pickles of numbers; numpy's own numbers too, without calling numpy."""
+    """Reads pickles of numbers, numpy scalars included, without importing what the pickle names."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "scalar":
@@ -180,7 +179,7 @@ class NumbersOnly(pickle.Unpickler):
 
 
 class _NumberType:
-    """Stands for numpy's dtype of a number."""
+    """Stands in for numpy's dtype of a number."""
 
     def __init__(self, code: str, *rest: object) -> None:
         if code not in ("i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"):
@@ -205,7 +204,7 @@ def _bytes_of(text: object, encoding: object) -> bytes:
 
 
 def _numbered(folder: Path) -> list[Path]:
-    """``00000000.png`` and on, in order; nothing else in the folder is looked at, no link is followed."""
+    """``00000000.png`` and so on, in order; other files and links are ignored."""
     if not folder.is_dir() or folder.is_symlink():
         raise NotConvertible(f"{folder.name}/ is missing")
     files = [
@@ -225,11 +224,11 @@ def _read_picture(path: Path, mode: str) -> Bytes:
                 raise NotConvertible(f"{where} is {image.width} x {image.height}, larger than {MAX_EDGE}")
             return np.asarray(image.convert(mode))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise NotConvertible(f"{where} is not a sound picture") from None
+        raise NotConvertible(f"{where} is not a valid picture") from None
 
 
 def _check_size(path: Path, limit: int) -> None:
     if path.is_symlink() or not path.is_file():
         raise NotConvertible(f"{path.name} is missing")
     if path.stat().st_size > limit:
-        raise NotConvertible(f"{path.name} has more than {limit >> 20} MB")
+        raise NotConvertible(f"{path.name} is larger than {limit >> 20} MB")

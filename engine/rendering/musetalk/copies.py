@@ -1,6 +1,6 @@
-"""Pictures from the device to the host on a stream of their own, through pinned buffers.
+"""Copies pictures from the device to the host on a CUDA stream of their own, through pinned buffers.
 
-While one batch is copied back the next one is computed: two buffers take turns. On a CPU there
+While one batch is copied, the next is computed: two buffers alternate. On a CPU there
 is nothing to copy. Called from one thread.
 """
 
@@ -16,13 +16,13 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A batch on its way."""
+    """A batch that is being copied to the host."""
 
     host: Tensor
     done: torch.cuda.Event | None
 
     def wait(self) -> npt.NDArray[np.uint8]:
-        """The batch in memory of its own, once it is there."""
+        """Wait for the copy; gives the batch in memory of its own."""
         if self.done is None:
             return np.asarray(self.host.numpy())
         self.done.synchronize()
@@ -36,16 +36,16 @@ class CopyBack:
         self._device = device
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         self._buffers: list[Tensor] = [torch.empty(0, dtype=torch.uint8)] * 2
-        self._turn = 0
+        self._current = 0
 
     def start(self, batch: Tensor) -> Copy:
-        """Begin to copy (B, ...) uint8; the copy before the last one must have been waited for."""
+        """Begin to copy (B, ...) uint8. At most one earlier copy may be unfinished."""
         if self._stream is None:
             return Copy(batch, None)
-        self._turn ^= 1
-        if self._buffers[self._turn].numel() < batch.numel():
-            self._buffers[self._turn] = torch.empty(batch.numel(), dtype=torch.uint8, pin_memory=True)
-        host = self._buffers[self._turn][: batch.numel()].view(batch.shape)
+        self._current ^= 1
+        if self._buffers[self._current].numel() < batch.numel():
+            self._buffers[self._current] = torch.empty(batch.numel(), dtype=torch.uint8, pin_memory=True)
+        host = self._buffers[self._current][: batch.numel()].view(batch.shape)
         self._stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(self._stream):
             host.copy_(batch, non_blocking=True)
@@ -57,7 +57,7 @@ class CopyBack:
 
 
 class Upload:
-    """Features to the device, through pinned memory, without a wait."""
+    """Copies features to the device through pinned memory, without waiting."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device

@@ -1,7 +1,7 @@
-"""Where the face is that MuseTalk repaints, and which part of it is shown. Pure functions.
+"""Where the face is that MuseTalk repaints, and which part of the painted face is shown. Pure functions.
 
-In: a picture and its 468 landmarks. Out: the box the networks see, the mask with a soft edge, and
-the face itself at the networks' size.
+In: a picture and its 468 landmarks. Out: the box the networks see, a mask with a soft edge, and
+the face at the networks' size.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ JAW = (
     454,
     356,
 )
-"""The edge of the face from ear to ear, by the chin."""
+"""Landmarks (MediaPipe Face Mesh) along the edge of the face, from ear to ear by the chin."""
 
 NOSE_BRIDGE = 5
-"""The middle of the box: what lies below it is painted."""
+"""Landmark at the vertical middle of the box; what lies below it is painted."""
 
 BOTTOM_MARGIN = 10
-"""Pixels below the chin, where the jaw drops to."""
+"""Pixels added below the chin, for a jaw that drops; as in MuseTalk 1.5."""
 
 FEATHER = 0.1
-"""Width of the soft edge, of the face's width."""
+"""Width of the mask's soft edge, as a share of the face's width. A judgement."""
 
 Box = tuple[int, int, int, int]
 
 
 def face_box(points: Points, width: int, height: int) -> Box | None:
-    """Left, top, right, bottom of the face within its picture; None when too little of it is inside."""
+    """Left, top, right, bottom of the face within its picture; None if less than 32 pixels of it are inside."""
     jaw = points[list(JAW)]
     middle, chin = float(points[NOSE_BRIDGE, 1]), float(jaw[:, 1].max())
     top = middle - (chin - middle)
@@ -84,6 +84,6 @@ def jaw_mask(points: Points, box: Box) -> npt.NDArray[np.uint8]:
 
 
 def face_pixels(picture: npt.NDArray[np.uint8], box: Box) -> npt.NDArray[np.uint8]:
-    """(256, 256, 3) of a picture (H, W, 3)."""
+    """The part of a picture (H, W, 3) in ``box``, resized to (256, 256, 3)."""
     crop = Image.fromarray(picture).crop(box).resize((FACE_EDGE, FACE_EDGE), Image.Resampling.LANCZOS)
     return np.asarray(crop)

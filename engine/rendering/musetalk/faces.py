@@ -1,6 +1,6 @@
 """A MuseTalk avatar on its device: pictures, masks and latents, ready for a batch.
 
-Read-only once made, so any thread may use it; its memory goes when nobody holds it any more.
+Read-only once made, so any thread may use it. Its memory is freed with the last reference.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ class MuseAvatar:
         """From ``<id>/musetalk``.
 
         Raises:
-            BrokenAvatar: it is not sound.
+            BrokenAvatar: a file is missing or damaged.
         """
         return cls(read_avatar(folder), device, dtype)
 
     @property
     def device_bytes(self) -> int:
-        """What it holds on its device."""
+        """Bytes it takes on its device."""
         return sum(t.numel() * t.element_size() for t in (self.pictures, self.masks, self.boxes, self.latents))
 
     def at(self, step: int) -> int:
-        """Which picture is shown at ``step``: forwards, then backwards, so that nothing ever jumps."""
+        """Index of the picture shown at ``step``: forwards, then backwards, so that nothing ever jumps."""
         place = step % (2 * self.count)
         return place if place < self.count else 2 * self.count - 1 - place

@@ -1,13 +1,13 @@
-"""Pictures of a face from a video or a portrait: decoded within limits, cropped square, found again in each.
+"""Pictures of a face from a video or a portrait: decoded within limits, cropped square, with landmarks.
 
-In: bytes of a file a stranger may have made. Out: square pictures of one size with their landmarks,
-only those with exactly the face that is followed. Runs in the caller's thread; nothing to stop.
+In: bytes of a file that is not trusted. Out: square pictures of one size with their landmarks,
+only those that show the followed face alone. Runs in the caller's thread; nothing to stop.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import av
@@ -17,7 +17,7 @@ from PIL import Image
 
 from engine.audio.containers import CODECS as SOUND_CODECS
 from engine.avatars.face_detection import FaceBox, FaceFinder, Points
-from engine.avatars.portrait import UnsuitablePortrait, read_portrait
+from engine.avatars.portrait import Progress, UnsuitablePortrait, read_portrait
 from engine.errors import TooLarge, UnreadableMedia
 from engine.items import FPS
 from engine.rendering.musetalk.avatar_files import MAX_PICTURES
@@ -25,10 +25,10 @@ from engine.rendering.musetalk.avatar_files import MAX_PICTURES
 MAX_VIDEO_BYTES = 256 << 20
 MAX_VIDEO_PIXELS = 4096 * 2304
 MAX_DECODED = 4 * MAX_PICTURES
-"""Pictures of a video that are looked at, whatever its rate."""
+"""Pictures of a video that are decoded at most, whatever its rate."""
 
-LONGEST_EDGE = 1280
-"""Larger pictures are made smaller as they are decoded."""
+MAX_DECODED_EDGE = 1280
+"""Larger pictures are scaled down as they are decoded."""
 
 MAX_MEMORY_BYTES = 2 << 30
 """Of decoded pictures: 31 s at 1280 x 720."""
@@ -36,18 +36,17 @@ MAX_MEMORY_BYTES = 2 << 30
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
 CODECS = f"h264,hevc,vp8,vp9,av1,libdav1d,mpeg4,mjpeg,{SOUND_CODECS}"
 ROOM = 2.3
-"""Edge of the square, in heights of the face's box."""
+"""Edge of the square, in heights of the face."""
 
-MISSING_SHARE = 0.1
-"""Of a video's pictures may be undecodable before it counts as cut off."""
+MAX_MISSING = 0.1
+"""Share of a video's pictures that may be undecodable before it counts as cut off."""
 
 Pixels = npt.NDArray[np.uint8]
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One picture with the face in it."""
+    """One picture and where the face is in it."""
 
     picture: Pixels
     """(size, size, 3) RGB."""
@@ -56,40 +55,42 @@ class Shot:
 
 
 def read_pictures(data: bytes) -> list[Pixels]:
-    """(H, W, 3) RGB each, at 25 a second; one for a portrait.
+    """Decode a video at 25 pictures a second, or a portrait as one picture: (H, W, 3) uint8 RGB each.
 
     Raises:
-        TooLarge: beyond a limit, which is named.
+        TooLarge: over a limit, which the message names.
         UnreadableMedia: neither a picture nor a video, or cut off.
     """
     if data[:8].startswith((b"\x89PNG", b"\xff\xd8", b"RIFF")) and data[8:12] != b"AVI ":
         return [np.asarray(read_portrait(data))]
     if len(data) > MAX_VIDEO_BYTES:
-        raise TooLarge(f"the video has more than {MAX_VIDEO_BYTES >> 20} MB")
+        raise TooLarge(f"the video is larger than {MAX_VIDEO_BYTES >> 20} MB")
     pictures: list[Pixels] = []
     room = MAX_MEMORY_BYTES
     try:
         for picture in _decode(data):
             room -= picture.nbytes
             if room < 0:
-                raise TooLarge(f"the video is too long: after {len(pictures) / FPS:.0f} s its pictures fill the memory")
+                raise TooLarge(f"the video is too long: use at most {len(pictures) / FPS:.0f} s at this size")
             pictures.append(picture)
     except (av.error.FFmpegError, ValueError) as error:
-        raise UnreadableMedia("the video is damaged or cut off, or is no video") from error
+        raise UnreadableMedia("the file is not a video, or is damaged or cut off") from error
     if not pictures:
-        raise UnreadableMedia("there is no picture in the video")
+        raise UnreadableMedia("the video has no pictures")
     return pictures
 
 
 def _decode(data: bytes) -> Iterator[Pixels]:
-    # libav opens nothing but these bytes, as nothing but a video
+    # libav may open nothing but these bytes, and only as a video
     options = {"protocol_whitelist": "none", "format_whitelist": FORMATS, "codec_whitelist": CODECS}
     with av.open(io.BytesIO(data), "r", options=options) as container:
         if not container.streams.video:
-            raise UnreadableMedia("there is no picture in the video")
+            raise UnreadableMedia("the video has no pictures")
         stream = container.streams.video[0]
         if stream.width * stream.height > MAX_VIDEO_PIXELS:
-            raise TooLarge(f"the video is {stream.width} x {stream.height}; {MAX_VIDEO_PIXELS} pixels are the most")
+            raise TooLarge(
+                f"the video is {stream.width} x {stream.height}; at most {MAX_VIDEO_PIXELS} pixels are allowed"
+            )
         shown, decoded = 0, 0
         for frame in container.decode(stream):
             decoded += 1
@@ -103,18 +104,18 @@ def _decode(data: bytes) -> Iterator[Pixels]:
             if shown == MAX_PICTURES:
                 break
             shown += 1
-            scale = min(1.0, LONGEST_EDGE / max(frame.width, frame.height))
+            scale = min(1.0, MAX_DECODED_EDGE / max(frame.width, frame.height))
             small = frame.reformat(round(frame.width * scale), round(frame.height * scale), "rgb24")
             yield np.asarray(small.to_ndarray(), np.uint8)
-        if decoded < (1 - MISSING_SHARE) * stream.frames and shown < MAX_PICTURES:
-            raise UnreadableMedia(f"the video is cut off: {decoded} of {stream.frames} pictures are there")
+        if decoded < (1 - MAX_MISSING) * stream.frames and shown < MAX_PICTURES:
+            raise UnreadableMedia(f"the video is cut off: it has {decoded} of {stream.frames} pictures")
 
 
 def follow_face(pictures: list[Pixels], size: int, finder: FaceFinder, progress: Progress) -> list[Shot]:
-    """Square crops of edge ``size`` around the face, all with the same frame; pictures without it are left out.
+    """Crop to the same square around the face in all pictures, of edge ``size``; pictures without it are left out.
 
     Raises:
-        UnsuitablePortrait: no face, several, or one too small, in most pictures.
+        UnsuitablePortrait: most pictures show no face or several, or the face is too small.
     """
     found: list[tuple[Pixels, Points]] = []
     for index, picture in enumerate(pictures):
@@ -127,11 +128,11 @@ def follow_face(pictures: list[Pixels], size: int, finder: FaceFinder, progress:
         if certainty >= 0.5:
             found.append((picture, points))
     if len(found) < 0.5 * len(pictures):
-        raise UnsuitablePortrait(f"one face is seen in only {len(found)} of {len(pictures)} pictures")
+        raise UnsuitablePortrait(f"only {len(found)} of {len(pictures)} pictures show one face")
     extents = np.array([[*points.min(axis=0), *points.max(axis=0)] for _, points in found])
     left, top, right, bottom = np.median(extents, axis=0)
     if right - left < 90:
-        raise UnsuitablePortrait(f"the face is {right - left:.0f} pixels wide; it should be at least 90, better 300")
+        raise UnsuitablePortrait(f"the face is {right - left:.0f} pixels wide; at least 90 are needed, 300 are better")
     height, width = found[0][0].shape[:2]
     edge = int(min(width, height, ROOM * (bottom - top)))
     x = int(np.clip((left + right - edge) / 2, 0, width - edge))

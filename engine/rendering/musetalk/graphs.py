@@ -1,8 +1,8 @@
-"""The generator at fixed batch sizes, on a GPU each replayed as one CUDA graph.
+"""The generator at fixed batch sizes, each replayed as one CUDA graph on a GPU.
 
-The UNet alone is some thousand kernels, which at small batches cost more to launch than to
-run; a graph launches them at once. A size that cannot be captured is logged and runs eagerly,
-as all do on a CPU. Called from one thread; the graphs' memory goes with the object.
+The UNet alone is about a thousand kernels, which take longer to launch than to run
+when batches are small; a graph launches them all at once. A size that cannot be captured is logged and runs eagerly,
+as all do on a CPU. Called from one thread; the graphs' memory is freed by ``close``.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from engine.rendering.musetalk.generator import Generator
 log = structlog.get_logger(__name__)
 
 WARM_UP_RUNS = 3
-"""Before a capture: libraries choose their algorithms and allocate in the first runs."""
+"""Runs before a capture, in which libraries choose their algorithms and allocate memory."""
 
 TIMED_RUNS = 5
+"""Runs of which the median is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,12 @@ class _Captured:
 
 
 class BucketedGenerator:
-    """``Generator`` for batches of up to the largest of ``sizes``; smaller ones are filled up.
+    """``Generator`` for batches of up to the largest of ``sizes``; others are padded to the next size.
 
     Args:
-        use_graphs: False keeps all sizes eager (to compare, or on a driver that misbehaves).
+        generator: the networks.
+        sizes: batch sizes.
+        use_graphs: False runs all sizes eagerly, to compare or on a driver that misbehaves.
     """
 
     def __init__(self, generator: Generator, sizes: Sequence[int], *, use_graphs: bool = True) -> None:
@@ -53,9 +56,9 @@ class BucketedGenerator:
         return tuple(sorted(self._captured))
 
     def warm_up(self) -> dict[int, float]:
-        """Run and where possible capture every size; gives the seconds each takes."""
+        """Run every size, and capture it where possible; gives the seconds each takes."""
         seconds = {}
-        # The largest first: smaller graphs then fit into the memory it has set aside.
+        # The largest first: smaller graphs then fit into the memory it has allocated.
         pool = torch.cuda.graph_pool_handle() if self._use_graphs else None
         for size in reversed(self.sizes):
             if self._use_graphs:
@@ -64,13 +67,13 @@ class BucketedGenerator:
         return dict(sorted(seconds.items()))
 
     def bucket(self, count: int) -> int:
-        """The smallest size that holds ``count``."""
+        """The smallest size that holds ``count`` pictures."""
         return next(size for size in self.sizes if size >= count)
 
     def __call__(self, latents: Tensor, features: Tensor) -> Tensor:
         """(n, 8, 32, 32) and (n, tokens, width), n at most the largest size, to (n, 3, 256, 256) uint8.
 
-        What is given is valid until the next call of the same size.
+        The result is overwritten by the next call of the same size.
         """
         count = latents.shape[0]
         size = self.bucket(count)
@@ -95,15 +98,15 @@ class BucketedGenerator:
                         self.generator(latents, features)
                 torch.cuda.current_stream(self.generator.device).wait_stream(side)
                 graph = torch.cuda.CUDAGraph()
-                # thread_local: other sessions' threads may use the device meanwhile
+                # thread_local: other threads may use the device meanwhile
                 with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
                     faces = self.generator(latents, features)
             self._captured[size] = _Captured(graph, latents, features, faces)
         except RuntimeError as error:
-            log.warning("no CUDA graph for this batch size; it runs eagerly", size=size, reason=str(error)[:200])
+            log.warning("no CUDA graph for this batch size, running it eagerly", size=size, reason=str(error)[:200])
 
     def _time(self, size: int) -> float:
-        """Median seconds of a batch of this size; the first run, which prepares, counts on a CPU only."""
+        """Median seconds of a batch of this size; on a CPU, where one run takes long, of a single run."""
         inputs = self.generator.inputs(size)
         cuda = self.generator.device.type == "cuda"
         taken = []
@@ -116,7 +119,7 @@ class BucketedGenerator:
         return sorted(taken)[len(taken) // 2]
 
     def close(self) -> None:
-        """Give the graphs and their memory back."""
+        """Free the graphs and their memory."""
         self._captured.clear()
 
 

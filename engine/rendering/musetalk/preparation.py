@@ -1,7 +1,7 @@
-"""Makes a MuseTalk avatar of a video or a portrait: an explicit step, before any session.
+"""Makes a MuseTalk avatar from a video or a portrait: an explicit step, before any session.
 
-In: bytes, a VAE, a face finder. Out: an avatar folder of ours. Minutes on a CPU, seconds on a GPU;
-runs in the caller's thread and tells its progress.
+In: bytes, a VAE, a face finder. Out: an avatar folder. Takes minutes on a CPU, seconds on a GPU;
+runs in the caller's thread and reports progress.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy.typing as npt
 import torch
 
 from engine.avatars.face_detection import FaceFinder
-from engine.avatars.portrait import UnsuitablePortrait
+from engine.avatars.portrait import Progress, UnsuitablePortrait
 from engine.rendering.musetalk.avatar_files import check_target, write_avatar
 from engine.rendering.musetalk.face_crops import face_box, face_pixels, jaw_mask
 from engine.rendering.musetalk.footage import Shot, follow_face, read_pictures
 from engine.rendering.musetalk.generator import face_latents
 
 BATCH = 8
-SMOOTHING = 2
-"""Boxes are averaged with so many on each side: landmarks tremble, faces do not."""
+"""Faces enencoded at once."""
 
-Progress = Callable[[str, float], None]
+SMOOTHING = 2
+"""Each box is averaged with this many on each side: landmarks tremble, faces do not."""
 
 
 def prepare_avatar(
@@ -40,14 +40,16 @@ def prepare_avatar(
     replace: bool = False,
     progress: Progress = lambda step, done: None,
 ) -> Path:
-    """Make ``<directory>/<avatar_id>/musetalk`` of an encoded video or picture; gives it.
+    """Make ``<directory>/<avatar_id>/musetalk`` from an enencoded video or picture; gives this folder.
 
     Args:
         vae: the ``AutoencoderKL`` the generator was trained with, on its device.
-        size: edge of the avatar's square pictures, even.
+        size: edge in pixels of the avatar's square pictures, even.
+        finder: finds the face; made here when None.
+        progress: called with a step and the share done, 0..1.
 
     Raises:
-        InvalidField, Conflict: the id is no plain name, or is taken (and ``replace`` is not set).
+        InvalidField, Conflict: as ``check_target``.
         TooLarge, UnreadableMedia, UnsuitablePortrait: see the messages.
         ModelMissing: the face models are not installed.
     """
@@ -58,7 +60,7 @@ def prepare_avatar(
     shots = follow_face(pictures, size, finder, lambda step, done: progress(step, 0.1 + 0.4 * done))
     boxed = [(shot, box) for shot in shots if (box := face_box(shot.points, size, size)) is not None]
     if not boxed:
-        raise UnsuitablePortrait("the face is at the edge of the picture")
+        raise UnsuitablePortrait("the face is cut off by the edge of the picture")
     boxes = _smooth(np.array([box for _, box in boxed], np.float64))
     shots = [shot for shot, _ in boxed]
     masks = [jaw_mask(shot.points, _box(box)) for shot, box in zip(shots, boxes, strict=True)]
@@ -82,7 +84,7 @@ def _encode(
     shots: list[Shot], boxes: npt.NDArray[np.int32], vae: Any, progress: Callable[[float], None]
 ) -> npt.NDArray[np.float16]:
     device = next(vae.parameters()).device
-    coded = []
+    encoded = []
     for at in range(0, len(shots), BATCH):
         progress(at / len(shots))
         faces = np.stack(
@@ -92,12 +94,12 @@ def _encode(
             ]
         )
         pixels = torch.from_numpy(faces).to(device).permute(0, 3, 1, 2).float() / 255
-        coded.append(face_latents(vae, pixels).to(torch.float16).cpu())
-    return np.asarray(torch.cat(coded).numpy())
+        encoded.append(face_latents(vae, pixels).to(torch.float16).cpu())
+    return np.asarray(torch.cat(encoded).numpy())
 
 
 def _smooth(boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
-    """(N, 4) averaged over time."""
+    """(N, 4) boxes averaged over time."""
     padded = np.pad(boxes, ((SMOOTHING, SMOOTHING), (0, 0)), mode="edge")
     spans = np.lib.stride_tricks.sliding_window_view(padded, 2 * SMOOTHING + 1, axis=0)
     smooth: npt.NDArray[np.int32] = np.rint(spans.mean(axis=-1)).astype(np.int32)

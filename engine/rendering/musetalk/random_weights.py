@@ -1,7 +1,7 @@
-"""Networks with random weights, written as the official ones are: same files, same names, any size.
+"""Networks with random weights, in the same files and under the same names as the official ones.
 
-They paint noise, through all the real code. Speed does not depend on values, so a full-size set
-measures a GPU (``bench/musetalk.py``), and a tiny one tests the plumbing on a CPU in milliseconds.
+They paint noise, but run all the real code. Speed does not depend on the weights, so a full-size set
+measures a GPU (``bench/musetalk.py``), and a tiny one tests the code on a CPU in milliseconds.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ Size = Literal["tiny", "full"]
 
 
 def write_random(models_dir: Path, size: Size = "tiny", seed: int = 1) -> Path:
-    """``<models_dir>/musetalk`` with all networks; gives that folder."""
+    """Write all networks to ``<models_dir>/musetalk``; gives that folder."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
     from transformers.models.whisper.configuration_whisper import WhisperConfig

@@ -1,7 +1,7 @@
-"""The renderer from settings: checked, loaded, its avatars on the device, every batch size run once.
+"""Opens the MuseTalk renderer from the settings: networks loaded, avatars on the device.
 
-Blocking for seconds to a minute; called once, before the engine is ready. Refuses with one
-clear line instead of drawing with anything else.
+Blocks for seconds to a minute; called once, before the engine is ready. If it cannot, it says why in one line; it
+never falls back to another renderer.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ def open_renderer(settings: Settings, avatars_dirs: Sequence[Path]) -> MuseTalkR
     """A renderer whose avatars are loaded.
 
     Raises:
-        SettingsError: no CUDA device and none was waived, or the default avatar is no MuseTalk avatar.
-        ModelMissing: a library or a weight file is not there; names it, its folder and the remedy.
+        SettingsError: there is no CUDA device and the CPU was not asked for, or ``avatar`` is not a MuseTalk avatar.
+        ModelMissing: a library or a file of weights is missing; the message names it, its folder and the remedy.
     """
     device = choose_device(settings.device)
     networks = load_networks(settings.models_dir, device, settings.musetalk.decoder)
     renderer = MuseTalkRenderer(networks, avatars_dirs, use_graphs=settings.musetalk.graphs)
-    # Reading an avatar takes about a second, which no session's start should wait for.
+    # Reading an avatar takes about a second, which no session should wait for.
     for avatar in renderer.list_avatars():
         try:
             renderer.load(avatar.id)
         except UnknownAvatar as error:
-            log.warning("avatar is broken", avatar=avatar.id, reason=error.message)
+            log.warning("avatar cannot be used", avatar=avatar.id, reason=error.message)
     try:
         renderer.load(settings.avatar)
     except UnknownAvatar as error:
         known = ", ".join(avatar.id for avatar in renderer.list_avatars()) or "none yet"
         raise SettingsError(
-            f"renderer musetalk: avatar {settings.avatar}: {error.message}. There are: {known}. Choose one with "
+            f"renderer musetalk: avatar {settings.avatar}: {error.message}. Available: {known}. Choose one with "
             "ENGINE_AVATAR, or make one in ENGINE_AVATARS_DIR: python -m engine avatars prepare NAME VIDEO"
         ) from None
     return renderer

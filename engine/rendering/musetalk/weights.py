@@ -1,8 +1,8 @@
-"""Loads the official weights from ``<models folder>/musetalk``, and says clearly what is missing.
+"""Loads the official weights from ``<models folder>/musetalk``, and says what is missing.
 
-Looks for ``musetalkV15/unet.pth`` with ``musetalk.json``, ``sd-vae/``, ``whisper/`` and, if wanted,
+Looks for ``musetalkV15/unet.pth`` with ``musetalk.json``, ``sd-vae/``, ``whisper/`` and, if chosen,
 ``taesd/``. Pickles are read by torch's restricted reader, which makes tensors and nothing else.
-Blocking for seconds; called before the port opens or by a command.
+Blocks for seconds; called before the port is opened, or by a command.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ Decoder = Literal["vae", "taesd"]
 
 
 def check_extra() -> None:
-    """Import the libraries and keep them from printing.
+    """Import the optional libraries and silence them.
 
     Raises:
-        ModelMissing: one is not installed; the message has the command.
+        ModelMissing: one is not installed; the message has the command that installs it.
     """
     try:
         import diffusers.utils.logging
@@ -49,34 +49,34 @@ def check_extra() -> None:
 
 
 def choose_device(device: str) -> torch.device:
-    """The device of a setting ``auto``, ``cpu`` or ``cuda``.
+    """The torch device for the setting ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
-        SettingsError: there is no CUDA device and the CPU was not asked for by name.
+        SettingsError: there is no CUDA device and the setting is not ``cpu``.
     """
     if device == "cpu":
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise SettingsError(
             "renderer musetalk needs a CUDA GPU and there is none here. Use ENGINE_RENDERER=puppet, or set "
-            "ENGINE_DEVICE=cpu to run it on the CPU all the same (seconds a picture with the official weights)"
+            "ENGINE_DEVICE=cpu to run it on the CPU nevertheless (seconds per picture with the official weights)"
         )
     return torch.device("cuda")
 
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """All of MuseTalk, on its device."""
+    """MuseTalk's networks, on their device."""
 
     generator: Generator
     whisper: WhisperStates
 
 
 def load_networks(models_dir: Path | None, device: torch.device, decoder: Decoder = "vae") -> Networks:
-    """UNet, decoder and Whisper's encoder; bf16 on a GPU, fp32 on a CPU.
+    """Load UNet, decoder and Whisper's encoder: bf16 (Whisper fp16) on a GPU, fp32 on a CPU.
 
     Raises:
-        ModelMissing: the extra or a file is not there, or does not fit; names file, folder and remedy.
+        ModelMissing: a library or a file is missing or does not fit; the message names it and the remedy.
     """
     check_extra()
     folder = weights_folder(models_dir)
@@ -85,7 +85,7 @@ def load_networks(models_dir: Path | None, device: torch.device, decoder: Decode
     unet = _load_unet(folder)
     if unet.config.cross_attention_dim != whisper.width:
         raise ModelMissing(
-            f"{folder}: the UNet listens to states of {unet.config.cross_attention_dim}, whisper/ gives {whisper.width}"
+            f"{folder}: the UNet takes states of {unet.config.cross_attention_dim}, whisper/ gives {whisper.width}"
         )
     painter = load_vae(folder) if decoder == "vae" else _load_taesd(folder)
     return Networks(Generator(unet, painter, whisper.layers, device, dtype), whisper)
@@ -95,10 +95,10 @@ def weights_folder(models_dir: Path | None) -> Path:
     """``<models_dir>/musetalk``.
 
     Raises:
-        ModelMissing: no models folder is set, or it has none of this name.
+        ModelMissing: no models folder is set, or it has no folder ``musetalk``.
     """
     if models_dir is None:
-        raise ModelMissing(f"renderer musetalk needs ENGINE_MODELS_DIR, the folder with {FOLDER}/ in it. {REMEDY}")
+        raise ModelMissing(f"renderer musetalk needs ENGINE_MODELS_DIR, the folder that contains {FOLDER}/. {REMEDY}")
     folder = models_dir.expanduser() / FOLDER
     if not folder.is_dir():
         raise ModelMissing(f"renderer musetalk: there is no folder {folder}. {REMEDY}")
@@ -152,7 +152,7 @@ def _load_unet(folder: Path) -> Any:
         unet.load_state_dict(state, strict=True, assign=True)
     except (OSError, RuntimeError, pickle.UnpicklingError, AttributeError, TypeError, EOFError) as error:
         raise ModelMissing(
-            f"renderer musetalk: {path} is damaged or of another network than {config_path.name}: {str(error)[:300]}"
+            f"renderer musetalk: {path} is damaged or does not fit {config_path.name}: {str(error)[:300]}"
         ) from None
     return unet.eval()
 

@@ -1,9 +1,9 @@
-"""Whisper's encoder, layer by layer, on as much sound as there is instead of 30 s.
+"""Whisper's encoder, layer by layer, on as much audio as there is instead of 30 s.
 
-In: mono 16 kHz sound on the encoder's device. Out: all its hidden states. The library's own
-forward pass refuses anything but 30 s; here the layers run over the sound alone, and attend to
-the keys and values of pure silence for the rest of the 30 s, computed once: the states are
-those of the padded window at a fraction of the cost. Read-only after construction; any thread.
+In: mono 16 kHz audio on the encoder's device. Out: all its hidden states. The library's own
+forward pass refuses anything but 30 s. Here the layers run over the audio alone, and for the rest of the 30 s
+attend to the keys and values of silence, computed once. This gives the states of the
+padded input at a fraction of the cost. Read-only after construction; any thread.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 STEPS_PER_S = 50
-HOP, WINDOW = 160, 400
-"""Samples of 16 kHz sound between two mel columns, and in one."""
+HOP, FFT_SIZE = 160, 400
+"""Samples of 16 kHz audio between two mel columns, and in each; Whisper's."""
 
 MEL_PER_STEP = 2
 STEP_SAMPLES = HOP * MEL_PER_STEP
-
+"""Samples of 16 kHz audio per encoder step (20 ms)."""
 
 SILENT_MEL = -0.75
-"""What silence is beside ordinary speech: everything is cut off 8 below the loudest, which is near 1."""
+"""Log-mel value of silence after ordinary speech: values are clamped to 8 below the loudest, log10, then scaled."""
 
 
 class WhisperStates:
@@ -31,7 +31,7 @@ class WhisperStates:
 
     Args:
         encoder: a ``transformers`` ``WhisperEncoder`` in eval mode on its device.
-        bands: mel bands it was trained on.
+        bands: number of mel bands it was trained on.
     """
 
     def __init__(self, encoder: Any, bands: int) -> None:
@@ -41,37 +41,37 @@ class WhisperStates:
         weight: Tensor = encoder.conv1.weight
         self.device, self._dtype = weight.device, weight.dtype
         self.width = int(weight.shape[0])
-        """Values of one state."""
+        """Length of one state."""
         self.layers = len(encoder.layers) + 1
-        """States kept of each step: what goes into every layer, and the layer-normed last."""
+        """States per step: the input of every layer, and the normalised output of the last."""
         self._positions = int(encoder.embed_positions.weight.shape[0])
-        filters = mel_filter_bank(1 + WINDOW // 2, bands, 0.0, 8000.0, 16_000, norm="slaney", mel_scale="slaney")
+        filters = mel_filter_bank(1 + FFT_SIZE // 2, bands, 0.0, 8000.0, 16_000, norm="slaney", mel_scale="slaney")
         self._filters = torch.from_numpy(filters.T).to(self.device, torch.float32)
-        self._hann = torch.hann_window(WINDOW, device=self.device)
+        self._hann = torch.hann_window(FFT_SIZE, device=self.device)
         self._silence: list[tuple[Tensor, Tensor]] = []
         with torch.inference_mode():
             quiet = torch.full((bands, self._positions * MEL_PER_STEP), SILENT_MEL, device=self.device)
             self._silence = self._keys_of(self.encode(quiet))
 
     def log_mel(self, pcm: Tensor, loudest: float | None = None) -> tuple[Tensor, float]:
-        """(n,) float32 16 kHz to (bands, n // 160) as Whisper wants them.
+        """(n,) float32 16 kHz to (bands, n // 160) log-mel features, scaled as for Whisper.
 
-        ``loudest`` is the highest log10 value heard before, for sound that comes in pieces; the
-        second value given back is the highest so far.
+        For audio that comes in pieces, ``loudest`` is the highest log10 value so far; the second
+        result is that value including this piece.
         """
-        if pcm.shape[0] <= WINDOW:
-            pcm = F.pad(pcm, (0, WINDOW + HOP - pcm.shape[0]))
-        spectrum = torch.stft(pcm, WINDOW, HOP, window=self._hann, return_complex=True)
+        if pcm.shape[0] <= FFT_SIZE:
+            pcm = F.pad(pcm, (0, FFT_SIZE + HOP - pcm.shape[0]))
+        spectrum = torch.stft(pcm, FFT_SIZE, HOP, window=self._hann, return_complex=True)
         power = spectrum[:, :-1].abs() ** 2
         mel = (self._filters @ power).clamp(min=1e-10).log10()
         highest = max(float(mel.max()), -10.0 if loudest is None else loudest)
         return (mel.clamp(min=highest - 8.0) + 4.0) / 4.0, highest
 
     def encode(self, mel: Tensor, first_step: int = 0) -> Tensor:
-        """(bands, 2 * steps) to (steps, layers, width); at most 30 s, silence after it.
+        """(bands, 2 * steps) log-mel features to (steps, layers, width); at most 30 s, as if silence followed.
 
-        ``first_step``: where this piece begins in its sound. States tell their position, so a piece
-        keeps the one it has in the whole; sound beyond 30 s is numbered from the start again.
+        ``first_step``: where this piece begins in the whole audio. States encode their position, so a piece
+        keeps the one it has in the whole; beyond 30 s positions start again from 0.
         """
         encoder = self._encoder
         x = F.gelu(encoder.conv1(mel[None].to(self._dtype)))
@@ -103,7 +103,7 @@ class WhisperStates:
         return rested
 
     def _keys_of(self, states: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Keys and values of every layer for states (steps, layers, width)."""
+        """Keys and values of every layer, for states (steps, layers, width)."""
         found = []
         for index, layer in enumerate(self._encoder.layers):
             attention = layer.self_attn

@@ -1,7 +1,7 @@
-"""One avatar drawn by compiled loops: what a CPU uses where numba is to be had.
+"""One avatar drawn by compiled loops: the way on a CPU where numba is available.
 
-In: a ``Face`` and poses. Out: the same pictures ``Face.draw`` makes with tensors, but for rounding,
-in a third of the time. Read-only after construction; runs in the renderer's thread, nothing to stop.
+In: a ``Face`` and poses. Out: the pictures that ``Face.draw`` makes with tensors, up to rounding,
+in half the time. Read-only after construction; runs in the renderer's thread, nothing to stop.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import numpy as np
 from engine.animation.pose import rest_pose
 from engine.items import ByteArray, FloatArray
 from engine.rendering.puppet.face import BODY_STEP, HEAD_STEP, SHADOW_FALL, Face, quantized
-from engine.rendering.puppet.feature_kernels import LipRest
+from engine.rendering.puppet.feature_kernels import Features, LipRest, MouthArrays
 from engine.rendering.puppet.field import weights
 from engine.rendering.puppet.kernels import Planes, Texture
 from engine.rendering.puppet.layers import Layer
-from engine.rendering.puppet.picture_kernel import EyePair, Features, LayerTiles, Mouth, draw_picture
+from engine.rendering.puppet.picture_kernel import EyeArrays, LayerTiles, draw_picture
 from engine.rendering.puppet.scene import Patch
 from engine.rendering.puppet.tiles import EMPTY, TILE, TileLayer, tiles_across
 
 
 class Sketch:
-    """What was drawn last for somebody: head and body without mouth and eyes."""
+    """What was drawn last in one session: head and body without mouth and eyes."""
 
     def __init__(self, backdrop: Planes, head: LayerTiles, body: LayerTiles) -> None:
         self.layers: Planes = (backdrop[0].copy(), backdrop[1].copy())
@@ -31,7 +31,7 @@ class Sketch:
 
 
 class CompiledFace:
-    """Draws ``face``, which is on a CPU. ``id``, ``name`` and ``size`` make it an ``Avatar``."""
+    """Draws ``face``, which must be on a CPU. ``id``, ``name`` and ``size`` make it an ``Avatar``."""
 
     def __init__(self, face: Face) -> None:
         self.id, self.name, self.size = face.id, face.name, face.size
@@ -53,11 +53,11 @@ class CompiledFace:
             painted=face.eyeballs is not None,
             drawn=face.lashes is not None,
         )
-        # compiles what is not on disk yet, so that nobody's first picture waits for it
+        # compiles what is not cached on disk yet, so that no session waits for it
         self.draw(rest_pose()[None], self.scene())
 
     def scene(self, count: int = 1) -> Sketch:
-        """A fresh memory for ``draw``, which draws one picture at a time."""
+        """An empty memory for ``draw``, which draws one picture at a time."""
         assert count == 1
         head = self._tiles(self._face.head)
         return Sketch(self._backdrop, head, self._tiles(self._face.body) if self._face.body else head)
@@ -70,7 +70,7 @@ class CompiledFace:
         )  # fmt: skip
 
     def draw(self, poses: FloatArray, sketch: Sketch) -> ByteArray:
-        """(1, channels) to (1, size * 3 // 2, size) uint8 yuv420p, not to be written to: it may be given again."""
+        """(1, channels) to (1, size * 3 // 2, size) uint8 yuv420p. Do not write to it: it may be given again."""
         poses = quantized(poses)
         if sketch.out is not None and sketch.pose is not None and np.array_equal(poses, sketch.pose):
             return sketch.out[None]
@@ -89,18 +89,18 @@ class CompiledFace:
         nodes = self._face.field.nodes
         return self._face.field.fetch(basis, motion, step).reshape(2, nodes, nodes)
 
-    def _mouth(self, poses: FloatArray, nodes: FloatArray) -> Mouth:
+    def _mouth(self, poses: FloatArray, nodes: FloatArray) -> MouthArrays:
         mouth = self._face.mouth
         shapes = [mouth.rest.shape(poses[0])]
-        return Mouth(
+        return MouthArrays(
             self._box(self._face.mouth_patch, nodes), mouth.tables(shapes)[:, 0], np.float32(shapes[0].width),
             mouth.offsets(shapes)[:, 0],
         )  # fmt: skip
 
-    def _eyes(self, poses: FloatArray, nodes: FloatArray) -> EyePair:
+    def _eyes(self, poses: FloatArray, nodes: FloatArray) -> EyeArrays:
         eyes, (right, left) = self._face.eyes, self._face.eye_patches
         states = eyes.states(poses)
-        return EyePair((self._box(right, nodes), self._box(left, nodes)), eyes.tables(states), eyes.columns(states))
+        return EyeArrays((self._box(right, nodes), self._box(left, nodes)), eyes.tables(states), eyes.columns(states))
 
     def _box(self, patch: Patch, nodes: FloatArray) -> tuple[int, int, int, int]:
         return (*self._face.place(patch, nodes), patch.width, patch.height)

@@ -1,7 +1,7 @@
-"""Draws eyes: lids slide over an eyeball that turns, lashes fold down with the lid.
+"""Draws eyes: lids slide over an eyeball that turns, and lashes fold down with the lid.
 
-In: positions on the resting face (already turned with the head), one pose a picture. Out:
-positions to fetch the skin from, the share of open eye, shifted positions for the eyeball and
+In: positions on the resting face (already turned with the head) and one pose per picture. Out:
+positions to fetch the skin from, the share of open eye, and shifted positions for the eyeball and
 the lashes. Runs in the renderer's thread; holds read-only tensors, nothing to stop.
 """
 
@@ -19,9 +19,22 @@ from engine.avatars.folders import EyeLines
 from engine.items import FloatArray
 
 SPAN = 1.3
+"""Tables cover -SPAN to SPAN, where -1 and 1 are the corners of the eye."""
+
 SAMPLES = 256
+"""Entries of a table."""
+
 MIN_FOLD = 0.35
-"""Lashes seen from the tip would be thinner than a sample."""
+"""Lashes that point at the viewer are drawn at least this long: shorter they would fall between samples."""
+
+SEAM_DARKNESS, SEAM_FALL = 0.55, 0.35
+"""Where the lids meet without drawn lashes: how much darker, and how fast it falls with the square of the distance."""
+
+STEEPNESS = 1e3
+"""Slope of the step between upper and lower lid in the fetched position: steep enough to be a jump."""
+
+SHUT_BY_HEIGHT = 0.3
+"""The seam is full where the open eye is at least 1 / SHUT_BY_HEIGHT pixels high."""
 
 BLINKS = (CHANNEL["blink_right"], CHANNEL["blink_left"])
 """The eye on the picture's left is the tutor's right one."""
@@ -29,7 +42,7 @@ BLINKS = (CHANNEL["blink_right"], CHANNEL["blink_left"])
 
 @dataclass(frozen=True, slots=True)
 class Eyelids:
-    """What a blinking, looking eye does to its pixels; (n, h, w) float32, places (2, n, h, w)."""
+    """What a blinking, looking eye does to its pixels; float32 (n, h, w), positions (2, n, h, w)."""
 
     skin: Tensor
     """Where the skin comes from."""
@@ -50,8 +63,8 @@ class Eyelids:
     """How far the lids are shut where there is an eye, 0..1."""
 
     def seam(self) -> Tensor:
-        """0..1: on the line where the lids meet, as far as they are shut."""
-        return decay(self.depth.square().mul_(0.35)).mul_(self.shut)
+        """(n, h, w), 0..1: near the line where the lids meet, as far as they are shut."""
+        return decay(self.depth.square().mul_(SEAM_FALL)).mul_(self.shut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +142,7 @@ class Eyes:
         return [eye.state(pose) for pose in poses for eye in self.pair]
 
     def tables(self, states: list[LidState]) -> FloatArray:
-        """(8, n, SAMPLES): crease, upper, lower, rest of upper, height at rest, stretch of brow, lid and cheek."""
+        """(8, n, SAMPLES) float32: crease, upper, lower, upper and height at rest, stretch of brow, lid and cheek."""
         stacked = np.empty((8, len(states), SAMPLES), np.float32)
         for index, state in enumerate(states):
             eye = self.pair[index % 2]
@@ -143,7 +156,8 @@ class Eyes:
         return stacked
 
     def columns(self, states: list[LidState]) -> FloatArray:
-        """(9, n): middle, density of the tables, ceiling, floor, 1 / fold, gaze (x, y), place in the tables, closed."""
+        """(9, n) float32: middle, table entries per pixel, ceiling, floor, 1 / fold, gaze x, gaze y, first table entry,
+        closed."""
         rows = [
             (
                 eye.x,
@@ -161,7 +175,7 @@ class Eyes:
         return np.array(rows, np.float32).T.copy()
 
     def lids(self, where: Tensor, poses: FloatArray) -> Eyelids:
-        """For each pixel at ``where`` on the resting face, (2, 2 * B, h, w)."""
+        """The lids at ``where`` (2, 2 * B, h, w) on the resting face; ``poses`` are (B, channels)."""
         x, y = where.unbind(0)
         states = self.states(poses)
         columns = torch.from_numpy(self.columns(states)).to(self._device).view(9, -1, 1, 1)
@@ -174,7 +188,7 @@ class Eyes:
         source = torch.addcmul(y, torch.clamp(y, ceiling, crease).sub_(ceiling), brow)
         source.addcmul_(torch.clamp(y, crease, upper).sub_(crease), lid)
         source.sub_(torch.clamp(y, upper, lower).sub_(upper))
-        below = (y * 2).sub_(upper).sub_(lower).mul_(1e3).clamp_(0, 1)
+        below = (y * 2).sub_(upper).sub_(lower).mul_(STEEPNESS).clamp_(0, 1)
         source.addcmul_(below, height)
         source.addcmul_(torch.clamp(y, lower, torch.maximum(end, lower)).sub_(lower), cheek)
         open_ = (torch.minimum(y + 0.5, lower) - torch.maximum(y - 0.5, upper)).clamp_(0, 1)
@@ -185,10 +199,10 @@ class Eyes:
             ball=where - torch.stack((look_x, look_y)),
             lash=torch.stack((x, torch.addcmul(upper0, depth, fold))),
             depth=depth,
-            shut=(height * 0.3).clamp_(0, 1).mul_(closed),
+            shut=(height * SHUT_BY_HEIGHT).clamp_(0, 1).mul_(closed),
         )
 
 
 def decay(t: Tensor) -> Tensor:
-    """About exp(-t) for t >= 0, in place; squaring is many times faster than the real one on CPUs."""
+    """(1 - t / 16) ** 16, about exp(-t), for t >= 0, in place; squaring is many times faster than exp on CPUs."""
     return t.mul_(-1 / 16).add_(1).clamp_(min=0).square_().square_().square_().square_()

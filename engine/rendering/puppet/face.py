@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from engine.animation.pose import CHANNEL
-from engine.avatars.folders import Manifest, read_layer, read_manifest
+from engine.avatars.folders import PuppetManifest, read_layer, read_manifest
 from engine.items import FloatArray
-from engine.rendering.puppet.eyes import Eyes, decay
+from engine.rendering.puppet.eyes import SEAM_DARKNESS, Eyes, decay
 from engine.rendering.puppet.field import NODE_STEP, Field, weights
 from engine.rendering.puppet.layers import OPAQUE, Layer, build_layer
 from engine.rendering.puppet.mouth import Colors, Mouth, blend, mix, read, views
@@ -33,13 +33,13 @@ from engine.rendering.puppet.tiles import (
 )
 
 HEAD_STEP, BODY_STEP = 0.125, 0.25
-"""Finest displacement that is drawn, output pixels; the body only sways and breathes."""
+"""Finest displacement that is drawn, in output pixels; coarser for the body, which only sways and breathes."""
 
 POSE_STEPS = 256
-"""Steps of a channel; finer differences cannot be seen."""
+"""Steps per unit of a channel; finer differences cannot be seen."""
 
 SHADOW_FALL = 5.5
-"""The shadow of the upper lid falls to 1/e this many times within the eye's height."""
+"""Within the eye's height, the shadow of the upper lid falls to exp(-SHADOW_FALL)."""
 
 MOUTH_CHANNELS = [
     i for name, i in CHANNEL.items() if name.startswith(("jaw", "mouth", "lip", "upper_lip", "lower_lip", "tongue"))
@@ -52,15 +52,15 @@ EYE_CHANNELS = [
 
 
 class Face:
-    """See the module. ``id``, ``name`` and ``size`` make it an ``Avatar``."""
+    """One avatar, ready to draw. ``id``, ``name`` and ``size`` make it an ``Avatar``."""
 
     def __init__(self, folder: Path, size: int, device: torch.device) -> None:
-        """Load and prepare.
+        """Load the avatar in ``folder`` for pictures of edge ``size`` pixels on ``device``.
 
         Raises:
-            BrokenAvatar: see ``avatars``.
+            BrokenAvatar: the manifest or a picture cannot be used.
         """
-        self.manifest: Manifest = read_manifest(folder)
+        self.manifest: PuppetManifest = read_manifest(folder)
         self.id, self.name, self.size = self.manifest.id, self.manifest.name, (size, size)
         self.edge, self._device = size, device
         files = self.manifest.layers
@@ -120,13 +120,13 @@ class Face:
         return canvas
 
     def scene(self, count: int = 1) -> Scene:
-        """A fresh memory for ``draw`` of ``count`` pictures at a time."""
+        """An empty memory for ``draw``, for ``count`` pictures at a time."""
         return Scene(count, self.edge, self.backdrop)
 
     def draw(self, poses: FloatArray, scene: Scene) -> Tensor:
         """(B, channels) poses to (B, size * 3 // 2, size) uint8 yuv420p on the device.
 
-        The pictures must not be written to: where nothing moved, the last ones are given again.
+        Do not write to the pictures: where nothing moved, the last ones are given again.
         """
         poses = quantized(poses)
         if scene.out is not None and scene.pose is not None and np.array_equal(poses, scene.pose):
@@ -232,11 +232,11 @@ class Face:
         if self.lashes is not None:
             blend(self.lashes, lids.lash, colors)
         else:
-            whole[0].addcmul_(lids.seam(), whole[0] - 16, value=-0.55)
+            whole[0].addcmul_(lids.seam(), whole[0] - 16, value=-SEAM_DARKNESS)
         return colors, None
 
     def _put(self, out: Tensor, patch: Patch, drawn: DrawnPatch) -> None:
-        """Write patches of the size of ``patch`` into every picture."""
+        """Write the patches of ``drawn``, all of the size of ``patch``, into the pictures ``out``."""
         size, height, width = self.edge, patch.height, patch.width
         weight, each = drawn.weight, len(drawn.spots) // len(out)
         luma, chroma = views(drawn.colors + 0.5 if weight is None else drawn.colors, height, width)
@@ -255,7 +255,7 @@ class Face:
 
 
 def quantized(poses: FloatArray) -> FloatArray:
-    """Poses in steps that can be seen."""
+    """Poses rounded to ``POSE_STEPS``."""
     return np.asarray(np.rint(poses * np.float32(POSE_STEPS)) / np.float32(POSE_STEPS), np.float32)
 
 

@@ -1,7 +1,7 @@
-"""The loops over the pixels of mouth and eyes; see ``puppet_kernels``.
+"""The loops over the pixels of mouth and eyes; see ``kernels``.
 
-What ``mouth`` and ``puppet_eyes`` say about lips, teeth and lids holds here, step by step. Two rows
-are moved, then painted: a sample of colour belongs to two rows.
+They do step by step what ``mouth`` and ``eyes`` do with tensors, and must change with them. Two rows are moved, then
+painted, because one chroma sample belongs to two rows. Coordinates are output pixels unless said otherwise.
 """
 
 from __future__ import annotations
@@ -11,18 +11,33 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.items import ByteArray, FloatArray
+from engine.rendering.puppet.eyes import SEAM_DARKNESS, SEAM_FALL, SHUT_BY_HEIGHT, STEEPNESS
 from engine.rendering.puppet.field import NODE_STEP
 from engine.rendering.puppet.kernels import Real, Texture, clip, compiled, sample, small_sample
 from engine.rendering.puppet.layers import OPAQUE
-from engine.rendering.puppet.mouth import CAVITY_BOTTOM, CAVITY_TOP
+from engine.rendering.puppet.mouth import (
+    CAVITY_BOTTOM,
+    CAVITY_DEPTH,
+    CAVITY_TOP,
+    DIM_TO_CORNERS,
+    HOLD,
+    LIGHT_AT_LIP,
+    LIGHT_DEPTH,
+    MIN_LIGHT_ASIDE,
+)
 from engine.rendering.puppet.mouth_shape import SAMPLES, SPAN
 
 _HALF, _ZERO, _ONE = np.float32(0.5), np.float32(0), np.float32(1)
 _STEP, _SHARE = np.float32(1 / NODE_STEP), np.float32(1 / OPAQUE)
 _MIDDLE, _DARK = np.float32(128), np.float32(16)
-_HOLD, _DIM, _EDGE = np.float32(2.2), np.float32(-0.55), np.float32(0.35)
-_LIT, _SHADE, _SQUARED = np.float32(0.64), np.float32(112), np.float32(1 / 16)
-_CLOSE, _STEEP, _SEAM = np.float32(0.3), np.float32(1e3), np.float32(0.35)
+
+_HOLD = np.float32(HOLD)
+_DIM_TO_CORNERS, _MIN_LIGHT_ASIDE = np.float32(-DIM_TO_CORNERS), np.float32(MIN_LIGHT_ASIDE)
+_LIGHT_AT_LIP, _LIGHT_DEPTH = np.float32(LIGHT_AT_LIP), np.float32(LIGHT_DEPTH)
+_CAVITY_DEPTH = np.float32(CAVITY_DEPTH)
+_SEAM_DARKNESS, _SEAM_FALL = np.float32(-SEAM_DARKNESS), np.float32(SEAM_FALL)
+_STEEPNESS, _SHUT_BY_HEIGHT = np.float32(STEEPNESS), np.float32(SHUT_BY_HEIGHT)
+_DECAY_STEP = np.float32(1 / 16)
 _TOP = np.array(CAVITY_TOP, np.float32)
 _FALL = np.array(CAVITY_BOTTOM, np.float32) - _TOP
 
@@ -42,9 +57,37 @@ class LipRest(NamedTuple):
     unit: Real
 
 
+class Features(NamedTuple):
+    """What is the same in every picture of one avatar."""
+
+    rest: LipRest
+    parts: Texture
+    """Lower teeth, tongue and upper teeth, their samples one after the other."""
+    shadow: tuple[Real, Real]
+    """Of the upper lid on the eyeball: its darkness, 0..1, and its fall, 1 / pixels to 1/e."""
+    ball: Texture
+    lash: Texture
+    painted: bool
+    """Eyeballs are a layer of their own behind the lids."""
+    drawn: bool
+    """Lashes are a layer of their own."""
+
+
+class MouthArrays(NamedTuple):
+    """One mouth in one picture."""
+
+    box: Box
+    tables: FloatArray
+    """(9, SAMPLES) of ``Mouth.tables``."""
+    width: Real
+    """Half the distance of the corners."""
+    offsets: FloatArray
+    """(3,): how far lower teeth, tongue and upper teeth are moved down."""
+
+
 @compiled
 def _places(nodes: FloatArray, y: int, line: FloatArray) -> None:
-    """(2, n): where nodes at the height of row ``y`` are fetched from."""
+    """Interpolate the nodes (2, n, n) at the height of row ``y`` into ``line`` (2, n)."""
     row = y // NODE_STEP
     share = (np.float32(y % NODE_STEP) + _HALF) * _STEP
     for axis in range(2):
@@ -63,21 +106,16 @@ def _place(line: FloatArray, x: int) -> tuple[Real, Real]:
 
 
 @compiled
-def draw_mouth(
-    picture: ByteArray, nodes: FloatArray, box: Box, tables: FloatArray, rest: LipRest, width: Real,
-    offsets: FloatArray, head: Texture, parts: Texture,
-) -> None:  # fmt: skip
+def draw_mouth(picture: ByteArray, nodes: FloatArray, head: Texture, mouth: MouthArrays, features: Features) -> None:
     """Move the lips and paint what is between them.
 
     Args:
-        picture: (edge * 3 / 2, edge), the head is drawn already.
-        nodes: (2, n, n), where it was fetched from.
-        tables: (9, SAMPLES) of ``Mouth.tables``.
-        width: half the distance of the corners.
-        offsets: (3,) how far lower teeth, tongue and upper teeth are moved down.
-        parts: these three, their samples one after the other.
+        picture: (edge * 3 / 2, edge) uint8 yuv420p with the head drawn; written within the mouth's box.
+        nodes: (2, n, n): where the head was fetched from.
+        head: the head's texture.
     """
-    left, first, across, down = box
+    tables, rest, width, offsets, parts = mouth.tables, features.rest, mouth.width, mouth.offsets, features.parts
+    left, first, across, down = mouth.box
     edge = picture.shape[1]
     chroma = picture[edge:].reshape(2, edge // 2, edge // 2)
     line = np.empty((2, nodes.shape[2]), np.float32)
@@ -112,7 +150,8 @@ def draw_mouth(
 
 @compiled
 def _move_lips(out: FloatArray, x: Real, y: Real, tables: FloatArray, rest: LipRest, width: Real) -> None:
-    """Where the skin comes from (x, y), share of opening, depth below the upper lip, share of the lips' say."""
+    """Write to ``out`` for the pixel at (x, y) on the resting face: x and y the skin comes from, share of the opening,
+    depth below the upper lip, and the weight with which the lips' colour replaces the head's."""
     aside = x - rest.x
     far = abs(aside)
     along = min(far, width) * (rest.width / width)
@@ -138,8 +177,8 @@ def _move_lips(out: FloatArray, x: Real, y: Real, tables: FloatArray, rest: LipR
 
 @compiled
 def _inside(plane: int, x: Real, y: Real, depth: Real, rest: LipRest, offsets: FloatArray, parts: Texture) -> Real:
-    """Y, U or V (``plane``) behind the lips."""
-    color = _TOP[plane] + clip(depth / (np.float32(44) * rest.unit), _ZERO, _ONE) * _FALL[plane]
+    """Colour behind the lips: Y, U or V as ``plane`` is 0, 1 or 2; ``depth`` in pixels below the upper lip."""
+    color = _TOP[plane] + clip(depth / (_CAVITY_DEPTH * rest.unit), _ZERO, _ONE) * _FALL[plane]
     each = len(parts.colors) // 3
     for part in range(3):
         if plane == 0:
@@ -149,27 +188,28 @@ def _inside(plane: int, x: Real, y: Real, depth: Real, rest: LipRest, offsets: F
         at += part * each
         color = color * (_ONE - np.float32(parts.alpha[at]) * _SHARE) + np.float32(parts.colors[at])
     aside = (x - rest.x) / rest.width
-    light = clip(depth / (np.float32(9) * rest.unit) + _LIT, _LIT, _ONE) * max(_ONE + _DIM * aside * aside, _EDGE)
-    # the dark of luma is at 16, of colour at 128
+    falling = clip(depth / (_LIGHT_DEPTH * rest.unit) + _LIGHT_AT_LIP, _LIGHT_AT_LIP, _ONE)
+    light = falling * max(_ONE + _DIM_TO_CORNERS * aside * aside, _MIN_LIGHT_ASIDE)
+    # black is 16 in luma and 128 in chroma
     dark = _DARK if plane == 0 else _MIDDLE
     return np.float32((color - dark) * light + dark)
 
 
 @compiled
 def draw_eye(
-    picture: ByteArray, nodes: FloatArray, box: Box, tables: FloatArray, state: FloatArray, shadow: tuple[Real, Real],
-    head: Texture, ball: Texture, lash: Texture, painted: bool, drawn: bool,
+    picture: ByteArray, nodes: FloatArray, head: Texture, box: Box, tables: FloatArray, state: FloatArray,
+    features: Features,
 ) -> None:  # fmt: skip
     """Move the lids of one eye over its ball.
 
     Args:
-        picture, nodes: as in ``draw_mouth``.
+        picture, nodes, head: as in ``draw_mouth``.
+        box: the eye's patch, which is written.
         tables: (8, SAMPLES) of ``Eyes.tables``.
         state: (9,) of ``Eyes.columns``.
-        shadow: of the upper lid on the ball, by its depth: (strength, pixels to 1/e).
-        painted: there is a ball behind the lids.
-        drawn: lashes are a layer of their own.
     """
+    shadow, ball, lash = features.shadow, features.ball, features.lash
+    painted, drawn = features.painted, features.drawn
     left, first, across, down = box
     edge = picture.shape[1]
     chroma = picture[edge:].reshape(2, edge // 2, edge // 2)
@@ -195,7 +235,7 @@ def draw_eye(
                     at = sample(lash, px, rows[2, j, i])
                     color = color * (_ONE - np.float32(lash.alpha[at]) * _SHARE) + np.float32(lash.colors[at])
                 else:
-                    color += _DIM * (color - _DARK) * (_decay(depth * depth * _SEAM) * rows[4, j, i])
+                    color += _SEAM_DARKNESS * (color - _DARK) * (_decay(depth * depth * _SEAM_FALL) * rows[4, j, i])
                 picture[y + j, left + i] = np.uint8(color + _HALF)
         for i in range(0, across, 2):
             px = rows[5, 0, i]
@@ -216,25 +256,26 @@ def draw_eye(
 
 @compiled
 def _move_lids(out: FloatArray, x: Real, y: Real, tables: FloatArray, state: FloatArray) -> None:
-    """Height the skin comes from, share of open eye, height of the lashes, depth below the lid, shut there."""
+    """Write to ``out`` for the pixel at (x, y) on the resting face: y the skin comes from, share of the open eye, y the
+    lashes come from, depth below the upper lid, and how far the lids are shut there."""
     last = tables.shape[1] - 1
     slot = int(clip((x - state[0]) * state[1] + np.float32(tables.shape[1] / 2), _ZERO, np.float32(last)))
     crease, upper, lower, height = tables[0, slot], tables[1, slot], tables[2, slot], tables[4, slot]
     source = y + (clip(y, state[2], crease) - state[2]) * tables[5, slot]
     source += (clip(y, crease, upper) - crease) * tables[6, slot] - (clip(y, upper, lower) - upper)
-    source += clip((y + y - upper - lower) * _STEEP, _ZERO, _ONE) * height
+    source += clip((y + y - upper - lower) * _STEEPNESS, _ZERO, _ONE) * height
     source += (clip(y, lower, max(state[3], lower)) - lower) * tables[7, slot]
     out[0] = source
     out[1] = clip(min(y + _HALF, lower) - max(y - _HALF, upper), _ZERO, _ONE)
     out[2] = tables[3, slot] + (y - upper) * state[4]
     out[3] = y - upper
-    out[4] = clip(height * _CLOSE, _ZERO, _ONE) * state[8]
+    out[4] = clip(height * _SHUT_BY_HEIGHT, _ZERO, _ONE) * state[8]
 
 
 @compiled
 def _decay(t: Real) -> Real:
-    """As ``puppet_eyes.decay``."""
-    value = max(_ONE - t * _SQUARED, _ZERO)
+    """As ``eyes.decay``."""
+    value = max(_ONE - t * _DECAY_STEP, _ZERO)
     value *= value
     value *= value
     value *= value

@@ -1,11 +1,11 @@
 """Loops over the puppet's pixels, compiled for the processor by numba.
 
-On a CPU a picture is some 300,000 samples of little work each; tensor operations pass over
-memory once for every step of it, these loops once for all. They do what ``puppet_tiles``, ``mouth``
-and ``puppet_eyes`` do with tensors (tests compare the pictures) and must change with them.
+On a CPU a picture is some 300,000 samples with little work for each. Tensor operations pass over
+memory once for every step of that work, these loops once for all steps. They do what ``tiles``, ``mouth``
+and ``eyes`` do with tensors (tests compare the pictures) and must change with them.
 
-In: arrays prepared by ``puppet_compiled``. Out: pixels written in place into planar yuv420p
-(edge * 3 / 2, edge) uint8. Any thread; the interpreter's lock is let go of meanwhile. Without
+In: arrays prepared by ``compiled``. Out: pixels written in place into planar yuv420p
+(edge * 3 / 2, edge) uint8. Any thread; the interpreter's lock is released meanwhile. Without
 numba the functions are ordinary Python, far too slow to draw with: see ``COMPILED``.
 """
 
@@ -39,18 +39,18 @@ _STEP = np.float32(1 / NODE_STEP)
 
 
 def compiled(function: F) -> F:
-    """Machine code, kept on disk where there is a place for it, so that only the first start ever waits."""
+    """Compile ``function`` to machine code, cached on disk if it can be, so that only the first start waits."""
     if numba is None:
         return function
     options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
     try:
         return cast(F, numba.njit(cache=True, **options)(function))
-    except RuntimeError:  # nowhere to write
+    except RuntimeError:  # no writable place for the cache
         return cast(F, numba.njit(**options)(function))
 
 
 class Texture(NamedTuple):
-    """A ``Layer`` as the loops read it."""
+    """A ``Layer`` as the loops read it; see there for the order of the samples."""
 
     colors: ByteArray
     alpha: ByteArray
@@ -73,8 +73,11 @@ def find_moved(
     nodes: FloatArray, before: FloatArray, kinds: npt.NDArray[np.int8], changed: npt.NDArray[np.bool_],
     lowest: ByteArray, highest: ByteArray, texture: Texture,
 ) -> None:  # fmt: skip
-    """Which tiles look different for new ``nodes`` (2, n, n); ``before`` and ``kinds`` (side, side) are brought up
-    to date and ``changed`` (side, side) is written."""
+    """Find the tiles that look different when the layer is fetched from ``nodes`` (2, n, n).
+
+    Updates ``before`` (2, n, n) and ``kinds`` (side, side), and writes ``changed`` (side, side). ``lowest`` and
+    ``highest`` are those of ``TileLayer``.
+    """
     side, step = len(kinds), TILE // NODE_STEP
     for down in range(side):
         for across in range(side):
@@ -181,20 +184,20 @@ def _draw_cell(
 
 @compiled
 def _over(color: int, alpha: int, under: int) -> int:
-    """A premultiplied sample over what is there."""
+    """A premultiplied sample laid over ``under``; all 0..255, alpha 0..OPAQUE."""
     return min(max((((OPAQUE - int(alpha)) * int(under) + OPAQUE // 2) >> 7) + int(color), 16), 240)
 
 
 @compiled
 def sample(texture: Texture, x: Real, y: Real) -> int:
-    """Number of the luma sample at a position in output pixels."""
+    """Index of the luma sample at a position in output pixels."""
     column, row = _column_and_row(texture, x, y)
     return _address(texture, column, row)
 
 
 @compiled
 def small_sample(texture: Texture, x: Real, y: Real) -> int:
-    """Number of the U sample at a position in output pixels; V is half a group further on."""
+    """Index of the U sample at a position in output pixels; V is half a group further on."""
     column, row = _column_and_row(texture, x, y)
     return _address(texture, column >> 1, (row >> 1) + texture.rows)
 
@@ -215,5 +218,5 @@ def _address(texture: Texture, column: int, row: int) -> int:
 
 @compiled
 def clip(value: Real, low: Real, high: Real) -> Real:
-    """As torch does it: ``high`` counts where the two cross."""
+    """As torch clamps: where the limits cross, ``high`` wins."""
     return min(max(value, low), high)

@@ -1,8 +1,8 @@
-"""Pictures as the renderer wants them: planes of Y, U, V and alpha, finer than the output.
+"""Layers as the renderer reads them: planes of Y, U, V and alpha, finer than the output.
 
-A layer is enlarged to ``texels`` samples a pixel and averaged over one pixel, so that reading
-the nearest sample is nearly as good as filtering and costs one index. Colours are premultiplied
-and already BT.601 limited range, because blending is linear there too. Read-only after
+A layer is enlarged to ``texels`` samples per pixel and averaged over one pixel, so that reading
+the nearest sample is nearly as good as filtering and takes one index. Colours are premultiplied
+and already in BT.601 limited range, because blending is linear there too. Read-only after
 construction, so any thread may use it; nothing to stop.
 """
 
@@ -17,19 +17,19 @@ from PIL import Image
 from torch import Tensor
 
 OPAQUE = 128
-"""Alpha that hides what is behind: 7 bits, so that products fit 16."""
+"""Alpha of a sample that hides what is behind: 7 bits, so that products fit into 16."""
 
 MARGIN = 48
-"""Transparent output pixels around a layer, so that a displaced read never leaves it."""
+"""Transparent output pixels around a layer, so that no displaced read leaves it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One texture. A position (x, y) in output pixels is sample ``((x, y) - origin) * texels``.
 
-    Luma lies over chroma as in planar yuv420p: ``rows`` rows of Y, then half as many whose left half
-    is U and whose right half is V. Within a row come all samples with the same remainder by
-    ``texels``, then those with the next: neighbours in the picture are neighbours in memory.
+    Luma precedes chroma as in planar yuv420p: ``rows`` rows of Y, then half as many whose left half
+    is U and whose right half is V. Within a row the samples are grouped by column modulo ``texels``, so that
+    neighbouring pixels of the output are neighbours in memory.
     """
 
     colors: Tensor
@@ -49,7 +49,7 @@ class Layer:
         return luma.transpose(1, 2).reshape(self.rows, self.stride)
 
     def address(self, column: Tensor, row: Tensor) -> Tensor:
-        """Flat numbers of the samples in ``column`` and ``row`` (int32) of the rows above."""
+        """Flat indices (int32) of the samples in ``column`` and ``row`` (int32)."""
         group = self.stride // self.texels
         # column % texels * group + column // texels, without the remainder
         address = torch.add(column * group, row, alpha=self.stride)
@@ -62,7 +62,7 @@ class Layer:
         return torch.stack((column, row)).to(torch.int32)
 
     def index(self, where: Tensor) -> Tensor:
-        """(2, B, h, w) positions to (B, h * w * 3 / 2) flat numbers of Y, and U and V at even pixels."""
+        """(2, B, h, w) positions to (B, h * w * 3 / 2) flat indices of Y, then of U and V at even pixels."""
         sample = self.locate(where)
         half = sample[:, :, ::2, ::2] >> 1
         u = self.address(half[0], half[1].add_(self.rows)).flatten(1)
@@ -72,9 +72,17 @@ class Layer:
 def build_layer(
     rgba: npt.NDArray[np.uint8], x: int, y: int, canvas: int, size: int, texels: int, device: torch.device
 ) -> Layer:
-    """A texture from a picture whose corner is at (x, y) of a canvas of edge ``canvas``.
+    """Make a texture.
 
-    ``size`` is the edge of the output. Sides that touch the canvas' edge are continued beyond it.
+    Sides of the picture that touch the edge of the canvas are continued beyond it.
+
+    Args:
+        rgba: (h, w, 4) uint8, straight alpha.
+        x, y: where its upper left corner lies on the canvas.
+        canvas: edge of the canvas, in the picture's pixels.
+        size: edge of the output, in pixels.
+        texels: samples per output pixel, a power of two.
+        device: where the texture is kept.
     """
     scale = size / canvas
     height, width = rgba.shape[:2]
@@ -86,7 +94,7 @@ def build_layer(
     luma_y, luma_u, luma_v, alpha = _premultiplied_yuva(rgba)
 
     def plane(values: npt.NDArray[np.uint8], density: int) -> npt.NDArray[np.uint8]:
-        """``density`` samples per two output pixels."""
+        """Resampled to ``density`` samples per two output pixels, with margins."""
         pixels = ((right - left) * density // 2, (bottom - top) * density // 2)
         resized = _resample(values, box, pixels)
         edge = MARGIN * density // 2
@@ -104,7 +112,7 @@ def build_layer(
         grouped = whole.reshape(len(whole), -1, texels).transpose(0, 2, 1)
         return torch.from_numpy(np.ascontiguousarray(grouped).reshape(-1)).to(device)
 
-    # half a pixel: positions are of pixel centres; half a sample: truncation becomes rounding
+    # half a pixel, since positions are pixel centres; half a sample, so that truncation rounds
     shift = MARGIN - 0.5 + 0.5 / texels
     return Layer(
         colors=atlas(luma_y, luma_u, luma_v),
@@ -135,7 +143,7 @@ def _premultiplied_yuva(rgba: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uin
 def _resample(
     plane: npt.NDArray[np.uint8], box: tuple[float, float, float, float], pixels: tuple[int, int]
 ) -> npt.NDArray[np.uint8]:
-    """``box`` of a plane (it may reach out of it, there is 0) as ``pixels`` (width, height) samples."""
+    """``box`` (left, top, right, bottom) of a plane, 0 outside it, as ``pixels`` (width, height) samples."""
     grow = (
         max(0, *(-round(edge) for edge in box[:2]), round(box[2]) - plane.shape[1], round(box[3]) - plane.shape[0]) + 2
     )

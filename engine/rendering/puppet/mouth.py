@@ -1,11 +1,11 @@
 """Draws mouths: moves the lips of the head's picture and shows teeth and tongue between them.
 
 In: positions on the resting face (already turned with the head) and a mouth's shape. Out:
-positions to fetch the skin from and the colours of the inside. Runs in the renderer's thread;
+positions to fetch the skin from, and the colours of the inside. Runs in the renderer's thread;
 holds read-only tensors, nothing to stop.
 
 A column of skin is a chain of pieces that stretch: skin above, upper lip, opening, lower lip,
-skin below. Sums of clamped pieces cost a fraction of selecting between them.
+skin below. Adding up clamped pieces takes a fraction of the time that selecting between them does.
 """
 
 from __future__ import annotations
@@ -22,15 +22,27 @@ from engine.rendering.puppet.layers import OPAQUE, Layer
 from engine.rendering.puppet.mouth_shape import SAMPLES, SPAN, MouthRest, MouthShape
 
 Colors = Tensor
-"""(B, h * w * 3 / 2) float32: of each picture Y, then U and V of even pixels."""
+"""(B, h * w * 3 / 2) float32: for each picture Y, then U and V of the even pixels."""
 
 CAVITY_TOP, CAVITY_BOTTOM = (28.0, 125.0, 137.0), (46.0, 121.0, 148.0)
-"""Y, U, V of the dark behind the lips, at the upper lip and deep down."""
+"""Y, U, V of the dark behind the lips: at the upper lip, and ``CAVITY_DEPTH`` below it."""
+
+CAVITY_DEPTH, LIGHT_DEPTH = 44, 9
+"""Depth below the upper lip, in units of ``MouthRest``, at which the cavity has its lower colour and full light."""
+
+LIGHT_AT_LIP = 0.64
+"""Light just below the upper lip, whose shadow falls on the teeth; 1 is full light."""
+
+DIM_TO_CORNERS, MIN_LIGHT_ASIDE = 0.55, 0.35
+"""How much light is lost at the corners of the mouth (with the square of the distance), and the least there is."""
+
+HOLD = 2.2
+"""The sideways pull of the lips fades to 0 over the outer 1 / HOLD of the skin above and below them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lips:
-    """What moving lips do to their surroundings; all but ``where`` (B, h, w)."""
+    """What moving lips do to their surroundings; float32, (B, h, w) except ``where``."""
 
     where: Tensor
     """(2, B, h, w): x and y the skin comes from."""
@@ -42,7 +54,7 @@ class Lips:
     """Pixels below the upper lip."""
 
     weight: Tensor
-    """1 where the lips decide, 0 below the chin."""
+    """Weight of the lips' colour: 1 around the mouth, 0 below the chin."""
 
 
 class Mouth:
@@ -61,7 +73,7 @@ class Mouth:
         self._first = torch.arange(len(parts), device=device, dtype=torch.int32).view(-1, 1, 1) * len(parts[0].colors)
 
     def tables(self, shapes: list[MouthShape]) -> FloatArray:
-        """(9, B, SAMPLES): upper, top, bottom, lower, floor and the stretch of the four pieces of skin."""
+        """(9, B, SAMPLES) float32: upper, top, bottom, lower, floor, and the stretch of the four pieces of skin."""
         rest = self.rest
         stacked = np.empty((9, len(shapes), SAMPLES), np.float32)
         for index, s in enumerate(shapes):
@@ -73,7 +85,7 @@ class Mouth:
         return stacked
 
     def offsets(self, shapes: list[MouthShape]) -> FloatArray:
-        """(3, B): how far lower teeth, tongue and upper teeth are moved down, output pixels."""
+        """(3, B) float32: output pixels by which lower teeth, tongue and upper teeth are moved down."""
         return np.array([[s.lower_teeth, s.tongue, s.upper_teeth] for s in shapes], np.float32).T.copy()
 
     def remap(self, where: Tensor, shapes: list[MouthShape]) -> Lips:
@@ -108,17 +120,20 @@ class Mouth:
         source.addcmul_(torch.clamp(y, bottom, lower).sub_(bottom), lip_down)
         source.addcmul_(torch.clamp(y, lower, floor).sub_(lower), skin_down)
         weight = floor - y
-        above = (y - rest.ceiling).mul_(2.2 / (rest.y - rest.ceiling))
-        below = weight * (2.2 / (rest.floor.max() - rest.y))
+        above = (y - rest.ceiling).mul_(HOLD / (rest.y - rest.ceiling))
+        below = weight * (HOLD / (rest.floor.max() - rest.y))
         hold = torch.minimum(above, below).clamp_(0, 1)
         torch.addcmul(x, along - aside, hold, out=moved[0])
         inside = (torch.minimum(y + 0.5, bottom) - torch.maximum(y - 0.5, top)).clamp_(0, 1)
         return Lips(moved, inside, y - top, weight.clamp_(0, 1))
 
     def inside(self, where: Tensor, depth: Tensor, shapes: list[MouthShape]) -> Colors:
-        """Colours behind the lips at (2, B, h, w) on the resting face; ``depth`` below the upper lip."""
+        """Colours behind the lips at (2, B, h, w) positions on the resting face.
+
+        ``depth`` (B, h, w) is in output pixels below the upper lip.
+        """
         unit, count = self.rest.unit, depth[0].numel()
-        colors = planes((depth * (1 / (44 * unit))).clamp_(0, 1))
+        colors = planes((depth * (1 / (CAVITY_DEPTH * unit))).clamp_(0, 1))
         luma, u, v = colors.tensor_split((count, count * 5 // 4), 1)
         for plane, top, bottom in zip((luma, u, v), CAVITY_TOP, CAVITY_BOTTOM, strict=True):
             plane.mul_(bottom - top).add_(top)
@@ -127,22 +142,23 @@ class Mouth:
         behind = self.parts.alpha.index_select(0, index.view(-1)).view(index.shape) * (-1 / OPAQUE) + 1
         for share, part in zip(behind, shown, strict=True):
             colors.mul_(share).add_(part)
-        aside = (where[0] - self.rest.x).square_().mul_(-0.55 / self.rest.width**2).add_(1).clamp_(min=0.35)
-        light = planes(depth.mul(1 / (9 * unit)).add_(0.64).clamp_(0.64, 1).mul_(aside))
+        aside = (where[0] - self.rest.x).square_().mul_(-DIM_TO_CORNERS / self.rest.width**2).add_(1)
+        aside = aside.clamp_(min=MIN_LIGHT_ASIDE)
+        light = planes(depth.mul(1 / (LIGHT_DEPTH * unit)).add_(LIGHT_AT_LIP).clamp_(LIGHT_AT_LIP, 1).mul_(aside))
         colors.sub_(128).mul_(light).add_(128)
-        # the dark of luma is at 16
+        # black is 16 in luma, not 128
         luma.add_(light[:, :count], alpha=112).sub_(112)
         return colors
 
     def _index(self, where: Tensor, shapes: list[MouthShape]) -> Tensor:
-        """(parts, B, h * w * 3 / 2) flat numbers of the samples of teeth and tongue, moved as ``shapes`` want."""
+        """(parts, B, h * w * 3 / 2) flat indices of the samples of teeth and tongue, moved as in ``shapes``."""
         offset = torch.from_numpy(self.offsets(shapes)).to(self.device).view(3, -1, 1, 1)
         placed = torch.stack((where[0].expand(3, *where.shape[1:]), where[1] - offset))
         return self.parts.index(placed.flatten(1, 2)).view(3, where.shape[1], -1).add_(self._first)
 
 
 def planes(share: Tensor) -> Tensor:
-    """(B, h, w) to (B, h * w * 3 / 2): for every pixel, then twice for every even one."""
+    """Repeat a value per pixel for all planes: (B, h, w) to (B, h * w * 3 / 2)."""
     small = share[:, ::2, ::2].flatten(1)
     return torch.cat((share.flatten(1), small, small), 1)
 

@@ -1,7 +1,7 @@
-"""A whole picture in one compiled call; see ``puppet_kernels``.
+"""A whole picture in one compiled call; see ``kernels``.
 
-One call, so that the interpreter's lock is let go of once a picture: each time it is asked for again,
-any other busy thread of Python may keep it for milliseconds.
+One call, so that the interpreter's lock is released and taken back once per picture: each time it is taken back,
+another busy Python thread may hold it for milliseconds.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.items import ByteArray, FloatArray
-from engine.rendering.puppet.feature_kernels import Box, LipRest, draw_eye, draw_mouth
+from engine.rendering.puppet.feature_kernels import Box, Features, MouthArrays, draw_eye, draw_mouth
 from engine.rendering.puppet.kernels import (
     Planes,
-    Real,
     Texture,
     compiled,
     draw_tiles,
@@ -25,7 +24,7 @@ from engine.rendering.puppet.kernels import (
 
 
 class LayerTiles(NamedTuple):
-    """A layer, what it was fetched from last and what its tiles then showed (see ``find_moved``)."""
+    """A layer, where it was fetched from last and what its tiles showed then; see ``find_moved``."""
 
     nodes: FloatArray
     kinds: npt.NDArray[np.int8]
@@ -35,29 +34,8 @@ class LayerTiles(NamedTuple):
     texture: Texture
 
 
-class Features(NamedTuple):
-    """What does not change from picture to picture of one avatar."""
-
-    rest: LipRest
-    parts: Texture
-    shadow: tuple[Real, Real]
-    ball: Texture
-    lash: Texture
-    painted: bool
-    drawn: bool
-
-
-class Mouth(NamedTuple):
-    """One mouth, as ``draw_mouth`` takes it."""
-
-    box: Box
-    tables: FloatArray
-    width: Real
-    offsets: FloatArray
-
-
-class EyePair(NamedTuple):
-    """Two eyes, as ``draw_eye`` takes each."""
+class EyeArrays(NamedTuple):
+    """Both eyes in one picture, left of the picture first; see ``draw_eye``."""
 
     boxes: tuple[Box, Box]
     tables: FloatArray
@@ -69,16 +47,19 @@ class EyePair(NamedTuple):
 @compiled
 def draw_picture(
     picture: ByteArray, layers: Planes, backdrop: Planes, nodes: FloatArray, head: LayerTiles, body_nodes: FloatArray,
-    body: LayerTiles, bodied: bool, features: Features, mouth: Mouth, eyes: EyePair,
+    body: LayerTiles, bodied: bool, features: Features, mouth: MouthArrays, eyes: EyeArrays,
 ) -> None:  # fmt: skip
-    """Bring ``layers`` up to date, where tiles changed, and lay mouth and eyes over a copy of them in ``picture``.
+    """Redraw the tiles of ``layers`` that changed, copy them into ``picture`` and draw mouth and eyes over the copy.
 
     Args:
-        picture: (edge * 3 / 2, edge), written.
-        layers: head and body as drawn last, whole tiles wide and high.
-        backdrop: what is behind them.
-        nodes, body_nodes: (2, n, n), where head and body are fetched from now.
-        bodied: there is a body.
+        picture: (edge * 3 / 2, edge) uint8 yuv420p, written.
+        layers: head and body over the backdrop as drawn last, whole tiles wide and high; updated.
+        backdrop: what is behind them, of the same size.
+        nodes, body_nodes: (2, n, n) float32: where head and body are fetched from now, output pixels.
+        head, body: what was drawn last; updated.
+        bodied: the avatar has a body layer; otherwise ``body`` is not used.
+        features: what is the same in every picture.
+        mouth, eyes: their state in this picture.
     """
     find_moved(nodes, head.nodes, head.kinds, head.changed, head.lowest, head.highest, head.texture)
     if bodied:
@@ -101,11 +82,8 @@ def draw_picture(
     chroma = picture[edge:].reshape(2, edge // 2, edge // 2)
     picture[:edge] = layers[0][:edge, :edge]
     chroma[:] = layers[1][:, : edge // 2, : edge // 2]
-    draw_mouth(
-        picture, nodes, mouth.box, mouth.tables, features.rest, mouth.width, mouth.offsets, head.texture, features.parts
-    )
+    draw_mouth(picture, nodes, head.texture, mouth, features)
     for eye in range(2):
         draw_eye(
-            picture, nodes, eyes.boxes[eye], eyes.tables[:, eye], eyes.states[:, eye], features.shadow,
-            head.texture, features.ball, features.lash, features.painted, features.drawn,
+            picture, nodes, head.texture, eyes.boxes[eye], eyes.tables[:, eye], eyes.states[:, eye], features,
         )  # fmt: skip

@@ -1,9 +1,9 @@
-"""The puppet: a layered 2.5-D illustrated tutor, drawn with the same code on CPU and CUDA.
+"""The puppet: a layered 2.5-D illustrated tutor, drawn on CPU or CUDA.
 
 In: frame requests, possibly of several sessions and avatars. Out: finished YUV pictures. All
-calls but ``avatars`` come from one worker thread, whose owner stops it; there is nothing else
-to stop. Loading an avatar takes some hundred milliseconds, drawing a picture two. On a CPU compiled
-loops draw what tensors draw on a GPU, one picture at a time; without numba tensors do it there too.
+calls but ``list_avatars`` come from one worker thread, whose owner stops it; there is nothing else
+to stop. Loading an avatar takes a few hundred milliseconds, drawing a picture two or three. On a GPU tensors draw
+a batch; on a CPU compiled loops draw one picture at a time, or tensors where numba is missing.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from engine.rendering.puppet.kernels import COMPILED
 from engine.rendering.puppet.scene import Scene
 
 MAX_SCENES = 64
-"""Sessions whose last picture is remembered (about 1 MB each)."""
+"""Sessions whose last picture is remembered, about 1 MB each."""
 
 Drawable = Face | CompiledFace
 
 
 class PuppetRenderer:
-    """A ``Renderer`` of drawn avatars (and of portraits, which are avatars of one layer)."""
+    """A ``Renderer`` of drawn avatars, and of portraits, which are avatars of one layer."""
 
     name = "puppet"
     batch_sizes: Sequence[int] = (1, 2, 4, 8)
@@ -41,9 +41,13 @@ class PuppetRenderer:
     def __init__(
         self, avatars_dirs: Sequence[Path] = (), size: int = 512, device: str = "cpu", *, compiled: bool = COMPILED
     ) -> None:
-        """``avatars_dirs`` come on top of the built-in avatars; ``size`` is the edge in pixels.
+        """Loads no avatar yet.
 
-        ``compiled``: draw by compiled loops on a CPU instead of by tensors.
+        Args:
+            avatars_dirs: folders of avatars besides the built-in ones; later ones win.
+            size: edge of the pictures in pixels.
+            device: a torch device, ``cpu`` or ``cuda``.
+            compiled: on a CPU, draw by compiled loops instead of by tensors.
         """
         self._directories = (BUILTIN, *avatars_dirs)
         self._size = size
@@ -53,7 +57,7 @@ class PuppetRenderer:
         self._scenes: dict[tuple[str, Drawable], Scene | Sketch] = {}
 
     def warm_up(self) -> dict[int, float]:
-        """Draw an avatar that is loaded in every batch size; seconds each takes at best."""
+        """Draw a loaded avatar in every batch size; gives the shortest of three times for each, in seconds."""
         face = next(iter(self._faces.values()))
         seconds = dict.fromkeys(self.batch_sizes, float("inf"))
         for size, turn in itertools.product(self.batch_sizes, range(3)):
@@ -94,11 +98,15 @@ class PuppetRenderer:
         """None: the puppet is drawn from the pose alone."""
 
     def forget(self, avatar_id: str) -> None:
-        """Read it anew when it is asked for again; sessions that show it keep it until they end."""
+        """Read the avatar again when it is next asked for; sessions that show it keep it until they end."""
         self._faces.pop(avatar_id, None)
 
     def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
-        """One picture a request, in order. The same pose gives the same picture in any batch."""
+        """One picture per request, in order. The same pose gives the same picture in any batch.
+
+        Raises:
+            RuntimeError: torch failed, for example out of memory.
+        """
         pictures: list[Picture | None] = [None] * len(requests)
         with torch.inference_mode():
             for indices in self._groups(requests):
@@ -115,8 +123,8 @@ class PuppetRenderer:
         return [picture for picture in pictures if picture is not None]
 
     def _groups(self, requests: Sequence[FrameRequest]) -> list[list[int]]:
-        """Requests drawn together: one by one on a CPU, where caches are small and memory of the
-        last picture saves most, and by avatar on a GPU."""
+        """Indices drawn together: by avatar on a GPU; one by one on a CPU, where caches are small and redrawing only
+        what changed saves most."""
         if self._device.type == "cpu":
             return [[index] for index in range(len(requests))]
         groups: dict[int, list[int]] = {}
@@ -125,7 +133,7 @@ class PuppetRenderer:
         return list(groups.values())
 
     def _scene(self, face: Drawable, session: str) -> Scene | Sketch:
-        """What this session saw last; the oldest of too many is forgotten."""
+        """The session's memory; beyond ``MAX_SCENES`` the least recently drawn is dropped."""
         key = (session, face)
         scene = self._scenes.pop(key, None) or face.scene()
         self._scenes[key] = scene
@@ -134,11 +142,11 @@ class PuppetRenderer:
         return scene
 
     def end_session(self, session: str) -> None:
-        """Drop the last pictures of a session that has ended."""
+        """Forget a session that has ended."""
         for key in [key for key in self._scenes if key[0] == session]:
             del self._scenes[key]
 
     def close(self) -> None:
-        """Let go of all textures."""
+        """Free all textures."""
         self._faces.clear()
         self._scenes.clear()

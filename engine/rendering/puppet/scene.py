@@ -1,4 +1,4 @@
-"""What was drawn last for somebody, so that only what changed is drawn next.
+"""What was drawn last in one session, so that only what changed is drawn next.
 
 In: where the nodes of a picture are fetched from. Out: which tiles and patches look different
 now. Belongs to the renderer's thread; one for each session, nothing to stop.
@@ -20,7 +20,7 @@ from engine.rendering.puppet.tiles import EMPTY, REACH, TILE, Kinds, Mask, TileC
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A rectangle of the picture that is drawn finely; it follows the head in whole pixels."""
+    """A rectangle of the resting picture that is drawn pixel by pixel; it follows the head in steps of two pixels."""
 
     x: int
     y: int
@@ -35,27 +35,28 @@ class Spot:
     x: int
     y: int
     nodes: FloatArray
-    """(2, rows, columns) float32: where the nodes about it are fetched from."""
+    """(2, rows, columns) float32: where the nodes around it are fetched from."""
 
     down: int
-    """Row and column of the first of these nodes."""
+    """Row of the first of these nodes."""
 
     across: int
+    """Column of the first of these nodes."""
 
     def same(self, other: Spot) -> bool:
-        """Whether the patch would be drawn alike."""
+        """Whether the patch would look the same."""
         return self.x == other.x and self.y == other.y and np.array_equal(self.nodes, other.nodes)
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnPatch:
-    """Patches of one kind as they were drawn last, and from what."""
+    """Patches of one kind (mouth or eyes) as they were drawn last, and what they were drawn from."""
 
     spots: list[Spot]
     channels: FloatArray
     colors: Colors
     weight: Tensor | None
-    """The share in which they replace what is there; all of it when None."""
+    """Share with which they replace what is there, 0..1; None replaces it all."""
 
     def holds(self, spots: list[Spot], channels: FloatArray) -> bool:
         """Whether the same would be drawn again."""
@@ -64,14 +65,14 @@ class DrawnPatch:
 
 
 class Moved:
-    """What a layer's nodes were fetched from last, and what its tiles then showed."""
+    """Where a layer's nodes were fetched from last, and what its tiles showed then."""
 
     def __init__(self, count: int, nodes: int, tiles: int) -> None:
         self.nodes: FloatArray = np.full((count, 2, nodes * nodes), np.nan, np.float32)
         self.kinds: Kinds = np.full(count * tiles, EMPTY, np.int8)
 
     def update(self, nodes: FloatArray, tile_nodes: npt.NDArray[np.int64], layer: TileLayer) -> Mask:
-        """Take new ``nodes`` (B, 2, nodes**2); gives which of the B * tiles tiles look different now."""
+        """Take new ``nodes`` (B, 2, nodes**2); gives (B * tiles,) bool: which tiles look different now."""
         differs = (nodes != self.nodes).any(axis=1)
         moved = differs[:, tile_nodes].any(axis=2).reshape(-1)
         before = self.kinds.copy()
@@ -93,7 +94,7 @@ class Moved:
 
 
 class Scene:
-    """What was drawn last for somebody, so that only what changed is drawn next."""
+    """The memory of one session, or of a batch of ``count`` pictures of edge ``size``; see the module."""
 
     def __init__(self, count: int, size: int, backdrop: TileCanvas) -> None:
         self.count = count

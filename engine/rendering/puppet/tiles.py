@@ -1,8 +1,8 @@
-"""Drawing moving layers in square tiles: only those that show, and only when they change.
+"""Drawing moving layers in square tiles: only those that are visible, and only when they change.
 
-In: where the corners of a grid of nodes are fetched from (see ``puppet_field``). Out: a canvas
-of tiles with the layers over it. The host decides which tiles to draw, so a GPU never waits
-for an answer. Runs in the renderer's thread; nothing to stop.
+In: where a grid of nodes is fetched from (see ``field``). Out: a canvas
+of tiles with the layers drawn over it. The host decides which tiles to draw, so that it never waits for a GPU's
+answer. Runs in the renderer's thread; nothing to stop.
 """
 
 from __future__ import annotations
@@ -27,16 +27,19 @@ SLACK = 4
 """Pixels by which displacement may differ between a tile's middle and its corners."""
 
 EMPTY, MIXED, SOLID = 0, 1, 2
+"""What a layer shows in a tile: nothing, something, or all of it opaque."""
+
 Kinds = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
 
 
 LUMA = TILE * TILE
 PIXELS = LUMA * 3 // 2
+"""Samples of a tile: of Y, and of all planes."""
 
 
 class TileCanvas:
-    """Pictures cut into tiles: ``pixels`` (B * tiles, PIXELS) uint8, of each tile Y, U and V."""
+    """Pictures cut into tiles: ``pixels`` is (B * tiles, PIXELS) uint8, for each tile Y, U and V."""
 
     def __init__(self, pixels: Tensor) -> None:
         self.pixels = pixels
@@ -49,7 +52,7 @@ class TileCanvas:
 
     def put(self, index: Tensor, pixels: Tensor) -> None:
         """Replace tiles ``index`` (int64) by (n, PIXELS) uint8."""
-        # eight pixels as one number: copying is by element
+        # eight samples as one number, since index_copy_ copies element by element
         self.pixels.view(torch.int64).index_copy_(0, index, pixels.view(torch.int64))
 
     def restore(self, index: Tensor, source: TileCanvas) -> None:
@@ -63,7 +66,7 @@ class TileCanvas:
         luma = self.pixels[:, :LUMA].view(count, side, side, TILE, TILE)
         chroma = self.pixels[:, LUMA:].view(count, side, side, 2, TILE // 2, TILE // 2)
         if size == side * TILE:
-            # a row of a tile as one number
+            # the 16 samples of a tile's row as one number
             out[:, :size].view(count, side, TILE, size).view(torch.complex128).copy_(
                 luma.view(torch.complex128).squeeze(-1).transpose(2, 3)
             )
@@ -78,12 +81,12 @@ class TileCanvas:
 
 
 def tiles_across(size: int) -> int:
-    """Tiles along an edge of the picture; the last ones may stick out."""
+    """Tiles along an edge of the picture; the last may reach beyond it."""
     return -(-size // TILE)
 
 
 def tile_nodes(size: int) -> npt.NDArray[np.int64]:
-    """(tiles, REACH**2) flat numbers of each tile's nodes."""
+    """(tiles, REACH**2) flat indices of each tile's nodes."""
     tiles = tiles_across(size)
     nodes = tiles * TILE // NODE_STEP + 1
     step = TILE // NODE_STEP
@@ -93,7 +96,10 @@ def tile_nodes(size: int) -> npt.NDArray[np.int64]:
 
 
 class TileLayer:
-    """A layer that is drawn tile by tile."""
+    """A layer that is drawn tile by tile.
+
+    ``lowest`` and ``highest`` (h, w) uint8 are the extremes of alpha in a tile whose corner is at that pixel.
+    """
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
@@ -110,7 +116,7 @@ class TileLayer:
         self._origin = np.array(layer.origin, np.float32).reshape(1, 2, 1)
 
     def classify(self, centers: FloatArray) -> Kinds:
-        """For each tile: does it show nothing, something or cover all?
+        """What the layer shows in each tile: (n,) of EMPTY, MIXED or SOLID.
 
         ``centers``: (n, 2) where the tiles' middles are fetched from, output pixels.
         """
@@ -124,7 +130,7 @@ class TileLayer:
         return np.asarray(shown.astype(np.int8) + solid)
 
     def draw(self, canvas: TileCanvas, index: npt.NDArray[np.int64], kinds: Kinds, nodes: FloatArray) -> None:
-        """Draw tiles ``index`` of the canvas, whose nodes are fetched from (n, 2, REACH**2) output pixels."""
+        """Draw tiles ``index`` (n,) of the canvas; their ``nodes`` (n, 2, REACH**2) are fetched from output pixels."""
         order = np.argsort(-kinds, kind="stable")
         index, nodes = index[order], nodes[order]
         solid = int((kinds == SOLID).sum())

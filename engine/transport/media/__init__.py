@@ -1,4 +1,4 @@
-"""Coding and packing of a reply: MP4 clips, fragments for streaming, WAV."""
+"""Encoding and packaging of a reply: MP4 clips, fragments for streaming, WAV."""
 
 from engine.transport.media.clips import ClipWriter, encode_idle, wav
 from engine.transport.media.encoders import MediaFormat, h264_encoder

@@ -1,4 +1,4 @@
-"""MP4 boxes (ISO/IEC 14496-12/-14/-15, Opus in ISOBMFF): coded samples in, bytes of a file out.
+"""MP4 boxes (ISO/IEC 14496-12/-14/-15, Opus in ISOBMFF): encoded samples in, bytes of a file out.
 
 Pure functions with no state, no clock and no I/O. Written here because FFmpeg's muxer holds
 samples back to interleave them and cannot cut a fragment at exactly the frames it was given.
@@ -19,7 +19,7 @@ _SYNC, _NON_SYNC = 0x02000000, 0x01010000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One coded picture or sound frame."""
+    """One encoded picture or audio packet."""
 
     data: bytes
     duration: int
@@ -44,7 +44,7 @@ class Track:
     width: int = 0
     height: int = 0
     skip: int = 0
-    """Samples of encoder priming at the start that an edit list hides (timescale units)."""
+    """Length of the encoder's priming at the start, which an edit list hides; in timescale units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Run:
 
     track: Track
     decode_time: int
-    """Of the first sample, in the track's timescale, priming counted."""
+    """Of the first sample, in the track's timescale, priming included."""
 
     samples: Sequence[Sample]
 
@@ -74,20 +74,21 @@ def mp4a(sample_rate: int, channels: int, bitrate: int, config: bytes) -> bytes:
     """AAC; ``config`` is the AudioSpecificConfig."""
     decoder = _descriptor(0x04, struct.pack(">BB3xII", 0x40, 0x15, bitrate, bitrate) + _descriptor(0x05, config))
     esds = _descriptor(0x03, struct.pack(">HB", 1, 0) + decoder + _descriptor(0x06, b"\x02"))
-    return _sound_entry(b"mp4a", sample_rate, channels, full_box(b"esds", 0, 0, esds))
+    return _audio_entry(b"mp4a", sample_rate, channels, full_box(b"esds", 0, 0, esds))
 
 
 def opus(channels: int, skip: int) -> bytes:
-    """Opus; ``skip`` is the pre-skip in 48 kHz samples. Chromium wants 48 kHz as input rate, whatever it was."""
+    """Opus; ``skip`` is the pre-skip in 48 kHz samples. Chromium requires the
+    input rate to be given as 48 kHz, whatever it was."""
     config = struct.pack(">BBHIHB", 0, channels, skip, 48_000, 0, 0)
-    return _sound_entry(b"Opus", 48_000, channels, box(b"dOps", config))
+    return _audio_entry(b"Opus", 48_000, channels, box(b"dOps", config))
 
 
 # --- files --------------------------------------------------------------------------------
 
 
 def init_segment(tracks: Sequence[Track]) -> bytes:
-    """``ftyp`` and an empty ``moov``: what Media Source Extensions want first."""
+    """``ftyp`` and an empty ``moov``: what Media Source Extensions need first."""
     extends = box(b"mvex", *(full_box(b"trex", 0, 0, struct.pack(">IIIII", t.id, 1, 0, 0, 0)) for t in tracks))
     boxes = [_track_box(t, duration=0, samples=(), offsets=()) for t in tracks]
     moov = box(b"moov", _movie_header(0, len(tracks) + 1), *boxes, extends)
@@ -148,7 +149,7 @@ def _descriptor(tag: int, content: bytes) -> bytes:
     return struct.pack(">BBBBB", tag, 0x80, 0x80, 0x80, len(content)) + content
 
 
-def _sound_entry(name: bytes, rate: int, channels: int, config: bytes) -> bytes:
+def _audio_entry(name: bytes, rate: int, channels: int, config: bytes) -> bytes:
     return box(name, struct.pack(">6xH8xHH4xI", 1, channels, 16, rate << 16), config)
 
 
@@ -188,7 +189,7 @@ def _track_box(track: Track, duration: int, samples: Sequence[Sample], offsets: 
 
 
 def _sample_tables(track: Track, samples: Sequence[Sample], offsets: Sequence[int]) -> list[bytes]:
-    """All samples of the track lie together, in one chunk."""
+    """The boxes of ``stbl``. All samples of the track are in one chunk."""
     lengths: list[list[int]] = []
     for sample in samples:
         if lengths and lengths[-1][1] == sample.duration:

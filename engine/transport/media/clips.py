@@ -1,6 +1,6 @@
-"""Whole files in memory: MP4 of a reply, silent MP4 of an idle tutor, WAV of its sound.
+"""Whole files in memory: a reply as MP4, an idle tutor as silent MP4, a reply's audio as WAV.
 
-Synchronous, called from a worker thread, one call at a time; nobody needs to close them.
+Synchronous; called from a worker thread, one call at a time. Nothing needs closing.
 """
 
 from __future__ import annotations
@@ -15,53 +15,56 @@ from engine.transport.media.encoders import PICTURE_DURATION, AudioEncoder, Medi
 
 
 class ClipWriter:
-    """One reply as one MP4 that starts playing before all of it is there (``moov`` first).
+    """One reply as one MP4 that can start playing while it is downloaded (``moov`` first).
 
-    Frames are coded as they come, so ``finish`` costs next to nothing.
+    Frames are encoded as they come, so ``finish`` takes next to no time.
+
+    Args:
+        form: size, codecs and bit rates.
     """
 
     def __init__(self, form: MediaFormat = MediaFormat()) -> None:  # noqa: B008 - immutable
         self._video = VideoEncoder(form) if form.video else None
         self._audio = AudioEncoder(form)
         self._pictures: list[Sample] = []
-        self._sound: list[Sample] = []
-        self._heard = 0
+        self._audio_samples: list[Sample] = []
+        self._pcm_samples = 0
         self.frames = 0
         """Frames added so far."""
 
     def add(self, frame: MediaFrame) -> None:
-        """Code one picture (None shows the one before again) and its sound.
+        """Encode one picture (None repeats the one before) and its audio.
 
         Raises:
-            ValueError: the picture has another size than the format.
+            ValueError: the picture's size is not the format's.
         """
         if self._video is not None:
             self._pictures.append(self._video.encode(frame.picture))
-        self._sound += self._audio.encode(frame.pcm)
-        self._heard += len(frame.pcm)
+        self._audio_samples += self._audio.encode(frame.pcm)
+        self._pcm_samples += len(frame.pcm)
         self.frames += 1
 
     def finish(self) -> bytes:
-        """The file. Sound and picture last equally long; an edit list hides the coder's priming.
+        """The file. Audio and video are equally long; an edit list hides the encoder's priming.
 
         Raises:
             ValueError: no frame was added.
         """
         if not self.frames:
             raise ValueError("a clip without frames")
-        self._sound += self._audio.finish()
+        self._audio_samples += self._audio.finish()
         track = self._audio.track
-        parts = [(track, self._sound, self._heard * track.timescale // OUTPUT_RATE)]
+        parts = [(track, self._audio_samples, self._pcm_samples * track.timescale // OUTPUT_RATE)]
         if self._video is not None:
             parts.insert(0, (self._video.track, self._pictures, self.frames * PICTURE_DURATION))
         return boxes.whole_file(parts)
 
 
 def encode_idle(pictures: Iterable[Picture], form: MediaFormat = MediaFormat()) -> bytes:  # noqa: B008 - immutable
-    """A silent MP4 at 25 fps that loops when its last picture leads to its first.
+    """A silent MP4 at 25 fps; it loops if its last picture leads to its first.
 
     Raises:
-        ValueError: no picture, or one of another size.
+        ValueError: no pictures, or one whose size is not the format's.
     """
     video = VideoEncoder(form)
     samples = [video.encode(picture) for picture in pictures]
@@ -71,5 +74,5 @@ def encode_idle(pictures: Iterable[Picture], form: MediaFormat = MediaFormat()) 
 
 
 def wav(pcm: FloatArray) -> bytes:
-    """(n,) float32 mono 24 kHz as a 16-bit WAV file; beyond [-1, 1] is clipped."""
+    """(n,) float32 mono 24 kHz as a 16-bit WAV file; values beyond [-1, 1] are clipped."""
     return to_wav(pcm, OUTPUT_RATE)

@@ -1,7 +1,7 @@
-"""Coders of pictures and sound over libav: raw frames in, coded samples out at once.
+"""Video and audio encoders over libav: raw frames in, encoded samples out at once.
 
-Synchronous; each object is used by one thread at a time (a worker's) and holds no frame back
-but what the codec itself needs: none for pictures, none for Opus, two frames for AAC.
+Synchronous; each object is used by one thread at a time. It holds back only what
+the codec itself needs: nothing for video and Opus, two frames of 1024 samples for AAC.
 Dropping the last reference frees the codec.
 """
 
@@ -28,38 +28,38 @@ VIDEO_TRACK, AUDIO_TRACK = 1, 2
 VIDEO_TIMESCALE = 12_800
 PICTURE_DURATION = VIDEO_TIMESCALE // FPS
 
-# Constant quality under a cap: a still face costs few bits, and no picture waits for another.
+# Constant quality with a capped bit rate: a still face takes few bits. No reordering, so no picture waits for another.
 X264 = {"preset": "ultrafast", "tune": "zerolatency", "crf": "22"}
 NVENC = {"preset": "p3", "tune": "ull", "zerolatency": "1", "delay": "0", "rc": "vbr", "cq": "24", "forced-idr": "1"}
 
 
 @dataclass(frozen=True, slots=True)
 class MediaFormat:
-    """How a reply is coded."""
+    """How a reply is encoded."""
 
     width: int = 512
     height: int = 512
     video_bitrate: int = 800_000
-    """Bits per second, the peak a second may have too."""
+    """Bits per second; no second may have more."""
 
     audio_bitrate: int = 64_000
     audio_codec: Literal["aac", "opus"] = "aac"
-    """AAC plays everywhere; Opus lags 6.5 ms instead of AAC's 85 ms, where the player has it."""
+    """AAC plays everywhere. Opus lags by 6.5 ms instead of AAC's 85 ms, where the player supports it."""
 
     gop_frames: int = 2 * FPS
-    """Most pictures between two that can be decoded alone."""
+    """Longest distance between two keyframes."""
 
     video: bool = True
-    """False makes sound only."""
+    """False makes audio only."""
 
     def fitting(self, picture: Picture | None) -> MediaFormat:
-        """The same in the size of ``picture``: avatars differ, and a message may ask for another one."""
+        """This format in the size of ``picture``: avatars differ in size."""
         return self if picture is None else replace(self, width=picture.width, height=picture.height)
 
 
 @functools.cache
 def h264_encoder() -> str:
-    """``h264_nvenc`` when this machine opens it, else ``libx264``. Tried once a process."""
+    """``h264_nvenc`` if it can be opened on this machine, otherwise ``libx264``. Tried once per process."""
     try:
         _open_video("h264_nvenc", MediaFormat())
     except (av.FFmpegError, ValueError):
@@ -71,10 +71,10 @@ class VideoEncoder:
     """H.264 without reordering or look-ahead: every picture gives its sample at once.
 
     Args:
-        form: size, bits and distance of keyframes.
+        form: size, bit rate and distance of keyframes.
 
     Raises:
-        ValueError: the codec refuses the size or rate.
+        ValueError: the codec refuses the size or the bit rate.
     """
 
     def __init__(self, form: MediaFormat) -> None:
@@ -89,10 +89,10 @@ class VideoEncoder:
         )  # fmt: skip
 
     def encode(self, picture: Picture | None, *, keyframe: bool = False) -> Sample:
-        """Code one picture; None shows the one before again (black when there is none).
+        """Encode one picture; None repeats the one before (black if there is none).
 
         Raises:
-            ValueError: the picture has another size than the format.
+            ValueError: the picture's size is not the format's.
         """
         frame = self._frame(picture)
         frame.pict_type = PictureType.I if keyframe else PictureType.NONE
@@ -108,7 +108,7 @@ class VideoEncoder:
         if picture is not None:
             if (picture.width, picture.height) != (width, height):
                 raise ValueError(f"picture is {picture.width}x{picture.height}, the stream is {width}x{height}")
-            # Shares the picture's memory: pictures are immutable, and the codec is done with it on return.
+            # Shares the picture's memory: pictures are immutable, and the codec has read it on return.
             self._last = VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture.yuv), format="yuv420p")
         elif self._last is None:
             black = np.full((height * 3 // 2, width), 128, np.uint8)
@@ -118,11 +118,14 @@ class VideoEncoder:
 
 
 class AudioEncoder:
-    """A continuous sound, coded frame by frame.
+    """Encodes continuous audio.
 
-    The first coded frames hold priming of the coder, which the track's ``skip`` hides.
-    AAC lags two frames of 1024 samples behind its input. Opus frames are 20 ms, two to a
-    picture, so sound and picture are cut at the same place.
+    The first packets contain the encoder's priming, which the track's ``skip`` hides.
+    AAC lags two frames of 1024 samples behind its input. Opus frames are 20 ms, two per
+    picture, so audio and video are cut at the same time.
+
+    Args:
+        form: codec and bit rate.
     """
 
     def __init__(self, form: MediaFormat) -> None:
@@ -141,29 +144,29 @@ class AudioEncoder:
         self._rest = np.zeros(0, np.float32)
         self._next = 0
         self._left = self.track.skip
-        """Track time that may still be given out: priming, plus what was heard, minus what was given."""
+        """Track time that may still be given out: priming, plus what was put in, minus what was given out."""
 
     @property
     def _head(self) -> bytes:
         return bytes(self._codec.extradata or b"")
 
     def encode(self, pcm: FloatArray) -> list[Sample]:
-        """Add (n,) float32 mono 24 kHz; gives what is complete."""
+        """Add (n,) float32 mono 24 kHz; gives the samples that are complete."""
         self._left += len(pcm) * self.track.timescale // OUTPUT_RATE
         return self._feed(pcm)
 
     def finish(self) -> list[Sample]:
-        """The rest, cut where the sound ends. Nothing may be added after this."""
+        """The rest, cut where the audio ends. Nothing may be added after this."""
         padding = np.zeros(-len(self._rest) % self._size, np.float32)
-        return self._feed(padding) + self._code(None)
+        return self._feed(padding) + self._packets(None)
 
     def _feed(self, pcm: FloatArray) -> list[Sample]:
-        sound = np.concatenate((self._rest, pcm))
-        whole = len(sound) // self._size * self._size
-        self._rest = sound[whole:]
-        return [sample for frame in sound[:whole].reshape(-1, self._size) for sample in self._code(frame)]
+        audio = np.concatenate((self._rest, pcm))
+        whole = len(audio) // self._size * self._size
+        self._rest = audio[whole:]
+        return [sample for frame in audio[:whole].reshape(-1, self._size) for sample in self._packets(frame)]
 
-    def _code(self, pcm: FloatArray | None) -> list[Sample]:
+    def _packets(self, pcm: FloatArray | None) -> list[Sample]:
         frame = None
         if pcm is not None:
             frame = AudioFrame.from_ndarray(pcm[None], format=self._codec.format.name, layout="mono")
@@ -183,7 +186,7 @@ def _open_video(name: str, form: MediaFormat) -> VideoCodecContext:
     codec.width, codec.height, codec.pix_fmt = form.width, form.height, "yuv420p"
     codec.time_base, codec.framerate = Fraction(1, FPS), Fraction(FPS)
     codec.gop_size, codec.max_b_frames = form.gop_frames, 0
-    # SMPTE 170M throughout, limited range: what the renderers make.
+    # SMPTE 170M (BT.601), limited range: what the renderers make.
     codec.color_primaries, codec.color_trc, codec.colorspace, codec.color_range = 6, 6, 6, 1
     codec.thread_count = 1
     codec.flags |= Flags.global_header
@@ -210,14 +213,14 @@ def _nal_units(stream: bytes) -> list[bytes]:
     while start >= 0:
         following = stream.find(b"\0\0\1", start + 3)
         end = len(stream) if following < 0 else following
-        # Zeros before a start code belong to it; a NAL unit never ends with one.
+        # Zeros before a start code belong to it: a NAL unit never ends with a zero byte.
         units.append(stream[start + 3 : end].rstrip(b"\0"))
         start = following
     return units
 
 
 def _length_prefixed(stream: bytes) -> bytes:
-    """Annex B to the form MP4 wants; parameter sets and SEI stay out, the header has them."""
+    """Annex B to the length-prefixed form of MP4, without SEI and parameter sets, which are in the header."""
     units = [unit for unit in _nal_units(stream) if unit[0] & 31 not in (6, 7, 8, 9)]
     return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
 

@@ -138,7 +138,7 @@ def test_files_that_do_not_fit_are_refused(tmp_path: Path):
     picture = folder / "pictures" / "000001.jpg"
     whole = picture.read_bytes()
     picture.write_bytes(whole[: len(whole) // 3])
-    refused("000001.jpg is not a sound JPEG")
+    refused("000001.jpg is not a valid JPEG")
     picture.unlink()
     picture.symlink_to(folder / "pictures" / "000000.jpg")
     refused("000001.jpg is missing")
@@ -257,7 +257,7 @@ def test_folders_that_do_not_fit_are_refused_by_name(tmp_path: Path):
     Image.new("L", (5000, 10)).save(source / "full_imgs" / "00000000.png")
     refused("00000000.png is 5000")
     (source / "full_imgs" / "00000000.png").write_text("no")
-    refused("not a sound picture")
+    refused("not a valid picture")
     (source / "full_imgs" / "00000000.png").unlink()
     refused("3 pictures")
     (source / "full_imgs" / "00000000.png").symlink_to("/etc/passwd")
