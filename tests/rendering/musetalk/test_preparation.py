@@ -142,7 +142,7 @@ def test_what_cannot_be_an_avatar_leaves_nothing(
     Image.new("RGB", (400, 400), "#88aacc").save(blank)
     target = tmp_path / "avatars"
     for name, source, words in (
-        ("blank", blank, "one face is seen in only 0 of 1"),
+        ("blank", blank, "only 0 of 1 pictures show one face"),
         ("../up", PORTRAIT, "avatar id"),
         ("gone", tmp_path / "gone.png", "gone.png"),
     ):
