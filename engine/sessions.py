@@ -212,7 +212,7 @@ class SessionRegistry:
         self._draining = True
         try:
             async with asyncio.timeout(limit_s):
-                busy = [s.conversation.idle.wait() for s in self._sessions.values()]
+                busy = [s.conversation.wait_idle() for s in self._sessions.values()]
                 await asyncio.gather(*busy)
         except TimeoutError:
             log.warning("drain limit reached", sessions=len(self._sessions))

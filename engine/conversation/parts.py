@@ -13,7 +13,7 @@ from engine.rendering.scheduler import FrameScheduler
 from engine.settings import Settings
 from engine.speaking.voices import VoiceBook
 from engine.telemetry import Metrics
-from engine.turn_taking.listener import Listener
+from engine.turn_taking.listener import Listener, ListenOutput
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,13 @@ class Parts:
         """The stage one reply's frames pass between animator and renderer."""
         return feature_stage(self.scheduler.renderer, self.feature_worker)
 
-    def make_listener(self, language: str | None) -> Listener:
-        """A listener for one microphone."""
-        return Listener(self.recognizer, self.detector, self.end_of_turn, self.settings, language=language)
+    def make_listener(self, languages: str, output: ListenOutput) -> Listener:
+        """A listener for one microphone.
+
+        Args:
+            languages: of the student's speech, as a ``Recognizer`` takes them.
+            output: where its events go.
+        """
+        return Listener(
+            self.recognizer, self.detector, self.end_of_turn, self.settings, language=languages, output=output
+        )

@@ -1,154 +1,188 @@
-"""A reply as the conversation sees it: made at once or held back, then seen to the end of its playback.
+"""A reply: the tutor's answer to one user turn, from the prompt to the end of its playback.
 
-Wraps a ``Turn`` with what surrounds it: the prompt from the history, the memory of what was
-said, the closing ``turn_done``, and the wait until the student has heard it all.
+In: the student's words. Out: events, and frames of picture and audio, to a sink, in order. The
+stages run as one task group: text -> speech -> pictures -> send. Cancelling the task that awaits
+``speak`` cancels them all; a model call that is already in a thread finishes there, and its result
+is dropped. On the wire the number of a reply is called ``turn``.
+
+A preemptive reply is one that was begun (``begin``) before the user turn is over: it works as far
+as it may without sending anything, until ``speak`` releases it or ``abandon`` ends it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from dataclasses import replace
+from typing import Protocol
 
 import structlog
 
 from engine.animation.idle_motion import IdleMotion
 from engine.contracts import Avatar
 from engine.conversation.parts import Parts
+from engine.conversation.picture_stage import PictureStage
 from engine.conversation.playback import Playback
+from engine.conversation.prompt import build_prompt
+from engine.conversation.reply_context import ReplyOptions, open_context
 from engine.conversation.sink import Sink
-from engine.conversation.turn import Prompt, Turn, TurnOptions
+from engine.conversation.speech_stage import SpeechStage
+from engine.conversation.tasks import SessionTasks
+from engine.conversation.text_stage import TextStage
 from engine.errors import EngineError, ReplyFailed
-from engine.knowledge.follow_up import search_query
-from engine.knowledge.prompt import knowledge_prompt
-from engine.knowledge.terms import asks_something
 from engine.llm.history import ChatHistory
-from engine.protocol.outgoing import SourcePassage, TurnDoneEvent
+from engine.protocol.outgoing import TurnDoneEvent, numbered
 from engine.telemetry import Timeline, log_fault
-from engine.tutors.profile import TutorProfile
 
 log = structlog.get_logger(__name__)
 
 
+class RoomSound(Protocol):
+    """Told what the tutor's voice is saying, so that its echo is not taken for the student's."""
+
+    def tutor_says(self, text: str) -> None:
+        """The tutor is speaking and has said ``text`` so far in this reply."""
+
+
 class Reply:
-    """The tutor's answer to one message of the student."""
+    """The tutor's answer to one user turn.
+
+    Args:
+        parts: models and workers.
+        sink: where it goes.
+        history: the dialogue it belongs to. It is read for the prompt, and gets the reply's text.
+        idle_motion: how the tutor moves before and after it.
+        question: the student's words.
+        asked_at: when they arrived, or the acoustic end of speech; seconds on the loop's clock.
+        options: tutor, avatar, session and knowledge base.
+    """
 
     def __init__(
         self,
         parts: Parts,
         sink: Sink,
-        profile: TutorProfile,
         history: ChatHistory,
-        text: str,
-        timeline: Timeline,
-        life: IdleMotion,
-        *,
-        avatar: Avatar | None,
-        session_id: str,
-        kb_id: str | None = None,
+        idle_motion: IdleMotion,
+        question: str,
+        asked_at: float,
+        options: ReplyOptions,
     ) -> None:
+        self.number = 0
+        """Counts the replies of a session from 1; 0 until it is released."""
+        self.question = question
+        self.playback = Playback()
         self._parts = parts
         self._sink = sink
         self._history = history
-        options = TurnOptions(profile, avatar, session_id)
-        self.turn = Turn(parts, sink, self._prompt, options, timeline, life)
-        self._profile = profile
-        self._text = text
-        self._kb_id = kb_id
-        self._spoken = avatar is not None
+        self._options = replace(options, live=sink.live)
+        self._context = open_context(parts, self._options, asked_at)
+        self._text = TextStage(self._context)
+        self._speech = SpeechStage(self._context)
+        self._pictures = PictureStage(self._context, idle_motion, self.playback)
+        self._released = asyncio.Event()
+        self._room: RoomSound | None = None
         self._task: asyncio.Task[None] | None = None
         self._failure: ReplyFailed | None = None
-        self._session_id = session_id
-
-    async def _prompt(self) -> Prompt:
-        """The chat so far and the student's words, with what the knowledge base has on them."""
-        if self._kb_id is None:
-            return Prompt(self._history.messages(self._text))
-        query = search_query(self._text, self._history.asked_before(self._text))
-        if not query:
-            return Prompt(self._history.messages(self._text), ())
-        settings = self._parts.settings
-        try:
-            found = await self._parts.knowledge.search(self._kb_id, query, settings.knowledge.found)
-        except EngineError as error:
-            log.warning("knowledge base failed", session=self._session_id, code=error.code)
-            found = []
-        embedded = settings.llm.base_url is None
-        if not found and not asks_something(self._text):
-            # "Why?", after talk of other things: that the material lacks them was said then.
-            return Prompt(self._history.messages(self._text), ())
-        if not found and embedded:
-            # The small model can not be relied on to say so itself.
-            return Prompt(self._history.messages(self._text), (), self._profile.nothing_found)
-        notes = knowledge_prompt(found, settings.knowledge.tokens, self._profile.nothing_found)
-        opening = ""
-        if found and embedded and self._spoken and self._profile.openings:
-            # It has the notes to read first.
-            opening = self._profile.openings[len(self._history) % len(self._profile.openings)]
-        sources = tuple(SourcePassage.model_validate(passage.source()) for passage in found)
-        return Prompt(self._history.messages(self._text, knowledge=notes), sources, opening)
 
     @property
-    def number(self) -> int:
-        """The turn's number; 0 while it is held."""
-        return self.turn.number
+    def timeline(self) -> Timeline:
+        """When its stages were reached."""
+        return self._context.timeline
 
     @property
-    def playback(self) -> Playback:
-        return self.turn.playback
+    def text(self) -> str:
+        """What it says so far, as shown."""
+        return self._text.text
 
     def heard_text(self, now: float) -> str:
-        """What the student knows of the reply: the words played, or all that was shown when nothing is spoken."""
-        if not self._spoken:
-            return self.turn.text.strip()
-        return self.playback.heard_text(self.turn.text, self.playback.heard_ms(now))
+        """What the student knows of it: the words played so far, or all of the text when nothing is spoken."""
+        if self._options.avatar is None:
+            return self.text.strip()
+        return self.playback.heard_text(self.text, self.playback.heard_ms(now))
 
-    def prepare(self, spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]) -> None:
-        """Begin it behind the gate: compute, send nothing."""
-        self._task = spawn(self._run(), "speculation")
+    def begin(self, tasks: SessionTasks) -> None:
+        """Begin it preemptively: compute, send nothing. A failure is kept for ``speak``.
+
+        Raises:
+            Busy: the session is ending.
+        """
+        self._task = tasks.start(self._run(), "preemptive-reply")
 
     def abandon(self) -> None:
-        """Drop a held reply; nothing of it was or will be seen."""
+        """End it; nothing of it was or will be seen. Only before ``speak``."""
         if self._task is not None:
             self._task.cancel()
 
-    async def speak(self, number: int, on_progress: Callable[[str], None]) -> None:
-        """Open the gate as turn ``number`` and wait until the student has heard it.
+    async def speak(self, number: int, room: RoomSound) -> None:
+        """Give it as reply ``number`` and return when the student has heard it.
 
-        Cancelling it cancels the reply. ``on_progress`` gets the text said so far, when its sound begins.
+        Cancelling this cancels the reply. ``room`` is told what the tutor says, as it is sent.
 
         Raises:
             ReplyFailed: a stage failed.
         """
-        self.turn.on_media = lambda: on_progress(self.turn.text)
-        self.turn.release(number)
+        self.number, self._room = number, room
+        self._released.set()
         try:
             await (self._run() if self._task is None else _join(self._task))
         finally:
-            # What was said belongs to the memory however the turn ends; an interruption cuts it later.
-            self._history.add_assistant(number, self.turn.text.strip())
-        self.turn.timeline.report(self._parts.metrics)
+            # What was said is remembered however the reply ends; an interruption cuts it later.
+            self._history.add_assistant(number, self.text.strip())
+        self.timeline.report(self._parts.metrics)
         if self._failure is not None:
             self._parts.metrics.turns.labels("failed").inc()
             raise self._failure
         self._parts.metrics.turns.labels("done").inc()
-        await self._sink.event(TurnDoneEvent(turn=number, timings=self.turn.timeline.marks))
-        if self._spoken and self._sink.live:
+        await self._sink.event(TurnDoneEvent(turn=number, timings=self.timeline.marks))
+        if self._options.avatar is not None and self._options.live:
             now = asyncio.get_running_loop().time()
             await asyncio.sleep(max(0.0, self.playback.sent_ms - self.playback.heard_ms(now)) / 1000)
 
     async def _run(self) -> None:
-        """The turn; a failure is kept for ``speak``, since a held reply may fail before it is wanted."""
+        """All stages. Does not raise: a preemptive reply may fail before it is wanted."""
         try:
-            await self.turn.run()
-        except* EngineError as group:
-            self._failure = _first(group)
-        except* Exception as group:  # noqa: BLE001 - logged in our_fault
-            self._failure = our_fault(group.exceptions[0], self._session_id)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._produce(group, self._options.avatar), name="reply-text")
+                group.create_task(self._send(), name="reply-send")
+        except* EngineError as error_group:
+            self._failure = _first(error_group)
+        except* Exception as error_group:  # noqa: BLE001 - logged in ``unexpected_failure``
+            self._failure = unexpected_failure(error_group.exceptions[0], self._options.session)
+
+    async def _produce(self, group: asyncio.TaskGroup, avatar: Avatar | None) -> None:
+        """The stages up to the frames; the last one to end closes the way out."""
+        if avatar is not None:
+            group.create_task(self._speech.run(self._text.clauses), name="reply-speech")
+            group.create_task(self._draw(avatar), name="reply-pictures")
+        prompt = await build_prompt(self._parts, self._options, self._history, self.question)
+        self._context.mark("prompt")
+        await self._text.run(prompt)
+        if avatar is None:
+            self._context.out.close()
+
+    async def _draw(self, avatar: Avatar) -> None:
+        await self._pictures.run(avatar, self._speech)
+        self._context.out.close()
+
+    async def _send(self) -> None:
+        await self._released.wait()
+        loop = asyncio.get_running_loop()
+        async for item in self._context.out:
+            if not isinstance(item, list):
+                await self._sink.event(numbered(item, self.number))
+                continue
+            await self._sink.media([replace(frame, turn=self.number) for frame in item])
+            now = loop.time()
+            self._context.mark("first_media_sent")
+            self.playback.sent(len(item), now)
+            self._pictures.add_sent(len(item), now)
+            if self._room is not None:
+                self._room.tutor_says(self.text)
+        await self._sink.finish(self.number)
+        self._context.mark("sent")
 
 
 async def _join(task: asyncio.Task[None]) -> None:
-    """Wait for ``task``; being cancelled cancels it too."""
+    """Wait for ``task``; cancelling this cancels it too."""
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
@@ -158,6 +192,7 @@ async def _join(task: asyncio.Task[None]) -> None:
 
 
 def _first(group: BaseExceptionGroup[EngineError]) -> ReplyFailed:
+    """What the client is told of a failed stage."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -168,7 +203,7 @@ def _first(group: BaseExceptionGroup[EngineError]) -> ReplyFailed:
     return failed
 
 
-def our_fault(error: Exception, session_id: str) -> ReplyFailed:
-    """Log what nobody expected; gives what to tell the client."""
+def unexpected_failure(error: Exception, session_id: str) -> ReplyFailed:
+    """Log an error that is a defect of the engine, and return what the client is told of it."""
     log_fault(log, error, session=session_id)
     return ReplyFailed("the reply could not be made: the engine failed")

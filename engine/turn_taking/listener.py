@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import structlog
@@ -25,7 +25,16 @@ from engine.items import INPUT_RATE, AudioChunk
 from engine.recognition.vad import WINDOW_MS, SpeechDetector
 from engine.settings import Patience, Settings
 from engine.telemetry import log_fault
-from engine.turn_taking.events import ListenEvent, ListeningFailed, Overload, Partial, TurnEnded
+from engine.turn_taking.events import (
+    Interrupt,
+    ListenEvent,
+    ListeningFailed,
+    Overload,
+    Partial,
+    Speculate,
+    TurnEnded,
+    TurnReopened,
+)
 from engine.turn_taking.reopening import LONGEST_MS
 from engine.turn_taking.timeline import Past, Timeline, Window
 from engine.turn_taking.turn_state import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
@@ -56,17 +65,28 @@ GRACE_S = 0.25
 _log = structlog.get_logger(__name__)
 
 
+class ListenOutput(Protocol):
+    """Where a listener's events go, in order: a channel, also one that carries other things besides."""
+
+    async def put(self, item: ListenEvent) -> None:
+        """Add an event; waits for room. Raises ChannelClosed when nobody takes events any more."""
+
+    def put_nowait(self, item: ListenEvent) -> bool:
+        """Add an event if there is room."""
+
+
 class Listener:
     """One live microphone.
 
-    Use as an async context manager; ``push`` and the others may be called before, and are heard
-    when it starts. Leaving the block cancels what is asked of the models and closes ``events``.
+    Runs while ``run`` does, or as an async context manager; ``push`` and the others may be called before,
+    and are heard when it starts. Its end cancels what is asked of the models and closes ``events``.
 
     Args:
         recognizer: shared, as are ``detector`` and ``end_of_turn``; they stay open.
         end_of_turn: None decides by voice and words alone.
         language: of the student's speech, as a ``Recognizer`` takes it; None detects it.
         patience: how long to wait before a pause ends the user turn; None takes the setting.
+        output: takes the events; None puts them into ``events``.
     """
 
     def __init__(
@@ -78,9 +98,12 @@ class Listener:
         *,
         language: str | None = None,
         patience: Patience | None = None,
+        output: ListenOutput | None = None,
     ) -> None:
         self.events: Channel[ListenEvent] = Channel("listen-events", 256)
         """Read with ``async for event in listener.events``; ends when the listener is closed."""
+
+        self._output: ListenOutput = self.events if output is None else output
 
         self._recognizer = recognizer
         self._end_of_turn = end_of_turn
@@ -105,6 +128,8 @@ class Listener:
         self._cut_samples = 0
         self._reported_ms = 0.0
         self._end_after: int | None = None
+        self._discarding = False
+        """``discard`` was called and has not been carried out yet."""
         self._silent_until = 0
         self._stream: RecognitionStream | None = None
         self._start_ms = 0.0
@@ -115,7 +140,7 @@ class Listener:
     # --- from outside
 
     async def __aenter__(self) -> Self:
-        self._runner = asyncio.create_task(self._run(), name="listener")
+        self._runner = asyncio.create_task(self.run(), name="listener")
         return self
 
     async def __aexit__(
@@ -160,11 +185,17 @@ class Listener:
         """
         self._end_after = None
         self._silent_until = self._microphone.stats.puts
-        self._note(self._taker.discard)
+        self._discarding = True
+        self._note(self._discard_now)
+
+    def _discard_now(self) -> list[Action]:
+        self._discarding = False
+        return self._taker.discard()
 
     # --- the loop
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Listen until cancelled. Once only."""
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
@@ -220,7 +251,7 @@ class Listener:
         try:
             probabilities = await self._voice.probabilities(np.stack([window.pcm for window in windows]))
         except Exception as error:  # noqa: BLE001 - told, and logged where nobody expected it
-            await self.events.put(ListeningFailed(_failure("voice_detector", error)))
+            await self._output.put(ListeningFailed(_failure("voice_detector", error)))
             probabilities = np.zeros(len(windows), np.float32)
         probabilities[: max(0, self._silent_until - first)] = 0.0
         for window, probability in zip(windows, probabilities, strict=True):
@@ -237,7 +268,7 @@ class Listener:
     async def _report_overload(self) -> None:
         dropped_ms = self._microphone.stats.dropped * WINDOW_MS + self._cut_samples * 1000 / INPUT_RATE
         if dropped_ms > self._reported_ms:
-            await self.events.put(Overload(dropped_ms - self._reported_ms))
+            await self._output.put(Overload(dropped_ms - self._reported_ms))
             self._reported_ms = dropped_ms
 
     def _queue(self, windows: list[Window]) -> None:
@@ -256,6 +287,8 @@ class Listener:
     async def _do(self, actions: list[Action], group: asyncio.TaskGroup) -> None:
         for action in actions:
             match action:
+                case TurnEnded() | Interrupt() | TurnReopened() | Speculate() if self._discarding:
+                    pass  # decided while the discarded words were still being judged
                 case BeginUtterance(start_ms=start_ms):
                     self._start_ms = start_ms - self._preroll_ms
                     self._stream = self._recognizer.stream(self._language)
@@ -271,13 +304,13 @@ class Listener:
                 case AskTurnModel() if self._end_of_turn is not None:
                     self._ask(group, self._ask_turn_model(action, self._end_of_turn), "listener-turn-model")
                 case Partial():
-                    self.events.put_nowait(action)  # a display may miss one; it is no reason to stop hearing
+                    self._output.put_nowait(action)  # a display may miss one; it is no reason to stop hearing
                 case TurnEnded():
-                    await self.events.put(replace(action, acoustic_end_at=self._at(action.acoustic_end_ms)))
+                    await self._output.put(replace(action, acoustic_end_at=self._at(action.acoustic_end_ms)))
                 case AskWords() | AskTurnModel():
                     raise AssertionError(f"nobody to ask: {action}")
                 case _:
-                    await self.events.put(action)
+                    await self._output.put(action)
 
     def _ask(self, group: asyncio.TaskGroup, question: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = group.create_task(question, name=name)

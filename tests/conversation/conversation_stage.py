@@ -150,8 +150,8 @@ class Stage:
             speller=Inline(),
             load_avatar=lambda _: AVATAR,
             make_feature_stage=NoFeatures,
-            make_listener=lambda language: Listener(
-                self.recognizer, detector, self.end_of_turn, self.settings, language=language
+            make_listener=lambda languages, output: Listener(
+                self.recognizer, detector, self.end_of_turn, self.settings, language=languages, output=output
             ),
         )
         self.conversation = Conversation(self.parts, profile, "session")

@@ -26,7 +26,7 @@ def test_a_turn_from_text_to_the_end_of_its_playback() -> None:
         await ask(stage)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        await stage.conversation.idle.wait()
+        await stage.conversation.wait_idle()
 
     stage = Stage().play_all(drive)
     kinds = stage.sink.kinds()
@@ -45,7 +45,7 @@ def test_an_overloaded_renderer_leaves_out_pictures_and_no_sound() -> None:
         await ask(stage)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        await stage.conversation.idle.wait()
+        await stage.conversation.wait_idle()
 
     whole, thinned = Stage().play_all(lambda s: ask(s, then_s=20)), Stage().play_all(drive)
     frames = [sum(m["frames"] for _, m in s.sink.log if m["type"] == "media") for s in (whole, thinned)]
@@ -275,7 +275,7 @@ def test_an_interruption_at_any_step_of_a_beginning_reply_ends_it() -> None:
                 await ask(stage, "And of hills?")
                 await asyncio.sleep(0.01)
                 async with asyncio.timeout(60):
-                    await stage.conversation.idle.wait()
+                    await stage.conversation.wait_idle()
 
             Stage(sink=sink).play_all(drive)
             assert sink.kinds()[-1] == "turn_done"

@@ -264,7 +264,7 @@ class Peer:
         conversation = self.session.conversation
         now = asyncio.get_running_loop().time()
         mood = self._sink.mood if self._sink is not None else "idle"
-        frame = conversation.life.idle_frame(now, mood)
+        frame = conversation.idle_frame(now, mood)
         if unseen:
             self._stillness.forget()
         if not self._stillness.shows(frame.pose, now):

@@ -146,7 +146,7 @@ class Client:
         if not message.data:
             raise InvalidField("field 'data' is empty")
         recording = messages.decode_base64(message.data)
-        self._conversation.hear(recording, await self._avatar_of(message.avatar_id))
+        self._conversation.submit_recording(recording, await self._avatar_of(message.avatar_id))
 
     def _hear_live(self, data: bytes) -> None:
         if self._microphone is None:

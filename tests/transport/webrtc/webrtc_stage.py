@@ -17,11 +17,11 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
-from engine.animation.idle_motion import IdleMotion
+from engine.animation.idle_motion import IdleMotion, Mood
 from engine.concurrency.worker import Worker
 from engine.contracts import FrameRequest
 from engine.errors import Forbidden, UnknownAvatar
-from engine.items import FRAME_SAMPLES, OUTPUT_RATE, AudioChunk, MediaFrame, Picture
+from engine.items import FRAME_SAMPLES, OUTPUT_RATE, AnimatedFrame, AudioChunk, MediaFrame, Picture
 from engine.settings import Settings
 from engine.telemetry import Metrics
 from engine.transport.api.middleware import errors_as_json
@@ -66,12 +66,15 @@ class ScriptedConversation:
     """Records what the peer tells it; the test speaks through ``sink``."""
 
     def __init__(self) -> None:
-        self.life = IdleMotion(seed=1)
+        self._idle_motion = IdleMotion(seed=1)
         self.profile = SimpleNamespace(name="Tutor", greeting="Hello", avatar=None)
         self.sink: Any = None
         self.heard: list[AudioChunk] = []
         self.calls: list[tuple[Any, ...]] = []
         self.attached = asyncio.Event()
+
+    def idle_frame(self, now: float, mood: Mood) -> AnimatedFrame:
+        return self._idle_motion.idle_frame(now, mood)
 
     def attach(self, sink: Any, *, streaming: bool, avatar: Any) -> None:
         self.sink = sink

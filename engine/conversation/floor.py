@@ -1,0 +1,132 @@
+"""The floor: which reply speaks, how it is interrupted, and what the student has heard of it.
+
+At most one exchange (from a message to the end of its reply's playback) runs at a time. Interrupting has
+two steps. ``cut_off`` is immediate: the exchange is cancelled and the sink drops what it has of the
+reply. ``conclude`` follows when the conversation gets to it: the history keeps what was heard, and
+the client is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from engine.conversation.reply import Reply, RoomSound
+from engine.conversation.sink import Sink
+from engine.conversation.tasks import SessionTasks
+from engine.llm.history import ChatHistory
+from engine.protocol.outgoing import InterruptedEvent
+from engine.telemetry import Metrics
+
+Reason = Literal["voice", "client", "disconnected"]
+"""Why a reply was interrupted, as on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Interruption:
+    exchange: asyncio.Task[None]
+    reply: Reply | None
+    """None: no reply had begun to speak."""
+    reason: Reason
+    at: float
+    """Seconds on the loop's clock."""
+
+
+class Floor:
+    """See above. Not thread safe; on the event loop.
+
+    Args:
+        tasks: the conversation's.
+        history: the dialogue.
+        metrics: count interruptions.
+    """
+
+    def __init__(self, tasks: SessionTasks, history: ChatHistory, metrics: Metrics) -> None:
+        self.replies = 0
+        """Replies that were allowed to speak so far; the number of the latest one."""
+        self.idle = asyncio.Event()
+        """Set while no reply is being made or played."""
+        self.idle.set()
+        self._tasks = tasks
+        self._history = history
+        self._metrics = metrics
+        self._exchange: asyncio.Task[None] | None = None
+        self._reply: Reply | None = None
+        self._interruption: _Interruption | None = None
+        self._interrupted: Reply | None = None
+        """Kept for the client's last playback position, which may come when the next reply speaks already."""
+
+    @property
+    def taken(self) -> bool:
+        """A reply is being made or played."""
+        return self._exchange is not None and not self._exchange.done()
+
+    def take(self, exchange: Coroutine[Any, Any, None]) -> None:
+        """Run an exchange. The one before must have ended, an interruption must be concluded.
+
+        Raises:
+            Busy: the session is ending.
+        """
+        self.idle.clear()
+        self._exchange = self._tasks.start(exchange, "exchange")
+
+    async def give(self, reply: Reply, room: RoomSound) -> None:
+        """Let ``reply`` speak; returns at the end of its playback. Called within an exchange.
+
+        Raises:
+            ReplyFailed: a stage of the reply failed.
+        """
+        self.replies += 1
+        self._reply = reply
+        self._history.add_user(self.replies, reply.question)
+        try:
+            await reply.speak(self.replies, room)
+        finally:
+            if self._reply is reply:
+                self._reply = None
+
+    def cut_off(self, reason: Reason, sink: Sink | None) -> bool:
+        """Silence the tutor now; never waits. False when nothing was being said."""
+        exchange, reply = self._exchange, self._reply
+        if exchange is None or exchange.done():
+            return False
+        exchange.cancel()
+        self._interruption = _Interruption(exchange, reply, reason, asyncio.get_running_loop().time())
+        self._exchange = self._reply = None
+        if reply is not None:
+            self._interrupted = reply
+            if sink is not None:
+                sink.drop(reply.number)
+        return True
+
+    async def conclude(self) -> InterruptedEvent | None:
+        """Wait for the end of the interrupted exchange and remember what was heard. Gives what to tell the client."""
+        cut, self._interruption = self._interruption, None
+        if cut is None:
+            return None
+        await asyncio.wait([cut.exchange])
+        self.idle.set()  # an exchange that was cancelled before its first step could not do it
+        if cut.reply is None:
+            return None
+        number, content = cut.reply.number, cut.reply.heard_text(cut.at)
+        self._history.heard(number, content)
+        self._metrics.interruptions.labels(cut.reason).inc()
+        self._metrics.turns.labels("interrupted").inc()
+        return InterruptedEvent(
+            turn=number,
+            played_ms=round(cut.reply.playback.heard_ms(cut.at)),
+            content=content,
+            reason=cut.reason,
+            timings=cut.reply.timeline.marks,
+        )
+
+    def acknowledge(self, number: int, position_ms: float) -> None:
+        """The client has played so much of reply ``number`` (ms of its audio)."""
+        now = asyncio.get_running_loop().time()
+        if self._reply is not None and self._reply.number == number:
+            self._reply.playback.acknowledge(position_ms, now)
+        elif self._interrupted is not None and self._interrupted.number == number:
+            self._interrupted.playback.correct(position_ms, now)
+            self._history.heard(number, self._interrupted.heard_text(now))

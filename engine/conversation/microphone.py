@@ -1,0 +1,62 @@
+"""The student's microphone as the conversation uses it: opened by the first audio that comes."""
+
+from __future__ import annotations
+
+from engine.concurrency.channel import ChannelClosed
+from engine.conversation.parts import Parts
+from engine.conversation.tasks import SessionTasks
+from engine.items import AudioChunk
+from engine.turn_taking.listener import Listener, ListenOutput
+
+
+class StudentMicrophone:
+    """A listener that is started when it is needed. Every method returns at once.
+
+    Args:
+        parts: make the listener.
+        tasks: the conversation's, which the listener runs in.
+        output: where its events go.
+        languages: of the student's speech, as a ``Recognizer`` takes them.
+    """
+
+    def __init__(self, parts: Parts, tasks: SessionTasks, output: ListenOutput, languages: str) -> None:
+        self._parts = parts
+        self._tasks = tasks
+        self._output = output
+        self._languages = languages
+        self._listener: Listener | None = None
+
+    def push(self, chunk: AudioChunk) -> None:
+        """Live audio. Ignored while the conversation does not run."""
+        if self._tasks.group is None:
+            return
+        if self._listener is None:
+            self._listener = self._parts.make_listener(self._languages, self._output)
+            self._tasks.start(self._listen(self._listener), "listener")
+        self._listener.push(chunk)
+
+    def end_turn(self) -> None:
+        """The talk button was released: the user turn is over."""
+        if self._listener is not None:
+            self._listener.end_turn()
+
+    def discard(self) -> None:
+        """Forget what the student has been saying; speech from now on is a new utterance."""
+        if self._listener is not None:
+            self._listener.discard()
+
+    def tutor_says(self, text: str) -> None:
+        """The tutor is speaking and has said ``text`` so far in this reply."""
+        if self._listener is not None:
+            self._listener.tutor_speaking(True, text)
+
+    def tutor_silent(self) -> None:
+        """The tutor speaks no more."""
+        if self._listener is not None:
+            self._listener.tutor_speaking(False)
+
+    async def _listen(self, listener: Listener) -> None:
+        try:
+            await listener.run()
+        except* ChannelClosed:
+            pass  # the conversation is closing and takes no more events

@@ -1,0 +1,56 @@
+"""The preemptive reply: begun before the user turn is over, held back until it is.
+
+*When* one is begun, and for which words, is decided in ``engine/turn_taking/preemptive.py``, which
+gives each its id. Here it is kept: at most one, computing but sending nothing.
+"""
+
+from __future__ import annotations
+
+from engine.conversation.reply import Reply
+from engine.conversation.tasks import SessionTasks
+from engine.telemetry import Metrics
+
+
+class PreemptiveReply:
+    """The place of the one preemptive reply. Synchronous.
+
+    Args:
+        tasks: the conversation's, which the reply runs in.
+        metrics: count what became of it.
+    """
+
+    def __init__(self, tasks: SessionTasks, metrics: Metrics) -> None:
+        self._tasks = tasks
+        self._metrics = metrics
+        self._held: tuple[int, Reply] | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there is one."""
+        return self._held is not None
+
+    def begin(self, preemptive_id: int, reply: Reply) -> None:
+        """Begin ``reply`` and hold it back; one that was held before is dropped.
+
+        Raises:
+            Busy: the session is ending.
+        """
+        self.drop()
+        reply.begin(self._tasks)
+        self._held = preemptive_id, reply
+
+    def drop(self) -> None:
+        """End it, if there is one: the student went on, or said something else."""
+        if self._held is not None:
+            self._held[1].abandon()
+            self._held = None
+            self._metrics.speculations.labels("dropped").inc()
+
+    def take(self, preemptive_id: int | None) -> Reply | None:
+        """Give away the one with this id, to be spoken now; any other is dropped."""
+        if self._held is None or self._held[0] != preemptive_id:
+            self.drop()
+            return None
+        reply = self._held[1]
+        self._held = None
+        self._metrics.speculations.labels("used").inc()
+        return reply
