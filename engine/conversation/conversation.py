@@ -10,6 +10,7 @@ the client) takes its turn. Replies run as tasks; at most one speaks, at most on
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -97,7 +98,9 @@ class Conversation:
         self._floor = Floor(self._tasks, self.history, parts.metrics)
         self._preemptive = PreemptiveReply(self._tasks, parts.metrics)
         self._prefill = Prefill(parts, self.history, self._tasks)
-        self._microphone = StudentMicrophone(parts, self._tasks, self._inbox, self._languages)
+        self._microphone = StudentMicrophone(
+            parts, self._tasks, _ListenerInbox(self._inbox, self._cut_off), self._languages
+        )
         self._answer_to_speech: Reply | None = None
         """The reply to what the student said last by voice."""
         self._continued = 0
@@ -375,6 +378,24 @@ class Conversation:
         self._parts.metrics.errors.labels(error.code).inc()
         log.info("error told", session=self._session_id, code=error.code, reply=number)
         await self._tell(ErrorEvent.of(error, number))
+
+
+class _ListenerInbox:
+    """The listener's way into the inbox. A barge-in silences the tutor before it waits there like everything else."""
+
+    def __init__(self, inbox: Channel[Command | listening.ListenEvent], cut_off: Callable[[Reason], bool]) -> None:
+        self._inbox = inbox
+        self._cut_off = cut_off
+
+    async def put(self, item: listening.ListenEvent) -> None:
+        """See ``ListenOutput``."""
+        if isinstance(item, listening.Interrupt):
+            self._cut_off("voice")
+        await self._inbox.put(item)
+
+    def put_nowait(self, item: listening.ListenEvent) -> bool:
+        """See ``ListenOutput``."""
+        return not self._inbox.closed and self._inbox.put_nowait(item)
 
 
 class _Closed(Exception):

@@ -35,14 +35,14 @@ class MemorySink:
         self.stuck: asyncio.Event | None = None
         """Set this and nothing is taken until the event is."""
         self._ahead_s = ahead_s
-        self._dropped = 0
+        self.dropped = 0
         self._turn = 0
         self._sent_ms = 0.0
         self._began = 0.0
 
     def _note(self, message: dict[str, Any]) -> None:
         turn = message.get("turn", 0)
-        assert message["type"] == "interrupted" or not 0 < turn <= self._dropped, f"stale: {message}"
+        assert message["type"] == "interrupted" or not 0 < turn <= self.dropped, f"stale: {message}"
         self.log.append((asyncio.get_running_loop().time(), message))
 
     async def event(self, event: Any) -> None:
@@ -64,7 +64,7 @@ class MemorySink:
         self._note({"type": "finished", "turn": turn})
 
     def drop(self, turn: int) -> None:
-        self._dropped = turn
+        self.dropped = turn
 
     def kinds(self, *only: str) -> list[str]:
         return [m["type"] for _, m in self.log if not only or m["type"] in only]

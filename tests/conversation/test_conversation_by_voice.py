@@ -172,6 +172,46 @@ def test_a_slow_model_still_answers() -> None:
     assert "turn_done" in stage.sink.kinds()
 
 
+def test_typing_discards_what_the_student_was_saying() -> None:
+    script = Script().say(1000, "What do plants do in the").say(5000, "And what do animals do?")
+
+    async def drive(stage: Stage) -> None:
+        sound = asyncio.create_task(play(stage.conversation.listen, script.pcm(16_000)))
+        await asyncio.sleep(1.9)
+        stage.conversation.say("What is a cell?", AVATAR)  # type: ignore[arg-type]
+        await sound
+
+    stage = Stage(model=FakeModel("It is small.")).play_all(drive)
+    typed_at = 1001.9
+    assert any(m["type"] == "partial_transcription" for at, m in stage.sink.log if at < typed_at), "it was half spoken"
+    between = [m["type"] for at, m in stage.sink.log if typed_at < at < 1004.9]
+    assert not {"partial_transcription", "transcription", "interrupted", "duck"} & set(between)
+    assert "turn_done" in between, "the typed question is answered in peace"
+    assert [m["content"] for _, m in stage.sink.log if m["type"] == "transcription"] == ["And what do animals do?"]
+    assert [content for role, content in stage.history if role == "user"] == [
+        "What is a cell?",
+        "And what do animals do?",
+    ]
+
+
+@pytest.mark.parametrize("typed_after_ms", range(2000, 2500, 40))
+def test_whenever_the_student_types_the_typed_question_is_not_interrupted(typed_after_ms: int) -> None:
+    """Also in the moments in which the user turn before it is being decided."""
+    script = Script().say(1000, "What do plants do?")
+
+    async def drive(stage: Stage) -> None:
+        sound = asyncio.create_task(play(stage.conversation.listen, script.pcm(9000)))
+        await asyncio.sleep(typed_after_ms / 1000)
+        stage.conversation.say("What is a cell?", AVATAR)  # type: ignore[arg-type]
+        await sound
+
+    stage = Stage(model=FakeModel("It is small.")).play_all(drive)
+    assert stage.model.asked[-1][-1]["content"] == "What is a cell?"
+    assert stage.sink.kinds("interrupted", "turn_done")[-1] == "turn_done"
+    last = stage.sink.last("turn_done")["turn"]
+    assert not any(m["type"] == "interrupted" and m["turn"] == last for _, m in stage.sink.log)
+
+
 def test_leaving_in_the_middle_of_everything() -> None:
     async def drive(stage: Stage) -> None:
         sound = asyncio.create_task(play(stage.conversation.listen, Script().say(500, "What do plants do?").pcm(9000)))

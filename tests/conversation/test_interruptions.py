@@ -10,6 +10,8 @@ import os
 import random
 from typing import Any
 
+import pytest
+
 from tests.conversation.conversation_stage import AVATAR, FakeModel, MemorySink, Stage
 from tests.fakes import Script, play
 
@@ -131,6 +133,53 @@ def test_memory_is_what_was_played_whenever_the_student_cuts_in() -> None:
         else:
             assert message.get("turn") not in interrupted, f"stale: {message}"
     assert interrupted == set(range(1, ROUNDS + 1))
+
+
+@pytest.mark.parametrize("how", ["button", "typing", "voice"])
+def test_an_interruption_does_not_wait_for_a_client_that_takes_nothing(how: str) -> None:
+    """The conversation is held up telling the client of a cough; the tutor is silenced all the same."""
+    script = Script().cough(1500, 100).say(3000, "Wait please stop now.")
+
+    async def drive(stage: Stage) -> None:
+        conversation, sink = stage.conversation, stage.sink
+        conversation.say("Tell me of rivers.", AVATAR)  # type: ignore[arg-type]
+        sound = asyncio.create_task(play(conversation.listen, script.pcm(8000 if how == "voice" else 2900)))
+        await asyncio.sleep(1.4)
+        assert "media" in sink.kinds() and "speech_started" not in sink.kinds()
+        sink.stuck = asyncio.Event()
+        await asyncio.sleep(1.4)
+        assert conversation.speaking and sink.dropped == 0
+        if how == "voice":
+            await asyncio.sleep(1.2)
+        elif how == "button":
+            conversation.interrupt()
+        else:
+            conversation.say("What is next?", AVATAR)  # type: ignore[arg-type]
+        assert not conversation.speaking and sink.dropped == 1
+        taken = len(sink.log)
+        sink.stuck.set()
+        await sound
+        await asyncio.sleep(0.5)
+        kinds = [message["type"] for _, message in sink.log[taken:]]
+        assert "interrupted" in kinds
+        assert all(m.get("turn") != 1 for _, m in sink.log[taken:] if m["type"] != "interrupted")
+        await conversation.wait_idle()
+
+    stage = Stage(model=FakeModel(SAID)).play_all(drive)
+    assert len(stage.model.asked) == (1 if how == "button" else 2)
+
+
+def test_stop_also_voids_what_was_typed_and_has_not_been_looked_at_yet() -> None:
+    async def drive(stage: Stage) -> None:
+        stage.conversation.say("Tell me of rivers.", AVATAR)  # type: ignore[arg-type]
+        stage.conversation.interrupt()
+        await asyncio.sleep(5)
+        assert stage.sink.log == [] and not stage.conversation.speaking
+        stage.conversation.say("Tell me of hills.", AVATAR)  # type: ignore[arg-type]
+        await asyncio.sleep(5)
+
+    stage = Stage(model=FakeModel(SAID)).play_all(drive)
+    assert [content for role, content in stage.history if role == "user"] == ["Tell me of hills."]
 
 
 def _last_reply(stage: Stage) -> tuple[int, str]:
