@@ -23,8 +23,8 @@ from engine.contracts import AvatarFactory, LanguageModel, Renderer
 from engine.conversation.parts import Parts
 from engine.errors import EngineError, SettingsError, UnknownAvatar
 from engine.knowledge.service import Knowledge
-from engine.llm.client import language_model
 from engine.llm.embedded import EmbeddedServer
+from engine.llm.factory import language_model
 from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
 from engine.recognition.vad import SileroVad

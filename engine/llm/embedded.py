@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from engine.errors import LanguageModelFailed
+from engine.llm.endpoint import Endpoint
 
 CHILD = Path(__file__).with_name("child.py")
 STOP_S = 2.0
@@ -33,14 +34,6 @@ HEALTHY_S = 30.0
 """A child that lived this long is restarted without a pause again."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a language model answers."""
-
-    base_url: str
-    api_key: str
 
 
 @dataclass(frozen=True, slots=True)

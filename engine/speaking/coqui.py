@@ -67,7 +67,7 @@ class CoquiSynthesizer:
         if voice.id not in self._speakers:
             raise SynthesisFailed(f"no Coqui voice {voice.id} is loaded")
         model, speaker = self._speakers[voice.id]
-        utterance = _Utterance(model, speaker, clause, self._levellers[voice.id], self._paces[voice.id])
+        utterance = _CoquiClause(model, speaker, clause, self._levellers[voice.id], self._paces[voice.id])
         last = False
         while not last:
             speech = await self._worker.run(utterance.step)
@@ -79,7 +79,7 @@ class CoquiSynthesizer:
         self._worker.close()
 
 
-class _Utterance:
+class _CoquiClause:
     """One clause being spoken. ``step`` runs in the worker; dropping this object ends the generation."""
 
     def __init__(self, model: CoquiModel, speaker: str, clause: Clause, leveller: Leveller, pace: Pace) -> None:

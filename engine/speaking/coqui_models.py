@@ -24,7 +24,7 @@ from engine.items import INPUT_RATE, Clause, FloatArray
 from engine.speaking.ipa import assemble
 from engine.speaking.letters import clause_timeline, letter_durations
 from engine.speaking.pieces import PiecePlan
-from engine.speaking.timeline import Timeline
+from engine.speaking.timeline import ClauseTiming
 
 _MARGIN = 16
 """Columns the vocoder of a VITS model sees to either side (13 with Coqui's usual layers)."""
@@ -47,7 +47,7 @@ class CoquiModel(Protocol):
     languages: Sequence[str]
     """ISO 639-1."""
 
-    def say(self, clause: Clause, speaker: str) -> tuple[Timeline | None, Iterator[FloatArray]]:
+    def say(self, clause: Clause, speaker: str) -> tuple[ClauseTiming | None, Iterator[FloatArray]]:
         """The times of the clause, when it knows them, and its sound in pieces as they are computed."""
 
 
@@ -88,7 +88,7 @@ class VitsVoice:
         self._language_names = {iso(name): name for name in names}
         self.languages: Sequence[str] = list(self._language_names) or [iso(_single_language(config, folder))]
 
-    def say(self, clause: Clause, speaker: str) -> tuple[Timeline | None, Iterator[FloatArray]]:
+    def say(self, clause: Clause, speaker: str) -> tuple[ClauseTiming | None, Iterator[FloatArray]]:
         """See ``CoquiModel.say``."""
         with torch.inference_mode():
             language = self._language_names.get(clause.language)
@@ -104,7 +104,7 @@ class VitsVoice:
         sounds = assemble(codes, durations)
         timeline = clause_timeline(clause, sounds, column_ms, latent.shape[2], self._letters_of)
         if not self.timed:
-            timeline = Timeline(timeline.words)
+            timeline = ClauseTiming(timeline.words)
         plan = PiecePlan([sound.end for sound in sounds], latent.shape[2], self.rate / self._hop)
         return timeline, self._pieces(latent, plan)
 
@@ -181,7 +181,7 @@ class XttsVoice:
         self._codes = {iso(code): code for code in config.languages}
         self.languages: Sequence[str] = list(self._codes)
 
-    def say(self, clause: Clause, speaker: str) -> tuple[Timeline | None, Iterator[FloatArray]]:
+    def say(self, clause: Clause, speaker: str) -> tuple[ClauseTiming | None, Iterator[FloatArray]]:
         """See ``CoquiModel.say``."""
         return None, self._stream(clause, speaker)
 

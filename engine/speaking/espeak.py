@@ -13,10 +13,10 @@ from engine.concurrency.worker import Worker
 from engine.contracts import Voice
 from engine.errors import SynthesisFailed
 from engine.items import Clause, Phoneme, Speech, Word
-from engine.speaking.espeak_library import Utterance, library
+from engine.speaking.espeak_library import EspeakSpeech, library
 from engine.speaking.ipa import symbol_of
 from engine.speaking.shaping import Leveller, Shaper
-from engine.speaking.timeline import Span, Timeline, shown_words, spread, tokens
+from engine.speaking.timeline import ClauseTiming, Span, shown_words, spread, tokens
 
 PREFIX = "espeak:"
 
@@ -75,7 +75,7 @@ def _speak(clause: Clause, file: str, leveller: Leveller, abandoned: threading.E
     return Shaper(clause, library().rate, leveller, timeline).finish(made.pcm)
 
 
-def _timeline(clause: Clause, made: Utterance, total_ms: float) -> Timeline:
+def _timeline(clause: Clause, made: EspeakSpeech, total_ms: float) -> ClauseTiming:
     ms = 1000 / library().rate
     # A language switch ("(en)") is announced like a phoneme but takes no time.
     marks = [mark for mark in made.phonemes if not mark.name.startswith("(")]
@@ -85,10 +85,10 @@ def _timeline(clause: Clause, made: Utterance, total_ms: float) -> Timeline:
         symbol, stress = symbol_of(mark.name)
         if end > mark.sample * ms:
             phonemes.append(Phoneme(symbol, mark.sample * ms, end, stress))
-    return Timeline(shown_words(clause.text, _words(clause.spoken, made, phonemes, ms), total_ms), tuple(phonemes))
+    return ClauseTiming(shown_words(clause.text, _words(clause.spoken, made, phonemes, ms), total_ms), tuple(phonemes))
 
 
-def _words(text: str, made: Utterance, phonemes: Sequence[Phoneme], ms: float) -> tuple[Word, ...]:
+def _words(text: str, made: EspeakSpeech, phonemes: Sequence[Phoneme], ms: float) -> tuple[Word, ...]:
     found = tokens(text)
     sounding = [phoneme for phoneme in phonemes if phoneme.symbol]
     end_ms = sounding[-1].end_ms if sounding else 0.0

@@ -94,7 +94,7 @@ class PhonemeMark:
 
 
 @dataclass(frozen=True, slots=True)
-class Utterance:
+class EspeakSpeech:
     """What the library made of a text."""
 
     pcm: FloatArray
@@ -145,7 +145,7 @@ class EspeakLibrary:
                     found.setdefault(voice.tag, voice)
             return list(found.values())
 
-    def speak(self, text: str, voice: str, cancelled: Callable[[], bool], words_per_minute: int = 165) -> Utterance:
+    def speak(self, text: str, voice: str, cancelled: Callable[[], bool], words_per_minute: int = 165) -> EspeakSpeech:
         """Speak ``text``.
 
         Args:
@@ -167,7 +167,7 @@ class EspeakLibrary:
         if status != 0:
             raise SynthesisFailed(f"espeak-ng refused a clause (status {status})")
         pcm = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-        return Utterance(pcm, words, phonemes)
+        return EspeakSpeech(pcm, words, phonemes)
 
     def _on_sound(self, wav: Any, count: int, events: Any) -> int:
         at = 0

@@ -27,7 +27,7 @@ _TONES = frozenset("0123456789˥˦˧˨˩↓↑→↗↘#")
 
 
 @dataclass(slots=True)
-class Sound:
+class Segment:
     """A phoneme under construction, or a gap. Units are the caller's (samples, ms)."""
 
     symbol: str
@@ -37,13 +37,13 @@ class Sound:
     stress: int = 0
 
 
-def assemble(codes: Sequence[str], durations: Sequence[float]) -> list[Sound]:
+def assemble(codes: Sequence[str], durations: Sequence[float]) -> list[Segment]:
     """Join code points to sounds.
 
     A stress mark's time belongs to the vowel after it, a length mark's (or any modifier's) to
     the letter before it. Joints between words stay, as sounds with a space for a symbol.
     """
-    sounds: list[Sound] = []
+    sounds: list[Segment] = []
     at = 0.0
     stress, pending = 0, 0.0
     for code, duration in zip(codes, durations, strict=True):
@@ -58,28 +58,28 @@ def assemble(codes: Sequence[str], durations: Sequence[float]) -> list[Sound]:
             last.end, pending = at, 0.0
             last.symbol += "" if code in _TONES or code in "ːˑ" else code
         elif not _modifies(code):
-            sounds.append(Sound(code, start - pending, at, stress if code in VOWELS else 0))
+            sounds.append(Segment(code, start - pending, at, stress if code in VOWELS else 0))
             pending = 0.0
             if code in VOWELS:
                 stress = 0
     return sounds
 
 
-def _gap(sounds: list[Sound], symbol: str, start: float, end: float) -> None:
+def _gap(sounds: list[Segment], symbol: str, start: float, end: float) -> None:
     """Adjacent gaps are one; silence wins over a joint."""
     if sounds and not sounds[-1].symbol.strip():
         sounds[-1].end = end
         if not symbol:
             sounds[-1].symbol = ""
     else:
-        sounds.append(Sound(symbol, start, end))
+        sounds.append(Segment(symbol, start, end))
 
 
 def _modifies(code: str) -> bool:
     return code in _MARKS or code in _TONES or unicodedata.combining(code) > 0
 
 
-def _joins(last: Sound, code: str, stress: int) -> bool:
+def _joins(last: Segment, code: str, stress: int) -> bool:
     """Does ``code`` complete a diphthong or an affricate? A stressed vowel always begins anew."""
     if code in VOWELS:
         return not stress and code in _SECOND.get(last.symbol, "")

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.items import Clause, Phoneme, Word
-from engine.speaking.ipa import Sound, assemble
-from engine.speaking.timeline import Span, Timeline, shown_words, spread, tokens
+from engine.speaking.ipa import Segment, assemble
+from engine.speaking.timeline import ClauseTiming, Span, shown_words, spread, tokens
 
 _PAD_BEFORE = 0.25
 """Share of the pad between two phonemes that sounds like the one before it.
@@ -33,8 +33,8 @@ def share_pads(own: npt.NDArray[Any], pads: npt.NDArray[Any]) -> list[float]:
 
 
 def clause_timeline(
-    clause: Clause, sounds: Sequence[Sound], column_ms: float, columns: int, phonemes_of: Callable[[str], list[str]]
-) -> Timeline:
+    clause: Clause, sounds: Sequence[Segment], column_ms: float, columns: int, phonemes_of: Callable[[str], list[str]]
+) -> ClauseTiming:
     """Words and phonemes of a clause, in ms of its ``columns`` columns of raw sound.
 
     Args:
@@ -44,18 +44,18 @@ def clause_timeline(
     """
     total_ms = columns * column_ms
     if not sounds:
-        return Timeline(shown_words(clause.text, (), total_ms))
+        return ClauseTiming(shown_words(clause.text, (), total_ms))
     spoken = _spoken_words(clause.spoken, sounds, column_ms, phonemes_of)
     phonemes = tuple(
         Phoneme(s.symbol, s.start * column_ms, s.end * column_ms, s.stress) for s in _without_joints(sounds)
     )
-    return Timeline(shown_words(clause.text, spoken, total_ms), phonemes)
+    return ClauseTiming(shown_words(clause.text, spoken, total_ms), phonemes)
 
 
-def _without_joints(sounds: Sequence[Sound]) -> list[Sound]:
+def _without_joints(sounds: Sequence[Segment]) -> list[Segment]:
     """Speech runs on between words: a joint's time goes half to either neighbour."""
-    kept: list[Sound] = []
-    joint: Sound | None = None
+    kept: list[Segment] = []
+    joint: Segment | None = None
     for sound in sounds:
         if sound.symbol == " ":
             joint = sound
@@ -66,12 +66,12 @@ def _without_joints(sounds: Sequence[Sound]) -> list[Sound]:
             if kept:
                 kept[-1].end = start
             joint = None
-        kept.append(Sound(sound.symbol, start, sound.end, sound.stress))
+        kept.append(Segment(sound.symbol, start, sound.end, sound.stress))
     return kept
 
 
 def _spoken_words(
-    text: str, sounds: Sequence[Sound], column_ms: float, phonemes_of: Callable[[str], list[str]]
+    text: str, sounds: Sequence[Segment], column_ms: float, phonemes_of: Callable[[str], list[str]]
 ) -> tuple[Word, ...]:
     """Times of the words of ``text``.
 
@@ -79,7 +79,7 @@ def _spoken_words(
     and says others as several ("25"), so when the counts differ each word is pronounced alone
     and found again in what was said.
     """
-    groups: list[list[Sound]] = [[]]
+    groups: list[list[Segment]] = [[]]
     for sound in sounds:
         if sound.symbol.strip():
             groups[-1].append(sound)

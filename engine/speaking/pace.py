@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 
 from engine.items import Word
-from engine.speaking.timeline import Timeline, spread, tokens
+from engine.speaking.timeline import ClauseTiming, spread, tokens
+from engine.text.scripts import HANGUL, UNSPACED
 
-_WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_WIDE = re.compile(f"[{UNSPACED}{HANGUL}]")
 _WIDE_WEIGHT = 3.2
 """A Chinese character takes about as long as three letters."""
 
@@ -23,12 +24,12 @@ class Pace:
     def __init__(self) -> None:
         self._letter_s = 0.068
 
-    def timeline(self, text: str) -> Timeline:
+    def timeline(self, text: str) -> ClauseTiming:
         """The words of ``text`` where they probably are."""
         total = _weight(text) * self._letter_s * 1000
         shown = [token.text for token in tokens(text)]
         words: tuple[Word, ...] = spread(shown, [None] * len(shown), 0.0, total)
-        return Timeline(words)
+        return ClauseTiming(words)
 
     def learn(self, text: str, seconds: float) -> None:
         """``text`` was said in ``seconds``."""

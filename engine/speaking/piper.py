@@ -21,12 +21,12 @@ from engine.concurrency.worker import Worker
 from engine.contracts import Voice
 from engine.errors import ModelMissing, SynthesisFailed
 from engine.items import Clause, Speech
-from engine.speaking.ipa import Sound, assemble, is_letter
+from engine.speaking.ipa import Segment, assemble, is_letter
 from engine.speaking.letters import clause_timeline, share_pads
 from engine.speaking.pieces import PiecePlan
 from engine.speaking.piper_graph import SPEAKING_ERRORS, IntArray, Latent, PiperGraph
 from engine.speaking.shaping import Leveller, Shaper
-from engine.speaking.timeline import Timeline
+from engine.speaking.timeline import ClauseTiming
 
 PREFIX = "piper:"
 
@@ -64,7 +64,7 @@ class PiperSynthesizer:
         loaded = self._loaded.get(voice.id)
         if loaded is None:
             raise SynthesisFailed(f"no Piper voice {voice.id} is loaded")
-        utterance = _Utterance(loaded, clause)
+        utterance = _PiperClause(loaded, clause)
         last = False
         while not last:
             speech = await self._worker.run(utterance.next_piece)
@@ -91,7 +91,7 @@ def _load(path: Path, threads: int) -> _Loaded:
     return _Loaded(voice, piper, graph, Leveller())
 
 
-class _Utterance:
+class _PiperClause:
     """One clause being spoken. ``next_piece`` runs in worker threads, never twice at once."""
 
     def __init__(self, loaded: _Loaded, clause: Clause) -> None:
@@ -126,7 +126,7 @@ class _Utterance:
         piper, config = self._voice.piper, self._voice.piper.config
         text = self._clause.spoken.replace("\0", " ")
         codes = [code for sentence in piper.phonemize(text) for code in [*sentence, " "]][:-1]
-        timeline = Timeline()
+        timeline = ClauseTiming()
         if any(is_letter(code) for code in codes):
             ids = piper.phonemes_to_ids(codes)
             scales = (config.noise_scale, config.length_scale, config.noise_w_scale)
@@ -142,7 +142,7 @@ class _Utterance:
         return [code for sentence in self._voice.piper.phonemize(word) for code in sentence]
 
 
-def _sounds(codes: list[str], ids: list[int], config: PiperConfig, widths: IntArray | None) -> list[Sound]:
+def _sounds(codes: list[str], ids: list[int], config: PiperConfig, widths: IntArray | None) -> list[Segment]:
     """Phonemes with their columns; empty when the voice tells no widths or spells ids in its own way."""
     table = config.phoneme_id_map
     kept = [BOS, *(code for code in codes if code in table), EOS]

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.audio.resampling import Resampler
 from engine.items import OUTPUT_RATE, Clause, FloatArray, Speech
-from engine.speaking.timeline import Timeline
+from engine.speaking.timeline import ClauseTiming
 
 TARGET_DBFS = -20.0
 """Level of speech (pauses left out), about -18 LUFS for a voice."""
@@ -119,10 +119,10 @@ class Shaper:
         timeline: times on the raw sound, when the voice tells them.
     """
 
-    def __init__(self, clause: Clause, rate: int, leveller: Leveller, timeline: Timeline | None = None) -> None:
+    def __init__(self, clause: Clause, rate: int, leveller: Leveller, timeline: ClauseTiming | None = None) -> None:
         self._clause = clause
         self._leveller = leveller
-        self._timeline = timeline or Timeline()
+        self._timeline = timeline or ClauseTiming()
         self._resampler = Resampler(rate, OUTPUT_RATE)
         self._gain: float | None = None
         self._waiting: FloatArray = np.zeros(0, np.float32)

@@ -1,26 +1,25 @@
 """Voices of any server that offers OpenAI's ``POST /audio/speech``, played while they arrive.
 
-In: a ``Clause``. Out: ``Speech`` pieces from the first tenth of a second on; such servers tell no
-phoneme times (the face follows the sound) and word times are estimated. The event loop
-does the I/O, a ``Worker`` decodes. Memory is bounded: nothing is read that nobody waits for.
+In: a ``Clause``. Out: ``Speech`` pieces from the first tenth of a second on. Such servers give no
+phoneme times (the face follows the audio), and word times are estimated. The event loop
+does the I/O, a ``Worker`` decodes. Memory is bounded: the response is read only as fast as it is played.
 Closing the iterator drops the connection; ``close`` ends the worker and all connections.
 
-The server is a stranger: every wait has a limit, a failure before the first sound is tried once
-more, and after some failures in a row it is left alone for a while.
+The server is not trusted: every wait has a limit, a failure before the first audio is retried once,
+and after several failures in a row the server is not asked for a while.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
 
 import aiohttp
-import structlog
 
+from engine.concurrency.attempts import AttemptFailed, Neighbour, attempts, retry_after_s
 from engine.concurrency.breaker import CircuitBreaker
 from engine.concurrency.worker import Worker
 from engine.contracts import Voice
@@ -32,48 +31,42 @@ from engine.speaking.sound_stream import BadSound, SoundStream
 
 PREFIX = "speech:"
 PCM_RATE = 24_000
-"""Of raw PCM, as OpenAI defines it."""
-
-_log = structlog.get_logger(__name__)
+"""Sample rate of raw PCM, as OpenAI's API defines it."""
 
 _PIECE_BYTES = 4_800
-"""Read at once at least, when more is to come: 100 ms of PCM."""
+"""Bytes to decode at once at least, unless the response ends: 100 ms of PCM."""
 
-_MOST_BYTES_A_READ = 65_536
+_MAX_READ_BYTES = 65_536
 _SECONDS_A_LETTER, _SECONDS_ANYWAY = 0.5, 10.0
-"""No voice speaks longer than this for a clause; a server that does is cut off."""
+"""The longest speech accepted for a clause, in seconds a letter and seconds besides. A judgement."""
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
-    """How long the server may take, in seconds."""
+class SpeechTimeouts:
+    """How long the server may take, seconds."""
 
     connect_s: float = 3.0
-    first_sound_s: float = 8.0
-    """From the request to the first sound, one repetition included."""
+    first_audio_s: float = 8.0
+    """From the request to the first audio, including a retry."""
     gap_s: float = 5.0
-    """Between two pieces, once sound came."""
+    """Between two pieces after that."""
     retry_pause_s: float = 0.15
     longest_retry_after_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechServer:
-    """Where it is and how it is asked."""
+    """Where the speech server is, and what it is asked for."""
 
     base_url: str
-    """Up to and without ``/audio/speech``."""
+    """The address before ``/audio/speech``."""
     model: str
     key: str | None = None
     sound: Literal["pcm", "wav", "mp3"] = "pcm"
 
 
-class _Failed(SynthesisFailed):
-    """One attempt failed; ``again`` when another one may do better."""
-
-    def __init__(self, message: str, *, again: bool = True, retry_after_s: float | None = None) -> None:
-        super().__init__(message, retry_after_s=retry_after_s)
-        self.again = again
+class _Failed(AttemptFailed, SynthesisFailed):
+    """One request to the speech server failed."""
 
 
 class SpeechEndpoint:
@@ -82,12 +75,14 @@ class SpeechEndpoint:
     Args:
         server: the server.
         voices: name and language (ISO 639-1) of each; ``*`` for any language.
-        waits: limits.
+        timeouts: how long each step may take.
     """
 
-    def __init__(self, server: SpeechServer, voices: Sequence[tuple[str, str]], waits: Waits | None = None) -> None:
+    def __init__(
+        self, server: SpeechServer, voices: Sequence[tuple[str, str]], timeouts: SpeechTimeouts | None = None
+    ) -> None:
         self._server = server
-        self._waits = waits or Waits()
+        self._timeouts = timeouts or SpeechTimeouts()
         self._names = {f"{PREFIX}{name}": name for name, _ in voices}
         self._voices = [
             Voice(
@@ -111,7 +106,7 @@ class SpeechEndpoint:
         return self._voices
 
     def close(self) -> None:
-        """End the worker now and the connections with the loop's next steps."""
+        """End the worker; connections are closed by a task that runs after this call."""
         session, self._session = self._session, None
         if session is not None:
             self._closing = asyncio.get_running_loop().create_task(session.close(), name="close speech server")
@@ -121,49 +116,16 @@ class SpeechEndpoint:
         """See ``Synthesizer.speak``."""
         if voice.id not in self._names:
             raise SynthesisFailed(f"the speech server has no voice {voice.id}")
-        now = time.monotonic()
-        if not self.breaker.allow(now):
-            raise SynthesisFailed(
-                "the speech server is down", retry_after_s=max(1.0, round(self.breaker.retry_after_s(now), 1))
-            )
-        judged = False
-        try:
-            async with aclosing(self._attempts(clause, voice)) as pieces:
-                async for speech in pieces:
-                    if not judged:
-                        self.breaker.succeeded()
-                        judged = True
-                    yield speech
-        except _Failed as error:
-            judged = True
-            if error.again:
-                self.breaker.failed(time.monotonic())
-            else:
-                self.breaker.abandoned()
-            raise
-        finally:
-            if not judged:
-                self.breaker.abandoned()
-
-    async def _attempts(self, clause: Clause, voice: Voice) -> AsyncGenerator[Speech, None]:
-        """At most two, the second one only while nothing was said."""
-        deadline = asyncio.get_running_loop().time() + self._waits.first_sound_s
-        for last in (False, True):
-            said = False
-            try:
-                async with aclosing(self._attempt(clause, voice, deadline)) as pieces:
-                    async for speech in pieces:
-                        said = True
-                        yield speech
-                return
-            except _Failed as error:
-                if said or last or not error.again:
-                    raise
-                pause = self._waits.retry_pause_s if error.retry_after_s is None else error.retry_after_s
-                if pause > self._waits.longest_retry_after_s:
-                    raise
-                _log.info("speech_retry", error=error.message, pause_s=pause)
-                await asyncio.sleep(pause)
+        timeouts = self._timeouts
+        deadline = asyncio.get_running_loop().time() + timeouts.first_audio_s
+        neighbour = Neighbour(
+            "the speech server", SynthesisFailed, timeouts.retry_pause_s, timeouts.longest_retry_after_s
+        )
+        async with aclosing(
+            attempts(neighbour, self.breaker, lambda: self._attempt(clause, voice, deadline))
+        ) as pieces:
+            async for speech in pieces:
+                yield speech
 
     async def _attempt(self, clause: Clause, voice: Voice, deadline: float) -> AsyncGenerator[Speech, None]:
         """One request; everything that can go wrong with it comes out as ``_Failed``."""
@@ -180,14 +142,14 @@ class SpeechEndpoint:
         said = False
         try:
             async with asyncio.timeout_at(deadline):
-                # A redirect would hand what is said to somebody we do not know.
+                # A redirect would send the text to a server nobody configured.
                 response = await self._opened().post(url, json=body, headers=headers, allow_redirects=False)
             async with response:
                 _check(response)
                 playing = _Playing(clause, self._levellers[voice.id], self._paces[voice.id])
                 ended = False
                 while not ended:
-                    wait = self._waits.gap_s if said else deadline - asyncio.get_running_loop().time()
+                    wait = self._timeouts.gap_s if said else deadline - asyncio.get_running_loop().time()
                     async with asyncio.timeout(max(0.0, wait)):
                         data, ended = await _read(response.content)
                     speech = await self._worker.run(playing.push, data, ended)
@@ -203,7 +165,7 @@ class SpeechEndpoint:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._waits.connect_s)
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect_s)
             self._session = aiohttp.ClientSession(
                 timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
             )
@@ -211,7 +173,7 @@ class SpeechEndpoint:
 
 
 class _Playing:
-    """Bytes of one response to ``Speech``; runs in the worker."""
+    """Turns the bytes of one response into ``Speech``; runs in the worker."""
 
     def __init__(self, clause: Clause, leveller: Leveller, pace: Pace) -> None:
         self._clause = clause
@@ -222,9 +184,10 @@ class _Playing:
         self._seconds = 0.0
 
     def push(self, data: bytes, ended: bool) -> Speech | None:
-        """
+        """Decode some bytes.
+
         Raises:
-            BadSound: what came is not sound, is none at all, or has no end.
+            BadSound: the bytes are not audio, or the audio is empty or too long.
         """
         pcm = self._stream.push(data)
         if self._shaper is None and self._stream.rate is not None:
@@ -243,9 +206,9 @@ class _Playing:
 
 async def _read(content: aiohttp.StreamReader) -> tuple[bytes, bool]:
     """Enough bytes to be worth a decode, and whether they were the last."""
-    data = await content.read(_MOST_BYTES_A_READ)
+    data = await content.read(_MAX_READ_BYTES)
     while data and len(data) < _PIECE_BYTES and not content.at_eof():
-        more = await content.read(_MOST_BYTES_A_READ)
+        more = await content.read(_MAX_READ_BYTES)
         if not more:
             break
         data += more
@@ -255,12 +218,12 @@ async def _read(content: aiohttp.StreamReader) -> tuple[bytes, bool]:
 def _check(response: aiohttp.ClientResponse) -> None:
     kind = response.content_type
     if response.status == 429:
-        after = response.headers.get("Retry-After", "")
-        seconds = float(after) if after.replace(".", "", 1).isdigit() else None
-        raise _Failed("the speech server is asked too often", retry_after_s=seconds)
+        wait_s = retry_after_s(response.headers.get("Retry-After"))
+        raise _Failed("the speech server's rate limit is reached", retry_after_s=wait_s)
     if response.status != 200:
-        raise _Failed(f"the speech server answered {response.status}", again=response.status >= 500)
+        broken = response.status >= 500
+        raise _Failed(f"the speech server answered with status {response.status}", again=broken, refused=not broken)
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise _Failed("the speech server sent a compressed answer nobody asked for")
+        raise _Failed("the speech server sent a compressed answer, which was not asked for")
     if kind.startswith("text/") or kind in ("application/json", "application/xml"):
         raise _Failed(f"the speech server sent {kind} instead of sound")

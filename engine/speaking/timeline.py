@@ -12,16 +12,18 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from engine.items import Phoneme, Word
+from engine.text.scripts import UNSPACED
 
 Span = tuple[float, float]
 
 _SLIVER_MS = 2.0
 """A phoneme cut by a window into less than this is left to the window that holds the rest."""
 
-_WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
-# One letter of a script written without spaces, or a run of anything else; either with what
-# punctuation follows it. Opening brackets and quotes belong to the word after them.
-_TOKEN = re.compile(rf"[^\w\s]*(?:[{_WIDE}]|[^\s{_WIDE}]*[^\W{_WIDE}][^\s{_WIDE}]*)(?:(?![(\[{{“‘「『《])[^\w\s])*")
+# One character of a script without spaces, or a run of anything else, with the punctuation after it.
+# Opening brackets and quotes belong to the word after them.
+_TOKEN = re.compile(
+    rf"[^\w\s]*(?:[{UNSPACED}]|[^\s{UNSPACED}]*[^\W{UNSPACED}][^\s{UNSPACED}]*)(?:(?![(\[{{“‘「『《])[^\w\s])*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,13 @@ def tokens(text: str) -> list[Token]:
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class ClauseTiming:
     """The timing of one clause, ms from the start of its raw sound."""
 
     words: tuple[Word, ...] = ()
     phonemes: tuple[Phoneme, ...] = ()
 
-    def window(self, start_ms: float, end_ms: float, *, first: bool = False, last: bool = False) -> Timeline:
+    def window(self, start_ms: float, end_ms: float, *, first: bool = False, last: bool = False) -> ClauseTiming:
         """What belongs to one piece of the sound, its times counted from the piece's start.
 
         Phonemes are cut at the edges; a word goes with the piece in which it begins and may
@@ -62,7 +64,7 @@ class Timeline:
                 begin = min(max(word.start_ms, start_ms), end_ms)
                 finish = max(begin, min(word.end_ms, end_ms) if last else word.end_ms)
                 words.append(replace(word, start_ms=begin - start_ms, end_ms=finish - start_ms))
-        return Timeline(tuple(words), tuple(phonemes))
+        return ClauseTiming(tuple(words), tuple(phonemes))
 
 
 def spread(texts: Sequence[str], known: Sequence[Span | None], start_ms: float, end_ms: float) -> tuple[Word, ...]:

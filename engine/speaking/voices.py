@@ -26,7 +26,7 @@ from engine.speaking.piper import PREFIX as PIPER
 from engine.speaking.piper import PiperSynthesizer
 from engine.speaking.samples import sample_text
 from engine.speaking.speech_endpoint import PREFIX as SPEECH
-from engine.speaking.speech_endpoint import SpeechEndpoint, SpeechServer, Waits
+from engine.speaking.speech_endpoint import SpeechEndpoint, SpeechServer, SpeechTimeouts
 
 _log = structlog.get_logger(__name__)
 
@@ -208,12 +208,12 @@ def _speech_endpoint(settings: Settings, base_url: str) -> SpeechEndpoint:
         if not name:
             raise SettingsError(f"speech_voices: {item!r} is not NAME or NAME=LANGUAGE")
         voices.append((name, language or "*"))
-    waits = Waits(
+    timeouts = SpeechTimeouts(
         connect_s=settings.speech.connect_timeout_s,
-        first_sound_s=settings.speech.first_sound_timeout_s,
+        first_audio_s=settings.speech.first_sound_timeout_s,
         gap_s=settings.speech.gap_timeout_s,
     )
-    return SpeechEndpoint(SpeechServer(base_url, settings.speech.model, key, settings.speech.format), voices, waits)
+    return SpeechEndpoint(SpeechServer(base_url, settings.speech.model, key, settings.speech.format), voices, timeouts)
 
 
 def coqui_models(settings: Settings) -> list[Path]:

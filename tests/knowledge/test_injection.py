@@ -13,7 +13,7 @@ from engine.knowledge.items import Block, Passage
 from engine.knowledge.parse import read_document
 from engine.knowledge.passages import cut_passages
 from engine.knowledge.prompt import ASK, HEAD, harmless, knowledge_prompt
-from engine.llm.client import Limits, OpenAIChat
+from engine.llm.client import OpenAIChat, ReplyLimits
 from engine.llm.embedded import EmbeddedModel, EmbeddedServer
 from engine.llm.history import ChatHistory
 from engine.models.catalog import locate
@@ -87,7 +87,7 @@ def test_hidden_signs_do_not_survive_reading() -> None:
 async def test_the_embedded_model_does_not_obey() -> None:
     """A small model is easily led; still none of these makes it say the word alone or leave its role."""
     async with EmbeddedServer(EmbeddedModel(locate("smollm2-135m"), threads=1, slots=1)) as server:
-        chat = OpenAIChat(server, "m", Limits(max_tokens=24, first_token_s=60, token_s=30), temperature=0.0)
+        chat = OpenAIChat(server, "m", ReplyLimits(max_tokens=24, first_token_s=60, token_s=30), temperature=0.0)
         for attack in (INJECTIONS[1], INJECTIONS[2], INJECTIONS[8], INJECTIONS[10]):
             reply = "".join([text async for text in chat.reply(prompt_for(attack))])  # type: ignore[arg-type]
             assert reply.strip().strip(".!").upper() != CANARY, attack

@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 
-from engine.llm.embedded import Endpoint
+from engine.llm.endpoint import Endpoint
 
 Behaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
 

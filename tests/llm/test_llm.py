@@ -14,8 +14,8 @@ import pytest
 from engine.concurrency.breaker import CircuitBreaker
 from engine.contracts import Message
 from engine.errors import LanguageModelFailed
-from engine.llm.client import FixedEndpoint, Limits, OpenAIChat
-from engine.llm.embedded import Endpoint
+from engine.llm.client import OpenAIChat, ReplyLimits
+from engine.llm.endpoint import Endpoint, FixedEndpoint
 from tests.llm.misbehaving_llm import (
     END,
     FLOODS,
@@ -33,7 +33,7 @@ from tests.llm.misbehaving_llm import (
 )
 
 ASK: list[Message] = [{"role": "user", "content": "hi"}]
-PATIENT = Limits(
+PATIENT = ReplyLimits(
     connect_s=10, first_token_s=20, token_s=20, retry_pause_s=0.01, longest_retry_after_s=0.2, max_tokens=8
 )
 """Waits as long as a loaded machine may take, for everything that should happen."""
@@ -47,7 +47,7 @@ SOON = 20.0
 
 @asynccontextmanager
 async def chat_with(
-    *script: Behaviour, limits: Limits = PATIENT
+    *script: Behaviour, limits: ReplyLimits = PATIENT
 ) -> AsyncIterator[tuple[OpenAIChat, MisbehavingServer]]:
     async with MisbehavingServer(*script) as server:
         chat = OpenAIChat(server, "m", limits)

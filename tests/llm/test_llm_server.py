@@ -17,8 +17,9 @@ import pytest
 
 from engine.contracts import Message
 from engine.errors import LanguageModelFailed
-from engine.llm.client import SMALL_MODEL_SAMPLING, Limits, OpenAIChat
+from engine.llm.client import OpenAIChat, ReplyLimits
 from engine.llm.embedded import EmbeddedModel, EmbeddedServer
+from engine.llm.factory import SMALL_MODEL_SAMPLING
 from engine.models.catalog import locate
 from engine.models.gguf import faster_prompts
 from engine.settings import Settings
@@ -40,7 +41,7 @@ def model() -> EmbeddedModel:
 
 async def test_answers_and_survives_the_death_of_its_child(model: EmbeddedModel) -> None:
     async with EmbeddedServer(model) as server:
-        chat = OpenAIChat(server, "m", Limits(max_tokens=24, first_token_s=60, token_s=30))
+        chat = OpenAIChat(server, "m", ReplyLimits(max_tokens=24, first_token_s=60, token_s=30))
         assert "Paris" in "".join([text async for text in chat.reply(ASK)])
         first = server.pid
         assert first is not None
@@ -64,7 +65,7 @@ async def test_what_was_read_ahead_is_not_read_again(model: EmbeddedModel) -> No
     before: list[Message] = [*ASK, {"role": "assistant", "content": "Paris is the capital of France."}]
     asked = [*before, {"role": "user", "content": "And of Spain?"}]
     async with EmbeddedServer(model) as server, aiohttp.ClientSession() as http:
-        chat = OpenAIChat(server, "m", Limits(first_token_s=60, token_s=30), extra_body=SMALL_MODEL_SAMPLING)
+        chat = OpenAIChat(server, "m", ReplyLimits(first_token_s=60, token_s=30), extra_body=SMALL_MODEL_SAMPLING)
         await chat.prefill([*before, {"role": "user", "content": "Hello."}])
         assert chat.prefills.read == 1
         at = await server.endpoint()

@@ -14,7 +14,7 @@ from engine.speaking.ipa import assemble, is_letter, symbol_of
 from engine.speaking.letters import clause_timeline, letter_durations, share_pads
 from engine.speaking.pace import Pace
 from engine.speaking.pieces import PiecePlan
-from engine.speaking.timeline import Timeline, shown_words, spread, tokens
+from engine.speaking.timeline import ClauseTiming, shown_words, spread, tokens
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_words_are_monotone_whatever_the_voice_claims(
 
 
 def test_windows_cut_phonemes_and_keep_every_word_once() -> None:
-    timeline = Timeline(
+    timeline = ClauseTiming(
         (Word("a", -5, 90), Word("b", 100, 260), Word("c", 400, 480)),
         (Phoneme("x", 0, 150), Phoneme("y", 150, 400), Phoneme("", 400, 500)),
     )

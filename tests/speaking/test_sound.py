@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.items import OUTPUT_RATE, Clause, FloatArray, Phoneme, Speech
 from engine.speaking.shaping import Leveller, Shaper, limit, speech_power, tail_ms
-from engine.speaking.timeline import Timeline
+from engine.speaking.timeline import ClauseTiming
 from engine.speaking.voices import VoiceBook
 
 JOE, ROBOT = "piper:en_US-joe-medium", "espeak:en-us"
@@ -157,7 +157,7 @@ def test_shaping_in_pieces_is_shaping_at_once(sizes: list[int], rate: int) -> No
     noise = np.random.default_rng(3).standard_normal(sum(sizes)).astype(np.float32) * 0.05
     noise[: rate // 20] = 0
     clause = Clause("Hello.", "Hello.", "en", 0)
-    timeline = Timeline((), (Phoneme("a", 0, 1e9),))
+    timeline = ClauseTiming((), (Phoneme("a", 0, 1e9),))
     whole = Shaper(clause, rate, heard_before(), timeline).finish(noise)
     shaper = Shaper(clause, rate, heard_before(), timeline)
     pieces = [shaper.push(part) for part in np.split(noise, np.cumsum(sizes)[:-1])]

@@ -16,15 +16,15 @@ import pytest
 from engine.errors import SynthesisFailed
 from engine.items import OUTPUT_RATE, Clause, Speech
 from engine.speaking.shaping import speech_power
-from engine.speaking.speech_endpoint import SpeechEndpoint, Waits
+from engine.speaking.speech_endpoint import SpeechEndpoint, SpeechTimeouts
 from engine.speaking.speech_endpoint import SpeechServer as Address
 from tests.speaking.speech_server import SpeechServer, speech_server
 
 CLAUSE = Clause("Water boils at 100 degrees.", "Water boils at one hundred degrees.", "en", 0)
-PATIENT = Waits(connect_s=10, first_sound_s=20, gap_s=20, retry_pause_s=0.01, longest_retry_after_s=0.5)
+PATIENT = SpeechTimeouts(connect_s=10, first_audio_s=20, gap_s=20, retry_pause_s=0.01, longest_retry_after_s=0.5)
 """As long as a loaded machine may take."""
 
-QUICK = replace(PATIENT, first_sound_s=0.8, gap_s=0.3)
+QUICK = replace(PATIENT, first_audio_s=0.8, gap_s=0.3)
 """For voices that never come."""
 
 
@@ -75,12 +75,12 @@ async def test_the_first_piece_comes_long_before_the_last_byte(server: SpeechSer
     ("voice", "tries", "message"),
     [
         ("slow", 1, "too slow"),
-        ("busy", 1, "too often"),
-        ("broken", 2, "answered 500"),
-        ("refuses", 1, "answered 404"),
+        ("busy", 1, "rate limit"),
+        ("broken", 2, "status 500"),
+        ("refuses", 1, "status 404"),
         ("html", 2, "text/html"),
         ("hidden-html", 2, "no sound"),
-        ("redirects", 1, "answered 307"),
+        ("redirects", 1, "status 307"),
         ("compressed", 2, "compressed"),
         ("empty", 2, "no sound"),
         ("rubbish-mp3", 2, "no sound"),
