@@ -50,6 +50,7 @@ class Engine:
         self.metrics = Metrics()
         self.readiness = Readiness()
         self.port = 0
+        self.app: web.Application | None = None
         self.registry: SessionRegistry | None = None
         self.parts: Parts | None = None
         self.avatars: AvatarMaker | None = None
@@ -117,7 +118,7 @@ class Engine:
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:
         settings = self.settings
-        app = web.Application(
+        self.app = app = web.Application(
             middlewares=[cors(settings), errors_as_json, api_key(settings)], client_max_size=MAX_BODY_BYTES
         )
         app.add_routes(

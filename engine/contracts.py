@@ -58,6 +58,9 @@ class Recognizer(Protocol):
             RecognitionFailed: the model failed.
         """
 
+    def understands(self, language: str) -> bool:
+        """Whether the model knows ``language``, an ISO 639-1 code."""
+
     def stream(self, language: str | None = None) -> RecognitionStream:
         """Begin to recognise an utterance of unknown length."""
 

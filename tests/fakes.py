@@ -145,13 +145,19 @@ class FakeRecognizer:
         self.language = language
         self.logprob = logprob
         self.calls: list[str] = []
+        self.languages: list[str | None] = []
         self.streams = 0
 
+    def understands(self, language: str) -> bool:
+        return language in ("de", "en", "zh")
+
     async def transcribe(self, pcm: FloatArray, language: str | None = None) -> Transcript:
+        self.languages.append(language)
         return await self.decode("transcribe", pcm)
 
     def stream(self, language: str | None = None) -> FakeRecognition:
         self.streams += 1
+        self.languages.append(language)
         return FakeRecognition(self)
 
     async def decode(self, kind: str, pcm: FloatArray) -> Transcript:

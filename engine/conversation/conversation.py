@@ -39,7 +39,7 @@ from engine.conversation.reply import Reply, unexpected_failure
 from engine.conversation.reply_context import ReplyOptions
 from engine.conversation.sink import Sink
 from engine.conversation.tasks import SessionTasks
-from engine.errors import Busy, EngineError, ReplyFailed
+from engine.errors import Busy, EngineError, InvalidField, ReplyFailed
 from engine.items import AnimatedFrame, AudioChunk
 from engine.llm.history import ChatHistory
 from engine.protocol.outgoing import ErrorEvent, Event, TranscriptionEvent
@@ -161,6 +161,17 @@ class Conversation:
         return self._idle_motion.idle_frame(now, mood)
 
     # --- what a client does; each returns at once
+
+    def expect_language(self, language: str | None) -> None:
+        """The student speaks ``language`` (ISO 639-1) from now on; None: the setting's or the tutor's languages.
+
+        Raises:
+            InvalidField: the recognizer does not know the language.
+        """
+        if language is not None and not self._parts.recognizer.understands(language):
+            raise InvalidField(f"field 'language': the recognizer does not know {language!r}")
+        self._languages = language or self._parts.settings.asr.language or self.profile.heard_languages
+        self._microphone.use_languages(self._languages)
 
     def say(self, text: str, avatar: Avatar | None) -> None:
         """The student typed. What they were saying by voice is discarded.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from engine.concurrency.channel import ChannelClosed
 from engine.conversation.parts import Parts
 from engine.conversation.tasks import SessionTasks
@@ -25,6 +27,16 @@ class StudentMicrophone:
         self._output = output
         self._languages = languages
         self._listener: Listener | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def use_languages(self, languages: str) -> None:
+        """The student speaks these from now on. A listener that was begun for others ends, with what it has heard."""
+        if languages == self._languages:
+            return
+        self._languages = languages
+        if self._task is not None:
+            self._task.cancel()
+            self._listener = self._task = None
 
     def push(self, chunk: AudioChunk) -> None:
         """Live audio. Ignored while the conversation does not run."""
@@ -32,7 +44,7 @@ class StudentMicrophone:
             return
         if self._listener is None:
             self._listener = self._parts.make_listener(self._languages, self._output)
-            self._tasks.start(self._listen(self._listener), "listener")
+            self._task = self._tasks.start(self._listen(self._listener), "listener")
         self._listener.push(chunk)
 
     def end_turn(self) -> None:

@@ -42,7 +42,7 @@ class _OfReply(ServerMessage):
     """Part of one reply."""
 
     turn: int = Field(default=0, ge=0)
-    """The reply's number, from 1; 0 only inside the engine, before the reply is allowed to speak."""
+    """The reply's number, from 1."""  # 0 only inside the engine, before the reply may speak
 
     @property
     def reply_number(self) -> int:

@@ -92,6 +92,10 @@ class WhisperRecognizer:
         """Decodes that wait for their turn (for metrics)."""
         return self._queue.depth
 
+    def understands(self, language: str) -> bool:
+        """See ``contracts.Recognizer``."""
+        return language in (LANGUAGES if self._window.multilingual else ("en",))
+
     async def transcribe(self, pcm: FloatArray, language: str | None = None) -> Transcript:
         """A whole recording of any length, decoded in windows cut at pauses.
 
@@ -176,7 +180,7 @@ class WhisperRecognizer:
         if not language:
             return None
         codes = [code for code in language.split(",") if code != ANY_OTHER]
-        able = [code for code in codes if code in (LANGUAGES if self._window.multilingual else ("en",))]
+        able = [code for code in codes if self.understands(code)]
         if able or not codes:
             return ",".join([*able, *([ANY_OTHER] if ANY_OTHER in language else [])])
         if all(code in LANGUAGES for code in codes):

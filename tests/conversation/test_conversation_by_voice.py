@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.contracts import Message
+from engine.errors import InvalidField
 from tests.conversation.conversation_stage import AVATAR, FakeModel, MemorySink, Stage
 from tests.fakes import FakeEndOfTurn, FakeRecognizer, Script, play
 
@@ -242,3 +243,24 @@ def test_whatever_the_pauses_one_voice_at_a_time(pauses: list[int], coughs: int)
     spoken = " ".join(content for role, content in stage.history if role == "user")
     for number in range(len(pauses)):
         assert f"Question {number}" in spoken, "words of the student were lost"
+
+
+def test_the_language_a_client_names_is_the_one_that_is_recognised() -> None:
+    script = Script().say(1000, "What do plants do?")
+
+    async def drive(stage: Stage) -> None:
+        await play(stage.conversation.listen, script.pcm(200))
+        stage.conversation.expect_language("zh")
+        await play(stage.conversation.listen, script.pcm(9000))
+
+    stage = Stage().play_all(drive)
+    assert set(stage.recognizer.languages) == {"zh"}
+    assert len([m for _, m in stage.sink.log if m["type"] == "transcription"]) == 1
+
+
+def test_a_language_the_recognizer_does_not_know_is_refused_by_field() -> None:
+    async def drive(stage: Stage) -> None:
+        with pytest.raises(InvalidField, match="'language'"):
+            stage.conversation.expect_language("xx")
+
+    Stage().play_all(drive)

@@ -9,11 +9,13 @@ from typing import Any
 
 import aiohttp
 import pytest
+from pydantic import BaseModel
 
 from engine.app import Engine
+from engine.protocol import http
 from engine.settings import Settings
 from engine.tokens import TokenSigner
-from engine.transport.api.openapi import PATHS
+from engine.transport.api.openapi import PATHS, TutorList
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -168,3 +170,32 @@ async def test_api_key_guards_the_management_calls() -> None:
                 assert reply.status == 200
     finally:
         await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("/health", http.Status), ("/ready", http.Status), ("/v1/sessions", http.SessionList),
+        ("/v1/sessions/{session_id}", http.SessionState), ("/v1/sessions/{session_id}/ice", http.IceServers),
+        ("/v1/avatars", http.AvatarList), ("/v1/avatars/avatar_tutor_13", http.AvatarState),
+        ("/v1/voices", http.VoiceList), ("/v1/tutors", TutorList), ("/v1/knowledge", http.KnowledgeList),
+        ("/v1/avatars/nobody", http.ErrorAnswer),
+    ],
+)  # fmt: skip
+async def test_answers_are_as_openapi_describes_them(
+    caller: Any, session: dict[str, Any], path: str, model: type[BaseModel]
+) -> None:
+    headers = {"Authorization": f"Bearer {session['engine_token']}"}
+    _, body, _ = await get(caller, path.format(**session), headers=headers)
+    model.model_validate(body)
+
+
+async def test_openapi_describes_every_route(caller: Any, engine: Engine) -> None:
+    served = {
+        (route.method.lower(), route.resource.canonical)
+        for route in engine.app.router.routes()
+        if route.method != "HEAD" and route.resource is not None
+    }
+    document = (await get(caller, "/openapi.json"))[1]
+    described = {(method, path) for path, operations in document["paths"].items() for method in operations}
+    assert served - {("get", "/static/{name}")} == described

@@ -1,15 +1,50 @@
-"""Request bodies that are files: read piece by piece, so that a limit holds whatever the headers claim."""
+"""Request bodies: JSON checked against a model, and files read piece by piece up to a limit."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+from typing import Any, TypeVar
 
 from aiohttp import web
+from pydantic import BaseModel, ValidationError
 
-from engine.errors import BadRequest, TooLarge
-from engine.transport.api.middleware import BODY_S
+from engine.errors import BadRequest, InvalidField, TooLarge
+from engine.protocol.incoming import explain
+from engine.transport.api.middleware import BODY_S, read_text
 
-PIECE = 1 << 18
+PIECE_BYTES = 1 << 18
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """The JSON object a request carries.
+
+    Raises:
+        BadRequest: not JSON, not an object, or it did not arrive in time.
+    """
+    try:
+        value = json.loads(await read_text(request))
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is not JSON") from None
+    if not isinstance(value, dict):
+        raise BadRequest("the body is not a JSON object")
+    return value
+
+
+async def read_body(request: web.Request, model: type[Body]) -> Body:
+    """The JSON body of a request, checked.
+
+    Raises:
+        BadRequest: not JSON, not an object, or it did not arrive in time.
+        InvalidField: names the field and what is allowed.
+    """
+    value = await read_object(request)
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidField(explain(error)) from None
 
 
 async def read_bytes(request: web.Request, limit: int, what: str) -> bytes:
@@ -17,16 +52,16 @@ async def read_bytes(request: web.Request, limit: int, what: str) -> bytes:
 
     Raises:
         TooLarge: it has more, or says so.
-        BadRequest: nothing more of it came for a while.
+        BadRequest: no further bytes arrived for ``BODY_S`` seconds.
     """
-    refusal = f"{what} has at most {limit} bytes"
+    refusal = f"{what} may have at most {limit} bytes"
     if (request.content_length or 0) > limit:
         raise TooLarge(refusal)
     pieces = bytearray()
     try:
         while True:
             async with asyncio.timeout(BODY_S):
-                piece = await request.content.read(PIECE)
+                piece = await request.content.read(PIECE_BYTES)
             if not piece:
                 return bytes(pieces)
             pieces += piece

@@ -1,4 +1,4 @@
-"""The description of the HTTP API, ``GET /openapi.json``: OpenAPI 3.1, made from one table.
+"""The description of the HTTP API, ``GET /openapi.json``: OpenAPI 3.1, from one table and the models of bodies.
 
 A test checks that every route the app serves is described here and the other way round.
 """
@@ -7,56 +7,50 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from engine.protocol import http
+from engine.tutors.profile import TutorProfile
+
 JsonObject = dict[str, Any]
+
+
+class TutorList(http.Answer):
+    """All tutors."""
+
+    tutors: tuple[TutorProfile, ...]
+
 
 ERROR: JsonObject = {
     "description": "What went wrong.",
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}},
 }
 
 
-def _ref(name: str) -> JsonObject:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+def json_content(*names: str) -> JsonObject:
+    """Content that is one of these models, as JSON."""
+    references = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+    return {"application/json": {"schema": references[0] if len(references) == 1 else {"anyOf": references}}}
 
 
-def _object(required: list[str] | None = None, **properties: JsonObject) -> JsonObject:
-    return {"type": "object", "properties": properties, "required": list(properties) if required is None else required}
+MODELS: tuple[type[BaseModel], ...] = (
+    http.CreateSession, http.PeerOffer, http.ErrorAnswer, http.Status, http.SessionCreated, http.SessionState,
+    http.SessionList, http.PeerAnswer, http.IceServers, http.AvatarList, http.AvatarState, http.VoiceList,
+    http.KnowledgeList, http.KnowledgeState, http.DocumentStored, http.DocumentAdding, http.SourceList,
+    TutorProfile, TutorList,
+)  # fmt: skip
+"""Every body and answer; their JSON schemas are generated."""
 
 
-_ID: JsonObject = {"type": "string", "format": "uuid"}
-_TIME: JsonObject = {"type": "string", "format": "date-time"}
-_NUMBER: JsonObject = {"type": "integer", "minimum": 0}
+def schemas() -> JsonObject:
+    """``components.schemas``: the JSON schema of every model by its name."""
+    _, document = models_json_schema(
+        [(model, "validation") for model in MODELS], ref_template="#/components/schemas/{model}"
+    )
+    definitions: JsonObject = document["$defs"]
+    return definitions
 
-SCHEMAS: JsonObject = {
-    "Error": _object(error=_object(code={"type": "string"}, message={"type": "string"})),
-    "CreateSession": _object(
-        ["tutor_id", "student_id"],
-        tutor_id=_NUMBER,
-        student_id=_NUMBER,
-        kb_id={"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
-    ),
-    "SessionCreated": _object(
-        session_id=_ID, engine_url={"type": "string"}, engine_token={"type": "string"}, status={"type": "string"}
-    ),
-    "Session": _object(
-        session_id=_ID,
-        tutor_id=_NUMBER,
-        student_id=_NUMBER,
-        status={"type": "string"},
-        created_at=_TIME,
-        last_activity=_TIME,
-    ),
-    "Avatar": _object(
-        ["id", "status", "step", "progress", "status_url"],
-        id={"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"},
-        status={"enum": ["waiting", "making", "ready", "failed"]},
-        step={"type": "string"},
-        progress={"type": "number", "minimum": 0, "maximum": 1},
-        status_url={"type": "string"},
-        error=_object(code={"type": "string"}, message={"type": "string"}),
-    ),
-    "Status": _object(["status"], status={"type": "string"}, service={"type": "string"}),
-}
 
 MANAGEMENT_KEY: list[JsonObject] = [{"apiKey": []}]
 
@@ -87,7 +81,7 @@ def operation(
         good["content"] = {media: {}}
     described: JsonObject = {"summary": summary, "responses": {status: good, **dict.fromkeys(errors, ERROR)}}
     if body is not None:
-        described["requestBody"] = {"required": True, "content": _ref(body)}
+        described["requestBody"] = {"required": True, "content": json_content(body)}
     if parameters:
         described["parameters"] = [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in parameters
@@ -100,13 +94,15 @@ def operation(
 
 
 PATHS: dict[str, dict[str, JsonObject]] = {
-    "/health": {"get": operation("The process lives", answers=_ref("Status"))},
-    "/ready": {"get": operation("Models are warm and sessions are let in", answers=_ref("Status"), errors=("503",))},
+    "/health": {"get": operation("The process lives", answers=json_content("Status"))},
+    "/ready": {
+        "get": operation("Models are warm and sessions are let in", answers=json_content("Status"), errors=("503",))
+    },
     "/metrics": {"get": operation("Prometheus metrics", media="text/plain", key=True, errors=("401",))},
     "/v1/sessions": {
         "post": operation(
             "Create a session",
-            answers=_ref("SessionCreated"),
+            answers=json_content("SessionCreated"),
             body="CreateSession",
             key=True,
             errors=("400", "401", "422", "503"),
@@ -115,16 +111,16 @@ PATHS: dict[str, dict[str, JsonObject]] = {
             "List live sessions",
             key=True,
             errors=("401",),
-            answers={
-                "application/json": {
-                    "schema": _object(sessions={"type": "array", "items": {"$ref": "#/components/schemas/Session"}})
-                }
-            },
+            answers=json_content("SessionList"),
         ),
     },
     "/v1/sessions/{session_id}": {
         "get": operation(
-            "One session", answers=_ref("Session"), key=True, errors=("401", "404"), parameters=("session_id",)
+            "One session",
+            answers=json_content("SessionState"),
+            key=True,
+            errors=("401", "404"),
+            parameters=("session_id",),
         ),
         "delete": operation(
             "End a session; its sockets and peers close",
@@ -135,11 +131,11 @@ PATHS: dict[str, dict[str, JsonObject]] = {
         ),
     },
     "/v1/avatars": {
-        "get": operation("List avatars", errors=("503",)),
+        "get": operation("List avatars", answers=json_content("AvatarList"), errors=("503",)),
         "post": operation(
             "Make an avatar of the portrait in the body; ?id=, &name=, &replace=1",
             status="202",
-            answers=_ref("Avatar"),
+            answers=json_content("AvatarState"),
             key=True,
             errors=("401", "409", "413", "415", "422", "501", "503"),
         ),
@@ -147,7 +143,7 @@ PATHS: dict[str, dict[str, JsonObject]] = {
     "/v1/avatars/{avatar_id}": {
         "get": operation(
             "How the making of an avatar goes",
-            answers=_ref("Avatar"),
+            answers=json_content("AvatarState"),
             key=True,
             errors=("401", "404", "503"),
             parameters=("avatar_id",),
@@ -168,6 +164,83 @@ PATHS: dict[str, dict[str, JsonObject]] = {
     "/v1/avatars/{avatar_id}/still.jpg": {
         "get": operation(
             "One picture of the avatar", media="image/jpeg", errors=("422", "503"), parameters=("avatar_id",)
+        )
+    },
+    "/v1/tutors": {"get": operation("List tutors", answers=json_content("TutorList"), key=True, errors=("401",))},
+    "/v1/tutors/{tutor_id}": {
+        "get": operation(
+            "One tutor; its version is the ETag",
+            answers=json_content("TutorProfile"),
+            key=True,
+            errors=("401", "404"),
+            parameters=("tutor_id",),
+        ),
+        "put": operation(
+            "Write a tutor; If-Match with a version refuses to overwrite another one",
+            answers=json_content("TutorProfile"),
+            body="TutorProfile",
+            key=True,
+            errors=("400", "401", "409", "422", "503"),
+            parameters=("tutor_id",),
+        ),
+        "delete": operation(
+            "Remove an own tutor", status="204", key=True, errors=("401", "404", "409"), parameters=("tutor_id",)
+        ),
+    },
+    "/v1/voices": {"get": operation("List voices", answers=json_content("VoiceList"), key=True, errors=("401", "503"))},
+    "/v1/voices/{voice_id}/sample.wav": {
+        "get": operation(
+            "A sentence in this voice",
+            media="audio/wav",
+            key=True,
+            errors=("401", "422", "503"),
+            parameters=("voice_id",),
+        )
+    },
+    "/v1/knowledge": {
+        "get": operation("List knowledge bases", answers=json_content("KnowledgeList"), key=True, errors=("401",))
+    },
+    "/v1/knowledge/{kb_id}": {
+        "get": operation(
+            "What is in a knowledge base",
+            answers=json_content("KnowledgeState"),
+            key=True,
+            errors=("401", "404"),
+            parameters=("kb_id",),
+        ),
+        "delete": operation(
+            "Remove a knowledge base", status="204", key=True, errors=("401", "404"), parameters=("kb_id",)
+        ),
+    },
+    "/v1/knowledge/{kb_id}/documents/{document}": {
+        "get": operation(
+            "A document, stored or being added",
+            answers=json_content("DocumentStored", "DocumentAdding"),
+            key=True,
+            errors=("401", "404"),
+            parameters=("kb_id", "document"),
+        ),
+        "put": {
+            **operation(
+                "Add or replace a document; the body is the file itself",
+                answers=json_content("DocumentStored"),
+                key=True,
+                errors=("400", "401", "409", "413", "415", "422", "501", "503"),
+                parameters=("kb_id", "document"),
+            ),
+            "requestBody": {"required": True, "content": {"application/octet-stream": {}}},
+        },
+        "delete": operation(
+            "Remove a document", status="204", key=True, errors=("401", "404"), parameters=("kb_id", "document")
+        ),
+    },
+    "/v1/knowledge/{kb_id}/search": {
+        "get": operation(
+            "What a tutor would be given for ?q=",
+            answers=json_content("SourceList"),
+            key=True,
+            errors=("401", "404"),
+            parameters=("kb_id",),
         )
     },
     "/openapi.json": {"get": operation("This description")},
@@ -191,7 +264,7 @@ def description(version: str, extra_paths: dict[str, dict[str, JsonObject]] | No
         "info": {"title": "Talking-tutor engine", "version": version},
         "paths": {**PATHS, **(extra_paths or {})},
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": schemas(),
             "securitySchemes": {
                 "apiKey": {"type": "http", "scheme": "bearer"},
                 "sessionToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},

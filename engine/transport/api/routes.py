@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
 
 from aiohttp import hdrs, web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine import __version__
-from engine.errors import BadRequest, Busy, Forbidden, InvalidField, NotFound, Unauthorized
-from engine.protocol.incoming import explain
+from engine.errors import BadRequest, Busy, Forbidden, NotFound, Unauthorized
+from engine.protocol.http import CreateSession
 from engine.sessions import Session, SessionRegistry
 from engine.settings import Settings
 from engine.telemetry import Metrics
 from engine.tokens import TokenSigner
+from engine.transport.api.bodies import read_body
 from engine.transport.api.idle_clips import IdleClips
-from engine.transport.api.middleware import bearer, management, origin_allowed, read_text
+from engine.transport.api.middleware import bearer, management, origin_allowed
 from engine.transport.api.openapi import description
 from engine.transport.webrtc import PATHS as WEBRTC_PATHS
 from engine.transport.webrtc import WebRtcApi
@@ -27,21 +25,8 @@ from engine.transport.websocket.client import serve_socket
 WEB_DIR = Path(__file__).parents[2] / "web"
 ASSETS = frozenset(path.name for path in WEB_DIR.iterdir() if path.suffix in (".js", ".css"))
 
-Body = TypeVar("Body", bound=BaseModel)
 _HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 """A name or address with or without a port, as a ``Host`` header has it."""
-
-KbId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-
-
-class CreateSession(BaseModel):
-    """Body of ``POST /v1/sessions``."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    tutor_id: int = Field(ge=0, le=2**53)
-    student_id: int = Field(ge=0, le=2**53)
-    kb_id: KbId | None = None
 
 
 class Readiness:
@@ -226,25 +211,6 @@ class Api:
 
     def _session(self, request: web.Request) -> Session:
         return self.registry.find(request.match_info["session_id"])
-
-
-async def read_body(request: web.Request, model: type[Body]) -> Body:
-    """The JSON body of a request, checked.
-
-    Raises:
-        BadRequest: not JSON, not an object, or too slow.
-        InvalidField: names the field and what is allowed.
-    """
-    try:
-        value: Any = json.loads(await read_text(request))
-    except (ValueError, RecursionError):
-        raise BadRequest("the body is not JSON") from None
-    if not isinstance(value, dict):
-        raise BadRequest("the body is not a JSON object")
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise InvalidField(explain(error)) from None
 
 
 def websocket_base(request: web.Request, settings: Settings) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from engine.conversation.parts import Parts
-from engine.errors import BadRequest, InvalidField, UnknownAvatar
-from engine.transport.api.middleware import management, read_text
+from engine.errors import InvalidField, UnknownAvatar
+from engine.transport.api.bodies import read_object
+from engine.transport.api.middleware import management
 from engine.tutors.profile import TutorProfile
 from engine.tutors.store import TutorStore
 
@@ -53,12 +53,7 @@ class TutorsApi:
     @management
     async def put_tutor(self, request: web.Request) -> web.Response:
         """Write a profile. ``If-Match`` with a version refuses to overwrite another one (409)."""
-        try:
-            fields = json.loads(await read_text(request))
-        except (ValueError, RecursionError):
-            raise BadRequest("the body is not JSON") from None
-        if not isinstance(fields, dict):
-            raise BadRequest("the body is not a JSON object")
+        fields = await read_object(request)
         expected = request.headers.get(hdrs.IF_MATCH)
         if expected is not None and re.fullmatch(r'"?[0-9]{1,18}"?', expected) is None:
             raise InvalidField("header 'If-Match' is not a version")

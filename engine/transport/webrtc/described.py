@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from engine.transport.api.openapi import JsonObject, operation
+from engine.transport.api.openapi import JsonObject, json_content, operation
 
-_STRING = {"type": "string"}
-_OFFER = {"type": "object", "required": ["sdp"], "properties": {"sdp": _STRING, "type": _STRING, "avatar_id": _STRING}}
-_ANSWER = {
-    "type": "object",
-    "required": ["sdp", "type", "peer", "location"],
-    "properties": {"sdp": _STRING, "type": _STRING, "peer": _STRING, "location": _STRING},
-}
-_SERVERS = {
-    "type": "object",
-    "required": ["ice_servers"],
-    "properties": {"ice_servers": {"type": "array", "items": {"type": "object"}}},
-}
-
-_ANSWERED = {"application/json": {"schema": _ANSWER}}
-_OFFERED = {"application/json": {"schema": _OFFER}, "application/sdp": {"schema": _STRING}}
+_OFFERED = {**json_content("PeerOffer"), "application/sdp": {"schema": {"type": "string"}}}
 
 PATHS: dict[str, dict[str, JsonObject]] = {
     "/v1/sessions/{session_id}/webrtc": {
         "post": {
             **operation(
                 "Open a peer: an offer for an answer (JSON), or the WHIP exchange (application/sdp gives 201)",
-                answers=_ANSWERED,
+                answers=json_content("PeerAnswer"),
                 token=True,
                 errors=("400", "401", "404", "413", "422", "429", "503"),
                 parameters=("session_id",),
@@ -43,7 +29,7 @@ PATHS: dict[str, dict[str, JsonObject]] = {
             "ICE servers for a page, with short-lived TURN passwords",
             token=True,
             errors=("401", "404"),
-            answers={"application/json": {"schema": _SERVERS}},
+            answers=json_content("IceServers"),
             parameters=("session_id",),
         )
     },

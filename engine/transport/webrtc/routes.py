@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,8 +12,10 @@ from aiohttp import hdrs, web
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 
 from engine.concurrency.worker import Worker
-from engine.errors import BadRequest, EngineError, InvalidField, NotFound, TooFast
+from engine.errors import EngineError, InvalidField, NotFound, TooFast
+from engine.protocol.http import PeerAnswer, PeerOffer
 from engine.sessions import Session
+from engine.transport.api.bodies import read_body
 from engine.transport.api.middleware import read_text
 from engine.transport.webrtc.ice import ice_servers
 from engine.transport.webrtc.offers import Offer, read_offer
@@ -79,7 +80,8 @@ class WebRtcApi:
         if whip:
             sdp = await read_text(request)
         else:
-            sdp, avatar_id = await _read_json(request)
+            body = await read_body(request, PeerOffer)
+            sdp, avatar_id = body.sdp, body.avatar_id
         offer = read_offer(sdp)
         parts = session.parts
         wanted = avatar_id or session.conversation.profile.avatar or parts.settings.avatar
@@ -91,8 +93,8 @@ class WebRtcApi:
         headers = {hdrs.LOCATION: location, hdrs.CACHE_CONTROL: "no-store"}
         if whip:
             return web.Response(status=201, text=answer, content_type=SDP, headers=headers)
-        body = {"sdp": answer, "type": "answer", "peer": peer.id, "location": location}
-        return web.json_response(body, headers=headers)
+        described = PeerAnswer(sdp=answer, peer=peer.id, location=location)
+        return web.json_response(described.model_dump(), headers=headers)
 
     async def hang_up(self, request: web.Request) -> web.Response:
         """``DELETE`` on the ``Location`` of an offer: 204 when the peer is gone."""
@@ -142,20 +144,3 @@ class WebRtcApi:
         if len(recent) >= OFFERS:
             raise TooFast(f"more than {OFFERS} offers in {OFFERS_WINDOW_S:.0f} s", retry_after_s=OFFERS_WINDOW_S)
         self._offers[session] = [*recent, now]
-
-
-async def _read_json(request: web.Request) -> tuple[str, str | None]:
-    try:
-        body = json.loads(await read_text(request))
-    except (ValueError, RecursionError):
-        raise BadRequest("the body is not JSON (or send the offer as application/sdp)") from None
-    if not isinstance(body, dict):
-        raise BadRequest("the body is not a JSON object")
-    sdp, avatar_id = body.get("sdp"), body.get("avatar_id")
-    if not isinstance(sdp, str):
-        raise InvalidField("field 'sdp' is missing or not a string")
-    if body.get("type", "offer") != "offer":
-        raise InvalidField("field 'type' must be 'offer'")
-    if not (avatar_id is None or isinstance(avatar_id, str)):
-        raise InvalidField("field 'avatar_id' is not a string")
-    return sdp, avatar_id

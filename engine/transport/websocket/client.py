@@ -108,6 +108,7 @@ class Client:
     async def _configure(self, message: messages.ConfigureMessage) -> None:
         if not message.stream:
             raise Conflict("field 'stream': a socket cannot leave streaming; open another one")
+        self._conversation.expect_language(message.language)
         avatar = await (self._load_avatar(message.avatar_id) if message.avatar_id else self._tutors_avatar())
         form = self._form(avatar, message.audio_codec)
         sink = StreamSink(

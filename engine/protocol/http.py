@@ -1,0 +1,221 @@
+"""Bodies and answers of the HTTP API, as ``/openapi.json`` describes them.
+
+Tutor profiles are described by ``engine.tutors.profile``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.protocol.outgoing import SourcePassage
+
+KbId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class RequestBody(BaseModel):
+    """What a client sends. Unknown fields are ignored: clients of later versions may send more."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class Answer(BaseModel):
+    """What the engine answers; a test checks real answers against these."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+# --- requests -----------------------------------------------------------------------------
+
+
+class CreateSession(RequestBody):
+    """Body of ``POST /v1/sessions``."""
+
+    tutor_id: int = Field(ge=0, le=2**53)
+    student_id: int = Field(ge=0, le=2**53)
+    kb_id: KbId | None = None
+    """Knowledge base for this session; without it the tutor's own is used."""
+
+
+class PeerOffer(RequestBody):
+    """Body of ``POST /v1/sessions/{session_id}/webrtc``."""
+
+    sdp: str
+    type: Literal["offer"] = "offer"
+    avatar_id: str | None = None
+    """An avatar other than the tutor's own."""
+
+
+# --- answers ------------------------------------------------------------------------------
+
+
+class ErrorDetail(Answer):
+    """What went wrong."""
+
+    code: str
+    """One of the codes in ``engine.errors``."""
+    message: str
+
+
+class ErrorAnswer(Answer):
+    """Body of every answer with a status from 400."""
+
+    error: ErrorDetail
+
+
+class Status(Answer):
+    """Health and readiness."""
+
+    status: str
+    service: str | None = None
+
+
+class SessionCreated(Answer):
+    """A new session."""
+
+    session_id: UUID
+    engine_url: str
+    """WebSocket address of the session."""
+    engine_token: str
+    """JWT that opens this session."""
+    status: str
+
+
+class SessionState(Answer):
+    """A live session."""
+
+    session_id: UUID
+    tutor_id: int
+    student_id: int
+    status: str
+    created_at: datetime
+    last_activity: datetime
+
+
+class SessionList(Answer):
+    """All live sessions."""
+
+    sessions: tuple[SessionState, ...]
+
+
+class PeerAnswer(Answer):
+    """A WebRTC connection."""
+
+    sdp: str
+    type: Literal["answer"] = "answer"
+    peer: str
+    """Id of the connection."""
+    location: str
+    """``DELETE`` on this path hangs up."""
+
+
+class IceServers(Answer):
+    """For ``RTCPeerConnection``."""
+
+    ice_servers: tuple[dict[str, Any], ...]
+
+
+class AvatarListed(Answer):
+    """An avatar that can be used."""
+
+    id: str
+    name: str
+    description: str
+    size: tuple[int, int]
+    """Width and height in pixels."""
+    idle_url: str
+    """A silent loop, MP4."""
+    still_url: str
+    """One picture, JPEG."""
+
+
+class AvatarList(Answer):
+    """All avatars."""
+
+    avatars: tuple[AvatarListed, ...]
+
+
+class AvatarState(Answer):
+    """How far the making of an avatar is."""
+
+    id: str
+    status: Literal["waiting", "making", "ready", "failed"]
+    step: str
+    progress: float = Field(ge=0, le=1)
+    status_url: str
+    error: ErrorDetail | None = None
+    """With status ``failed``."""
+
+
+class VoiceListed(Answer):
+    """A voice."""
+
+    id: str
+    name: str
+    language: str
+    """ISO 639-1 code."""
+    engine: str
+    timed: bool
+    """Gives the times of its phonemes, so that the lips follow them exactly."""
+    default: bool
+    sample_text: str
+    sample_url: str
+    """WAV."""
+
+
+class VoiceList(Answer):
+    """All voices."""
+
+    voices: tuple[VoiceListed, ...]
+
+
+class KnowledgeListed(Answer):
+    """A knowledge base."""
+
+    kb_id: str
+    documents: int
+    passages: int
+
+
+class KnowledgeList(Answer):
+    """All knowledge bases."""
+
+    knowledge: tuple[KnowledgeListed, ...]
+
+
+class DocumentStored(Answer):
+    """A document that can be searched."""
+
+    name: str
+    bytes: int
+    passages: int
+    sha256: str
+    added_at: datetime
+
+
+class DocumentAdding(Answer):
+    """A document that is being added."""
+
+    name: str
+    status: Literal["adding"]
+    stage: Literal["waiting", "read", "embed", "store"]
+    done: int
+    """Passages embedded so far."""
+    total: int
+
+
+class KnowledgeState(Answer):
+    """What is in a knowledge base."""
+
+    kb_id: str
+    documents: tuple[DocumentStored, ...]
+    adding: tuple[DocumentAdding, ...]
+
+
+class SourceList(Answer):
+    """What a tutor would be given for a question."""
+
+    sources: tuple[SourcePassage, ...]
