@@ -98,7 +98,7 @@ class Engine:
         return self.parts
 
     def _check_tutors(self, parts: Parts) -> None:
-        """Refuse to start with a profile whose voice is not there: it would fail in every turn."""
+        """Refuse to start with a profile whose voice is missing: every reply would fail."""
         for profile in self._tutors.all():
             try:
                 check_profile(profile.model_copy(update={"knowledge": None, "avatar": None}), parts)
@@ -111,7 +111,7 @@ class Engine:
         return self.avatars
 
     async def drain(self) -> None:
-        """Admit nobody; wait for running replies within the limit."""
+        """Admit no more sessions, and wait for the replies under way, within the limit of the settings."""
         if self.registry is not None:
             await self.registry.drain(self.settings.sessions.drain_s)
 
@@ -151,8 +151,8 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(number, on_signal)
     began = time.monotonic()
     async with Engine(settings) as engine:
-        # What is there now stays. Left out of collections they are short enough for the event loop and come often, so
-        # what sessions leave in rings (filter graphs, peers) does not pile up for minutes.
+        # What exists now stays for good. Frozen, it is left out of collections, which are then short enough for the
+        # event loop and come often: reference cycles of sessions (filter graphs, peers) do not pile up for minutes.
         gc.collect()
         gc.freeze()
         host = settings.host if settings.host not in ("0.0.0.0", "::") else "localhost"

@@ -1,7 +1,7 @@
-"""Live sessions: create, find, expire, admit, drain.
+"""Live sessions: create, find, expire, drain.
 
-The registry runs on the event loop and owns one task a session. Ending a session, for
-whatever reason, takes its conversation, sockets and peers with it.
+The registry runs on the event loop and owns one task per session. However a session ends, its
+conversation, sockets and peers end with it. All clocks here are the event loop's.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import gc
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -27,23 +27,38 @@ from engine.tutors.store import TutorStore
 log = structlog.get_logger(__name__)
 
 ABSENT_S = 30.0
-"""A session that nobody is connected to for so long no longer counts as one that needs pictures."""
+"""A session that nobody has been connected to for this long no longer counts as one that needs pictures. A judgement:
+time for a reload of the page, or to find the network again."""
 
-MOST_UNCOLLECTED = 20
-"""Ended sessions whose rings of objects may wait for a quiet moment."""
+MAX_UNCOLLECTED = 20
+"""Ended sessions whose reference cycles may wait for a moment in which nobody speaks."""
 
 GIVE_BACK_EVERY_S = 60.0
-"""While sessions go on: a conversation leaves some 5 MB a minute in the C library's hands."""
+"""How often free memory is returned to the system while sessions run. Measured: a conversation leaves some 5 MB a
+minute in the C library's allocator."""
+
+
+async def _free_memory() -> None:
+    await asyncio.to_thread(give_back_memory)
 
 
 class Connection(Protocol):
     """A socket or peer of a session."""
 
-    async def close(self, code: int, reason: bytes) -> None: ...
+    async def close(self, code: int, reason: bytes) -> None:
+        """Close it, with a WebSocket close code (RFC 6455 section 7.4) and a reason."""
 
 
 class Session:
-    """One student with one tutor, from ``POST /v1/sessions`` to its end."""
+    """One student with one tutor, from ``POST /v1/sessions`` to its end.
+
+    Args:
+        session_id: a UUID.
+        tutor_id: as the caller gave it; the profile may be the default one.
+        student_id: as the caller gave it.
+        conversation: the session's own.
+        parts: what all sessions share.
+    """
 
     def __init__(self, session_id: str, tutor_id: int, student_id: int, conversation: Conversation, parts: Parts):
         self.id = session_id
@@ -59,20 +74,28 @@ class Session:
         self.task: asyncio.Task[None] | None = None
 
     def touch(self) -> None:
-        """The client did something: the idle clock starts anew."""
+        """The client did something: the idle clock starts again."""
         self._active_at = asyncio.get_running_loop().time()
         self.last_activity = datetime.now(UTC)
 
     def idle_s(self, now: float) -> float:
-        """Seconds since the client or the tutor last did something."""
+        """Seconds since the client last did something, 0 while the tutor speaks.
+
+        Args:
+            now: on the event loop's clock.
+        """
         return 0.0 if self.conversation.speaking else now - self._active_at
 
     def present(self, now: float) -> bool:
-        """Whether a student is connected, or was a moment ago and may come back (a reload, a new session)."""
+        """Whether a student is connected, or was within ``ABSENT_S`` and may come back.
+
+        Args:
+            now: on the event loop's clock.
+        """
         return bool(self._connections) or now - self._active_at < ABSENT_S
 
     def take_connection(self, connection: Connection) -> Connection | None:
-        """Make ``connection`` the session's own; gives the one it replaces."""
+        """Make ``connection`` the session's own. Returns the one it replaces, which the caller closes."""
         previous = self._connections[-1] if self._connections else None
         self._connections.append(connection)
         self.touch()
@@ -102,9 +125,18 @@ class Session:
 
 
 class SessionRegistry:
-    """All live sessions of this engine."""
+    """All live sessions of this engine.
 
-    def __init__(self, parts: Parts, tutors: TutorStore) -> None:
+    Args:
+        parts: what all sessions share.
+        tutors: the profiles.
+        free_memory: returns free memory to the system; takes milliseconds, so not on the event loop.
+    """
+
+    def __init__(
+        self, parts: Parts, tutors: TutorStore, free_memory: Callable[[], Awaitable[None]] = _free_memory
+    ) -> None:
+        self._free_memory = free_memory
         self._parts = parts
         self._tutors = tutors
         settings = parts.settings
@@ -122,13 +154,19 @@ class SessionRegistry:
 
     @property
     def draining(self) -> bool:
+        """No new sessions are admitted, since the engine is shutting down."""
         return self._draining
 
     def create(self, tutor_id: int, student_id: int, kb_id: str | None = None) -> Session:
         """A new session with its conversation running.
 
+        Args:
+            tutor_id: whose profile; an unknown one gets the default profile.
+            student_id: kept, and told to the caller again.
+            kb_id: a knowledge base instead of the profile's.
+
         Raises:
-            Busy: draining, full, or more than can be drawn in time.
+            Busy: the engine is draining, full, or could not draw the pictures in time.
             InvalidField: there is no knowledge base ``kb_id``.
         """
         if self._draining:
@@ -137,7 +175,7 @@ class SessionRegistry:
         if refused is not None:
             raise Busy(refused[0], retry_after_s=refused[1])
         if kb_id is not None and not self._parts.knowledge.exists(kb_id):
-            raise InvalidField("field 'kb_id': there is no such knowledge base")
+            raise InvalidField("field 'kb_id': there is no knowledge base of this name")
         session_id = str(uuid.uuid4())
         profile = self._tutors.find(tutor_id)
         conversation = Conversation(self._parts, profile, session_id, kb_id)
@@ -145,19 +183,18 @@ class SessionRegistry:
         session.task = asyncio.create_task(self._run(session), name=f"session-{session_id[:8]}")
         self._sessions[session_id] = session
         self._parts.metrics.sessions.set(len(self._sessions))
-        log.info("session created", session=session_id, tutor=tutor_id, profile=profile.id)
+        log.info("session_created", session=session_id, tutor=tutor_id, profile=profile.id)
         return session
 
     def _refused(self) -> tuple[str, int] | None:
-        """Why no further session fits now, and for how many seconds."""
-        scheduler = self._parts.scheduler
+        """Why no further session fits now, and after how many seconds to ask again."""
         now = asyncio.get_running_loop().time()
         return self._admission.refuse(
             len(self._sessions),
             sum(session.present(now) for session in self._sessions.values()),
             sum(session.conversation.speaking for session in self._sessions.values()),
-            scheduler.costs.frame_s(),
-            scheduler.frame_dropping.active_at(now),
+            self._parts.picture_cost_s(),
+            self._parts.dropping_frames(now),
         )
 
     def find(self, session_id: str) -> Session:
@@ -174,7 +211,14 @@ class SessionRegistry:
     async def end(
         self, session: Session, how: str, code: int = WSCloseCode.OK, reason: bytes = b"session ended"
     ) -> None:
-        """End a session and everything it has; waits until it is gone. Idempotent."""
+        """End a session and all that belongs to it; returns when it is gone. Idempotent.
+
+        Args:
+            session: which.
+            how: for the metrics: ``deleted``, ``expired``, ``shutdown`` …
+            code: for its connections, see ``Connection.close``.
+            reason: the same.
+        """
         if not self._forget(session, how):
             return
         session.conversation.close()
@@ -182,11 +226,11 @@ class SessionRegistry:
         if session.task is not None:
             session.task.cancel()
             await asyncio.wait([session.task])
-        self._parts.scheduler.end_session(session.id)
-        log.info("session ended", session=session.id, how=how)
+        self._parts.end_session(session.id)
+        log.info("session_ended", session=session.id, how=how)
 
     def _forget(self, session: Session, how: str) -> bool:
-        """Strike it off the list; False when that was done before."""
+        """Take it off the list. False when that was done before."""
         if self._sessions.pop(session.id, None) is None:
             return False
         session.status = "ended"
@@ -197,7 +241,7 @@ class SessionRegistry:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[SessionRegistry]:
-        """Expires idle sessions while the context lasts; ends all at its end."""
+        """Ends idle sessions while the context lasts, and all sessions at its end."""
         watcher = asyncio.create_task(self._expire(), name="session-expiry")
         try:
             yield self
@@ -208,25 +252,26 @@ class SessionRegistry:
                 await self.end(session, "shutdown", WSCloseCode.GOING_AWAY, b"engine shutting down")
 
     async def drain(self, limit_s: float) -> None:
-        """Admit nobody, and wait until no tutor speaks or ``limit_s`` is over."""
+        """Admit no more sessions, and wait until no tutor speaks, at most ``limit_s`` seconds."""
         self._draining = True
         try:
             async with asyncio.timeout(limit_s):
                 busy = [s.conversation.wait_idle() for s in self._sessions.values()]
                 await asyncio.gather(*busy)
         except TimeoutError:
-            log.warning("drain limit reached", sessions=len(self._sessions))
+            log.warning("drain_limit_reached", sessions=len(self._sessions))
 
     async def _run(self, session: Session) -> None:
         try:
             await session.conversation.run()
         except Exception:
-            log.exception("session failed", session=session.id)
+            log.exception("session_failed", session=session.id)
             if self._forget(session, "failed"):
                 await session.close_connections(WSCloseCode.INTERNAL_ERROR, b"session failed")
-                self._parts.scheduler.end_session(session.id)
+                self._parts.end_session(session.id)
 
     async def _expire(self) -> None:
+        """End sessions whose idle clock is past the limit, and return memory to the system now and then."""
         limit = self._parts.settings.sessions.idle_s
         loop = asyncio.get_running_loop()
         given_back_at = loop.time()
@@ -240,15 +285,15 @@ class SessionRegistry:
             collected = self._collect(speaking)
             if not speaking and (collected or now - given_back_at > GIVE_BACK_EVERY_S):
                 given_back_at = now
-                await asyncio.to_thread(give_back_memory)
+                await self._free_memory()
 
     def _collect(self, speaking: bool) -> bool:
-        """Free what ended sessions left in rings: libav's audio coders, each with a thread a core and some megabytes.
+        """Free what ended sessions left in reference cycles: audio encoders with their threads and megabytes.
 
-        What was there at the start is frozen (``app.serve``), so it takes 10 to 80 ms: done while nobody speaks, or
-        when it cannot be put off. True when it was done.
+        A collection takes 10 to 80 ms (what was there at the start is frozen, see ``app.serve``), so it is done when
+        nobody speaks, or when it cannot be put off any longer. True when it was done.
         """
-        if self._uncollected and (not speaking or self._uncollected >= MOST_UNCOLLECTED):
+        if self._uncollected and (not speaking or self._uncollected >= MAX_UNCOLLECTED):
             self._uncollected = 0
             gc.collect()
             return True

@@ -1,7 +1,7 @@
-"""Loads the models and joins the parts, in an order that starts fast; closes them in reverse.
+"""Loads the models and wires the parts together; closes them in reverse order.
 
-Everything slow runs in threads side by side; each part is run once before the engine is
-ready, so that a session's first turn finds it warm.
+Whatever is slow loads in threads, side by side. Each part is run once before the engine is ready, so
+that the first reply of the first session finds it warm.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ T = TypeVar("T")
 async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge) -> AsyncIterator[Parts]:
     """All parts, warm. Leaving the context ends their threads and processes."""
     async with contextlib.AsyncExitStack() as stack:
-        with _first_fault():
+        with _unwrapping_engine_errors():
             async with asyncio.TaskGroup() as group:
                 language_model = group.create_task(_language_model(settings, metrics, stack))
                 listening = group.create_task(_in_thread("listening", _load_listening, settings))
@@ -63,9 +63,9 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
         await stack.enter_async_context(scheduler.running())
         decoder = Worker("decode", threads=2, backlog=8)
         encoder = Worker("encode", threads=settings.video.encode_workers, backlog=256)
-        speller = Worker("spell", threads=1, backlog=256)
+        text_worker = Worker("speakable-text", threads=1, backlog=256)
         feature_worker = Worker("audio-features", threads=2)
-        for worker in (decoder, encoder, speller, feature_worker):
+        for worker in (decoder, encoder, text_worker, feature_worker):
             stack.callback(worker.close)
         yield Parts(
             settings=settings,
@@ -80,21 +80,21 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
             knowledge=knowledge,
             decoder=decoder,
             encoder=encoder,
-            speller=speller,
+            text_worker=text_worker,
             feature_worker=feature_worker,
         )
 
 
 @contextlib.contextmanager
-def _first_fault() -> Iterator[None]:
-    """A part that could not be loaded for a reason we can tell: that reason alone, out of its group."""
+def _unwrapping_engine_errors() -> Iterator[None]:
+    """Raises the ``EngineError`` of a part that could not be loaded by itself, out of its exception group."""
     try:
         yield
     except ExceptionGroup as group:
-        told, untold = group.split(EngineError)
-        if told is None or untold is not None:
+        ours, others = group.split(EngineError)
+        if ours is None or others is not None:
             raise
-        raise told.exceptions[0] from None
+        raise ours.exceptions[0] from None
 
 
 async def _in_thread(name: str, load: Callable[[Settings], T], settings: Settings) -> T:
@@ -135,7 +135,7 @@ def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, S
 
 
 def _load_words(_: Settings) -> None:
-    """Which language a text is in, and its numbers in words: each takes long the first time."""
+    """Warm up language detection and number spelling, which are slow the first time."""
     language.warm_up()
     numbers.warm_up()
 
@@ -176,7 +176,7 @@ def _avatars_dirs(settings: Settings) -> list[Path]:
 
 
 def torch_device(settings: Settings) -> str:
-    """``cuda`` or ``cpu``: what the setting says, or what there is."""
+    """``cuda`` or ``cpu``: the setting, or what this machine has."""
     if settings.device != "auto":
         return settings.device
     return "cuda" if torch.cuda.is_available() else "cpu"

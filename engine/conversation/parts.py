@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.concurrency.worker import Worker
-from engine.contracts import Avatar, AvatarFactory, EndOfTurn, LanguageModel, Recognizer
+from engine.contracts import Avatar, AvatarFactory, AvatarInfo, EndOfTurn, FrameRequest, LanguageModel, Recognizer
+from engine.items import Picture
 from engine.knowledge.service import Knowledge
 from engine.recognition.vad import SpeechDetector
 from engine.rendering.audio_features import FeatureStage, feature_stage
@@ -18,7 +20,7 @@ from engine.turn_taking.listener import Listener, ListenOutput
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Handed to every conversation; owned and closed by whoever made it (``engine/wiring.py``)."""
+    """Handed to every conversation. ``engine/wiring.py`` makes, owns and closes them."""
 
     settings: Settings
     metrics: Metrics
@@ -30,26 +32,54 @@ class Parts:
     detector: SpeechDetector
     end_of_turn: EndOfTurn | None
     """None where the settings ask for no turn model."""
+
     knowledge: Knowledge
     decoder: Worker
-    """Threads that decode what clients send."""
+    """Threads that decode recordings."""
+
     encoder: Worker
-    """Threads that encode what they get."""
-    speller: Worker
+    """Threads that encode pictures and audio for clients."""
+
+    text_worker: Worker
     """The thread that puts numbers and formulas into words."""
+
     feature_worker: Worker
-    """Threads that compute audio features for renderers that paint from them."""
+    """Threads that compute audio features, for renderers that draw from them."""
 
     def load_avatar(self, avatar_id: str) -> Avatar:
-        """The avatar, from the renderer's cache or its folder (tens of ms the first time).
+        """The avatar of this id. The first time its files are read, which takes tens of ms: call it in a thread.
 
         Raises:
-            UnknownAvatar: no such avatar.
+            UnknownAvatar: there is none of this id, or it is broken.
         """
         return self.scheduler.renderer.load(avatar_id)
 
+    def list_avatars(self) -> Sequence[AvatarInfo]:
+        """All avatars that can be loaded. Reads small files."""
+        return self.scheduler.renderer.list_avatars()
+
+    async def draw(self, requests: Sequence[FrameRequest]) -> list[Picture]:
+        """Pictures for ``requests``, in order, when the machine has time for them.
+
+        Raises:
+            RenderFailed: the renderer failed.
+        """
+        return await self.scheduler.render(requests)
+
+    def picture_cost_s(self) -> float:
+        """Measured cost of a picture, in seconds of the drawing thread."""
+        return self.scheduler.costs.frame_s()
+
+    def dropping_frames(self, now: float) -> bool:
+        """Whether pictures are being left out at ``now`` (seconds on the loop's clock), for lack of time."""
+        return self.scheduler.frame_dropping.active_at(now)
+
+    def end_session(self, session: str) -> None:
+        """A session has ended: free what was kept for its pictures. Returns at once."""
+        self.scheduler.end_session(session)
+
     def make_feature_stage(self) -> FeatureStage:
-        """The stage one reply's frames pass between animator and renderer."""
+        """What the frames of one reply pass between animator and renderer."""
         return feature_stage(self.scheduler.renderer, self.feature_worker)
 
     def make_listener(self, languages: str, output: ListenOutput) -> Listener:

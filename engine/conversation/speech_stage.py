@@ -38,7 +38,7 @@ class SpeechStage:
         failed = False
         async for clause in clauses:
             # In a thread: the text grammars hold the interpreter for milliseconds at a time.
-            spoken = await context.parts.speller.run(speakable, clause.text, clause.language)
+            spoken = await context.parts.text_worker.run(speakable, clause.text, clause.language)
             if not spoken.strip():
                 continue
             clause = replace(clause, spoken=spoken)

@@ -147,7 +147,7 @@ class Stage:
             scheduler=self.scheduler,
             decoder=Inline(),
             encoder=Inline(),
-            speller=Inline(),
+            text_worker=Inline(),
             load_avatar=lambda _: AVATAR,
             make_feature_stage=NoFeatures,
             make_listener=lambda languages, output: Listener(

@@ -44,7 +44,7 @@ class IdleClips:
                 "idle_url": f"/v1/avatars/{avatar.id}/idle.mp4",
                 "still_url": f"/v1/avatars/{avatar.id}/still.jpg",
             }
-            for avatar in self._parts.scheduler.renderer.list_avatars()
+            for avatar in self._parts.list_avatars()
         ]
 
     def forget(self, avatar_id: str) -> None:
@@ -95,7 +95,7 @@ class IdleClips:
     async def _draw(self, avatar: Avatar, index: int, in_s: float) -> list[Picture]:
         frame = AnimatedFrame(index, np.zeros(FRAME_SAMPLES, np.float32), self._poses[index], speaking=False)
         deadline = asyncio.get_running_loop().time() + in_s
-        return await self._parts.scheduler.render([FrameRequest(avatar, frame, deadline, f"idle-{avatar.id}")])
+        return await self._parts.draw([FrameRequest(avatar, frame, deadline, f"idle-{avatar.id}")])
 
 
 def _jpeg(picture: Picture) -> bytes:

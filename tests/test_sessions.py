@@ -1,0 +1,152 @@
+"""Live sessions in virtual time: idle expiry, and what counts as activity."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import WSCloseCode
+
+from engine.errors import Busy, UnknownSession
+from engine.sessions import ABSENT_S, Session, SessionRegistry
+from engine.tutors.store import TutorStore
+from tests.conversation.conversation_stage import AVATAR, FakeModel, MemorySink, Stage
+from tests.virtual_time import run_virtual
+
+IDLE_S = 60.0
+CHECK_S = 5.0
+"""The registry looks this often."""
+
+
+class FakeConnection:
+    """A socket that remembers how it was closed."""
+
+    def __init__(self) -> None:
+        self.closed: tuple[int, bytes] | None = None
+
+    async def close(self, code: int, reason: bytes) -> None:
+        self.closed = (code, reason)
+
+
+def with_registry(drive: Callable[[SessionRegistry, Stage], Awaitable[None]], model: FakeModel | None = None) -> Stage:
+    """Run ``drive`` with a registry of scripted parts whose sessions expire after ``IDLE_S``."""
+    stage = Stage(model=model)
+    stage.settings.sessions.idle_s = IDLE_S
+    stage.settings.sessions.max = 3
+    ended: list[str] = []
+    stage.parts.knowledge = None
+    stage.parts.end_session = ended.append
+    stage.parts.picture_cost_s = lambda: 0.001
+    stage.parts.dropping_frames = lambda now: False
+
+    async def free_memory() -> None:
+        """Virtual time knows no threads."""
+
+    async def main() -> None:
+        registry = SessionRegistry(stage.parts, TutorStore(), free_memory)
+        async with registry.running():
+            await drive(registry, stage)
+        assert len(registry) == 0
+        assert stage.metrics.registry.get_sample_value("tutor_sessions") == 0
+        assert len(ended) == len(set(ended)) > 0, "what was kept for its pictures is freed once"
+
+    run_virtual(main())
+    return stage
+
+
+def ended_as(stage: Stage, how: str) -> float | None:
+    return stage.metrics.registry.get_sample_value("tutor_sessions_ended_total", {"end": how})
+
+
+def is_live(registry: SessionRegistry, session: Session) -> bool:
+    try:
+        return registry.find(session.id) is session
+    except UnknownSession:
+        return False
+
+
+def test_an_idle_session_expires_and_its_socket_is_told() -> None:
+    async def drive(registry: SessionRegistry, stage: Stage) -> None:
+        session, connection = registry.create(1, 2), FakeConnection()
+        session.take_connection(connection)
+        await asyncio.sleep(IDLE_S - 1)
+        assert is_live(registry, session) and connection.closed is None
+        await asyncio.sleep(1 + CHECK_S + 1)
+        assert not is_live(registry, session) and session.status == "ended"
+        assert connection.closed == (WSCloseCode.OK, b"session expired")
+        assert session.task is not None and session.task.done()
+
+    assert ended_as(with_registry(drive), "expired") == 1
+
+
+def test_every_message_of_the_client_starts_the_idle_clock_again() -> None:
+    async def drive(registry: SessionRegistry, stage: Stage) -> None:
+        used, unused = registry.create(1, 2), registry.create(1, 3)
+        for _ in range(4):
+            await asyncio.sleep(IDLE_S / 2)
+            used.touch()
+        assert is_live(registry, used) and not is_live(registry, unused)
+        await asyncio.sleep(IDLE_S + CHECK_S + 1)
+        assert not is_live(registry, used)
+
+    assert ended_as(with_registry(drive), "expired") == 2
+
+
+def test_a_session_does_not_expire_while_its_tutor_speaks() -> None:
+    story = " ".join(f"This is sentence number {n} of a long story." for n in range(60))
+
+    async def drive(registry: SessionRegistry, stage: Stage) -> None:
+        session = registry.create(1, 2)
+        session.conversation.attach(MemorySink(), streaming=True, avatar=AVATAR)  # type: ignore[arg-type]
+        session.conversation.say("Tell me a story.", AVATAR)  # type: ignore[arg-type]
+        await asyncio.sleep(IDLE_S + CHECK_S + 1)
+        assert is_live(registry, session) and session.idle_s(asyncio.get_running_loop().time()) == 0.0
+        await session.conversation.wait_idle()
+        await asyncio.sleep(CHECK_S + 1)
+        assert not is_live(registry, session)
+
+    assert ended_as(with_registry(drive, FakeModel(story)), "expired") == 1
+
+
+def test_a_closed_socket_starts_the_clock_by_which_a_session_is_absent() -> None:
+    async def drive(registry: SessionRegistry, stage: Stage) -> None:
+        session, connection, loop = registry.create(1, 2), FakeConnection(), asyncio.get_running_loop()
+        session.take_connection(connection)
+        await asyncio.sleep(ABSENT_S + 1)
+        assert session.present(loop.time()), "it is connected, however silent"
+        session.drop_connection(connection)
+        assert session.present(loop.time()), "it may come back"
+        await asyncio.sleep(ABSENT_S)
+        assert not session.present(loop.time())
+
+    with_registry(drive)
+
+
+def test_an_expired_session_makes_room_for_another() -> None:
+    async def drive(registry: SessionRegistry, stage: Stage) -> None:
+        for student in range(3):
+            registry.create(1, student)
+        with pytest.raises(Busy) as refused:
+            registry.create(1, 3)
+        assert refused.value.retry_after_s
+        await asyncio.sleep(IDLE_S + CHECK_S + 1)
+        registry.create(1, 3)
+
+    assert ended_as(with_registry(drive), "shutdown") == 1
+
+
+def test_draining_admits_nobody_and_waits_for_the_tutor() -> None:
+    async def drive(registry: SessionRegistry, stage: Stage) -> None:
+        session: Any = registry.create(1, 2)
+        sink = MemorySink()
+        session.conversation.attach(sink, streaming=True, avatar=AVATAR)
+        session.conversation.say("What do plants do?", AVATAR)
+        await asyncio.sleep(0.5)
+        await registry.drain(30)
+        assert sink.kinds()[-1] == "turn_done" and not session.conversation.speaking
+        with pytest.raises(Busy, match="shutting down"):
+            registry.create(1, 3)
+
+    with_registry(drive)
