@@ -10,15 +10,12 @@ the client) takes its turn. Replies run as tasks; at most one speaks, at most on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-
-import structlog
 
 from engine.animation.idle_motion import IdleMotion, Mood
 from engine.concurrency.channel import Channel, ChannelClosed
 from engine.contracts import Avatar
+from engine.conversation.client import AttachedClient
 from engine.conversation.commands import (
     Command,
     ConcludeInterruption,
@@ -30,7 +27,7 @@ from engine.conversation.commands import (
 )
 from engine.conversation.floor import Floor, Reason
 from engine.conversation.listen_messages import listen_message
-from engine.conversation.microphone import StudentMicrophone
+from engine.conversation.microphone import ListenerInbox, StudentMicrophone
 from engine.conversation.parts import Parts
 from engine.conversation.preemptive import PreemptiveReply
 from engine.conversation.prefill import Prefill
@@ -42,26 +39,15 @@ from engine.conversation.tasks import SessionTasks
 from engine.errors import Busy, EngineError, InvalidField, ReplyFailed
 from engine.items import AnimatedFrame, AudioChunk
 from engine.llm.history import ChatHistory
-from engine.protocol.outgoing import ErrorEvent, Event, TranscriptionEvent
+from engine.protocol.outgoing import TranscriptionEvent
 from engine.turn_taking import events as listening
 from engine.tutors.profile import TutorProfile
-
-log = structlog.get_logger(__name__)
 
 MAX_PENDING_MESSAGES = 4
 """Messages a client that does not stream may send ahead of their answers."""
 
 INBOX_ITEMS = 256
 """Commands and listen events that may wait. They wait only while a slow client holds one of them up."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Client:
-    """The client that is attached."""
-
-    sink: Sink
-    streaming: bool
-    avatar: Avatar | None
 
 
 class Conversation:
@@ -89,7 +75,7 @@ class Conversation:
         self._session_id = session_id
         self._languages = parts.settings.asr.language or profile.heard_languages
         self._idle_motion = IdleMotion(seed=hash(session_id) & 0x7FFFFFFF)
-        self._client: _Client | None = None
+        self._client = AttachedClient(session_id, parts.metrics)
         self._inbox: Channel[Command | listening.ListenEvent] = Channel("inbox", INBOX_ITEMS)
         self._pending: list[Message] = []
         self._stops = 0
@@ -99,7 +85,7 @@ class Conversation:
         self._preemptive = PreemptiveReply(self._tasks, parts.metrics)
         self._prefill = Prefill(parts, self.history, self._tasks)
         self._microphone = StudentMicrophone(
-            parts, self._tasks, _ListenerInbox(self._inbox, self._cut_off), self._languages
+            parts, self._tasks, ListenerInbox(self._inbox, self._cut_off), self._languages
         )
         self._answer_to_speech: Reply | None = None
         """The reply to what the student said last by voice."""
@@ -118,9 +104,9 @@ class Conversation:
                     try:
                         await self._handle(item)
                     except EngineError as error:
-                        await self._tell_error(error)
+                        await self._client.tell_error(error)
                     except Exception as error:  # noqa: BLE001 - logged; ends nothing but what was being handled
-                        await self._tell_error(unexpected_failure(error, self._session_id))
+                        await self._client.tell_error(unexpected_failure(error, self._session_id))
                 raise _Closed
         except* _Closed:
             pass
@@ -139,12 +125,11 @@ class Conversation:
             streaming: a new message interrupts the reply before it; else messages wait for each other.
             avatar: the face for replies to live speech.
         """
-        self._client = _Client(sink, streaming, avatar)
+        self._client.attach(sink, streaming=streaming, avatar=avatar)
 
     def detach(self, sink: Sink) -> None:
         """``sink`` is gone: the reply it was getting ends. Ignored when another one is attached by now."""
-        if self._client is not None and self._client.sink is sink:
-            self._client = None
+        if self._client.detach(sink):
             self._interrupt("disconnected")
 
     @property
@@ -227,7 +212,7 @@ class Conversation:
 
     async def _handle_listen_event(self, event: listening.ListenEvent) -> None:
         if (message := listen_message(event)) is not None:
-            await self._tell(message)
+            await self._client.tell(message)
         match event:
             case listening.Partial(transcript=partial):
                 if self._kb_id is None and not self.speaking and not self._preemptive:
@@ -243,14 +228,14 @@ class Conversation:
             case listening.Interrupt():
                 await self._stop_reply("voice")
             case listening.Overload(dropped_ms=dropped):
-                await self._tell_error(Busy(f"audio came too fast: {dropped:.0f} ms of it were dropped"))
+                await self._client.tell_error(Busy(f"audio came too fast: {dropped:.0f} ms of it were dropped"))
             case listening.ListeningFailed(error=error):
-                await self._tell_error(error)
+                await self._client.tell_error(error)
 
     def _receive(self, message: Message) -> None:
         if not self._inbox.closed and not self._inbox.put_nowait(message):
             raise Busy("too many messages at once", retry_after_s=1)
-        if self._client is not None and self._client.streaming:
+        if self._client.streaming:
             self._interrupt("client")
 
     def _post(self, command: Command) -> None:
@@ -266,7 +251,7 @@ class Conversation:
     # --- answering
 
     async def _answer_message(self, message: Message) -> None:
-        if self._client is not None and self._client.streaming:
+        if self._client.streaming:
             await self._stop_reply("client")
         elif self.speaking:
             if len(self._pending) >= MAX_PENDING_MESSAGES:
@@ -284,15 +269,16 @@ class Conversation:
         await self._stop_reply("voice")
         transcript = ended.transcript
         continues, self._continued = self._continued or None, 0
-        await self._tell(TranscriptionEvent(content=transcript.text, language=transcript.language, continues=continues))
+        text, language = transcript.text, transcript.language
+        await self._client.tell(TranscriptionEvent(content=text, language=language, continues=continues))
         reply = self._preemptive.take(ended.speculation_id)
         self._answer_to_speech = None
-        if self._client is None or stops != self._stops:
+        if self._client.sink is None or stops != self._stops:
             if reply is not None:
                 reply.abandon()
             return
         if reply is None:
-            reply = self._new_reply(transcript.text, ended.acoustic_end_at, self._client.avatar)
+            reply = self._new_reply(text, ended.acoustic_end_at, self._client.avatar)
         self._answer_to_speech = reply
         reply.timeline.restart(ended.acoustic_end_at)
         reply.timeline.marks.update({f"listen_{name}": ms for name, ms in ended.timings.items()})
@@ -307,13 +293,13 @@ class Conversation:
             try:
                 await self._floor.give(reply, self._microphone)
             except ReplyFailed as error:
-                await self._tell_error(error, reply.number)
+                await self._client.tell_error(error, reply.number)
             finally:
                 self._microphone.tutor_silent()
         except EngineError as error:
-            await self._tell_error(error)
+            await self._client.tell_error(error)
         except Exception as error:  # noqa: BLE001 - logged; ends nothing but its exchange
-            await self._tell_error(unexpected_failure(error, self._session_id))
+            await self._client.tell_error(unexpected_failure(error, self._session_id))
         finally:
             if self._pending:
                 self._post(NextMessage())
@@ -326,20 +312,19 @@ class Conversation:
             return self._new_reply(message.text, message.received_at, message.avatar)
         transcript = await transcribe_recording(self._parts, message.data, self._languages)
         transcribed_at = asyncio.get_running_loop().time()
-        await self._tell(TranscriptionEvent(content=transcript.text, language=transcript.language))
+        await self._client.tell(TranscriptionEvent(content=transcript.text, language=transcript.language))
         reply = self._new_reply(transcript.text, message.received_at, message.avatar)
         reply.timeline.mark("asr_done", transcribed_at)
         return reply
 
     def _new_reply(self, question: str, asked_at: float, avatar: Avatar | None) -> Reply:
-        if self._client is None:
+        if self._client.sink is None:
             raise Busy("no client is connected that could get the reply")
         options = ReplyOptions(self.profile, avatar, self._session_id, self._kb_id)
-        sink = self._client.sink
-        return Reply(self._parts, sink, self.history, self._idle_motion, question, asked_at, options)
+        return Reply(self._parts, self._client.sink, self.history, self._idle_motion, question, asked_at, options)
 
     def _begin_preemptive(self, text: str, preemptive_id: int) -> None:
-        if self._client is None:
+        if self._client.sink is None:
             self._preemptive.drop()
             return
         self._prefill.give_way()
@@ -369,7 +354,7 @@ class Conversation:
 
     def _cut_off(self, reason: Reason) -> bool:
         self._pending.clear()
-        cut = self._floor.cut_off(reason, self._client.sink if self._client is not None else None)
+        cut = self._floor.cut_off(reason, self._client.sink)
         if cut:
             self._microphone.tutor_silent()
         return cut
@@ -377,36 +362,7 @@ class Conversation:
     async def _conclude_interruption(self) -> None:
         interrupted = await self._floor.conclude()
         if interrupted is not None:
-            await self._tell(interrupted)
-
-    # --- telling the client
-
-    async def _tell(self, event: Event) -> None:
-        if self._client is not None:
-            await self._client.sink.event(event)
-
-    async def _tell_error(self, error: EngineError, number: int | None = None) -> None:
-        self._parts.metrics.errors.labels(error.code).inc()
-        log.info("error told", session=self._session_id, code=error.code, reply=number)
-        await self._tell(ErrorEvent.of(error, number))
-
-
-class _ListenerInbox:
-    """The listener's way into the inbox. A barge-in silences the tutor before it waits there like everything else."""
-
-    def __init__(self, inbox: Channel[Command | listening.ListenEvent], cut_off: Callable[[Reason], bool]) -> None:
-        self._inbox = inbox
-        self._cut_off = cut_off
-
-    async def put(self, item: listening.ListenEvent) -> None:
-        """See ``ListenOutput``."""
-        if isinstance(item, listening.Interrupt):
-            self._cut_off("voice")
-        await self._inbox.put(item)
-
-    def put_nowait(self, item: listening.ListenEvent) -> bool:
-        """See ``ListenOutput``."""
-        return not self._inbox.closed and self._inbox.put_nowait(item)
+            await self._client.tell(interrupted)
 
 
 class _Closed(Exception):

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from engine.concurrency.channel import ChannelClosed
+from engine.conversation.floor import Reason
 from engine.conversation.parts import Parts
 from engine.conversation.tasks import SessionTasks
 from engine.items import AudioChunk
+from engine.turn_taking.events import Interrupt, ListenEvent
 from engine.turn_taking.listener import Listener, ListenOutput
+
+
+class ListenerInbox:
+    """The listener's way into the conversation's inbox. A barge-in silences the tutor before it waits its turn there.
+
+    Args:
+        inbox: takes everything, in order.
+        cut_off: silences the tutor at once.
+    """
+
+    def __init__(self, inbox: ListenOutput, cut_off: Callable[[Reason], bool]) -> None:
+        self._inbox = inbox
+        self._cut_off = cut_off
+
+    async def put(self, item: ListenEvent) -> None:
+        """See ``ListenOutput``."""
+        if isinstance(item, Interrupt):
+            self._cut_off("voice")
+        await self._inbox.put(item)
+
+    def put_nowait(self, item: ListenEvent) -> bool:
+        """See ``ListenOutput``."""
+        return self._inbox.put_nowait(item)
 
 
 class StudentMicrophone:

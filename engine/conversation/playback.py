@@ -1,6 +1,6 @@
-"""What the student has heard of a turn: pure bookkeeping of what was sent and what was played.
+"""What the student has heard of a reply: pure bookkeeping of what was sent and what was played.
 
-Times on the turn's own timeline are ms of its sound; ``now`` is seconds on any one clock.
+Positions are ms of the reply's audio; ``now`` is seconds on any one clock.
 """
 
 from __future__ import annotations
@@ -8,43 +8,44 @@ from __future__ import annotations
 from engine.items import FRAME_MS, Word
 
 EXTRAPOLATE_S = 1.0
-"""A client that acknowledged this recently is taken to have played on since."""
+"""A client that reported its playback position this recently is assumed to have played on since. A judgement: clients
+report about four times a second."""
 
 
 class Playback:
-    """Sent and heard positions of one turn."""
+    """Sent and played positions of one reply."""
 
     def __init__(self) -> None:
         self.sent_ms = 0.0
-        """Sound handed to the client so far."""
+        """Audio handed to the client so far."""
         self.words: list[Word] = []
-        """Words of the turn with their times, in order."""
+        """Words of the reply with their times, in order."""
         self._first_sent_at: float | None = None
         self._acknowledged_ms: float | None = None
         self._acknowledged_at = 0.0
 
     def sent(self, frames: int, now: float) -> None:
-        """``frames`` more pictures with their sound have left for the client."""
+        """``frames`` more frames have left for the client."""
         if self._first_sent_at is None:
             self._first_sent_at = now
         self.sent_ms += frames * FRAME_MS
 
     def acknowledge(self, position_ms: float, now: float) -> None:
-        """The client says it has played up to here. Never past what was sent, never back."""
+        """The client has played up to ``position_ms``. Limited to what was sent; never moves back."""
         position = min(max(0.0, position_ms), self.sent_ms)
         self._acknowledged_ms = max(position, self._acknowledged_ms or 0.0)
         self._acknowledged_at = now
 
     def correct(self, position_ms: float, now: float) -> None:
-        """The client's last word after an interruption: may be earlier than what we guessed."""
+        """The client's last position after an interruption, which may be earlier than the one assumed."""
         self._acknowledged_ms = min(max(0.0, position_ms), self.sent_ms)
         self._acknowledged_at = now - EXTRAPOLATE_S * 2
 
     def heard_ms(self, now: float) -> float:
-        """Best knowledge of the played position.
+        """How much was played, as far as is known.
 
-        From the client's acknowledgement, moved on by the time since while it is fresh; without
-        one, from the clock since the first frame was sent.
+        That is the client's last report, moved on by the time since while it is fresh. Without any report it is
+        the time since the first frame was sent.
         """
         if self._first_sent_at is None:
             return 0.0
@@ -55,9 +56,9 @@ class Playback:
         return min((now - self._first_sent_at) * 1000, self.sent_ms)
 
     def heard_text(self, said: str, position_ms: float) -> str:
-        """The prefix of ``said`` that was heard: up to the last word whose larger part was played.
+        """The heard text: the prefix of ``said`` up to the last word of which more than half was played.
 
-        A word that the voice spelt otherwise, and so is not found in ``said``, is passed over.
+        Words that the voice was given in another spelling, and so are not found in ``said``, are skipped.
         """
         cursor = 0
         for word in self.words:

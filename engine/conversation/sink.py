@@ -1,7 +1,7 @@
 """Where a conversation's output goes: a socket, a WebRTC peer, or a test.
 
-All methods are called on the event loop. Everything of a turn carries its number, so that a
-sink can drop what is stale.
+All methods are called on the event loop. Everything that belongs to a reply carries the reply's number,
+called ``turn`` as on the wire, so that a sink can drop what is stale.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ class Sink(Protocol):
     """One client's end of the conversation."""
 
     live: bool
-    """Plays while it receives, so a reply is over when its playback is, not when it was sent."""
+    """The client plays while it receives: a reply is over when its playback is, not when it has been sent."""
 
     async def event(self, event: Event) -> None:
-        """Send in order; waits when the client is slow."""
+        """Send a message, in order; waits while the client is slow."""
 
     async def media(self, frames: Sequence[MediaFrame]) -> None:
-        """Send pictures with their sound; waits so as not to run too far ahead of playback.
+        """Send frames of one reply; waits, so as not to run too far ahead of playback.
 
-        Cancelling it sends none of ``frames`` or all of them.
+        Cancelling it sends all of ``frames`` or none.
         """
 
     async def finish(self, turn: int) -> None:
-        """All media of ``turn`` has been given; flush what an encoder holds."""
+        """All frames of reply ``turn`` have been given: flush the encoders."""
 
     def drop(self, turn: int) -> None:
-        """``turn`` was interrupted: nothing of it may leave any more. Never waits."""
+        """Reply ``turn`` was interrupted: nothing of it may leave any more. Never waits."""

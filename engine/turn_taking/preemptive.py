@@ -1,4 +1,7 @@
-"""Which reply was begun before the turn was over, to which words, and when it is void. Pure."""
+"""When to begin a preemptive reply, to which words, and when it is void. Pure.
+
+Only decides: the reply itself is held back in ``engine/conversation/preemptive.py``.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,54 @@
+"""The client a conversation is attached to, and what it is told."""
+
+from __future__ import annotations
+
+import structlog
+
+from engine.contracts import Avatar
+from engine.conversation.sink import Sink
+from engine.errors import EngineError
+from engine.protocol.outgoing import ErrorEvent, Event
+from engine.telemetry import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+class AttachedClient:
+    """At most one client at a time; what is told while there is none is lost.
+
+    Args:
+        session_id: for the log.
+        metrics: count errors.
+    """
+
+    def __init__(self, session_id: str, metrics: Metrics) -> None:
+        self.sink: Sink | None = None
+        """Where its messages go; None while no client is attached."""
+        self.streaming = False
+        """It plays while it receives, and a new message interrupts the reply before it."""
+        self.avatar: Avatar | None = None
+        """The face for replies to live speech; None: text only."""
+        self._session_id = session_id
+        self._metrics = metrics
+
+    def attach(self, sink: Sink, *, streaming: bool, avatar: Avatar | None) -> None:
+        """Tell ``sink`` from now on."""
+        self.sink, self.streaming, self.avatar = sink, streaming, avatar
+
+    def detach(self, sink: Sink) -> bool:
+        """``sink`` is gone. False when it is not the attached one (any more)."""
+        if self.sink is not sink:
+            return False
+        self.sink, self.streaming, self.avatar = None, False, None
+        return True
+
+    async def tell(self, event: Event) -> None:
+        """Send a message; waits when the client is slow."""
+        if self.sink is not None:
+            await self.sink.event(event)
+
+    async def tell_error(self, error: EngineError, number: int | None = None) -> None:
+        """Tell of an error, of reply ``number`` if it belongs to one."""
+        self._metrics.errors.labels(error.code).inc()
+        log.info("error_told", session=self._session_id, code=error.code, reply=number)
+        await self.tell(ErrorEvent.of(error, number))
