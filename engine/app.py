@@ -1,8 +1,8 @@
-"""Builds the aiohttp app: what is created once, wired, started, drained.
+"""The engine as a process: builds the aiohttp app, loads the models, serves, drains.
 
-The port opens at once, so that ``/health`` answers while models load; sessions are let in when
-they are warm. SIGTERM or SIGINT drains: no new sessions, running replies finish within the
-limit, then everything closes. A second signal ends at once.
+The port opens at once, so that ``/health`` answers while the models load; sessions are admitted when
+they are warm. SIGTERM or SIGINT drains: no new sessions, the replies under way finish within the
+limit, then everything closes. A second signal ends the process at once.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Engine:
 
     def _warm(self) -> Parts:
         if self.parts is None:
-            raise Busy("not ready: the models are loading", retry_after_s=2)
+            raise Busy("not ready: the models are still loading", retry_after_s=2)
         return self.parts
 
     def _check_tutors(self, parts: Parts) -> None:
@@ -107,7 +107,7 @@ class Engine:
 
     def _avatar_maker(self) -> AvatarMaker:
         if self.avatars is None:
-            raise Busy("not ready: waiting for models", retry_after_s=2)
+            raise Busy("not ready: the models are still loading", retry_after_s=2)
         return self.avatars
 
     async def drain(self) -> None:
@@ -163,7 +163,7 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> int:
-    """Settings -> app -> serve. Exit status 2 for a wrong setting, 1 for a failed start."""
+    """Load the settings and serve. Exit status 2 for a wrong setting, 1 for a failed start."""
     try:
         settings = load_settings()
         former = former_names(sys.argv[1:], os.environ)

@@ -1,4 +1,4 @@
-"""What a tutor is: a validated profile, as it stands in a TOML file and in the API."""
+"""A tutor's profile, as in its TOML file and in the API, validated."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.
 VoiceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+:[A-Za-z0-9][A-Za-z0-9_./+-]{0,120}$")]
 
 DEFAULT_APOLOGY = "Sorry, I lost my train of thought. Please ask me again."
-DEFAULT_NOTHING_FOUND = "I can not find that in our course material."
+DEFAULT_NOTHING_FOUND = "I cannot find that in our course material."
 
 
 class Example(BaseModel):
-    """A question and how this tutor would answer it; a small model copies the manner and the length."""
+    """A question and how this tutor would answer it. Small models copy its manner and its length."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
@@ -45,11 +45,13 @@ class TutorProfile(BaseModel):
     examples: tuple[Example, ...] = Field(
         (), max_length=8, description="Put before every dialogue; worth more to small models than a longer persona."
     )
-    language: Language = Field("en", description="ISO 639-1; spoken when the student's words do not tell.")
+    language: Language = Field("en", description="ISO 639-1; spoken when the text does not tell its language.")
     languages: tuple[Language, ...] = Field((), description="Others it may answer in; empty allows any.")
     voice: VoiceId | None = Field(None, description="For example piper:en_US-joe-medium; unset takes the setting's.")
     voices: dict[Language, VoiceId] = Field({}, description="A voice for each further language.")
-    avatar: Identifier | None = Field(None, description="Face when the client names none; unset takes the setting's.")
+    avatar: Identifier | None = Field(
+        None, description="The face when the client asks for none; unset takes the setting's."
+    )
     greeting: str = Field("", max_length=500, description="Shown when a session begins; empty for none.")
     apology: str = Field(
         DEFAULT_APOLOGY, min_length=1, max_length=300, description="Said when no answer could be made."
@@ -82,7 +84,7 @@ class TutorProfile(BaseModel):
         return ",".join(dict.fromkeys((self.language, *(self.languages or ("*",)))))
 
     def voice_for(self, language: str) -> str | None:
-        """The voice it uses for ``language``, or None to leave the choice to the engine."""
+        """The voice for ``language`` (ISO 639-1); None leaves the choice to the engine."""
         if language in self.voices:
             return self.voices[language]
         return self.voice if language == self.language else None

@@ -1,8 +1,8 @@
-"""Finds and keeps tutor profiles: one TOML file a tutor, built in or in the operator's folder.
+"""Tutor profiles: one TOML file per tutor, built in or in the operator's folder.
 
-The operator's folder comes first. Reading happens at start and after a change only; ``find``
-is a look-up in memory and may run on the event loop. ``put`` and ``delete`` write files and
-belong in a thread. A write is a new file moved over the old one, so a kill leaves either.
+The operator's profiles take precedence. Files are read once, at start; ``find`` looks up memory and
+may run on the event loop. ``put`` and ``delete`` write files: call them in a thread. A profile is
+written to a new file that replaces the old one, so a crash leaves one or the other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from engine.tutors.profile import TUTOR_ID, TutorProfile
 
 BUILT_IN = Path(__file__).with_name("profiles")
 DEFAULT = "default"
-LARGEST_FILE = 64_000
+MAX_FILE_BYTES = 64_000
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ class TutorStore:
         self._own = _read_folder(folder) if folder is not None and folder.is_dir() else {}
 
     def find(self, tutor_id: int | str) -> TutorProfile:
-        """The profile of ``tutor_id``; the default one, under that id, for an id nobody wrote a profile for."""
+        """The profile of ``tutor_id``, or the default profile when there is none."""
         key = str(tutor_id)
         profile = self._own.get(key) or self._built_in.get(key)
         if profile is not None:
@@ -55,10 +55,10 @@ class TutorStore:
         return self._own.get(DEFAULT) or self._built_in[DEFAULT]
 
     def get(self, tutor_id: str) -> TutorProfile:
-        """As ``find``, but without the default.
+        """The profile of ``tutor_id``.
 
         Raises:
-            NotFound: nobody wrote a profile for this id.
+            NotFound: there is none.
         """
         profile = self._own.get(tutor_id) or self._built_in.get(tutor_id)
         if profile is None:
@@ -66,7 +66,7 @@ class TutorStore:
         return profile
 
     def all(self) -> list[TutorProfile]:
-        """Every profile, by id."""
+        """Every profile, in the order of their ids."""
         return [profile for _, profile in sorted({**self._built_in, **self._own}.items())]
 
     def put(
@@ -77,20 +77,23 @@ class TutorStore:
         expected_version: int | None = None,
         check: Callable[[TutorProfile], None] | None = None,
     ) -> TutorProfile:
-        """Write a profile; live sessions keep the old one. Gives it with its new version.
+        """Write a profile; live sessions keep the old one.
 
         Args:
             tutor_id: letters, digits, ``-`` and ``_``.
-            fields: of ``TutorProfile`` without ``id`` and ``version``; what is missing takes its default.
-            expected_version: refuse unless the profile there has this version (0: there is none).
-            check: raises when the engine can not serve this profile.
+            fields: those of ``TutorProfile`` except ``id`` and ``version``; missing ones take their defaults.
+            expected_version: refuse unless the present profile has this version (0: there is none).
+            check: raises when the engine cannot serve this profile.
+
+        Returns:
+            The profile, with its new version.
 
         Raises:
-            InvalidField: a field is unknown or wrong.
-            Conflict: no folder to write to, or another version than expected.
+            InvalidField: a field is unknown or has a wrong value.
+            Conflict: there is no folder to write to, or the version is not the expected one.
         """
         if self._folder is None:
-            raise Conflict("profiles are read-only: name a folder for your own in tutors_dir (ENGINE_TUTORS_DIR)")
+            raise Conflict("profiles are read-only: set tutors_dir (ENGINE_TUTORS_DIR) to a folder for your own")
         if not TUTOR_ID.fullmatch(tutor_id):
             raise InvalidField("tutor_id: letters, digits, - and _, at most 64")
         with self._lock:
@@ -115,12 +118,14 @@ class TutorStore:
 
         Raises:
             NotFound: the operator has none of that id.
-            Conflict: it is built in and can not go.
+            Conflict: it is built in and cannot be deleted.
         """
         with self._lock:
             if tutor_id not in self._own:
                 if tutor_id in self._built_in:
-                    raise Conflict(f"tutor {tutor_id} is built in; put a profile of your own over it")
+                    raise Conflict(
+                        f"tutor {tutor_id} is built in and cannot be deleted; put a profile of your own in its place"
+                    )
                 raise NotFound(f"there is no tutor {tutor_id[:64]!r}")
             assert self._folder is not None
             (self._folder / f"{tutor_id}.toml").unlink(missing_ok=True)
@@ -130,14 +135,14 @@ class TutorStore:
 def _read_folder(folder: Path) -> dict[str, TutorProfile]:
     profiles: dict[str, TutorProfile] = {}
     for file in sorted(folder.glob("*.toml")):
-        if file.stat().st_size > LARGEST_FILE:
-            raise SettingsError(f"tutor profile {file.name} is larger than {LARGEST_FILE} bytes")
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise SettingsError(f"tutor profile {file.name} is larger than {MAX_FILE_BYTES} bytes")
         try:
             with file.open("rb") as opened:
                 fields = tomllib.load(opened)
             profiles[file.stem] = TutorProfile.model_validate({**fields, "id": file.stem})
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(f"tutor profile {file} is no TOML: {error}") from None
+            raise SettingsError(f"tutor profile {file} is not valid TOML: {error}") from None
         except ValidationError as error:
             raise SettingsError(f"tutor profile {file}: {_explain(error)}") from None
     return profiles
