@@ -26,10 +26,10 @@ import numpy as np
 from tqdm import tqdm
 from turn_clips import HELD_OUT, HELD_OUT_SPEAKERS, SECOND, SENTENCES, SPEAKERS, Clip, clips
 
-from engine.items import INPUT_RATE, FloatArray, Transcript
+from engine.items import INPUT_RATE, VAD_FRAME, VAD_FRAME_MS, FloatArray, Transcript
 from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
-from engine.recognition.vad import WINDOW_MS, WINDOW_SAMPLES, SileroVad
+from engine.recognition.vad import SileroVad
 from engine.settings import EndpointOptions, ListeningOptions
 from engine.turn_taking.events import TurnEnded, TurnReopened
 from engine.turn_taking.smart_turn import SmartTurn
@@ -47,7 +47,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class ModelAnswers:
     """What the models say about speech that has just stopped."""
 
     text: str
@@ -60,10 +60,10 @@ class Case:
     """A clip as the models hear it."""
 
     clip: Clip
-    inner: Evidence
+    inner: ModelAnswers
     """At the hesitation."""
 
-    whole: Evidence
+    whole: ModelAnswers
     """At the end."""
 
     voice: dict[int, list[float]]
@@ -96,11 +96,20 @@ def sound(clip: Clip, pause_ms: float) -> FloatArray:
     return np.concatenate((silence(LEAD_MS), clip.before, silence(pause_ms), clip.after, silence(TAIL_MS)))
 
 
-async def evidence(pcm: FloatArray, recognizer: WhisperRecognizer, model: SmartTurn) -> Evidence:
+def frames_of(pcm: FloatArray) -> FloatArray:
+    """(n, 512): the whole frames of (m,) audio."""
+    return pcm[: len(pcm) // VAD_FRAME * VAD_FRAME].reshape(-1, VAD_FRAME)
+
+
+async def evidence(
+    pcm: FloatArray, detector: SileroVad, recognizer: WhisperRecognizer, model: SmartTurn
+) -> ModelAnswers:
+    """What the models say when asked ``ASKED_AT_MS`` after the end of ``pcm``."""
     heard = np.concatenate((pcm, silence(ASKED_AT_MS)))
+    frames = frames_of(heard)
     stream = recognizer.stream("en")
-    stream.push(heard)
-    return Evidence((await stream.preview()).text, await model.probability(heard))
+    stream.push(frames.reshape(-1), await detector.stream().probabilities(frames))
+    return ModelAnswers((await stream.preview()).text, await model.probability(heard))
 
 
 async def hear(all_clips: Sequence[Clip], asr: str) -> list[Case]:
@@ -110,14 +119,13 @@ async def hear(all_clips: Sequence[Clip], asr: str) -> list[Case]:
     cases = []
     try:
         for clip in tqdm(all_clips, unit="clip"):
-            inner = await evidence(np.concatenate((silence(LEAD_MS), clip.before)), recognizer, model)
+            inner = await evidence(np.concatenate((silence(LEAD_MS), clip.before)), detector, recognizer, model)
             whole_pcm = np.concatenate((silence(LEAD_MS), clip.before, silence(600), clip.after))
-            whole = await evidence(whole_pcm, recognizer, model)
+            whole = await evidence(whole_pcm, detector, recognizer, model)
             voice = {}
             for pause in PAUSES_MS:
                 pcm = sound(clip, pause)
-                windows = pcm[: len(pcm) // WINDOW_SAMPLES * WINDOW_SAMPLES].reshape(-1, WINDOW_SAMPLES)
-                voice[pause] = (await detector.stream().probabilities(windows)).tolist()
+                voice[pause] = (await detector.stream().probabilities(frames_of(pcm))).tolist()
             cases.append(Case(clip, inner, whole, voice))
     finally:
         recognizer.close()
@@ -136,7 +144,7 @@ def play(
     coming: list[tuple[float, Action, float]] = []
     commits, reopened = [], False
     for index, probability in enumerate(case.voice[pause_ms]):
-        now = (index + 1) * WINDOW_MS
+        now = (index + 1) * VAD_FRAME_MS
         actions: list[Action] = []
         for due, question, asked in sorted(coming, key=lambda item: item[0]):
             if due > now:

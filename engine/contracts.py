@@ -24,8 +24,16 @@ class Message(TypedDict):
 class RecognitionStream(Protocol):
     """The recognition of one utterance while it is being spoken. Calls must not overlap."""
 
-    def push(self, pcm: FloatArray) -> None:
-        """Append audio, (n,) float32 mono at 16 kHz in [-1, 1]. Cheap: nothing is computed."""
+    def push(self, pcm: FloatArray, probabilities: FloatArray) -> None:
+        """Append audio with the voice detector's judgement of it. Cheap: nothing is computed.
+
+        Args:
+            pcm: whole frames, (n * VAD_FRAME,) float32 mono at 16 kHz in [-1, 1].
+            probabilities: (n,) float32, P(speech) of each frame.
+
+        Raises:
+            ValueError: the lengths do not match.
+        """
 
     async def revise(self) -> Transcript:
         """Decode the audio so far into a partial transcript: its stable prefix and the rest.
@@ -63,6 +71,29 @@ class Recognizer(Protocol):
 
     def stream(self, language: str | None = None) -> RecognitionStream:
         """Begin to recognise an utterance of unknown length."""
+
+    def close(self) -> None:
+        """Stop its threads."""
+
+
+class DetectorStream(Protocol):
+    """Voice detection on one microphone; keeps its state from frame to frame."""
+
+    async def probabilities(self, frames: FloatArray) -> FloatArray:
+        """P(speech) of each frame, (n,) float32, 0..1.
+
+        Calls must not overlap. A cancelled call may or may not have advanced the state.
+
+        Args:
+            frames: (n, VAD_FRAME) float32 at 16 kHz, following those of the call before.
+        """
+
+
+class SpeechDetector(Protocol):
+    """Voice activity detection, shared by all sessions."""
+
+    def stream(self) -> DetectorStream:
+        """Begin with fresh state."""
 
     def close(self) -> None:
         """Stop its threads."""

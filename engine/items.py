@@ -23,6 +23,11 @@ Never a regional tag: ``en``, not ``en-US``.
 INPUT_RATE = 16_000
 """Samples per second of all audio that comes in, after decoding."""
 
+VAD_FRAME = 512
+"""Samples that the voice detector judges at once: 32 ms of what comes in."""
+
+VAD_FRAME_MS = VAD_FRAME * 1000 / INPUT_RATE
+
 OUTPUT_RATE = 24_000
 """Samples per second of all speech that goes out, whatever the voice's own rate."""
 

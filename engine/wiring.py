@@ -129,6 +129,8 @@ def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, S
         settings.asr.threads,
         settings.asr.workers,
         settings.asr.language,
+        settings.listening.vad.start,
+        settings.listening.vad.stop,
     )
     end_of_turn = SmartTurn(find("smart-turn")) if settings.listening.turn_model == "smart-turn" else None
     return detector, recognizer, end_of_turn

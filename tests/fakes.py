@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.contracts import Message, Voice
 from engine.errors import LanguageModelFailed, RecognitionFailed, SynthesisFailed
-from engine.items import INPUT_RATE, OUTPUT_RATE, AudioChunk, Clause, FloatArray, Speech, Transcript, Word
+from engine.items import INPUT_RATE, OUTPUT_RATE, VAD_FRAME, AudioChunk, Clause, FloatArray, Speech, Transcript, Word
 
 COUGH_LEVEL = 0.9
 """Sounds like speech to the voice detector, and has no words."""
@@ -182,7 +182,8 @@ class FakeRecognition:
         self._pcm: list[FloatArray] = []
         self._busy = False
 
-    def push(self, pcm: FloatArray) -> None:
+    def push(self, pcm: FloatArray, probabilities: FloatArray) -> None:
+        assert len(pcm) == VAD_FRAME * len(probabilities)
         self._pcm.append(pcm)
 
     async def revise(self) -> Transcript:

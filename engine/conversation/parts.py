@@ -6,10 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.concurrency.worker import Worker
-from engine.contracts import Avatar, AvatarFactory, AvatarInfo, EndOfTurn, FrameRequest, LanguageModel, Recognizer
+from engine.contracts import (
+    Avatar,
+    AvatarFactory,
+    AvatarInfo,
+    EndOfTurn,
+    FrameRequest,
+    LanguageModel,
+    Recognizer,
+    SpeechDetector,
+)
 from engine.items import Picture
 from engine.knowledge.service import Knowledge
-from engine.recognition.vad import SpeechDetector
 from engine.rendering.audio_features import FeatureStage, feature_stage
 from engine.rendering.scheduler import FrameScheduler
 from engine.settings import Settings

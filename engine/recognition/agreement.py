@@ -11,8 +11,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "km", "bo", "yue"})
-"""Languages (Whisper's codes) written without spaces between words."""
+from engine.text.scripts import UNSPACED_LANGUAGES
 
 
 def split_words(text: str, language: str) -> list[str]:
@@ -20,7 +19,7 @@ def split_words(text: str, language: str) -> list[str]:
 
     A run of Latin letters or digits within Chinese stays one word.
     """
-    if language not in UNSPACED:
+    if language not in UNSPACED_LANGUAGES:
         return text.split()
     words: list[str] = []
     joinable = False
@@ -40,7 +39,7 @@ def split_words(text: str, language: str) -> list[str]:
 
 def join_words(words: Sequence[str], language: str) -> str:
     """The inverse of ``split_words``; Latin words within Chinese get a space between them."""
-    if language not in UNSPACED:
+    if language not in UNSPACED_LANGUAGES:
         return " ".join(words)
     text = ""
     for word in words:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.items import FloatArray, Word
+from engine.items import Word
 from engine.recognition.agreement import normal
 from engine.recognition.hallucinations import INVENTED
-from engine.recognition.speech_spans import find_speech
+from engine.recognition.speech_spans import SpeechTrack, find_speech
 
 LOOP_PASSES = 3
 """So often in a row, up to the very end, a phrase is a loop; a single word one time more ("no, no, no")."""
@@ -44,10 +44,10 @@ class Evidence:
     """Highest P(speech) of the voice detector, 0..1."""
 
 
-def evidence_of(probabilities: FloatArray, no_speech: float, avg_logprob: float) -> Evidence:
-    """From P(speech) of every 32 ms of a window and what Whisper tells of its own doubts."""
-    speech_s = sum(span.seconds for span in find_speech(probabilities))
-    return Evidence(no_speech, avg_logprob, speech_s, float(probabilities.max(initial=0.0)))
+def evidence_of(track: SpeechTrack, no_speech: float, avg_logprob: float) -> Evidence:
+    """The evidence for a window, from the voice detector and from Whisper's own doubts."""
+    speech_s = sum(span.seconds for span in find_speech(track))
+    return Evidence(no_speech, avg_logprob, speech_s, float(track.probabilities.max(initial=0.0)))
 
 
 def is_believable(words: Sequence[str], evidence: Evidence) -> bool:

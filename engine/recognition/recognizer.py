@@ -16,28 +16,28 @@ import numpy as np
 import structlog
 
 from engine.errors import RecognitionFailed, SettingsError
-from engine.items import INPUT_RATE, FloatArray, Transcript
+from engine.items import INPUT_RATE, VAD_FRAME, FloatArray, Transcript
 from engine.recognition.agreement import join_words
 from engine.recognition.decode_queue import DecodeQueue, Ticket, Urgency
 from engine.recognition.plausibility import evidence_of, is_believable
 from engine.recognition.speech_spans import (
-    STEP,
-    STEPS_PER_S,
+    FRAMES_PER_S,
     Span,
+    SpeechTrack,
     closed,
     cut_windows,
     find_speech,
     interpolate,
 )
-from engine.recognition.utterance import Heard, Utterance, ends_quietly
-from engine.recognition.vad import SileroStream, SileroVad
+from engine.recognition.utterance import Snapshot, UtteranceState, WindowDecode, ends_quietly
+from engine.recognition.vad import SileroVad
 from engine.recognition.whisper_window import ANY_OTHER, LANGUAGES, Hypothesis, Stale, WhisperWindow
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-VAD_BATCH = 60 * INPUT_RATE // STEP
-"""Steps judged in one go; between two of them the ticket is looked at."""
+VAD_BATCH = 60 * INPUT_RATE // VAD_FRAME
+"""Frames of a recording judged in one go (60 s); between two batches the decode may be given up."""
 
 EXPRESS = 1
 """Decodes beside the others for students who have finished."""
@@ -79,9 +79,12 @@ class WhisperRecognizer:
         threads: int = 1,
         workers: int = 1,
         language: str | None = None,
+        vad_start: float = 0.5,
+        vad_stop: float = 0.35,
     ) -> None:
         self._window = WhisperWindow(model_dir, device, threads, workers + EXPRESS)
         self._detector = detector
+        self._thresholds = vad_start, vad_stop
         self._name = model_dir.name
         self._language = self._known(language)
         self._queue = DecodeQueue("asr", workers, EXPRESS)
@@ -107,16 +110,16 @@ class WhisperRecognizer:
             SettingsError: a language this model can not do.
         """
         wanted = self._known(language) or self._language
-        probabilities = await self.run(Urgency.RECORDING, 0.0, self._hear_all, pcm)
+        track = await self.run(Urgency.RECORDING, 0.0, self._detect_speech, pcm)
         pieces: list[Transcript] = []
-        for span in cut_windows(probabilities):
-            heard = probabilities[span.start : span.end]
-            sound = closed(span, pcm, probabilities)
-            said = await self.run(Urgency.RECORDING, span.seconds, self.decode, sound, wanted)
-            if not self.believes(said, heard):
+        for span in cut_windows(track):
+            window_track = track[span.start : span.end]
+            window = closed(span, pcm, track)
+            said = await self.run(Urgency.RECORDING, span.seconds, self.decode, window, wanted)
+            if not self.believes(said, window_track):
                 continue
             wanted = wanted if wanted and "," not in wanted else said.language if said.language_p > 0.8 else wanted
-            words = interpolate(said.words, heard, span.start)
+            words = interpolate(said.words, window_track, span.start)
             pieces.append(Transcript(said.text, said.text, said.language, words, said.no_speech))
         if not pieces:
             return Transcript("", no_speech=1.0, final=True)
@@ -131,7 +134,7 @@ class WhisperRecognizer:
         Raises:
             SettingsError: a language this model can not do.
         """
-        return WhisperStream(self, self._detector.stream(), self._known(language) or self._language)
+        return WhisperStream(self, UtteranceState(self._known(language) or self._language, *self._thresholds))
 
     def close(self) -> None:
         """Wait for the decode that runs, drop those that wait, end the threads. Idempotent."""
@@ -161,19 +164,19 @@ class WhisperRecognizer:
         return self._window.timed(said, until_ms)
 
     @staticmethod
-    def believes(said: Hypothesis, heard: FloatArray) -> bool:
-        """Whether these words were said, given P(speech) of their window."""
-        return is_believable(said.words, evidence_of(heard, said.no_speech, said.avg_logprob))
+    def believes(said: Hypothesis, track: SpeechTrack) -> bool:
+        """Whether these words were said, given the voice detector's judgement of their window."""
+        return is_believable(said.words, evidence_of(track, said.no_speech, said.avg_logprob))
 
-    def _hear_all(self, ticket: Ticket, pcm: FloatArray) -> FloatArray:
+    def _detect_speech(self, ticket: Ticket, pcm: FloatArray) -> SpeechTrack:
         detector = self._detector.stream()
-        steps = np.pad(pcm, (0, -len(pcm) % STEP)).reshape(-1, STEP)
-        judged: list[FloatArray] = []
-        for start in range(0, len(steps), VAD_BATCH):
+        frames = np.pad(pcm, (0, -len(pcm) % VAD_FRAME)).reshape(-1, VAD_FRAME)
+        judged = [np.zeros(0, np.float32)]
+        for start in range(0, len(frames), VAD_BATCH):
             if ticket.dropped:
                 raise Stale
-            judged.append(detector.judge(steps[start : start + VAD_BATCH]))
-        return np.concatenate(judged) if judged else np.zeros(0, np.float32)
+            judged.append(detector.judge(frames[start : start + VAD_BATCH]))
+        return SpeechTrack(np.concatenate(judged), *self._thresholds)
 
     def _known(self, language: str | None) -> str | None:
         """``language`` less the codes this model can not do; of a list, one that it can is enough."""
@@ -194,67 +197,65 @@ class WhisperRecognizer:
 class WhisperStream:
     """``contracts.RecognitionStream``: one utterance on a growing window.
 
-    The window slides at the end of settled sentences once it is longer than 8 s, so a
-    revision costs the same however long the student speaks. What silence alone was added to is
-    not decoded again: a second ``preview`` is immediate. Any call may be cancelled;
-    the next one takes up everything pushed.
+    The window slides to the end of settled sentences once it is longer than 8 s, so a revision costs the
+    same however long the student speaks. Audio to which only silence was added is not decoded again: a
+    second ``preview`` is immediate. Any call may be cancelled; the next one covers everything pushed.
     """
 
-    def __init__(self, recognizer: WhisperRecognizer, detector: SileroStream, language: str | None) -> None:
+    def __init__(self, recognizer: WhisperRecognizer, state: UtteranceState) -> None:
         self._recognizer = recognizer
-        self._utterance = Utterance(detector, language)
+        self._state = state
 
-    def push(self, pcm: FloatArray) -> None:
-        self._utterance.push(pcm)
+    def push(self, pcm: FloatArray, probabilities: FloatArray) -> None:
+        self._state.push(pcm, probabilities)
 
     @property
     def held_s(self) -> float:
-        """Seconds of sound in the window and waiting to be decoded."""
-        return self._utterance.held_s
+        """Seconds of audio in the window and waiting to be decoded."""
+        return self._state.held_s
 
     async def revise(self) -> Transcript:
-        return self._utterance.revised(await self._listen(Urgency.PARTIAL))
+        return self._state.revised(await self._decode_all(Urgency.PARTIAL))
 
     async def preview(self) -> Transcript:
-        return self._utterance.whole(await self._listen(Urgency.PREVIEW))
+        return self._state.whole(await self._decode_all(Urgency.PREVIEW))
 
-    async def _listen(self, urgency: Urgency) -> Heard:
-        """Decode the window; speech too long for one window, or before a long pause, is committed on the way."""
+    async def _decode_all(self, urgency: Urgency) -> WindowDecode:
+        """Decode the last window. Windows before it (speech too long for one, or a long pause) are committed."""
         while True:
-            pcm, start = self._utterance.snapshot()
-            is_partial = urgency is Urgency.PARTIAL
-            heard = await self._recognizer.run(urgency, len(pcm) / INPUT_RATE, self._hear, pcm, start, is_partial)
-            heard = self._utterance.remember(heard)
-            if not heard.more:
-                return heard
-            self._utterance.commit(heard)
+            snapshot, is_partial = self._state.snapshot(), urgency is Urgency.PARTIAL
+            seconds = len(snapshot.pcm) / INPUT_RATE
+            decode = await self._recognizer.run(urgency, seconds, self._decode_first, snapshot, is_partial)
+            decode = self._state.remember(decode)
+            if not decode.more:
+                return decode
+            self._state.commit(decode)
 
-    def _hear(self, ticket: Ticket, pcm: FloatArray, start: int, is_partial: bool) -> Heard:
-        """In a worker thread: judge what is new, decode the first window of what is there."""
-        utterance, recognizer = self._utterance, self._recognizer
-        probabilities = utterance.hear(pcm, start)
-        windows = cut_windows(probabilities)
+    def _decode_first(self, ticket: Ticket, snapshot: Snapshot, is_partial: bool) -> WindowDecode:
+        """Decode the first window of what there is. In a worker thread."""
+        recognizer, start, track = self._recognizer, snapshot.start, snapshot.track
+        windows = cut_windows(track)
         if not windows:
-            return Heard(start, Span(0, 0), None, probabilities, more=False)
+            return WindowDecode(start, Span(0, 0), None, track, more=False)
         window, more = windows[0], len(windows) > 1
-        known = utterance.already_heard(start, window, probabilities)
+        known = self._state.already_decoded(snapshot, window)
         if known is not None:
             return known
         # A partial may break off within a word, and shows by that which words were made up.
-        is_open = is_partial and not ends_quietly(probabilities)
-        sound = window.of(pcm) if is_open else closed(window, pcm, probabilities)
-        said = recognizer.decode(ticket, sound, utterance.language)
-        if not recognizer.believes(said, probabilities[window.start : window.end]):
-            return Heard(start, window, None, probabilities, more)
+        is_open = is_partial and not ends_quietly(track)
+        pcm = window.of(snapshot.pcm) if is_open else closed(window, snapshot.pcm, track)
+        said = recognizer.decode(ticket, pcm, self._state.language)
+        if not recognizer.believes(said, track[window.start : window.end]):
+            return WindowDecode(start, window, None, track, more)
         if not more and (is_partial or said.avg_logprob < DOUBTED):
-            said = recognizer.timed(said, self._last_beginning_ms(said, window, probabilities))
-        return Heard(start, window, said, probabilities, more)
+            said = recognizer.timed(said, _last_word_starts_by_ms(said, window, track))
+        return WindowDecode(start, window, said, track, more)
 
-    @staticmethod
-    def _last_beginning_ms(said: Hypothesis, window: Span, probabilities: FloatArray) -> float | None:
-        """Where in the window the last word can have begun; None when speech goes on to its end."""
-        if not ends_quietly(probabilities):
-            return None
-        if said.avg_logprob >= DOUBTED:
-            return math.inf
-        return (find_speech(probabilities)[-1].end - window.start) * 1000 / STEPS_PER_S - SHORTEST_WORD_MS
+
+def _last_word_starts_by_ms(said: Hypothesis, window: Span, track: SpeechTrack) -> float | None:
+    """The latest start in the window that a word can have; None when speech goes on to its end."""
+    if not ends_quietly(track):
+        return None
+    if said.avg_logprob >= DOUBTED:
+        return math.inf
+    return (find_speech(track)[-1].end - window.start) * 1000 / FRAMES_PER_S - SHORTEST_WORD_MS

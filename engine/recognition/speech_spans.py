@@ -1,101 +1,116 @@
-"""Where in a recording somebody speaks, and how to cut it into windows the recognizer takes.
+"""Where in audio somebody speaks, and how to cut it into windows that the recognizer takes.
 
-In: P(speech) of every 32 ms. Out: spans of speech, then windows of at most ``longest`` windows of
-32 ms, cut at pauses. Pure functions over arrays; no thread, nothing to stop.
+In: P(speech) of each 32 ms frame (``SpeechTrack``). Out: spans of speech, and windows of at most 25 s cut at
+pauses, all counted in frames. Pure functions over arrays: no thread, nothing to stop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.items import INPUT_RATE, FloatArray, Word
+from engine.items import INPUT_RATE, VAD_FRAME, FloatArray, Word
 
-STEP = 512
-"""Samples one probability speaks of (32 ms at 16 kHz)."""
+FRAMES_PER_S = INPUT_RATE / VAD_FRAME
 
-STEPS_PER_S = INPUT_RATE / STEP
+MIN_SPEECH_FRAMES = 3
+"""96 ms; anything shorter is a click. Fixed, unlike the thresholds: even a short word takes 100 ms, and Whisper
+makes nothing of less."""
 
-ON, OFF = 0.5, 0.35
-"""P(speech) at which speech begins, and below which it ends."""
+MIN_PAUSE_FRAMES = 6
+"""192 ms; a shorter silence is a gap within a word."""
 
-SHORTEST_SPEECH = 3
-"""Steps (96 ms); what is shorter is a click."""
+PADDING_FRAMES = 10
+"""320 ms kept before and after speech: consonants begin before the detector is sure."""
 
-SHORTEST_PAUSE = 6
-"""Steps (192 ms); what is shorter is a gap within a word."""
+CLOSING_FRAMES = 4
+"""128 ms of silence at the end of a window of finished speech, recorded or added."""
 
-PADDING = 10
-"""Steps (320 ms) kept before and after speech: consonants begin before the detector is sure."""
+LONG_PAUSE_FRAMES = 94
+"""3 s; recognition begins anew after such a pause."""
 
-CLOSING = 4
-"""Steps (128 ms) of silence that a window of finished speech ends with, heard or not."""
 
-LONG_PAUSE = 94
-"""Steps (3 s); recognition begins anew after one."""
+@dataclass(frozen=True, slots=True)
+class SpeechTrack:
+    """What the voice detector says of a stretch of audio, and when that is speech."""
+
+    probabilities: FloatArray = field(repr=False)
+    """(n,) float32, P(speech) of each frame, 0..1."""
+
+    start: float = 0.5
+    """P(speech) at which speech begins."""
+
+    stop: float = 0.35
+    """P(speech) below which it ends."""
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+    def __getitem__(self, frames: slice) -> SpeechTrack:
+        return SpeechTrack(self.probabilities[frames], self.start, self.stop)
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A piece of a recording, in steps of 32 ms, the end not included."""
+    """A piece of a recording, in frames; ``end`` is not part of it."""
 
     start: int
     end: int
 
     @property
     def seconds(self) -> float:
-        return (self.end - self.start) / STEPS_PER_S
+        return (self.end - self.start) / FRAMES_PER_S
 
     def of(self, pcm: FloatArray) -> FloatArray:
-        """This piece of ``pcm``."""
-        return pcm[self.start * STEP : self.end * STEP]
+        """This piece of ``pcm``, (n,) at 16 kHz."""
+        return pcm[self.start * VAD_FRAME : self.end * VAD_FRAME]
 
 
-def find_speech(probabilities: FloatArray) -> list[Span]:
-    """Spans of speech, in order, without padding; short gaps bridged, clicks left out."""
+def find_speech(track: SpeechTrack) -> list[Span]:
+    """Spans of speech in order, without padding. Short gaps are bridged and clicks left out."""
     spans: list[Span] = []
     start: int | None = None
-    for step, p in enumerate(probabilities):
-        if start is None and p >= ON:
-            start = step
-        elif start is not None and p < OFF:
-            spans.append(Span(start, step))
+    for frame, p in enumerate(track.probabilities):
+        if start is None and p >= track.start:
+            start = frame
+        elif start is not None and p < track.stop:
+            spans.append(Span(start, frame))
             start = None
     if start is not None:
-        spans.append(Span(start, len(probabilities)))
+        spans.append(Span(start, len(track)))
     bridged: list[Span] = []
     for span in spans:
-        if bridged and span.start - bridged[-1].end < SHORTEST_PAUSE:
+        if bridged and span.start - bridged[-1].end < MIN_PAUSE_FRAMES:
             bridged[-1] = Span(bridged[-1].start, span.end)
         else:
             bridged.append(span)
-    return [span for span in bridged if span.end - span.start >= SHORTEST_SPEECH]
+    return [span for span in bridged if span.end - span.start >= MIN_SPEECH_FRAMES]
 
 
-def closed(window: Span, pcm: FloatArray, probabilities: FloatArray) -> FloatArray:
-    """This window of ``pcm`` with ``CLOSING`` of silence behind its speech, made up as far as it was not heard.
+def closed(window: Span, pcm: FloatArray, track: SpeechTrack) -> FloatArray:
+    """This window of ``pcm``, with zeros added until ``CLOSING_FRAMES`` of silence follow its speech.
 
-    Cut right behind a word, Whisper mistakes that word, or all of it. More silence than this leads it to
-    complete a sentence that breaks off.
+    Whisper mishears a word, or drops it, when the window ends right behind it. With more silence than this it
+    tends to complete a sentence that was broken off.
     """
-    speech = find_speech(probabilities[window.start : window.end])
-    missing = speech[-1].end + CLOSING - (window.end - window.start) if speech else 0
-    return np.pad(window.of(pcm), (0, max(0, missing) * STEP))
+    speech = find_speech(track[window.start : window.end])
+    missing = speech[-1].end + CLOSING_FRAMES - (window.end - window.start) if speech else 0
+    return np.pad(window.of(pcm), (0, max(0, missing) * VAD_FRAME))
 
 
-def cut_windows(probabilities: FloatArray, longest_s: float = 25.0) -> list[Span]:
+def cut_windows(track: SpeechTrack, longest_s: float = 25.0) -> list[Span]:
     """Windows that hold all speech, each at most ``longest_s``, cut where nobody speaks if possible.
 
     Leading, trailing and long inner silence is left out.
     """
-    longest = int(longest_s * STEPS_PER_S) - 2 * PADDING
-    speech = [piece for span in find_speech(probabilities) for piece in _split_long(span, probabilities, longest)]
+    longest = int(longest_s * FRAMES_PER_S) - 2 * PADDING_FRAMES
+    speech = [piece for span in find_speech(track) for piece in _split_long(span, track, longest)]
     windows: list[Span] = []
     group: list[Span] = []
     for span in speech:
-        if group and span.start - group[-1].end >= LONG_PAUSE:
+        if group and span.start - group[-1].end >= LONG_PAUSE_FRAMES:
             windows.append(Span(group[0].start, group[-1].end))
             group = []
         while group and span.end - group[0].start > longest:
@@ -105,26 +120,26 @@ def cut_windows(probabilities: FloatArray, longest_s: float = 25.0) -> list[Span
         group.append(span)
     if group:
         windows.append(Span(group[0].start, group[-1].end))
-    return _pad(windows, len(probabilities))
+    return _pad(windows, len(track))
 
 
-def interpolate(words: Sequence[str], probabilities: FloatArray, first_step: int) -> tuple[Word, ...]:
-    """About when each word is heard: a window's speech, pauses left out, shared by their letters.
+def interpolate(words: Sequence[str], track: SpeechTrack, first_frame: int) -> tuple[Word, ...]:
+    """About when each word is spoken: the speech of a window, pauses left out, is divided by their letters.
 
     Args:
         words: of the window, in order.
-        probabilities: P(speech) of every 32 ms of the window.
-        first_step: where the window begins; times count from where step 0 does.
+        track: of the window.
+        first_frame: where the window begins. Times count from frame 0.
     """
     if not words:
         return ()
-    spoken = np.flatnonzero(probabilities >= OFF)
-    steps = spoken if len(spoken) else np.arange(len(probabilities) or 1)
+    spoken = np.flatnonzero(track.probabilities >= track.stop)
+    frames = spoken if len(spoken) else np.arange(len(track) or 1)
     letters = np.cumsum([0, *(len(word) + 1 for word in words)])
-    shares = letters / letters[-1] * len(steps)
-    starts = steps[np.floor(shares[:-1]).astype(int)] + shares[:-1] % 1
-    ends = steps[np.ceil(shares[1:] - 1e-9).astype(int) - 1] + 1 - (-shares[1:] % 1)
-    starts_ms, ends_ms = ((at + first_step) * 1000 / STEPS_PER_S for at in (starts, ends))
+    shares = letters / letters[-1] * len(frames)
+    starts = frames[np.floor(shares[:-1]).astype(int)] + shares[:-1] % 1
+    ends = frames[np.ceil(shares[1:] - 1e-9).astype(int) - 1] + 1 - (-shares[1:] % 1)
+    starts_ms, ends_ms = ((at + first_frame) * 1000 / FRAMES_PER_S for at in (starts, ends))
     return tuple(Word(word, float(a), float(b)) for word, a, b in zip(words, starts_ms, ends_ms, strict=True))
 
 
@@ -136,25 +151,25 @@ def _best_cut(group: Sequence[Span], following: Span) -> int:
     return max(late, key=lambda i: (after[i].start - group[i].end, i))
 
 
-def _split_long(span: Span, probabilities: FloatArray, longest: int) -> list[Span]:
-    """Speech without a pause is cut where it sounds least like speech, in the window's last third."""
+def _split_long(span: Span, track: SpeechTrack, longest: int) -> list[Span]:
+    """Cut speech without a pause where it sounds least like speech, in the last third of a window."""
     pieces: list[Span] = []
     start = span.start
     while span.end - start > longest:
         low = start + longest * 2 // 3
-        cut = low + int(np.argmin(probabilities[low : start + longest]))
+        cut = low + int(np.argmin(track.probabilities[low : start + longest]))
         pieces.append(Span(start, cut))
         start = cut
     return [*pieces, Span(start, span.end)]
 
 
 def _pad(windows: Sequence[Span], total: int) -> list[Span]:
-    """Add padding, at most half of the silence to the neighbour."""
+    """Add padding, at most half of the silence towards the neighbour."""
     padded: list[Span] = []
     for i, window in enumerate(windows):
-        before = windows[i - 1].end if i else -PADDING
-        after = windows[i + 1].start if i + 1 < len(windows) else total + PADDING
-        start = window.start - min(PADDING, (window.start - before) // 2)
-        end = window.end + min(PADDING, (after - window.end) // 2)
+        before = windows[i - 1].end if i else -PADDING_FRAMES
+        after = windows[i + 1].start if i + 1 < len(windows) else total + PADDING_FRAMES
+        start = window.start - min(PADDING_FRAMES, (window.start - before) // 2)
+        end = window.end + min(PADDING_FRAMES, (after - window.end) // 2)
         padded.append(Span(max(0, start), min(total, end)))
     return padded

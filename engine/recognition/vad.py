@@ -9,20 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import onnxruntime as ort
 
 from engine.concurrency.worker import Worker
-from engine.items import INPUT_RATE, FloatArray
+from engine.items import VAD_FRAME, VAD_FRAME_MS, FloatArray
 from engine.models.onnx import open_session
 from engine.settings import GateOptions
-
-WINDOW_SAMPLES = 512
-"""What Silero judges at once: 32 ms at 16 kHz."""
-
-WINDOW_MS = WINDOW_SAMPLES * 1000 / INPUT_RATE
 
 CONTEXT_SAMPLES = 64
 """End of the window before, which Silero hears again."""
@@ -32,26 +27,6 @@ STATE_SIZE = 128
 DEAD_PEAK = 1e-4
 DEAD_WINDOWS = 16
 """Below this (-80 dBFS) for half a second, a microphone is muted: not worth running a model."""
-
-
-class SpeechStream(Protocol):
-    """One microphone's voice detection; keeps its state from window to window."""
-
-    async def probabilities(self, windows: FloatArray) -> FloatArray:
-        """``windows``: (n, 512) float32 16 kHz, consecutive. Gives (n,) P(speech), 0..1.
-
-        Calls must not overlap. A cancelled call may or may not have heard its windows.
-        """
-
-
-class SpeechDetector(Protocol):
-    """Voice activity detection for all sessions."""
-
-    def stream(self) -> SpeechStream:
-        """Begin with fresh state."""
-
-    def close(self) -> None:
-        """End its threads."""
 
 
 class LevelFollower:
@@ -88,7 +63,7 @@ class SileroVad:
         self._session = open_session(model)
         self._worker = Worker("vad", threads, backlog=1024)
         judge = SileroStream(self._session, self._worker)
-        judge.judge(np.full((1, WINDOW_SAMPLES), 0.01, np.float32))  # the first run allocates
+        judge.judge(np.full((1, VAD_FRAME), 0.01, np.float32))  # the first run allocates
 
     def stream(self) -> SileroStream:
         return SileroStream(self._session, self._worker)
@@ -120,7 +95,7 @@ class SileroStream:
         """The same, in the calling thread."""
         peaks = np.abs(windows).max(axis=1)
         gains = np.array([self._level.gain(float(peak)) for peak in peaks], np.float32)
-        heard = np.empty((len(windows), CONTEXT_SAMPLES + WINDOW_SAMPLES), np.float32)
+        heard = np.empty((len(windows), CONTEXT_SAMPLES + VAD_FRAME), np.float32)
         np.multiply(windows, gains[:, None], out=heard[:, CONTEXT_SAMPLES:])
         heard[0, :CONTEXT_SAMPLES] = self._context * gains[0]
         heard[1:, :CONTEXT_SAMPLES] = windows[:-1, -CONTEXT_SAMPLES:] * gains[1:, None]
@@ -184,8 +159,8 @@ class VadGate:
     def _in_silence(self, probability: float, end_ms: float) -> GateEvent | None:
         if probability >= self._options.start:
             if self._candidate_ms == 0:
-                self._start_ms = max(0.0, end_ms - WINDOW_MS - self.ONSET_LAG_MS)
-            self._candidate_ms += WINDOW_MS
+                self._start_ms = max(0.0, end_ms - VAD_FRAME_MS - self.ONSET_LAG_MS)
+            self._candidate_ms += VAD_FRAME_MS
         elif probability < self._options.stop:
             self._candidate_ms = 0.0
         if self._candidate_ms == 0 or self._candidate_ms < self._options.min_speech_ms:

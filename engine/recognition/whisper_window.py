@@ -26,8 +26,9 @@ from faster_whisper.tokenizer import _LANGUAGE_CODES, Tokenizer
 
 from engine.errors import ModelMissing
 from engine.items import INPUT_RATE, FloatArray, Word
-from engine.recognition.agreement import UNSPACED, join_words, split_words
+from engine.recognition.agreement import join_words, split_words
 from engine.recognition.plausibility import closing_echo, cut_closing_loop, is_unspoken
+from engine.text.scripts import UNSPACED_LANGUAGES
 
 POSITIONS = 1500
 """Encoder states Whisper's decoder was trained to see (30 s)."""
@@ -253,7 +254,7 @@ def token_limit(seconds: float, language: str) -> int:
 
     English has at most 7 a second; scripts that Whisper spells in bytes need more.
     """
-    per_second = 7 if language == "en" else 12 if language not in UNSPACED else 16
+    per_second = 7 if language == "en" else 12 if language not in UNSPACED_LANGUAGES else 16
     return int(8 + per_second * seconds)
 
 

@@ -19,10 +19,9 @@ import numpy as np
 import structlog
 
 from engine.concurrency.channel import Channel
-from engine.contracts import EndOfTurn, RecognitionStream, Recognizer
+from engine.contracts import EndOfTurn, RecognitionStream, Recognizer, SpeechDetector
 from engine.errors import EngineError, RecognitionFailed
-from engine.items import INPUT_RATE, AudioChunk
-from engine.recognition.vad import WINDOW_MS, SpeechDetector
+from engine.items import INPUT_RATE, VAD_FRAME_MS, AudioChunk
 from engine.settings import Patience, Settings
 from engine.telemetry import log_fault
 from engine.turn_taking.events import (
@@ -156,7 +155,7 @@ class Listener:
         """Hear a chunk. Cheap, never waits; when behind, the oldest audio is dropped (``Overload``)."""
         if self._microphone.closed:
             return
-        excess = len(chunk.pcm) - int(BACKLOG_WINDOWS * WINDOW_MS * INPUT_RATE / 1000)
+        excess = len(chunk.pcm) - int(BACKLOG_WINDOWS * VAD_FRAME_MS * INPUT_RATE / 1000)
         if excess > 0:
             self._cut_samples += excess
             chunk = AudioChunk(chunk.pcm[excess:], chunk.start_sample + excess)
@@ -221,7 +220,7 @@ class Listener:
             return
         self._wake.clear()
         patience_s = STALL_PATIENCE_S if self._taker.sounding else PATIENCE_S
-        due = max(self._arrived_at + patience_s, self._grace_until, self._line_at + WINDOW_MS / 1000)
+        due = max(self._arrived_at + patience_s, self._grace_until, self._line_at + VAD_FRAME_MS / 1000)
         try:
             async with asyncio.timeout_at(due):
                 await self._wake.wait()
@@ -255,9 +254,9 @@ class Listener:
             probabilities = np.zeros(len(windows), np.float32)
         probabilities[: max(0, self._silent_until - first)] = 0.0
         for window, probability in zip(windows, probabilities, strict=True):
-            self._past.add(window)
+            self._past.add(window, float(probability))
             if self._stream is not None:
-                self._stream.push(window.pcm)
+                self._stream.push(window.pcm, np.array([probability], np.float32))
             await self._do(self._taker.window(float(probability), window.end_ms), group)
 
     @property
@@ -266,7 +265,7 @@ class Listener:
         return stats.gets + stats.dropped
 
     async def _report_overload(self) -> None:
-        dropped_ms = self._microphone.stats.dropped * WINDOW_MS + self._cut_samples * 1000 / INPUT_RATE
+        dropped_ms = self._microphone.stats.dropped * VAD_FRAME_MS + self._cut_samples * 1000 / INPUT_RATE
         if dropped_ms > self._reported_ms:
             await self._output.put(Overload(dropped_ms - self._reported_ms))
             self._reported_ms = dropped_ms
@@ -292,7 +291,7 @@ class Listener:
                 case BeginUtterance(start_ms=start_ms):
                     self._start_ms = start_ms - self._preroll_ms
                     self._stream = self._recognizer.stream(self._language)
-                    self._stream.push(self._past.since(self._start_ms))
+                    self._stream.push(*self._past.since(self._start_ms))
                 case EndUtterance():
                     self._stream = None
                     for question in self._questions:
@@ -330,7 +329,7 @@ class Listener:
     async def _ask_turn_model(self, action: AskTurnModel, model: EndOfTurn) -> None:
         probability: float | None = None
         try:
-            probability = await model.probability(self._past.since(self._start_ms))
+            probability = await model.probability(self._past.since(self._start_ms)[0])
         except Exception as error:  # noqa: BLE001 - the words decide without it
             log_fault(_log, error, part="turn_model")
         self._note(partial(self._taker.verdict, action.utterance, probability))

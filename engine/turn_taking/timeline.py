@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.items import INPUT_RATE, AudioChunk, FloatArray
-from engine.recognition.vad import WINDOW_MS, WINDOW_SAMPLES
+from engine.items import INPUT_RATE, VAD_FRAME, VAD_FRAME_MS, AudioChunk, FloatArray
 
 LONGEST_GAP = 3 * INPUT_RATE
 """A larger hole is shortened to this: no turn waits longer, and no client can make us hear an hour."""
@@ -41,7 +40,7 @@ class Timeline:
     @property
     def received_ms(self) -> float:
         """The stream's time, the window being collected included."""
-        return self._windows * WINDOW_MS + len(self._partial) * 1000 / INPUT_RATE
+        return self._windows * VAD_FRAME_MS + len(self._partial) * 1000 / INPUT_RATE
 
     def add(self, chunk: AudioChunk) -> list[Window]:
         """Windows that are complete now.
@@ -68,26 +67,31 @@ class Timeline:
 
     def _take(self, pcm: FloatArray) -> list[Window]:
         sound = np.concatenate((self._partial, pcm)) if len(self._partial) else pcm
-        whole = len(sound) // WINDOW_SAMPLES
-        self._partial = sound[whole * WINDOW_SAMPLES :].copy()
+        whole = len(sound) // VAD_FRAME
+        self._partial = sound[whole * VAD_FRAME :].copy()
         windows = []
-        for pcm_512 in sound[: whole * WINDOW_SAMPLES].reshape(whole, WINDOW_SAMPLES):
+        for pcm_512 in sound[: whole * VAD_FRAME].reshape(whole, VAD_FRAME):
             self._windows += 1
-            windows.append(Window(pcm_512, self._windows * WINDOW_MS))
+            windows.append(Window(pcm_512, self._windows * VAD_FRAME_MS))
         return windows
 
 
 class Past:
-    """The latest seconds, for pre-roll and turn model."""
+    """The latest seconds of audio with P(speech), for pre-roll and turn model."""
 
     def __init__(self, seconds: float) -> None:
-        self._windows: deque[Window] = deque(maxlen=max(1, int(seconds * 1000 / WINDOW_MS)))
+        self._kept: deque[tuple[Window, float]] = deque(maxlen=max(1, int(seconds * 1000 / VAD_FRAME_MS)))
 
-    def add(self, window: Window) -> None:
-        """The window is heard."""
-        self._windows.append(window)
+    def add(self, window: Window, probability: float) -> None:
+        """Keep a window and P(speech) of it; the oldest makes room."""
+        self._kept.append((window, probability))
 
-    def since(self, ms: float) -> FloatArray:
-        """(n,) float32: whole windows from the one that holds ``ms`` on, as far as they are kept."""
-        kept = [window.pcm for window in self._windows if window.end_ms > ms]
-        return np.concatenate(kept) if kept else np.zeros(0, np.float32)
+    def since(self, ms: float) -> tuple[FloatArray, FloatArray]:
+        """Whole windows from the one that holds ``ms`` on, as far as they are kept.
+
+        Returns:
+            (n * 512,) float32 audio and (n,) float32 P(speech).
+        """
+        kept = [(window.pcm, probability) for window, probability in self._kept if window.end_ms > ms]
+        pcm = np.concatenate([pcm for pcm, _ in kept]) if kept else np.zeros(0, np.float32)
+        return pcm, np.array([probability for _, probability in kept], np.float32)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from engine.recognition.hallucinations import INVENTED
+from engine.text.scripts import HANGUL, UNSPACED
 from engine.turn_taking.word_lists import (
     BACKCHANNEL_PHRASES,
     BACKCHANNELS,
@@ -38,8 +39,8 @@ from engine.turn_taking.word_lists import (
     SELDOM_LAST,
 )
 
-_TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+(?:['’][^\W_]+)*")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_CJK = re.compile(f"[{UNSPACED}{HANGUL}]")
+_TOKEN = re.compile(rf"[{UNSPACED}{HANGUL}]|[^\W_]+(?:['’][^\W_]+)*")
 
 
 class Completeness(Enum):

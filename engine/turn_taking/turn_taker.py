@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.errors import EngineError, RecognitionFailed
-from engine.items import Transcript
-from engine.recognition.vad import WINDOW_MS, VadGate
+from engine.items import VAD_FRAME_MS, Transcript
+from engine.recognition.vad import VadGate
 from engine.settings import ListeningOptions
 from engine.turn_taking.barge_in import BargeInPolicy, Judgement, Sound
 from engine.turn_taking.endpointing import EndpointPolicy
@@ -117,7 +117,7 @@ class TurnTaker:
         if bid is not None:
             bid.end_ms = max(bid.start_ms, self._gate.voice_end_ms)
             if self._gate.sounding:
-                bid.voiced_ms += WINDOW_MS
+                bid.voiced_ms += VAD_FRAME_MS
                 bid.marks.clear()
             if event is not None and event.kind == "stop":
                 bid.stopped = True
@@ -214,7 +214,7 @@ class TurnTaker:
         self._count += 1
         self._bid = bid = Bid(self._count, ms, end_ms=self._now_ms)
         self._ahead.new_turn()
-        bid.voiced_ms = max(0.0, self._options.vad.min_speech_ms - WINDOW_MS)
+        bid.voiced_ms = max(0.0, self._options.vad.min_speech_ms - VAD_FRAME_MS)
         bid.over_tutor = ms - self._tutor_end_ms <= ECHO_TAIL_MS
         bid.pause_ms, bid.reopens_ms = self._reopening.pause_ms(ms), self._reopening.start_ms(ms)
         self._tell(BeginUtterance(bid.id, ms))

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.items import VAD_FRAME
 from engine.recognition.speech_spans import (
-    CLOSING,
-    PADDING,
-    STEP,
-    STEPS_PER_S,
+    CLOSING_FRAMES,
+    FRAMES_PER_S,
+    PADDING_FRAMES,
     Span,
+    SpeechTrack,
     closed,
     cut_windows,
     find_speech,
@@ -22,23 +23,24 @@ from engine.recognition.speech_spans import (
 )
 
 
-def track(*pieces: tuple[float, float]) -> np.ndarray:
+def track(*pieces: tuple[float, float]) -> SpeechTrack:
     """P(speech) of pieces of (seconds, probability)."""
-    return np.concatenate([np.full(round(seconds * STEPS_PER_S), p, np.float32) for seconds, p in pieces])
+    parts = [np.full(round(seconds * FRAMES_PER_S), p, np.float32) for seconds, p in pieces]
+    return SpeechTrack(np.concatenate(parts))
 
 
 @pytest.mark.parametrize("heard", [0, 2, 4, 10])
 def test_a_closed_window_ends_in_silence_whatever_was_heard_of_it(heard: int) -> None:
-    probabilities = np.array([0.9] * 30 + [0.0] * heard, np.float32)
-    pcm = np.ones(len(probabilities) * STEP, np.float32)
+    probabilities = SpeechTrack(np.array([0.9] * 30 + [0.0] * heard, np.float32))
+    pcm = np.ones(len(probabilities) * VAD_FRAME, np.float32)
     sound = closed(Span(0, len(probabilities)), pcm, probabilities)
-    assert len(sound) == (30 + max(heard, CLOSING)) * STEP
+    assert len(sound) == (30 + max(heard, CLOSING_FRAMES)) * VAD_FRAME
     assert sound[: len(pcm)].all() and not sound[len(pcm) :].any()
 
 
 def test_silence_has_no_speech_and_no_windows() -> None:
     assert find_speech(track((3, 0.1))) == [] and cut_windows(track((3, 0.1))) == []
-    assert cut_windows(np.zeros(0, np.float32)) == []
+    assert cut_windows(SpeechTrack(np.zeros(0, np.float32))) == []
 
 
 def test_a_click_is_not_speech_and_a_short_gap_does_not_split() -> None:
@@ -52,16 +54,23 @@ def test_hysteresis_keeps_a_weak_word_end() -> None:
     assert abs(span.seconds - 0.8) < 0.05
 
 
+def test_the_thresholds_given_decide_what_is_speech() -> None:
+    weak = track((1, 0), (0.5, 0.4), (1, 0)).probabilities
+    assert find_speech(SpeechTrack(weak)) == []
+    (span,) = find_speech(SpeechTrack(weak, start=0.35, stop=0.2))
+    assert abs(span.seconds - 0.5) < 0.05
+
+
 def test_silence_around_is_left_out_but_for_the_padding() -> None:
     (window,) = cut_windows(track((5, 0), (2, 0.9), (5, 0)))
-    assert abs(window.seconds - (2 + 2 * PADDING / STEPS_PER_S)) < 0.1
+    assert abs(window.seconds - (2 + 2 * PADDING_FRAMES / FRAMES_PER_S)) < 0.1
 
 
 def test_a_long_recording_is_cut_at_its_longest_pauses() -> None:
     probabilities = track((10, 0.9), (0.3, 0), (8, 0.9), (0.8, 0), (10, 0.9), (0.3, 0), (9, 0.9))
     windows = cut_windows(probabilities)
     assert len(windows) == 2
-    assert abs(windows[0].end / STEPS_PER_S - 18.7) < 0.5, "cut in the pause of 0.8 s"
+    assert abs(windows[0].end / FRAMES_PER_S - 18.7) < 0.5, "cut in the pause of 0.8 s"
 
 
 def test_after_a_long_pause_recognition_begins_anew() -> None:
@@ -72,7 +81,7 @@ def test_after_a_long_pause_recognition_begins_anew() -> None:
 def test_a_minute_without_a_pause_is_cut_where_it_is_least_like_speech() -> None:
     probabilities = track((20, 0.9), (0.064, 0.5), (40, 0.9))
     windows = cut_windows(probabilities)
-    assert abs(windows[0].end / STEPS_PER_S - 20) < 0.2
+    assert abs(windows[0].end / FRAMES_PER_S - 20) < 0.2
     assert all(window.seconds <= 25 for window in windows)
 
 
@@ -90,12 +99,12 @@ def test_windows_hold_all_speech_once_and_are_never_too_long(pieces: list[tuple[
 
 def test_word_times_lie_within_speech_and_follow_each_other() -> None:
     probabilities = track((1, 0), (1, 0.9), (1, 0), (1, 0.9))
-    words = interpolate(("four", "five", "nine", "ten."), probabilities, first_step=0)
+    words = interpolate(("four", "five", "nine", "ten."), probabilities, first_frame=0)
     assert [word.text for word in words] == ["four", "five", "nine", "ten."]
     assert abs(words[0].start_ms - 1000) < 40 and abs(words[-1].end_ms - 4000) < 40
     assert words[1].end_ms <= 2040 and words[2].end_ms >= 3000
     assert all(a.end_ms <= b.start_ms + 1e-6 for a, b in itertools.pairwise(words))
-    assert interpolate(("late",), probabilities, first_step=100)[0].end_ms > 7000
+    assert interpolate(("late",), probabilities, first_frame=100)[0].end_ms > 7000
 
 
 def test_no_words_have_no_times() -> None:

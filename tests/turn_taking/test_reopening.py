@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.items import Transcript
-from engine.recognition.vad import WINDOW_MS
+from engine.items import VAD_FRAME_MS, Transcript
 from engine.turn_taking.events import Duck, Interrupt, Resume, SpeculationDropped, TurnEnded, TurnReopened
 from engine.turn_taking.reopening import AFTERTHOUGHT_MS, LONGEST_MS, PAUSE_MS, Reopening
 from engine.turn_taking.turn_state import Action, AskWords, BeginUtterance, EndUtterance
@@ -64,8 +63,8 @@ class Student:
     def hear(self, ms: int, words: str | None = None, logprob: float = 0.0) -> None:
         if words is not None:
             self.words, self.logprob = words, logprob
-        for _ in range(int(ms // WINDOW_MS)):
-            self.now += WINDOW_MS
+        for _ in range(int(ms // VAD_FRAME_MS)):
+            self.now += VAD_FRAME_MS
             self.take(self.taker.window(0.05 if words is None else 0.9, self.now))
 
     def asks(self) -> None:
@@ -73,7 +72,7 @@ class Student:
         self.hear(320)
         self.hear(1200, QUESTION)
         while not self.of(TurnEnded):
-            self.hear(int(WINDOW_MS))
+            self.hear(int(VAD_FRAME_MS))
         self.take(self.taker.tutor(True, "A metaphor"))
 
     def of(self, kind: type) -> list[Action]:
@@ -165,7 +164,7 @@ def test_the_tutor_falls_silent_before_it_is_settled(whole: str, turns: int) -> 
     student.hear(480, "")
     while len(student.of(BeginUtterance)) < 3:
         student.answers = len(student.of(EndUtterance)) < 2
-        student.hear(int(WINDOW_MS))
+        student.hear(int(VAD_FRAME_MS))
         student.answers = False
     student.take(student.taker.tutor(False))
     student.words, student.answers = whole, True
@@ -180,7 +179,7 @@ def test_a_reply_begun_ahead_to_the_second_half_alone_is_dropped() -> None:
     student.hear(320)
     student.hear(1200, QUESTION)
     while not student.of(TurnEnded):
-        student.hear(int(WINDOW_MS))
+        student.hear(int(VAD_FRAME_MS))
     student.hear(640, "in a poem?")  # before the tutor's first sound
     student.hear(1500)
     reopened = student.said.index(student.of(TurnReopened)[0])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.items import AudioChunk, Transcript
-from engine.recognition.vad import WINDOW_MS, GateEvent, LevelFollower, VadGate
+from engine.items import VAD_FRAME_MS, AudioChunk, Transcript
+from engine.recognition.vad import GateEvent, LevelFollower, VadGate
 from engine.settings import EndpointOptions, GateOptions, Settings
 from engine.turn_taking.barge_in import BargeInPolicy, Judgement, Sound
 from engine.turn_taking.endpointing import EndpointPolicy, PauseHabit
@@ -187,15 +187,15 @@ def test_habits_stretch_and_shrink_within_limits() -> None:
 
 
 def windows(gate: VadGate, probabilities: list[float], start: int = 0) -> list[GateEvent]:
-    fed = (gate.feed(p, (start + i + 1) * WINDOW_MS) for i, p in enumerate(probabilities))
+    fed = (gate.feed(p, (start + i + 1) * VAD_FRAME_MS) for i, p in enumerate(probabilities))
     return [event for event in fed if event is not None]
 
 
 def test_the_gate_tells_when_it_was_heard_not_when_it_was_sure() -> None:
     events = windows(VadGate(), [0.0] * 10 + [0.9] * 20 + [0.1] * 20)
     assert [event.kind for event in events] == ["start", "stop"]
-    assert abs(events[0].ms - 10 * WINDOW_MS) <= 32
-    assert abs(events[1].ms - 30 * WINDOW_MS) <= 48
+    assert abs(events[0].ms - 10 * VAD_FRAME_MS) <= 32
+    assert abs(events[1].ms - 30 * VAD_FRAME_MS) <= 48
 
 
 def test_the_gate_ignores_clicks_and_bridges_short_silences() -> None:
@@ -312,10 +312,10 @@ def test_no_position_makes_the_timeline_run_away(chunks: list[tuple[int, int]]) 
 def test_the_past_is_bounded_and_starts_where_it_is_asked_to() -> None:
     timeline, past = Timeline(), Past(1.0)
     for window in timeline.add(chunk(0, 512 * 100)):
-        past.add(window)
-    assert len(past.since(99 * 32)) == 512
-    assert len(past.since(98.5 * 32)) == 1024
-    assert len(past.since(0)) == 31 * 512
+        past.add(window, 0.5)
+    for ms, frames in ((99 * 32, 1), (98.5 * 32, 2), (0, 31), (100 * 32, 0)):
+        pcm, probabilities = past.since(ms)
+        assert len(pcm) == frames * 512 and probabilities.tolist() == [0.5] * frames
 
 
 def test_thresholds_in_the_wrong_order_are_refused() -> None:

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import RecognitionFailed
-from engine.items import Transcript
-from engine.recognition.vad import WINDOW_MS
+from engine.items import VAD_FRAME_MS, Transcript
 from engine.settings import ListeningOptions
 from engine.turn_taking.events import (
     Duck,
@@ -78,7 +77,7 @@ class Bench:
 
     def hear(self, probability: float, windows: int = 1) -> None:
         for _ in range(windows):
-            self.now += WINDOW_MS
+            self.now += VAD_FRAME_MS
             self.take(self.taker.window(probability, self.now))
 
     def answer(self, text: str, logprob: float = 0.0) -> None:
@@ -175,7 +174,7 @@ def test_every_promise_is_kept_and_every_turn_ends(script: list[tuple[str, Any]]
 def test_pauses_below_the_floor_never_end_a_turn(parts: list[tuple[int, int]], opinion: float) -> None:
     """Voice and pauses shorter than the floor, with a model and words as hasty as can be."""
     bench = Bench()
-    floor_windows = int(ListeningOptions().endpoint.floor_ms // WINDOW_MS) - 2
+    floor_windows = int(ListeningOptions().endpoint.floor_ms // VAD_FRAME_MS) - 2
     for voice, pause in parts:
         bench.hear(0.9, voice)
         for _ in range(min(pause, floor_windows)):
@@ -195,9 +194,9 @@ def test_words_end_a_turn_within_the_ceiling(text: str, opinion: float | None, d
     while bench.taker.engaged:
         bench.hear(0.05)
         bench.step("verdict", opinion)
-        if bench.words and bench.now - 20 * WINDOW_MS >= decode_windows * WINDOW_MS:
+        if bench.words and bench.now - 20 * VAD_FRAME_MS >= decode_windows * VAD_FRAME_MS:
             bench.answer(text)
-        assert bench.now <= 20 * WINDOW_MS + options.endpoint.ceiling_ms + 100
+        assert bench.now <= 20 * VAD_FRAME_MS + options.endpoint.ceiling_ms + 100
     last = bench.said[-2]
     assert isinstance(last, TurnEnded if text else NoSpeech)
 

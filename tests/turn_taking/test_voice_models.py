@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from engine.audio.resampling import resample
-from engine.items import INPUT_RATE, OUTPUT_RATE, Clause, FloatArray, Speech
+from engine.items import INPUT_RATE, OUTPUT_RATE, VAD_FRAME, VAD_FRAME_MS, Clause, FloatArray, Speech
 from engine.models.catalog import locate
-from engine.recognition.vad import WINDOW_MS, WINDOW_SAMPLES, SileroVad, VadGate
+from engine.recognition.vad import SileroVad, VadGate
 from engine.turn_taking.smart_turn import SmartTurn, log_mel
 from tests.steady_voice import steady_piper
 
@@ -74,7 +74,7 @@ def room(ms: float, level: float = 3e-4) -> FloatArray:
 
 
 def windows(pcm: FloatArray) -> FloatArray:
-    return pcm[: len(pcm) // WINDOW_SAMPLES * WINDOW_SAMPLES].reshape(-1, WINDOW_SAMPLES)
+    return pcm[: len(pcm) // VAD_FRAME * VAD_FRAME].reshape(-1, VAD_FRAME)
 
 
 async def test_state_goes_on_from_call_to_call(detector: SileroVad, speech: dict[str, FloatArray]) -> None:
@@ -106,7 +106,7 @@ async def test_starts_and_ends_are_found_at_any_level(
         pcm = np.concatenate((room(600), spoken, room(800))) * np.float32(gain)
         gate = VadGate()
         probabilities = await detector.stream().probabilities(windows(pcm))
-        events = [gate.feed(float(p), (i + 1) * WINDOW_MS) for i, p in enumerate(probabilities)]
+        events = [gate.feed(float(p), (i + 1) * VAD_FRAME_MS) for i, p in enumerate(probabilities)]
         found = [event for event in events if event is not None]
         end = 600 + len(spoken) * 1000 / INPUT_RATE
         assert abs(found[0].ms - 600) <= 110, (text, found)
@@ -121,9 +121,9 @@ async def test_hiss_is_not_speech(detector: SileroVad, level: float) -> None:
 
 async def test_a_muted_microphone_costs_no_model(detector: SileroVad, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = detector.stream()
-    await stream.probabilities(np.zeros((16, WINDOW_SAMPLES), np.float32))
+    await stream.probabilities(np.zeros((16, VAD_FRAME), np.float32))
     monkeypatch.setattr(stream, "judge", lambda _: pytest.fail("the model was run"))
-    assert (await stream.probabilities(np.zeros((4, WINDOW_SAMPLES), np.float32))).tolist() == [0.0] * 4
+    assert (await stream.probabilities(np.zeros((4, VAD_FRAME), np.float32))).tolist() == [0.0] * 4
 
 
 async def test_finished_sentences_score_above_cut_off_ones(
