@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from engine.concurrency.channel import ChannelClosed
 from engine.conversation.reply import Reply, RoomSound
 from engine.conversation.sink import Sink
 from engine.conversation.tasks import SessionTasks
@@ -98,7 +100,8 @@ class Floor:
         if reply is not None:
             self._interrupted = reply
             if sink is not None:
-                sink.drop(reply.number)
+                with suppress(ChannelClosed):  # its connection is being closed and sends nothing more anyway
+                    sink.drop(reply.number)
         return True
 
     async def conclude(self) -> InterruptedEvent | None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.conversation.conversation_stage import AVATAR, FakeModel, MemorySink, Stage
+from engine.concurrency.channel import ChannelClosed
+from tests.conversation.conversation_stage import AVATAR, Drive, FakeModel, MemorySink, Stage
 from tests.fakes import Script, play
 
 ROUNDS = int(os.environ.get("INTERRUPTIONS", "12"))
@@ -167,6 +168,36 @@ def test_an_interruption_does_not_wait_for_a_client_that_takes_nothing(how: str)
 
     stage = Stage(model=FakeModel(SAID)).play_all(drive)
     assert len(stage.model.asked) == (1 if how == "button" else 2)
+
+
+class ClosingSink(MemorySink):
+    """Its connection is being closed: what waits can no longer be put back."""
+
+    def drop(self, turn: int) -> None:
+        super().drop(turn)
+        raise ChannelClosed("outbox")
+
+
+def test_a_barge_in_while_the_connection_closes_does_not_end_listening() -> None:
+    script = Script().say(2000, "Wait please stop now.").say(7000, "And what do animals do?")
+
+    async def drive(stage: Stage) -> None:
+        stage.conversation.say("Tell me of rivers.", AVATAR)  # type: ignore[arg-type]
+        sound = asyncio.create_task(play(stage.conversation.listen, script.pcm(12_000)))
+        await asyncio.sleep(4)
+        stage.conversation.detach(closing)
+        stage.conversation.attach(stage.sink, streaming=True, avatar=AVATAR)  # type: ignore[arg-type]
+        await sound
+
+    closing, stage = ClosingSink(), Stage(model=FakeModel(SAID))
+    again, stage.sink = stage.sink, closing
+    stage.play_all(lambda s: _with_sink(s, again, drive))
+    assert again.last("transcription")["content"] == "And what do animals do?"
+
+
+async def _with_sink(stage: Stage, sink: MemorySink, drive: Drive) -> None:
+    stage.sink = sink
+    await drive(stage)
 
 
 def test_stop_also_voids_what_was_typed_and_has_not_been_looked_at_yet() -> None:
