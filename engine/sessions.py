@@ -22,6 +22,7 @@ from engine.conversation.conversation import Conversation
 from engine.conversation.parts import Parts
 from engine.errors import Busy, InvalidField, UnknownSession
 from engine.malloc import give_back_memory
+from engine.settings import Patience
 from engine.tutors.store import TutorStore
 
 log = structlog.get_logger(__name__)
@@ -157,13 +158,16 @@ class SessionRegistry:
         """No new sessions are admitted, since the engine is shutting down."""
         return self._draining
 
-    def create(self, tutor_id: int, student_id: int, kb_id: str | None = None) -> Session:
+    def create(
+        self, tutor_id: int, student_id: int, kb_id: str | None = None, patience: Patience | None = None
+    ) -> Session:
         """A new session with its conversation running.
 
         Args:
             tutor_id: whose profile; an unknown one gets the default profile.
             student_id: kept, and told to the caller again.
             kb_id: a knowledge base instead of the profile's.
+            patience: instead of the profile's: how long to wait before a pause ends the student's turn.
 
         Raises:
             Busy: the engine is draining, full, or could not draw the pictures in time.
@@ -178,7 +182,7 @@ class SessionRegistry:
             raise InvalidField("field 'kb_id': there is no knowledge base of this name")
         session_id = str(uuid.uuid4())
         profile = self._tutors.find(tutor_id)
-        conversation = Conversation(self._parts, profile, session_id, kb_id)
+        conversation = Conversation(self._parts, profile, session_id, kb_id, patience)
         session = Session(session_id, tutor_id, student_id, conversation, self._parts)
         session.task = asyncio.create_task(self._run(session), name=f"session-{session_id[:8]}")
         self._sessions[session_id] = session

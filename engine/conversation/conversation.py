@@ -40,6 +40,7 @@ from engine.errors import Busy, EngineError, InvalidField, ReplyFailed
 from engine.items import AnimatedFrame, AudioChunk
 from engine.llm.history import ChatHistory
 from engine.protocol.outgoing import TranscriptionEvent
+from engine.settings import Patience
 from engine.turn_taking import events as listening
 from engine.tutors.profile import TutorProfile
 
@@ -58,9 +59,17 @@ class Conversation:
         profile: the tutor.
         session_id: for logs and the renderer.
         kb_id: the knowledge base answers rest on; None takes the profile's, if that exists.
+        patience: before a pause ends the user turn; None takes the profile's, or else the setting.
     """
 
-    def __init__(self, parts: Parts, profile: TutorProfile, session_id: str, kb_id: str | None = None) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        profile: TutorProfile,
+        session_id: str,
+        kb_id: str | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self.profile = profile
         self.history = ChatHistory(
             profile.persona,
@@ -85,7 +94,11 @@ class Conversation:
         self._preemptive = PreemptiveReply(self._tasks, parts.metrics)
         self._prefill = Prefill(parts, self.history, self._tasks)
         self._microphone = StudentMicrophone(
-            parts, self._tasks, ListenerInbox(self._inbox, self._cut_off), self._languages
+            parts,
+            self._tasks,
+            ListenerInbox(self._inbox, self._cut_off),
+            self._languages,
+            patience or profile.patience,
         )
         self._answer_to_speech: Reply | None = None
         """The reply to what the student said last by voice."""

@@ -10,6 +10,7 @@ from engine.conversation.floor import Reason
 from engine.conversation.parts import Parts
 from engine.conversation.tasks import SessionTasks
 from engine.items import AudioChunk
+from engine.settings import Patience
 from engine.turn_taking.events import Interrupt, ListenEvent
 from engine.turn_taking.listener import Listener, ListenOutput
 
@@ -45,13 +46,22 @@ class StudentMicrophone:
         tasks: the conversation's, which the listener runs in.
         output: where its events go.
         languages: of the student's speech, as a ``Recognizer`` takes them.
+        patience: before a pause ends the user turn; None takes the setting.
     """
 
-    def __init__(self, parts: Parts, tasks: SessionTasks, output: ListenOutput, languages: str) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        tasks: SessionTasks,
+        output: ListenOutput,
+        languages: str,
+        patience: Patience | None,
+    ) -> None:
         self._parts = parts
         self._tasks = tasks
         self._output = output
         self._languages = languages
+        self._patience = patience
         self._listener: Listener | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -69,7 +79,7 @@ class StudentMicrophone:
         if self._tasks.group is None:
             return
         if self._listener is None:
-            self._listener = self._parts.make_listener(self._languages, self._output)
+            self._listener = self._parts.make_listener(self._languages, self._patience, self._output)
             self._task = self._tasks.start(self._listen(self._listener), "listener")
         self._listener.push(chunk)
 

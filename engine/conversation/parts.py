@@ -20,7 +20,7 @@ from engine.items import Picture
 from engine.knowledge.service import Knowledge
 from engine.rendering.audio_features import FeatureStage, feature_stage
 from engine.rendering.scheduler import FrameScheduler
-from engine.settings import Settings
+from engine.settings import Patience, Settings
 from engine.speaking.voices import VoiceBook
 from engine.telemetry import Metrics
 from engine.turn_taking.listener import Listener, ListenOutput
@@ -90,13 +90,20 @@ class Parts:
         """What the frames of one reply pass between animator and renderer."""
         return feature_stage(self.scheduler.renderer, self.feature_worker)
 
-    def make_listener(self, languages: str, output: ListenOutput) -> Listener:
+    def make_listener(self, languages: str, patience: Patience | None, output: ListenOutput) -> Listener:
         """A listener for one microphone.
 
         Args:
             languages: of the student's speech, as a ``Recognizer`` takes them.
+            patience: before a pause ends the user turn; None takes the setting.
             output: where its events go.
         """
         return Listener(
-            self.recognizer, self.detector, self.end_of_turn, self.settings, language=languages, output=output
+            self.recognizer,
+            self.detector,
+            self.end_of_turn,
+            self.settings,
+            language=languages,
+            patience=patience,
+            output=output,
         )

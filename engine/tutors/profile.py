@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from engine.settings import Patience
+
 TUTOR_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """What a tutor's id looks like; ids that could be paths do not match."""
 
@@ -67,6 +69,9 @@ class TutorProfile(BaseModel):
         min_length=1,
         max_length=300,
         description="Told the model to say when the knowledge base has nothing on the question.",
+    )
+    patience: Patience | None = Field(
+        None, description="How long to wait before a pause ends the student's turn; overrides the setting."
     )
     llm_temperature: float | None = Field(None, ge=0, le=2, description="Sampling temperature; overrides the setting.")
     llm_max_tokens: int | None = Field(None, ge=8, le=8192, description="Longest reply; overrides the setting.")

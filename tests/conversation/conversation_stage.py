@@ -150,8 +150,14 @@ class Stage:
             text_worker=Inline(),
             load_avatar=lambda _: AVATAR,
             make_feature_stage=NoFeatures,
-            make_listener=lambda languages, output: Listener(
-                self.recognizer, detector, self.end_of_turn, self.settings, language=languages, output=output
+            make_listener=lambda languages, patience, output: Listener(
+                self.recognizer,
+                detector,
+                self.end_of_turn,
+                self.settings,
+                language=languages,
+                patience=patience,
+                output=output,
             ),
         )
         self.conversation = Conversation(self.parts, profile, "session")

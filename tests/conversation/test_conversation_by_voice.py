@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from engine.contracts import Message
 from engine.errors import InvalidField
+from engine.tutors.profile import TutorProfile
 from tests.conversation.conversation_stage import AVATAR, FakeModel, MemorySink, Stage
 from tests.fakes import FakeEndOfTurn, FakeRecognizer, Script, play
 
@@ -211,6 +213,17 @@ def test_whenever_the_student_types_the_typed_question_is_not_interrupted(typed_
     assert stage.sink.kinds("interrupted", "turn_done")[-1] == "turn_done"
     last = stage.sink.last("turn_done")["turn"]
     assert not any(m["type"] == "interrupted" and m["turn"] == last for _, m in stage.sink.log)
+
+
+def test_a_patient_tutor_waits_longer_than_an_eager_one() -> None:
+    script = Script().say(1000, "I think that")
+
+    def committed_at(**profile: Any) -> float:
+        stage = Stage(profile=TutorProfile(**profile), end_of_turn=FakeEndOfTurn(0.3))
+        stage.play_all(lambda s: play(s.conversation.listen, script.pcm(9000)))
+        return stage.sink.at("transcription")
+
+    assert committed_at(patience="eager") < committed_at() < committed_at(patience="patient")
 
 
 def test_leaving_in_the_middle_of_everything() -> None:
