@@ -1,8 +1,10 @@
 # make run          everything: environment, packages, models, engine   (make run ARGS="--port 9001")
-# make test         linters aside, all tests that need no browser
+# make test         all tests that need no browser
 # make test-browser tests in a real Chromium
 # make bench        what it costs, measured over a socket
-# make lint         ruff and mypy --strict
+# make check        formatter, linters, types and the fast tests: within a minute
+# make lint         ruff, import contracts, vulture (dead code), mypy --strict
+# make coverage     what `make test` covers of engine/, with branches
 # make test-coqui   Coqui voices in an environment of their own (several GB), on small random models
 # make portrait     face models, to make avatars of portraits
 # make musetalk     libraries of the MuseTalk renderer
@@ -29,7 +31,7 @@ WITH_PORTRAIT = $(shell $(PYTHON) -c 'import sys; print("yes" * (sys.version_inf
 # A Chromium that tests and recordings drive.
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: help install models run test test-browser test-coqui bench lint web portrait musetalk lock clean
+.PHONY: help install models run check fast test coverage test-browser test-coqui bench lint web portrait musetalk lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -92,6 +94,9 @@ run: models
 test: $(STAMPS)/dev $(STAMPS)/musetalk $(if $(WITH_PORTRAIT),$(STAMPS)/portrait) models
 	@$(PY) -m pytest --ignore=tests/browser $(ARGS)
 
+coverage:
+	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term:skip-covered $(ARGS)"
+
 test-browser: $(STAMPS)/dev models
 	@test -n "$(CHROMIUM)" || $(if $(filter 0,$(shell id -u)),,sudo) bash -c \
 		'apt-get update -qq && apt-get install -y --no-install-recommends chromium'
@@ -114,7 +119,18 @@ bench: $(STAMPS)/dev models
 
 lint: $(STAMPS)/dev
 	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(VENV)/bin/lint-imports --no-logo > $(VENV)/lint-imports.txt || { cat $(VENV)/lint-imports.txt; exit 1; }
+	@$(PY) -m vulture
 	@$(PY) -m mypy
+
+# Tests without real models, whole engines or real time (tests/conftest.py says which those are).
+fast: $(STAMPS)/dev models
+	@$(PY) -m pytest -q -m "not slow" $(ARGS)
+
+# One core lints while the other tests.
+check: $(STAMPS)/dev models
+	@$(MAKE) --no-print-directory --jobs=2 lint fast
 
 web: $(STAMPS)/web models
 	@exec $(PY) web/run.py $(ARGS)

@@ -16,6 +16,53 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
+SLOW_FIXTURES = {
+    "engine",
+    "caller",
+    "detector",
+    "english",
+    "multilingual",
+    "voicebook",
+    "networks",
+    "models_dir",
+    "coqui",
+}
+"""Fixtures that load real models or start a whole engine: what uses one is slow."""
+
+SLOW_PLACES = (
+    "browser/",
+    "coqui/",
+    "rendering/musetalk/",
+    "system/",
+    "web_tier/",
+    "animation/test_lipsync_pixels.py",
+    "knowledge/test_injection.py::test_the_embedded_model_does_not_obey",
+    "knowledge/test_knowledge_store.py::test_a_parser_that_hangs_or_eats_memory_is_ended",
+    "knowledge/test_knowledge_store.py::test_command_line",
+    "knowledge/test_knowledge_store.py::test_killed_in_the_middle_it_is_whole",
+    "knowledge/test_retrieval.py",
+    "llm/test_llm.py::test_an_answer_without_end_is_cut_off_and_not_kept",
+    "llm/test_llm_server.py",
+    "models/test_catalog.py::test_every_embedded_model_is_there_with_its_hash",
+    "speaking/test_heard_by_whisper.py",
+    "speaking/test_piper_graph.py",
+    "transport/media/test_media_browser.py",
+    "transport/webrtc/test_webrtc_browser.py",
+    "transport/webrtc/test_webrtc_peer.py",
+    "turn_taking/test_listener_on_real_models.py",
+    "turn_taking/test_voice_models.py",
+)
+"""Where tests are that load models otherwise, start processes or wait in real time: a folder, file or test each."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the slow tests; the rest are the fast tier."""
+    for item in items:
+        place = item.nodeid.removeprefix("tests/")
+        if place.startswith(SLOW_PLACES) or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 LASTING_THREADS = ("pytest_", "asyncio_", "ThreadPoolExecutor", "AnyIO", "tqdm")
 """Threads of libraries and of the event loop's default executor, which live as long as it does."""
 
