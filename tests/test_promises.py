@@ -25,7 +25,7 @@ from engine.tutors.profile import TutorProfile
 
 ENGINE = Path(__file__).parents[1] / "engine"
 
-KNOWN_UNKEPT: set[str] = {"incoming AudioMessage.seq", "incoming ConfigureMessage.language", "metric queue_dropped"}
+KNOWN_UNKEPT: set[str] = {"metric queue_dropped"}
 """Promises that are not kept yet. Only ever shrinks."""
 
 METRIC_CALLS = {"inc", "dec", "set", "observe", "labels", "set_function"}
@@ -42,7 +42,7 @@ class Facts:
     """Function and keyword argument of a call."""
 
     keys: frozenset[str]
-    """Constant keys of dict displays."""
+    """Constant keys of dicts that are made or filled."""
 
     def without(self, name: str) -> Facts:
         """As if nobody used ``name`` any more."""
@@ -68,6 +68,8 @@ def facts() -> Facts:
                 arguments.update((chain(node.func)[-1], each.arg) for each in node.keywords if each.arg)
             elif isinstance(node, ast.Dict):
                 keys.update(key.value for key in node.keys if isinstance(key, ast.Constant))
+            elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+                keys.update(each.value for each in [node.slice] if isinstance(each, ast.Constant))
     return Facts(frozenset(reads), frozenset(arguments), frozenset(keys))
 
 
@@ -93,7 +95,7 @@ def unread_fields(found: Facts, kind: str, model: type[BaseModel], declared_in: 
     """A field is read as an attribute outside its file, or by a method of its own class."""
     own = {chain[1] for file, chain in found.reads if file == declared_in and chain[0] == "self" and len(chain) > 1}
     # A message is called so wherever it is handled, which tells its fields from other things of the same name.
-    owners = {"message", "command", "input_audio", "offer"} if kind == "incoming" else None
+    owners = {"message", "command", "form", "offer"} if kind == "incoming" else None
     read = {c[-1] for c in found.chains(outside=declared_in) if owners is None or owners & set(c[:-1])} | own
     for name in model.model_fields.keys() - read:
         yield f"{kind} {model.__name__}.{name}"
