@@ -17,12 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from engine.knowledge.base import Base
 from engine.knowledge.embed import Embedder
 from engine.knowledge.items import Piece
 from engine.knowledge.service import make_embedder
+from engine.rendering.torch_threads import use_one_thread
 from engine.settings import Settings
 
 QUESTIONS = 200
@@ -55,7 +55,7 @@ def timed(action: Callable[[], object]) -> float:
 
 def measure(count: int) -> dict[str, object]:
     """All figures."""
-    torch.set_num_threads(1)
+    use_one_thread()
     chance, noise = random.Random(1), np.random.default_rng(1)
     embedder = make_embedder(Settings())
     assert isinstance(embedder, Embedder)

@@ -35,6 +35,7 @@ from engine.rendering.musetalk.random_weights import write_random
 from engine.rendering.musetalk.renderer import BATCH_SIZES, MuseTalkRenderer
 from engine.rendering.musetalk.weights import Networks, check_extra, load_networks
 from engine.rendering.scheduler import FrameScheduler
+from engine.rendering.torch_threads import use_one_thread
 from engine.telemetry import Metrics
 
 LATE_S = 0.2
@@ -216,7 +217,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=32, help="highest rung of the ladder")
     arguments = parser.parse_args()
     check_extra()
-    torch.set_num_threads(1)
+    use_one_thread()
     device, seconds = torch.device(arguments.device), arguments.seconds
     cuda = device.type == "cuda"
     sizes = list(BATCH_SIZES)

@@ -19,6 +19,7 @@ from engine.animation.pose import CHANNEL, rest_pose
 from engine.contracts import FrameRequest
 from engine.items import FPS, AnimatedFrame, FloatArray
 from engine.rendering.puppet.renderer import PuppetRenderer
+from engine.rendering.torch_threads import use_one_thread
 from engine.transport.media.encoders import MediaFormat, VideoEncoder
 
 
@@ -88,7 +89,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seconds", type=float, default=4.0)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    use_one_thread()
     renderer = PuppetRenderer(size=arguments.size, device=arguments.device)
     started = time.perf_counter()
     renderer.load("avatar_tutor_13")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import re
 import time
 from collections import defaultdict
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import psutil
 from client import Client, FragmentDecoder
 from speech import Clip
+from word_errors import word_error_rate
 
 from engine.turn_taking.reopening import AFTERTHOUGHT_MS
 
@@ -138,7 +138,7 @@ class Bench:
                 committed = at
                 self.values[f"end of speech to commit{among}"].append((at - ended) * 1000)
                 story |= {"heard": message["content"], "commit_ms": (at - ended) * 1000}
-                self.values[f"word errors %{among}"].append(100 * word_errors(clip.text, message["content"]))
+                self.values[f"word errors %{among}"].append(100 * word_error_rate(clip.text, message["content"]))
             elif message["type"] == "error":
                 self.values["errors"].append(1.0)
                 return
@@ -238,17 +238,6 @@ class Bench:
             self.values["first sound to interrupted"].append((stopped - sounded) * 1000)
             self.values["first sound to last media"].append(max(0.0, (last_media - sounded) * 1000))
         return True
-
-
-def word_errors(reference: str, heard: str) -> float:
-    """Word error rate: edits over words of the reference."""
-    a, b = (re.sub(r"[^\w\s']", " ", text.lower()).split() for text in (reference, heard))
-    row = list(range(len(b) + 1))
-    for i, word in enumerate(a, 1):
-        row, before = [i], row
-        for j, other in enumerate(b, 1):
-            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (word != other)))
-    return row[-1] / max(1, len(a))
 
 
 def process_cpu_s(pid: int | None) -> float:

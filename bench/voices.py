@@ -23,8 +23,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from asr import distance
 from faster_whisper import WhisperModel
+from word_errors import distance
 
 from engine.audio.resampling import resample
 from engine.items import OUTPUT_RATE, Clause, FloatArray

@@ -30,6 +30,7 @@ from engine.recognition.recognizer import WhisperRecognizer
 from engine.recognition.vad import SileroVad
 from engine.rendering.puppet.renderer import PuppetRenderer
 from engine.rendering.scheduler import FrameScheduler
+from engine.rendering.torch_threads import use_one_thread
 from engine.settings import Settings
 from engine.speaking.voices import build_voicebook
 from engine.telemetry import Metrics
@@ -145,7 +146,7 @@ def _load_words(_: Settings) -> None:
 def _load_renderer(settings: Settings) -> tuple[Renderer, AvatarFactory, dict[int, float]]:
     """The renderer, what makes avatars for it, and the seconds its batches take by size."""
     # For the whole process: parallel loops inside one picture would slow down everything beside it.
-    torch.set_num_threads(1)
+    use_one_thread()
     renderer, factory = RENDERERS[settings.renderer](settings)
     return renderer, factory, renderer.warm_up()
 

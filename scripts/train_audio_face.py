@@ -46,6 +46,7 @@ from engine.animation.pose import CHANNEL, POSE_CHANNELS  # noqa: E402
 from engine.animation.visemes import MOUTH_CHANNELS, VISEME  # noqa: E402
 from engine.items import FPS, FRAME_SAMPLES, FloatArray  # noqa: E402
 from engine.models.catalog import locate  # noqa: E402
+from engine.rendering.torch_threads import use_one_thread  # noqa: E402
 
 WIDTH = 96
 CROP_FRAMES = 100
@@ -256,7 +257,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    use_one_thread()
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
     piper = options.piper or locate("piper-en_US-joe-medium")

@@ -127,7 +127,7 @@ def test_long_and_large_videos_are_refused(monkeypatch: pytest.MonkeyPatch, movi
         ("MAX_VIDEO_BYTES", 1000, "MB"),
         ("MAX_VIDEO_PIXELS", 1000, "640 x 512"),
         ("MAX_DECODED", 5, "pictures"),
-        ("MAX_MEMORY_BYTES", 3_000_000, "memory"),
+        ("MAX_MEMORY_BYTES", 3_000_000, "too long"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(footage, limit, value)
