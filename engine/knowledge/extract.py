@@ -1,25 +1,32 @@
-"""Runs ``parse`` in a child process with limits on time and memory, because documents are not trusted.
+"""Reads documents and cuts them into passages in a child process with limits on time and memory.
 
-A damaged or hostile file can make a parser loop or use up memory. Parsers are also slow Python that
-would hold the interpreter lock while the engine has pictures to send. The child is kept for the next
-document and replaced if it had to be killed. Blocking: call it in a worker thread. Run as a
-module, this file is that child: it reads a JSON line and the document's bytes, and writes a JSON line.
+Documents are not trusted: a damaged or hostile file can make a parser loop or use up memory. Parsers are also slow
+Python that would hold the interpreter lock while the engine has pictures to send. The child is kept for the next
+document and replaced if it had to be killed. Blocking: call it in a worker thread. Run as a module, this file is that
+child: it reads a JSON line and the document's bytes, and writes a JSON line.
 """
 
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from engine.knowledge.items import Block, KnowledgeLimits
-from engine.knowledge.parse import Unreadable, read_document
+from engine.knowledge.items import KnowledgeLimits, Piece, Unreadable
+from engine.knowledge.parse import read_document
+from engine.knowledge.passages import cut_passages
 
 ROOT = Path(__file__).parents[2]
+
+LOOK_S = 0.2
+"""How often a caller may stop the reading."""
 
 
 class Extractor:
@@ -48,33 +55,41 @@ class Extractor:
             pipe.close()
         child.wait()
 
-    def read(self, name: str, data: bytes) -> list[Block]:
-        """The blocks of one document.
+    def read(self, name: str, data: bytes, look: Callable[[], None] = lambda: None) -> list[Piece]:
+        """The passages of one document.
+
+        Args:
+            look: called several times a second while the child works; whatever it raises ends the child.
 
         Raises:
             Unreadable: as in ``read_document``, or it took too much time or memory.
         """
         child = self._running()
         assert child.stdin is not None and child.stdout is not None
-        timer = threading.Timer(self._limits.parse_s, child.kill)
-        timer.name = "parse-limit"
-        timer.start()
+        request = json.dumps({"name": name, "size": len(data)}).encode() + b"\n" + data
+        writer = threading.Thread(target=_write, args=(child.stdin, request), name="document-to-child")
+        writer.start()
+        answered = False
         try:
-            child.stdin.write(json.dumps({"name": name, "size": len(data)}).encode() + b"\n" + data)
-            child.stdin.flush()
+            deadline = time.monotonic() + self._limits.parse_s
+            while not select.select([child.stdout], [], [], LOOK_S)[0]:
+                look()
+                if time.monotonic() > deadline:
+                    raise Unreadable("reading the file took too much time")
             line = child.stdout.readline()
-        except BrokenPipeError:
-            line = b""
+            answered = bool(line)
         finally:
-            timer.cancel()
-            timer.join()
-        if not line:
-            self.close()
-            raise Unreadable("reading the file took too much time or memory")
+            if not answered:
+                child.kill()
+            writer.join()
+            if not answered:
+                self.close()
+        if not answered:
+            raise Unreadable("reading the file took too much memory")
         answer = json.loads(line)
         if "error" in answer:
             raise Unreadable(answer["error"])
-        return [Block(*fields) for fields in answer["blocks"]]
+        return [Piece(*fields) for fields in answer["pieces"]]
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._child is None or self._child.poll() is not None:
@@ -90,14 +105,22 @@ class Extractor:
         return self._child
 
 
+def _write(pipe: IO[bytes], request: bytes) -> None:
+    try:
+        pipe.write(request)
+        pipe.flush()
+    except (BrokenPipeError, ValueError):
+        return  # the child ended, which the reader notices
+
+
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """The child's loop: answer requests until the input ends."""
     for line in requests:
         header = json.loads(line)
         data = requests.read(header["size"])
         try:
-            blocks = [(b.text, b.heading, b.page) for b in read_document(header["name"], data)]
-            answer: dict[str, object] = {"blocks": blocks}
+            pieces = cut_passages(read_document(header["name"], data))
+            answer: dict[str, object] = {"pieces": [(p.text, p.heading, p.page) for p in pieces]}
         except Unreadable as error:
             answer = {"error": str(error)}
         except (MemoryError, RecursionError):

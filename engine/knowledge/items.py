@@ -9,6 +9,10 @@ KB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """The form of a knowledge base's id. It becomes a file name, so no other characters are allowed."""
 
 
+class Unreadable(Exception):
+    """A document cannot be read; the message is a sentence for the person who added it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A paragraph, list item or table row of a document."""

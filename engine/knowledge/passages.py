@@ -18,7 +18,11 @@ TARGET = 90
 LARGEST = 130
 """Blocks up to this many words stay whole."""
 
-_SENTENCE = re.compile(r".+?(?:[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？；]+[」』”’）]*|$)\s*", re.DOTALL)
+MAX_CHARS = 1_500
+"""No passage is longer, whatever its words are."""
+
+# Possessive, and only from the first character of a run: linear on runs of dots.
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?:\s++|$)|(?<![。！？；])[。！？；]++[」』”’）]*+\s*+")
 
 
 def size_of(text: str) -> float:
@@ -30,21 +34,22 @@ def cut_passages(blocks: Sequence[Block]) -> list[Piece]:
     """The passages of a document, in document order."""
     pieces: list[Piece] = []
     texts: list[str] = []
-    size = 0.0
+    size, chars = 0.0, 0
     first: Block | None = None
     for block in blocks:
         length = size_of(block.text)
         parted = first is not None and (block.heading, block.page) != (first.heading, first.page)
-        if first is not None and (parted or size + length > TARGET):
+        if first is not None and (parted or size + length > TARGET or chars + len(block.text) > MAX_CHARS):
             pieces.append(Piece(" ".join(texts), first.heading, first.page))
-            texts, size, first = [], 0.0, None
-        if length > LARGEST:
+            texts, size, chars, first = [], 0.0, 0, None
+        if length > LARGEST or len(block.text) > MAX_CHARS:
             pieces += (Piece(text, block.heading, block.page) for text in _cut_block(block.text))
             continue
         if first is None:
             first = block
         texts.append(block.text)
         size += length
+        chars += len(block.text) + 1
     if first is not None:
         pieces.append(Piece(" ".join(texts), first.heading, first.page))
     return pieces
@@ -56,9 +61,10 @@ def _cut_block(text: str) -> Iterator[str]:
     fresh = False
     for sentence in _sentences(text):
         length = size_of(sentence)
-        if held and size + length > TARGET:
+        if held and (size + length > TARGET or sum(map(len, held)) + len(sentence) > MAX_CHARS):
             yield "".join(held).strip()
-            held = held[-1:] if size_of(held[-1]) + length <= TARGET / 2 else []
+            repeated = size_of(held[-1]) + length <= TARGET / 2 and len(held[-1]) + len(sentence) <= MAX_CHARS
+            held = held[-1:] if repeated else []
             size = sum(map(size_of, held))
             fresh = False
         held.append(sentence)
@@ -70,13 +76,22 @@ def _cut_block(text: str) -> Iterator[str]:
 
 def _sentences(text: str) -> Iterator[str]:
     """Sentences; those that are too long are cut at spaces, or anywhere if there are none."""
-    for match in _SENTENCE.finditer(text):
-        sentence = match.group()
-        while size_of(sentence) > LARGEST or len(sentence) > LARGEST * 12:
-            at = len(sentence) * TARGET / max(size_of(sentence), len(sentence) / 12)
-            space = sentence.rfind(" ", 1, int(at)) + 1
-            cut = space or max(1, int(at))
-            yield sentence[:cut]
-            sentence = sentence[cut:]
-        if sentence:
-            yield sentence
+    start = 0
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    for end in (*ends, len(text)):
+        yield from _bounded(text[start:end])
+        start = end
+
+
+def _bounded(sentence: str) -> Iterator[str]:
+    """``sentence`` in pieces of up to ``TARGET`` words and ``MAX_CHARS`` characters, whole if it is not much longer."""
+    start = 0
+    while start < len(sentence):
+        piece = sentence[start : start + MAX_CHARS]
+        size = size_of(piece)
+        if size > LARGEST:
+            piece = piece[: max(1, int(len(piece) * TARGET / size))]
+        if start + len(piece) < len(sentence):
+            piece = piece[: piece.rfind(" ", 1) + 1] or piece
+        yield piece
+        start += len(piece)

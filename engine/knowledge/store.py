@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -21,9 +22,7 @@ from engine.errors import EngineError, InvalidField, NotFound, TooLarge, Unreada
 from engine.items import FloatArray
 from engine.knowledge.base import Base, DamagedBase, remove
 from engine.knowledge.extract import Extractor
-from engine.knowledge.items import KB_ID, DocumentInfo, KnowledgeLimits, Passage
-from engine.knowledge.parse import Unreadable
-from engine.knowledge.passages import cut_passages
+from engine.knowledge.items import KB_ID, DocumentInfo, KnowledgeLimits, Passage, Unreadable
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage (``read``, ``embed``, ``store``), the steps done and the steps in all."""
@@ -33,6 +32,9 @@ R = TypeVar("R")
 
 EMBED_BATCH = 16
 """Passages between two progress reports, which are also where adding can be stopped."""
+
+MAX_OPEN = 16
+"""Bases kept open; each takes three files and a few hundred kilobytes."""
 
 SUFFIX = ".sqlite"
 
@@ -82,7 +84,8 @@ class KnowledgeStore:
         self._model = model
         self.limits = limits
         self._extractor = Extractor(limits)
-        self._open: dict[str, Base] = {}
+        self._open: OrderedDict[str, Base] = OrderedDict()
+        """Least recently used first."""
 
     def __enter__(self) -> KnowledgeStore:
         return self
@@ -153,7 +156,7 @@ class KnowledgeStore:
             )
         tell("read", 0, 1)
         try:
-            pieces = cut_passages(self._extractor.read(name, data))
+            pieces = self._extractor.read(name, data, lambda: tell("read", 0, 1))
         except Unreadable as error:
             raise UnreadableMedia(f"{name}: {error}") from None
         if passages + len(pieces) > self.limits.passages:
@@ -230,6 +233,9 @@ class KnowledgeStore:
             self._open.pop(kb_id).close()
         if kb_id not in self._open:
             self._open[kb_id] = Base(file, self._model, create=create)
+            if len(self._open) > MAX_OPEN:
+                self._open.popitem(last=False)[1].close()
+        self._open.move_to_end(kb_id)
         return self._open[kb_id]
 
     def _check(self, kb_id: str, name: str, data: bytes) -> None:

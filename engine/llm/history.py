@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.contracts import Message
+from engine.text.control_marks import break_marks
 from engine.text.scripts import is_unspaced
 from engine.text.tokens import estimate_tokens
 
@@ -20,6 +21,10 @@ begin to answer in one word themselves."""
 FORGET_AT_ONCE = 4
 """A full window loses a quarter of itself at once, not a turn at a time: every loss moves all
 that follows, and the model has to read it again instead of finding it in its cache."""
+
+
+def _harmless(message: Message) -> Message:
+    return {"role": message["role"], "content": break_marks(message["content"])}
 
 
 @dataclass(slots=True)
@@ -121,7 +126,7 @@ class ChatHistory:
         """
         head: list[Message] = [{"role": "system", "content": self._system_prompt}] if self._system_prompt else []
         head += self._examples
-        asked = f"{knowledge}\n\n{text}" if knowledge else text
+        asked = break_marks(f"{knowledge}\n\n{text}" if knowledge else text)
         tail: list[Message] = [{"role": "user", "content": asked}] if text else []
         shown = [entry for entry in self._entries if not entry.fragment]
         answered = {entry.turn for entry in shown if entry.message["role"] == "assistant"}
@@ -133,7 +138,7 @@ class ChatHistory:
         # A window that opens with an answer to nothing confuses small models; the greeting may open it.
         while kept and kept[0]["role"] == "assistant" and len(kept) < len(said):
             kept = kept[1:]
-        return head + kept + tail
+        return [*head, *map(_harmless, kept), *tail]
 
     def _forgotten(self, said: Sequence[Message], room: int) -> int:
         """How many of the oldest messages to leave out so that the rest takes ``room`` tokens at most."""

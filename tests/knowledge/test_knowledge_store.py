@@ -102,7 +102,7 @@ def test_bad_documents_are_refused_with_a_reason_and_the_rest_go_in(store: Knowl
         ("d.docx", b"PK\x03\x04 broken", "not a readable DOCX"),
         ("e.docx", zip_bomb(), "unpacks to more"),
         ("f.exe", b"MZ", "format is not supported"),
-        ("g.txt", b"\x00\x01\x02", "not text"),
+        ("g.txt", b"\x00\x01\x02", "encoding"),
         ("h.txt", b"", "no text"),
         ("i.html", b"<p> </p>", "no text"),
     ]:

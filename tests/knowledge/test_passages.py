@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.knowledge.items import Block
-from engine.knowledge.passages import LARGEST, TARGET, cut_passages, size_of
+from engine.knowledge.items import Block, Passage
+from engine.knowledge.passages import LARGEST, MAX_CHARS, TARGET, cut_passages, size_of
+from engine.knowledge.prompt import harmless, knowledge_prompt
 from engine.knowledge.search import fuse
 from engine.knowledge.terms import asks_something, index_language, question_terms, stem, terms_of
 
@@ -42,6 +45,7 @@ def test_nothing_is_lost_or_too_long(texts: list[str]) -> None:
     for text in texts:
         assert sum(joined.count(c) for c in "ab字") >= sum(text.count(c) for c in "ab字")
     assert all(p.text.strip() and size_of(p.text) <= LARGEST + TARGET for p in pieces)
+    assert all(len(p.text) <= MAX_CHARS for p in pieces)
 
 
 @pytest.mark.parametrize(
@@ -109,3 +113,39 @@ def test_fusion_prefers_what_both_rankings_have() -> None:
     assert sorted(fused, key=lambda p: -fused[p])[:2] == [1, 3]
     assert fuse([(1.0, [5]), (0.5, [5])])[5] == pytest.approx(1)
     assert fuse([(1.0, []), (1.0, [])]) == {}
+
+
+WORDS = "word " * 140
+HOSTILE: dict[str, Callable[[int], str]] = {
+    "dots": lambda n: WORDS + "." * n + "a",
+    "dots and letters": lambda n: WORDS + ("." * 200 + "a") * (n // 201),
+    "no full stop": lambda n: "word " * (n // 5),
+    "one word": lambda n: "a" * n,
+    "Chinese without a full stop": lambda n: "你" * n,
+    "dots and quotes": lambda n: WORDS + '."' * (n // 2) + "a",
+    "quotes": lambda n: WORDS + "." + '"' * n + "a",
+    "Chinese quotes": lambda n: WORDS + "。" + "」" * n + "a",
+    "marks": lambda n: "[INST]" * (n // 6),
+    "nested marks": lambda n: "<|a" * (n // 4) + "|>" * (n // 4),
+    "roles": lambda n: "system: " * (n // 8),
+    "hashes": lambda n: "#" * n,
+    "spaces": lambda n: "a" + " " * n + "b",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("work", ["cut", "quote"])
+def test_work_grows_with_the_text_whatever_it_is(kind: str, work: str) -> None:
+    def seconds(n: int) -> float:
+        text = HOSTILE[kind](n)
+        began = time.perf_counter()
+        if work == "cut":
+            assert all(len(piece.text) <= MAX_CHARS for piece in cut_passages([Block(text)]))
+        else:
+            assert "[INST]" not in harmless(text)
+            knowledge_prompt([Passage("d", text, 1.0)], 300)
+        return time.perf_counter() - began
+
+    small = min(seconds(20_000) for _ in range(3))
+    large = min(seconds(80_000) for _ in range(2))
+    assert large < max(small, 0.005) * 4 * 2.5, (small, large)

@@ -1,0 +1,1 @@
+"""One module per kind of document: bytes in, blocks of text out. Pure functions over maintained parsers."""
