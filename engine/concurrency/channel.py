@@ -82,6 +82,19 @@ class Channel(Generic[T]):
         _wake_one(self._getters)
         return True
 
+    def put_front(self, item: T) -> None:
+        """Put ``item`` before all that waits, even when the channel is full. For what must not queue.
+
+        Raises:
+            ChannelClosed: the channel is closed.
+        """
+        if self._closed:
+            raise ChannelClosed(self.name)
+        self._items.appendleft(item)
+        self.stats.puts += 1
+        self.stats.peak = max(self.stats.peak, len(self._items))
+        _wake_one(self._getters)
+
     async def put(self, item: T) -> None:
         """Add, waiting for room under ``block``.
 

@@ -241,6 +241,7 @@ class Conversation:
             case listening.Interrupt():
                 await self._stop_reply("voice")
             case listening.Overload(dropped_ms=dropped):
+                self._parts.metrics.queue_dropped.labels("microphone").inc(round(dropped / 32))
                 await self._client.tell_error(Busy(f"audio came too fast: {dropped:.0f} ms of it were dropped"))
             case listening.ListeningFailed(error=error):
                 await self._client.tell_error(error)

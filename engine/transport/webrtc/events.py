@@ -11,8 +11,8 @@ from contextlib import suppress
 
 from aiortc import RTCDataChannel
 
-from engine.concurrency.channel import Channel, ChannelClosed
 from engine.protocol.outgoing import Event
+from engine.transport.outbox import Outbox
 
 WAITING_MESSAGES = 256
 BUFFERED_BYTES = 256_000
@@ -30,16 +30,16 @@ class EventChannel:
     """Events on their way to one peer.
 
     Args:
+        outbox: what is sent.
         slow_s: seconds a full channel may stay full.
     """
 
-    def __init__(self, slow_s: float) -> None:
+    def __init__(self, outbox: Outbox, slow_s: float) -> None:
+        self._outbox = outbox
         self._slow_s = slow_s
-        self._waiting: Channel[Event] = Channel("peer-events", WAITING_MESSAGES)
         self._channel: RTCDataChannel | None = None
         self._opened = asyncio.Event()
         self._drained = asyncio.Event()
-        self._dropped_through = 0
 
     def open(self, channel: RTCDataChannel) -> None:
         """The browser opened ``channel``; a later one replaces an earlier one."""
@@ -48,29 +48,6 @@ class EventChannel:
         self._channel = channel
         self._opened.set()
 
-    async def put(self, event: Event) -> None:
-        """Queue an event; waits for room. Ignored once closed."""
-        try:
-            await self._waiting.put(event)
-        except ChannelClosed:
-            return
-
-    def put_nowait(self, event: Event) -> None:
-        """Queue an event if there is room; for answers to floods."""
-        if not self._waiting.closed:
-            self._waiting.put_nowait(event)
-
-    def drop(self, turn: int) -> None:
-        """Nothing of ``turn`` or before leaves any more, but that it was interrupted."""
-        self._dropped_through = max(self._dropped_through, turn)
-        for event in self._waiting.drain():
-            if not self._stale(event):
-                self._waiting.put_nowait(event)
-
-    def close(self) -> None:
-        """Take no more. Idempotent."""
-        self._waiting.close()
-
     async def say_goodbye(self, event: Event) -> None:
         """Send a last event past all that waits, once ``write`` has ended, and wait until it has arrived or cannot."""
         channel = self._channel
@@ -78,7 +55,7 @@ class EventChannel:
             return
         channel.bufferedAmountLowThreshold = 0
         self._drained.clear()
-        _send(channel, event)
+        channel.send(event.to_json())
         with suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
                 await self._drained.wait()
@@ -90,11 +67,11 @@ class EventChannel:
             PeerTooSlow: the peer takes nothing.
         """
         await self._opened.wait()
-        async for event in self._waiting:
+        async for text in self._outbox:
             channel = self._channel
-            if channel is None or channel.readyState != "open" or self._stale(event):
+            if channel is None or channel.readyState != "open":
                 continue
-            _send(channel, event)
+            channel.send(text)
             if channel.bufferedAmount > BUFFERED_BYTES:
                 self._drained.clear()
                 try:
@@ -102,10 +79,3 @@ class EventChannel:
                         await self._drained.wait()
                 except TimeoutError:
                     raise PeerTooSlow from None
-
-    def _stale(self, event: Event) -> bool:
-        return 0 < event.reply_number <= self._dropped_through
-
-
-def _send(channel: RTCDataChannel, event: Event) -> None:
-    channel.send(event.to_json())

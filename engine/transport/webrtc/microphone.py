@@ -35,7 +35,7 @@ SHORTEST_PACKET_S = 0.0025
 _SIGN, _WRAP = 1 << 31, 1 << 32
 
 
-class Microphone:
+class OpusMicrophone:
     """Takes the place of aiortc's jitter buffer: packets in order, late ones dropped, nothing held.
 
     Args:
@@ -92,7 +92,7 @@ class Microphone:
         return pcm.astype(np.float32) / np.float32(32768)
 
 
-def listen_at_once(receiver: RTCRtpReceiver, microphone: Microphone) -> None:
+def listen_at_once(receiver: RTCRtpReceiver, microphone: OpusMicrophone) -> None:
     """Hand what ``receiver`` gets to ``microphone``. Before the connection is up."""
     name = "_RTCRtpReceiver__jitter_buffer"
     if not hasattr(receiver, name):

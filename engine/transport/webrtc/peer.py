@@ -24,17 +24,19 @@ from engine.animation.stillness import Stillness
 from engine.concurrency.worker import Worker
 from engine.contracts import Avatar, FrameRequest
 from engine.errors import EngineError
-from engine.items import FPS, Picture
-from engine.protocol.outgoing import ClosedEvent, PlayingEvent, ReadyEvent
+from engine.items import Picture
+from engine.protocol.outgoing import ClosedEvent, PlayingEvent
 from engine.sessions import Session
+from engine.transport.commands import ready
+from engine.transport.outbox import Outbox
 from engine.transport.webrtc import ice
 from engine.transport.webrtc.broadcast import Broadcast
 from engine.transport.webrtc.coders import AUDIO_CLOCK, VIDEO_CLOCK, OpusPackets, VideoCodecName, VideoPackets
 from engine.transport.webrtc.commands import Commands
 from engine.transport.webrtc.congestion import Congestion
-from engine.transport.webrtc.events import EventChannel, PeerTooSlow
+from engine.transport.webrtc.events import WAITING_MESSAGES, EventChannel, PeerTooSlow
 from engine.transport.webrtc.feedback import watch_feedback
-from engine.transport.webrtc.microphone import Microphone, listen_at_once
+from engine.transport.webrtc.microphone import OpusMicrophone, listen_at_once
 from engine.transport.webrtc.offers import Offer, prefer
 from engine.transport.webrtc.playout import TICK_S, Playout, Tick
 from engine.transport.webrtc.reports import report_media_time
@@ -83,8 +85,9 @@ class Peer:
         self._avatar = avatar
         self._shared = shared
         self._settings = session.parts.settings
-        self._events = EventChannel(self._settings.sessions.slow_client_s)
-        self._commands = Commands(session, self._events, avatar)
+        self._outbox = Outbox("peer-events", WAITING_MESSAGES, session.parts.metrics)
+        self._events = EventChannel(self._outbox, self._settings.sessions.slow_client_s)
+        self._commands = Commands(session, self._outbox, avatar)
         self._connection = RTCPeerConnection(
             RTCConfiguration(
                 iceServers=ice.own_servers(self._settings, time.time()), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE
@@ -123,7 +126,7 @@ class Peer:
         ice.prepare(pc, ice.port_range(self._settings.webrtc.ports))
         for transceiver in pc.getTransceivers():
             if transceiver.kind == "audio":
-                listen_at_once(transceiver.receiver, Microphone(self.session.conversation.listen))
+                listen_at_once(transceiver.receiver, OpusMicrophone(self.session.conversation.listen))
             watch_feedback(transceiver.sender, self._broadcast, self._congestion)
             self._tell_media_time(transceiver.sender, self._broadcast)
         await pc.setLocalDescription(await pc.createAnswer())
@@ -155,7 +158,7 @@ class Peer:
         if self._connected.is_set():
             self.session.parts.metrics.sockets.labels("webrtc").dec()
         self.session.drop_connection(self)
-        self._events.close()
+        self._outbox.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -222,21 +225,9 @@ class Peer:
     def _begin_talking(self) -> None:
         assert self._broadcast is not None
         conversation, avatar = self.session.conversation, self._avatar
-        self._sink = PeerSink(self._events, self._broadcast, self.session.touch)
+        self._sink = PeerSink(self._outbox, self._broadcast, self.session.touch)
         conversation.attach(self._sink, streaming=True, avatar=avatar)
-        width, height = avatar.size
-        self._events.put_nowait(
-            ReadyEvent(
-                session=self.session.id,
-                avatar=avatar.id,
-                fps=FPS,
-                size=(width, height),
-                idle_url=f"/v1/avatars/{avatar.id}/idle.mp4",
-                transport="webrtc",
-                tutor=conversation.profile.name,
-                greeting=conversation.profile.greeting,
-            )
-        )
+        self._outbox.put_nowait(ready(self.session, avatar, webrtc=True))
         self.session.parts.metrics.sockets.labels("webrtc").inc()
         self._spawn(self._broadcast.run(), "peer-clock")
         self._spawn(self._events.write(), "peer-events")
@@ -251,7 +242,7 @@ class Peer:
         silent = tick.turn == 0 and self._playing != 0 and (playout.resting or playout.paused)
         if begun or silent or (tick.turn and self._ticks % TELL_PLAYED_TICKS == 0):
             self._playing = tick.turn
-            self._events.put_nowait(PlayingEvent(turn=tick.turn, position_ms=round(tick.played_ms)))
+            self._outbox.put_nowait(PlayingEvent(turn=tick.turn, position_ms=round(tick.played_ms)))
         if tick.turn:
             self._played = (tick.turn, tick.played_ms)
         # A reply that waits is told about too, lest the time that passes is taken for words heard.

@@ -12,11 +12,13 @@ from aiohttp import hdrs, web
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 
 from engine.concurrency.worker import Worker
-from engine.errors import EngineError, InvalidField, NotFound, TooFast
+from engine.errors import EngineError, InvalidField, NotFound
 from engine.protocol.http import PeerAnswer, PeerOffer
 from engine.sessions import Session
 from engine.transport.api.bodies import read_body
 from engine.transport.api.middleware import read_text
+from engine.transport.commands import session_avatar
+from engine.transport.rate_limit import RateLimit
 from engine.transport.webrtc.ice import ice_servers
 from engine.transport.webrtc.offers import Offer, read_offer
 from engine.transport.webrtc.peer import Peer, PeerParts
@@ -47,7 +49,7 @@ class WebRtcApi:
         self._authorize = authorize
         self._shared: PeerParts | None = None
         self._peers: dict[str, Peer] = {}
-        self._offers: WeakKeyDictionary[Session, list[float]] = WeakKeyDictionary()
+        self._offers: WeakKeyDictionary[Session, RateLimit] = WeakKeyDictionary()
         self._negotiating = asyncio.Semaphore(NEGOTIATIONS)
 
     @asynccontextmanager
@@ -74,7 +76,8 @@ class WebRtcApi:
     async def offer(self, request: web.Request) -> web.Response:
         """``POST /v1/sessions/{id}/webrtc``: JSON gives 200 with an answer, SDP gives 201 in the WHIP manner."""
         session = self._authorize(request)
-        self._limit(session)
+        limit = self._offers.setdefault(session, RateLimit(OFFERS, OFFERS_WINDOW_S, "offers"))
+        limit.check(asyncio.get_running_loop().time())
         whip = request.content_type == SDP
         avatar_id = None
         if whip:
@@ -83,9 +86,7 @@ class WebRtcApi:
             body = await read_body(request, PeerOffer)
             sdp, avatar_id = body.sdp, body.avatar_id
         offer = read_offer(sdp)
-        parts = session.parts
-        wanted = avatar_id or session.conversation.profile.avatar or parts.settings.avatar
-        avatar = await parts.encoder.run(parts.load_avatar, wanted)
+        avatar = await session_avatar(session, avatar_id or None)
         async with self._negotiating:
             peer = Peer(session, self._peer_parts, avatar, on_closed=self._forget)
             answer = await self._negotiate(peer, offer)
@@ -137,10 +138,3 @@ class WebRtcApi:
         if self._shared is None:
             raise EngineError("WebRTC is not running")
         return self._shared
-
-    def _limit(self, session: Session) -> None:
-        now = asyncio.get_running_loop().time()
-        recent = [at for at in self._offers.get(session, []) if now - at < OFFERS_WINDOW_S]
-        if len(recent) >= OFFERS:
-            raise TooFast(f"more than {OFFERS} offers in {OFFERS_WINDOW_S:.0f} s", retry_after_s=OFFERS_WINDOW_S)
-        self._offers[session] = [*recent, now]

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from engine.animation.idle_motion import Mood
 from engine.items import MediaFrame
 from engine.protocol.outgoing import Event
+from engine.transport.outbox import Outbox
 from engine.transport.webrtc.broadcast import Broadcast
-from engine.transport.webrtc.events import EventChannel
 from engine.transport.webrtc.playout import Tick
 
 _MOODS: dict[str, Mood] = {
@@ -27,10 +27,10 @@ class PeerSink:
 
     live = True
 
-    def __init__(self, events: EventChannel, broadcast: Broadcast, touch: Callable[[], None]) -> None:
+    def __init__(self, outbox: Outbox, broadcast: Broadcast, touch: Callable[[], None]) -> None:
         self.mood: Mood = "idle"
         self._touch = touch
-        self._events = events
+        self._outbox = outbox
         self._broadcast = broadcast
         self._room = asyncio.Event()
 
@@ -41,7 +41,7 @@ class PeerSink:
         self.mood = _MOODS.get(kind, self.mood)
         if kind in ("duck", "resume"):
             self._broadcast.playout.duck(kind == "duck")
-        await self._events.put(event)
+        await self._outbox.put(event)
 
     async def media(self, frames: Sequence[MediaFrame]) -> None:
         while self._broadcast.playout.room < len(frames):
@@ -54,7 +54,7 @@ class PeerSink:
 
     def drop(self, turn: int) -> None:
         self._broadcast.drop(turn)
-        self._events.drop(turn)
+        self._outbox.drop(turn)
         self._room.set()
 
     def ticked(self, tick: Tick) -> None:

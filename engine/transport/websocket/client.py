@@ -9,20 +9,20 @@ from __future__ import annotations
 import asyncio
 import socket
 
-import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from engine.contracts import Avatar
-from engine.errors import BadRequest, Conflict, EngineError, InvalidField, TooFast, UnknownAvatar
-from engine.items import FPS
+from engine.errors import BadRequest, Conflict, EngineError, InvalidField
 from engine.protocol import incoming as messages
-from engine.protocol.outgoing import ErrorEvent, PongEvent, ReadyEvent
+from engine.protocol.outgoing import PongEvent
 from engine.sessions import Session
+from engine.transport.commands import obey, ready, refusal, session_avatar
 from engine.transport.media import MediaFormat
-from engine.transport.websocket.microphone import Microphone
-from engine.transport.websocket.sinks import ClipSink, Outbox, StreamSink, close_hard
-
-log = structlog.get_logger(__name__)
+from engine.transport.outbox import Outbox
+from engine.transport.rate_limit import RateLimit
+from engine.transport.websocket.microphone import PcmMicrophone
+from engine.transport.websocket.sinks import ClipSink, StreamSink
+from engine.transport.websocket.writer import SocketWriter, close_hard
 
 BINARY_CHUNK_BYTES = 96_000
 """Largest binary frame of live microphone: a second of 48 kHz PCM."""
@@ -31,6 +31,7 @@ MESSAGES_PER_SECOND = 200
 """A client that sends more is told ``too_fast`` and slowed down."""
 
 
+OUTBOX_MESSAGES = 128
 UNSENT_BYTES = 64_000
 """What the kernel keeps of a socket's unsent bytes: half a second of stream."""
 
@@ -45,16 +46,17 @@ class Client:
         parts = session.parts
         self._parts = parts
         self._settings = parts.settings
-        self._outbox = Outbox(websocket, parts.settings.sessions.slow_client_s, parts.metrics)
+        self._outbox = Outbox("outbox", OUTBOX_MESSAGES, parts.metrics)
+        self._writer = SocketWriter(websocket, self._outbox, parts.settings.sessions.slow_client_s)
         self._sink: ClipSink | StreamSink = ClipSink(self._outbox, parts.encoder, self._form(None))
         self._avatar: Avatar | None = None
-        self._microphone: Microphone | None = None
-        self._window_began = 0.0
-        self._window_count = 0
+        self._microphone: PcmMicrophone | None = None
+        self._rate = RateLimit(MESSAGES_PER_SECOND, 1, "messages")
 
     async def serve(self, *, stream: bool) -> None:
         """Talk until the socket closes, from either side."""
-        writer = asyncio.create_task(self._outbox.write(), name="socket-writer")
+        loop = asyncio.get_running_loop()
+        writer = asyncio.create_task(self._writer.run(), name="socket-writer")
         try:
             if stream:
                 await self._configure(messages.ConfigureMessage(type="configure"))
@@ -63,14 +65,13 @@ class Client:
             async for message in self._socket:
                 self._session.touch()
                 try:
-                    self._limit_rate()
+                    self._rate.check(loop.time())
                     if message.type is WSMsgType.TEXT:
                         await self._handle(messages.parse(message.data))
                     elif message.type is WSMsgType.BINARY:
                         self._hear_live(message.data)
                 except EngineError as error:
-                    self._parts.metrics.errors.labels(error.code).inc()
-                    await self._outbox.put(ErrorEvent.of(error))
+                    await self._outbox.put(refusal(self._session, error))
         finally:
             self._conversation.detach(self._sink)
             if self._microphone is not None:
@@ -86,33 +87,29 @@ class Client:
     async def _handle(self, message: messages.ClientMessage) -> None:
         match message:
             case messages.TextMessage():
-                limit = self._settings.limits.text_chars
-                if len(message.content) > limit:
-                    raise InvalidField(f"field 'content' has {len(message.content)} characters; the limit is {limit}")
-                if not message.content.strip():
-                    raise InvalidField("field 'content' is empty")
-                self._conversation.say(message.content.strip(), await self._avatar_of(message.avatar_id))
+                obey(self._session, message, await self._avatar_of(message.avatar_id))
             case messages.AudioMessage():
                 await self._hear(message)
             case messages.ConfigureMessage():
                 await self._configure(message)
-            case messages.InterruptMessage():
-                self._conversation.interrupt()
-            case messages.PlaybackMessage():
-                self._conversation.acknowledge(message.turn, message.position_ms)
-            case messages.EndTalkMessage():
-                self._conversation.end_talk()
             case messages.PingMessage():
                 await self._outbox.put(PongEvent())
+            case _:
+                obey(self._session, message, None)
 
     async def _configure(self, message: messages.ConfigureMessage) -> None:
         if not message.stream:
             raise Conflict("field 'stream': a socket cannot leave streaming; open another one")
         self._conversation.expect_language(message.language)
-        avatar = await (self._load_avatar(message.avatar_id) if message.avatar_id else self._tutors_avatar())
+        avatar = await session_avatar(self._session, message.avatar_id or None)
         form = self._form(avatar, message.audio_codec)
         sink = StreamSink(
-            self._outbox, self._parts.encoder, form, self._settings.video.stream_ahead_s, self._parts.metrics
+            self._outbox,
+            self._parts.encoder,
+            form,
+            self._settings.video.stream_ahead_s,
+            self._parts.metrics,
+            lambda: self._writer.behind_s,
         )
         codecs = await sink.prepare()
         self._conversation.detach(self._sink)
@@ -121,19 +118,7 @@ class Client:
         self._conversation.attach(sink, streaming=True, avatar=self._avatar)
         if message.input_audio is not None:
             self._open_microphone(message.input_audio)
-        width, height = avatar.size
-        await self._outbox.put(
-            ReadyEvent(
-                session=self._session.id,
-                avatar=avatar.id,
-                fps=FPS,
-                size=(width, height),
-                mime=codecs,
-                idle_url=f"/v1/avatars/{avatar.id}/idle.mp4",
-                tutor=self._conversation.profile.name,
-                greeting=self._conversation.profile.greeting,
-            )
-        )
+        await self._outbox.put(ready(self._session, avatar, mime=codecs))
 
     async def _hear(self, message: messages.AudioMessage) -> None:
         if message.format is not None or self._microphone is not None:
@@ -159,24 +144,11 @@ class Client:
     def _open_microphone(self, form: messages.InputAudio) -> None:
         if self._microphone is not None:
             self._microphone.close()
-        self._microphone = Microphone(form.format, form.sample_rate, self._conversation.listen)
+        self._microphone = PcmMicrophone(form.format, form.sample_rate, self._conversation.listen)
 
-    async def _load_avatar(self, avatar_id: str) -> Avatar:
-        """The avatar; the first time its pictures are read, in a thread."""
-        return await self._parts.encoder.run(self._parts.load_avatar, avatar_id)
-
-    async def _avatar_of(self, avatar_id: str | None) -> Avatar | None:
+    async def _avatar_of(self, named: str | None) -> Avatar | None:
         """The avatar for one reply: the message's, or the stream's."""
-        return self._avatar if avatar_id is None else await self._load_avatar(avatar_id)
-
-    async def _tutors_avatar(self) -> Avatar:
-        """The face of the tutor's profile; the default one when that is gone, so that the tutor still talks."""
-        wanted = self._conversation.profile.avatar or self._settings.avatar
-        try:
-            return await self._load_avatar(wanted)
-        except UnknownAvatar:
-            log.warning("the tutor's avatar is missing", tutor=self._conversation.profile.id, avatar=wanted)
-            return await self._load_avatar(self._settings.avatar)
+        return self._avatar if named is None else await session_avatar(self._session, named)
 
     def _form(self, avatar: Avatar | None, audio_codec: str = "aac") -> MediaFormat:
         size = self._settings.video.size
@@ -188,14 +160,6 @@ class Client:
             audio_bitrate=self._settings.video.audio_bitrate,
             audio_codec="opus" if audio_codec == "opus" else "aac",
         )
-
-    def _limit_rate(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._window_began > 1:
-            self._window_began, self._window_count = now, 0
-        self._window_count += 1
-        if self._window_count > MESSAGES_PER_SECOND:
-            raise TooFast(f"more than {MESSAGES_PER_SECOND} messages a second", retry_after_s=1)
 
 
 def _keep_backlog_short(request: web.Request) -> None:

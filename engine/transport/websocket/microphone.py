@@ -15,7 +15,7 @@ from engine.errors import InvalidField
 from engine.items import INPUT_RATE, AudioChunk, FloatArray
 
 
-class Microphone:
+class PcmMicrophone:
     """Turns what a client sends into chunks with positions in its stream.
 
     Make it on the event loop; ``hear`` is called there.

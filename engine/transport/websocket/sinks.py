@@ -1,7 +1,7 @@
 """A conversation's output on a WebSocket: a whole clip a reply, or a stream of fragments.
 
 Sinks encode in the shared encoder threads and hand JSON messages to an ``Outbox``; the
-outbox's one writer task owns the socket. Nothing of an interrupted turn leaves the outbox.
+outbox's one reader owns the socket. Nothing of an interrupted reply leaves the outbox.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
-from aiohttp import WSCloseCode, web
 
-from engine.concurrency.channel import Channel, ChannelClosed
 from engine.concurrency.worker import Worker
 from engine.items import FRAME_MS, FloatArray, MediaFrame
 from engine.protocol.outgoing import (
@@ -31,8 +29,8 @@ from engine.protocol.outgoing import (
 )
 from engine.telemetry import Metrics
 from engine.transport.media import ClipWriter, FragmentWriter, MediaFormat, wav
+from engine.transport.outbox import Outbox
 
-OUTBOX_MESSAGES = 128
 LONGEST_HOLD_S = 2.5
 """A lowered reply that is neither interrupted nor resumed goes on after this; turn taking decides sooner."""
 
@@ -40,84 +38,14 @@ DEGRADE_S = 2.0
 """A client that is this far behind gets pictures repeated instead of new ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Outgoing:
-    turn: int
-    text: str
-
-
-class Outbox:
-    """Messages waiting for one socket, in order, bounded; its writer closes a client that takes nothing."""
-
-    def __init__(self, socket: web.WebSocketResponse, slow_client_s: float, metrics: Metrics) -> None:
-        self._socket = socket
-        self._slow_client_s = slow_client_s
-        self._metrics = metrics
-        self._queue: Channel[_Outgoing] = Channel("outbox", OUTBOX_MESSAGES)
-        self._dropped_through = 0
-        self._sending_since: float | None = None
-
-    async def put(self, message: Event) -> None:
-        """Queue a message; waits for room. Dropped silently when its turn was interrupted or the socket is gone."""
-        try:
-            await self._queue.put(_Outgoing(message.reply_number, message.to_json()))
-        except ChannelClosed:
-            return
-
-    def drop(self, turn: int) -> None:
-        """Nothing of ``turn`` or earlier turns leaves any more."""
-        self._dropped_through = max(self._dropped_through, turn)
-        for item in self._queue.drain():
-            if not self._stale(item):
-                self._queue.put_nowait(item)
-
-    @property
-    def behind_s(self) -> float:
-        """How long the client has not taken the message that is being sent to it."""
-        since = self._sending_since
-        return 0.0 if since is None else asyncio.get_running_loop().time() - since
-
-    async def write(self) -> None:
-        """The writer task: sends until the outbox is closed or the client is too slow."""
-        loop = asyncio.get_running_loop()
-        async for item in self._queue:
-            self._metrics.queue_depth.labels("outbox").set(len(self._queue))
-            if self._stale(item):
-                continue
-            self._sending_since = loop.time()
-            try:
-                async with asyncio.timeout(self._slow_client_s):
-                    await self._socket.send_str(item.text)
-            except TimeoutError:
-                self._queue.close()
-                await close_hard(self._socket, WSCloseCode.TRY_AGAIN_LATER, b"too slow")
-                return
-            except (ConnectionError, RuntimeError):
-                self._queue.close()
-                return
-            finally:
-                self._sending_since = None
-
-    def close(self) -> None:
-        """Take no more; what waits is still written."""
-        self._queue.close()
-
-    def _stale(self, item: _Outgoing) -> bool:
-        return 0 < item.turn <= self._dropped_through
-
-
-async def close_hard(socket: web.WebSocketResponse, code: int, reason: bytes) -> None:
-    """Close without waiting for a peer that may not be reading."""
-    try:
-        async with asyncio.timeout(1):
-            await socket.close(code=code, message=reason, drain=False)
-    except TimeoutError:
-        if socket._req is not None and socket._req.transport is not None:
-            socket._req.transport.abort()
-
-
 class ClipSink:
-    """The fixed part of the protocol: ``transcription``, ``text`` and one ``video`` a reply."""
+    """The fixed part of the protocol: ``transcription``, ``text`` and one ``video`` a reply.
+
+    Args:
+        outbox: the client's.
+        encoder: the worker that encodes.
+        form: size, bit rates and codec of the media.
+    """
 
     live = False
 
@@ -169,16 +97,34 @@ def _pack_clip(clip: ClipWriter, sound: Sequence[FloatArray]) -> tuple[str, str]
 
 
 class StreamSink:
-    """The streaming part: every event as it comes, media as fMP4 fragments paced to playback."""
+    """The streaming part: every event as it comes, media as fMP4 fragments paced to playback.
+
+    Args:
+        outbox: the client's.
+        encoder: the worker that encodes.
+        form: size, bit rates and codec of the media.
+        ahead_s: seconds the media may be sent ahead of playback.
+        metrics: count the pictures that are left out.
+        behind_s: gives how many seconds the client has not been taking the current message.
+    """
 
     live = True
 
-    def __init__(self, outbox: Outbox, encoder: Worker, form: MediaFormat, ahead_s: float, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        encoder: Worker,
+        form: MediaFormat,
+        ahead_s: float,
+        metrics: Metrics,
+        behind_s: Callable[[], float],
+    ) -> None:
         self._outbox = outbox
         self._encoder = encoder
         self._form = form
         self._ahead_s = ahead_s
         self._metrics = metrics
+        self._behind_s = behind_s
         self._writer: FragmentWriter | None = None
         self._spare: FragmentWriter | None = None
         self._turn = 0
@@ -216,7 +162,7 @@ class StreamSink:
         ahead_s = self._sent_ms / 1000 - (loop.time() - self._began_at)
         if ahead_s > self._ahead_s:
             await asyncio.sleep(ahead_s - self._ahead_s)
-        if self._outbox.behind_s > DEGRADE_S:
+        if self._behind_s() > DEGRADE_S:
             frames = [replace(frame, picture=None) for frame in frames]
             self._metrics.frames.labels("dropped").inc(len(frames))
         form = self._form.fitting(first.picture)

@@ -11,7 +11,7 @@ import pytest
 
 from engine.items import INPUT_RATE, OUTPUT_RATE, AudioChunk, FloatArray
 from engine.transport.webrtc.coders import OpusPackets
-from engine.transport.webrtc.microphone import MOST_AHEAD_S, Microphone
+from engine.transport.webrtc.microphone import MOST_AHEAD_S, OpusMicrophone
 
 COUNT = 50
 NEAR_THE_WRAP = 2**32 - 10 * 960
@@ -28,7 +28,7 @@ def hear() -> Hear:
 
     def hear(numbers: Iterable[int], spoilt: int | None = None, rubbish: bytes = b"") -> FloatArray:
         chunks: list[AudioChunk] = []
-        microphone = Microphone(chunks.append)
+        microphone = OpusMicrophone(chunks.append)
         for i in numbers:
             packet = SimpleNamespace(
                 sequence_number=(65530 + i) % 65536, timestamp=(NEAR_THE_WRAP + i * 960) % 2**32,

@@ -1,0 +1,90 @@
+"""What a client tells the conversation, whichever way it is connected, and what both transports answer alike."""
+
+from __future__ import annotations
+
+import structlog
+
+from engine.contracts import Avatar
+from engine.errors import EngineError, InvalidField, UnknownAvatar
+from engine.items import FPS
+from engine.protocol import incoming
+from engine.protocol.outgoing import ErrorEvent, ReadyEvent
+from engine.sessions import Session
+
+log = structlog.get_logger(__name__)
+
+Command = incoming.TextMessage | incoming.InterruptMessage | incoming.EndTalkMessage | incoming.PlaybackMessage
+"""The messages that mean the same on every transport."""
+
+
+def obey(session: Session, message: Command, avatar: Avatar | None) -> None:
+    """Do what the client says. Never waits.
+
+    Args:
+        avatar: who answers a text; None for text alone.
+
+    Raises:
+        InvalidField: a text that is empty or too long.
+        Busy: too much waits already.
+    """
+    conversation = session.conversation
+    match message:
+        case incoming.TextMessage(content=content):
+            conversation.say(_checked(content, session.parts.settings.limits.text_chars), avatar)
+        case incoming.InterruptMessage():
+            conversation.interrupt()
+        case incoming.EndTalkMessage():
+            conversation.end_talk()
+        case incoming.PlaybackMessage():
+            conversation.acknowledge(message.turn, message.position_ms)
+
+
+def _checked(content: str, limit: int) -> str:
+    text = content.strip()
+    if not text:
+        raise InvalidField("field 'content' is empty")
+    if len(text) > limit:
+        raise InvalidField(f"field 'content' has {len(text)} characters; the limit is {limit}")
+    return text
+
+
+def refusal(session: Session, error: EngineError) -> ErrorEvent:
+    """The message that tells a client what could not be done; counts it."""
+    session.parts.metrics.errors.labels(error.code).inc()
+    return ErrorEvent.of(error)
+
+
+def ready(session: Session, avatar: Avatar, *, mime: str | None = None, webrtc: bool = False) -> ReadyEvent:
+    """The message that begins streaming."""
+    profile = session.conversation.profile
+    return ReadyEvent(
+        session=session.id,
+        avatar=avatar.id,
+        fps=FPS,
+        size=avatar.size,
+        mime=mime,
+        idle_url=f"/v1/avatars/{avatar.id}/idle.mp4",
+        transport="webrtc" if webrtc else None,
+        tutor=profile.name,
+        greeting=profile.greeting,
+    )
+
+
+async def session_avatar(session: Session, named: str | None) -> Avatar:
+    """The avatar a client named, or its tutor's, or the setting's when the tutor's is gone. Loads it in a thread.
+
+    Raises:
+        UnknownAvatar: the client named one that does not exist.
+    """
+    parts = session.parts
+    profile, default = session.conversation.profile, parts.settings.avatar
+    if named is not None:
+        return await parts.encoder.run(parts.load_avatar, named)
+    wanted = profile.avatar or default
+    try:
+        return await parts.encoder.run(parts.load_avatar, wanted)
+    except UnknownAvatar:
+        if wanted == default:
+            raise
+        log.warning("the tutor's avatar is missing", tutor=profile.id, avatar=wanted)
+        return await parts.encoder.run(parts.load_avatar, default)

@@ -1,0 +1,99 @@
+"""The messages that wait for one client: bounded, in order, none of an interrupted reply.
+
+Used by the WebSocket and by the data channel, each of which has one task that takes messages out
+and sends them. On the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from engine.concurrency.channel import Channel, ChannelClosed
+from engine.protocol.outgoing import Event, InterruptedEvent
+from engine.telemetry import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    reply_number: int
+    text: str
+
+
+class Outbox:
+    """JSON texts on their way to one client; iterate over it to send them.
+
+    Args:
+        name: of the queue in metrics.
+        capacity: messages held before ``put`` waits.
+        metrics: get the queue's depth and what was dropped.
+    """
+
+    def __init__(self, name: str, capacity: int, metrics: Metrics) -> None:
+        self._queue: Channel[_Outgoing] = Channel(name, capacity)
+        self._depth = metrics.queue_depth.labels(name)
+        self._dropped = metrics.queue_dropped.labels(name)
+        self._dropped_through = 0
+
+    @property
+    def closed(self) -> bool:
+        """No more messages are taken."""
+        return self._queue.closed
+
+    async def put(self, event: Event) -> None:
+        """Queue a message; waits for room. ``interrupted`` neither waits nor queues behind others.
+
+        Ignored once closed, and for a reply that was dropped.
+        """
+        if isinstance(event, InterruptedEvent):
+            self.put_urgent(event)
+            return
+        try:
+            await self._queue.put(_pack(event))
+        except ChannelClosed:
+            return
+        self._depth.set(len(self._queue))
+
+    def put_nowait(self, event: Event) -> bool:
+        """Queue a message if there is room; False, and counted as dropped, if there is none."""
+        if self._queue.closed:
+            return False
+        taken = self._queue.put_nowait(_pack(event))
+        if not taken:
+            self._dropped.inc()
+        self._depth.set(len(self._queue))
+        return taken
+
+    def put_urgent(self, event: Event) -> None:
+        """Put a message before all that wait, whether there is room or not. Ignored once closed."""
+        if not self._queue.closed:
+            self._queue.put_front(_pack(event))
+
+    def drop(self, number: int) -> None:
+        """Discard what waits of reply ``number`` and earlier replies, and all that is still put of them."""
+        self._dropped_through = max(self._dropped_through, number)
+        for item in self._queue.drain():
+            if self._stale(item):
+                self._dropped.inc()
+            else:
+                self._queue.put_nowait(item)
+        self._depth.set(len(self._queue))
+
+    def close(self) -> None:
+        """Take no more; what waits can still be sent. Idempotent."""
+        self._queue.close()
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        async for item in self._queue:
+            self._depth.set(len(self._queue))
+            if self._stale(item):
+                self._dropped.inc()
+            else:
+                yield item.text
+
+    def _stale(self, item: _Outgoing) -> bool:
+        return 0 < item.reply_number <= self._dropped_through
+
+
+def _pack(event: Event) -> _Outgoing:
+    return _Outgoing(event.reply_number, event.to_json())
