@@ -13,6 +13,7 @@ from engine.errors import Busy, UnknownSession
 from engine.sessions import ABSENT_S, Session, SessionRegistry
 from engine.tutors.store import TutorStore
 from tests.conversation.conversation_stage import AVATAR, FakeModel, MemorySink, Stage
+from tests.fakes import Script, play
 from tests.virtual_time import run_virtual
 
 IDLE_S = 60.0
@@ -150,3 +151,19 @@ def test_draining_admits_nobody_and_waits_for_the_tutor() -> None:
             registry.create(1, 3)
 
     with_registry(drive)
+
+
+def test_a_session_may_ask_for_more_patience_than_its_tutor_has() -> None:
+    committed: list[float] = []
+
+    async def drive(registry: SessionRegistry, stage: Stage) -> None:
+        for patience in (None, "patient"):
+            session: Any = registry.create(1, 2, patience=patience)
+            sink = MemorySink()
+            session.conversation.attach(sink, streaming=True, avatar=AVATAR)
+            began = asyncio.get_running_loop().time()
+            await play(session.conversation.listen, Script().say(1000, "I think that").pcm(9000))
+            committed.append(sink.at("transcription") - began)
+
+    with_registry(drive)
+    assert committed[0] < committed[1]

@@ -38,6 +38,8 @@ class CreateSession(RequestBody):
     student_id: int = Field(ge=0, le=2**53)
     kb_id: KbId | None = None
     """Knowledge base for this session; without it the tutor's own is used."""
+    patience: Literal["eager", "normal", "patient"] | None = None
+    """How long to wait before a pause ends the student's turn; without it the tutor's own, or the setting, is used."""
 
 
 class PeerOffer(RequestBody):

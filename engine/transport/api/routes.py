@@ -106,7 +106,7 @@ class Api:
         """``POST /v1/sessions``."""
         body = await read_body(request, CreateSession)
         base = websocket_base(request, self._settings)
-        session = self.registry.create(body.tutor_id, body.student_id, body.kb_id)
+        session = self.registry.create(body.tutor_id, body.student_id, body.kb_id, body.patience)
         return web.json_response(
             {
                 "session_id": session.id,
