@@ -33,7 +33,7 @@ from engine.transport.api.knowledge_api import routes as knowledge_routes
 from engine.transport.api.middleware import answering_expectations, api_key, cors, errors_as_json
 from engine.transport.api.routes import Api, Readiness
 from engine.transport.api.tutors_api import TutorsApi, check_profile
-from engine.transport.port import listening
+from engine.transport.port import open_port
 from engine.tutors.store import TutorStore
 from engine.wiring import open_parts
 
@@ -131,7 +131,7 @@ class Engine:
                 ]
             )
         )
-        async with listening(app, settings.host, settings.port) as self.port:
+        async with open_port(app, settings.host, settings.port) as self.port:
             log.info("listening", host=settings.host, port=self.port)
             yield
 

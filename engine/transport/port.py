@@ -1,4 +1,4 @@
-"""The port: accepts connections, answers what is no HTTP in the API's own words, closes who dawdles.
+"""The port: accepts connections, answers what is not HTTP as the API answers errors, closes idle connections.
 
 aiohttp answers a malformed request in plain text before any middleware sees it, and waits an hour for
 the rest of a request's head. Runs on the event loop; leaving the context closes every connection.
@@ -48,7 +48,7 @@ class _Protocol(web.RequestHandler):
 
 
 @contextlib.asynccontextmanager
-async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+async def open_port(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Serve ``app`` while the context lasts; gives the port, which matters when 0 was asked for.
 
     Raises:
@@ -79,8 +79,8 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
 def _refusal(host: str, port: int, error: OSError) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return f"port {port} on {host} is taken: end what listens there, or choose another with --port"
+            return f"port {port} on {host} is taken: stop the program that uses it, or choose another with --port"
         case errno.EACCES:
             return f"port {port} on {host} is not allowed: choose one from 1024 up with --port"
         case _:
-            return f"host {host}, port {port}: cannot listen there ({error.strerror or error}); see --host and --port"
+            return f"host {host}, port {port}: cannot be opened ({error.strerror or error}); see --host and --port"

@@ -35,6 +35,10 @@ class Readiness:
     def __init__(self) -> None:
         self.waiting_for: str | None = "models"
 
+    def refusal(self) -> Busy:
+        """What a request is told that came too early."""
+        return Busy(f"not ready: waiting for {self.waiting_for}", retry_after_s=2)
+
 
 class Api:
     """Handlers of the HTTP side. Holds no state of its own."""
@@ -89,7 +93,7 @@ class Api:
     async def ready(self, request: web.Request) -> web.Response:
         """200 when models are warm and the engine is not draining."""
         if self._readiness.waiting_for is not None:
-            raise Busy(f"not ready: waiting for {self._readiness.waiting_for}", retry_after_s=2)
+            raise self._readiness.refusal()
         if self._registry is not None and self._registry.draining:
             raise Busy("draining", retry_after_s=5)
         return web.json_response({"status": "ready"})
@@ -140,7 +144,7 @@ class Api:
         if not origin_allowed(request, self._settings):
             raise Forbidden("this origin may not connect (ENGINE_ALLOWED_ORIGINS)")
         if not web.WebSocketResponse().can_prepare(request):
-            raise BadRequest("this address speaks WebSocket")
+            raise BadRequest("this address needs a WebSocket upgrade")
         return await serve_socket(request, session)
 
     def authorize(self, request: web.Request) -> Session:
@@ -199,14 +203,14 @@ class Api:
     def registry(self) -> SessionRegistry:
         """Raises Busy until the models are warm."""
         if self._registry is None:
-            raise Busy(f"not ready: waiting for {self._readiness.waiting_for}", retry_after_s=2)
+            raise self._readiness.refusal()
         return self._registry
 
     @property
     def idle_clips(self) -> IdleClips:
         """Raises Busy until the models are warm."""
         if self._idle_clips is None:
-            raise Busy(f"not ready: waiting for {self._readiness.waiting_for}", retry_after_s=2)
+            raise self._readiness.refusal()
         return self._idle_clips
 
     def _session(self, request: web.Request) -> Session:

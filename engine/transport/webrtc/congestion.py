@@ -5,6 +5,10 @@ Sound keeps its bits whatever happens; pictures get what is left, then fewer of 
 A receiver's estimate (REMB) says little by itself: it starts at what little an idle face needs
 and never grows past half as much again as is being sent. Only its falling means that a queue is
 building up somewhere, and then it is no lower than what got through.
+
+The reaction to losses follows the loss-based controller of Google Congestion Control (draft-ietf-rmcat-gcc-02,
+section 6): from an upper threshold on the rate falls by half the fraction lost, below a lower one it grows by 5 %.
+The draft has 10 % and 2 % there; ours and the other constants are judgements.
 """
 
 from __future__ import annotations

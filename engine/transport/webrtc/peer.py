@@ -111,7 +111,8 @@ class Peer:
         """Negotiate; gives the answer's SDP. The caller closes the peer when this fails.
 
         Raises:
-            ValueError: and others of aiortc, when the offer is not as it should be.
+            ValueError, LookupError, TypeError, AttributeError, AssertionError, OperationError,
+                InvalidAccessError, InvalidStateError: aiortc cannot use the offer.
         """
         pc = self._connection
         pc.on("datachannel", self._on_data_channel)
