@@ -68,7 +68,7 @@ async def test_sessions_leave_nothing_behind(caller: Any) -> None:
 async def test_killing_the_language_model_fails_that_turn_only(
     socket: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine.settings, "llm_max_tokens", 1000)
+    monkeypatch.setattr(engine.settings.llm, "max_tokens", 1000)
     await socket.send(type="configure", stream=True, video="none")
     await socket.expect("ready")
     child = next(c for c in psutil.Process().children() if "llm/child.py" in " ".join(c.cmdline()))
@@ -85,8 +85,8 @@ async def test_killing_the_language_model_fails_that_turn_only(
 async def test_a_client_that_reads_nothing_is_closed_and_costs_nobody(
     caller: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine.settings, "slow_client_s", 4.0)
-    monkeypatch.setattr(engine.settings, "llm_max_tokens", 160)
+    monkeypatch.setattr(engine.settings.sessions, "slow_client_s", 4.0)
+    monkeypatch.setattr(engine.settings.llm, "max_tokens", 160)
     slow_session, quick_session = await caller.create(), await caller.create()
     try:
         quick = await caller.connect(quick_session)
