@@ -5,6 +5,7 @@
 # make check        formatter, linters, types and the fast tests: within a minute
 # make lint         ruff, import contracts, vulture (dead code), mypy --strict
 # make coverage     what `make test` covers of engine/, with branches
+# make fuzz         parsers against damaged input, some ten minutes   (make fuzz ARGS="--hypothesis-seed 7")
 # make test-coqui   Coqui voices in an environment of their own (several GB), on small random models
 # make portrait     face models, to make avatars of portraits
 # make musetalk     libraries of the MuseTalk renderer
@@ -31,7 +32,7 @@ WITH_PORTRAIT = $(shell $(PYTHON) -c 'import sys; print("yes" * (sys.version_inf
 # A Chromium that tests and recordings drive.
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: help install models run check fast test coverage test-browser test-coqui bench lint web portrait musetalk lock clean
+.PHONY: help install models run check fast test fuzz coverage test-browser test-coqui bench lint web portrait musetalk lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -96,6 +97,9 @@ test: $(STAMPS)/dev $(STAMPS)/musetalk $(if $(WITH_PORTRAIT),$(STAMPS)/portrait)
 
 coverage:
 	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term:skip-covered $(ARGS)"
+
+fuzz: $(STAMPS)/dev
+	@HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest tests/fuzz $(ARGS)
 
 test-browser: $(STAMPS)/dev models
 	@test -n "$(CHROMIUM)" || $(if $(filter 0,$(shell id -u)),,sudo) bash -c \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +15,8 @@ from hypothesis import HealthCheck, settings
 
 # On a loaded machine one example may take any time.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
+settings.register_profile("fuzz", parent=settings.get_profile("any machine"), max_examples=15_000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "any machine"))
 
 SLOW_FIXTURES = {
     "engine",

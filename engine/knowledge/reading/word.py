@@ -6,6 +6,7 @@ It drops equations, so these are written out as text first.
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterator
 from zipfile import BadZipFile, ZipFile
 
@@ -44,7 +45,19 @@ def docx_blocks(data: bytes) -> Iterator[Block]:
         ).value
     except Unreadable:
         raise
-    except (BadZipFile, LxmlError, ValueError, LookupError, AttributeError, TypeError, OSError, EOFError) as error:
+    # zipfile: RuntimeError for an encrypted entry or an unknown compression.
+    except (
+        BadZipFile,
+        zlib.error,
+        RuntimeError,
+        LxmlError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+        OSError,
+        EOFError,
+    ) as error:
         raise Unreadable(f"the file is not a readable DOCX ({type(error).__name__})") from None
     yield from html_blocks(markup)
 

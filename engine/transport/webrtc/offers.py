@@ -47,7 +47,7 @@ def read_offer(sdp: str) -> Offer:
     try:
         description = SessionDescription.parse(sdp)
     # The parser meets bad text with whatever its expressions raise.
-    except (ValueError, LookupError, AttributeError, AssertionError, TypeError):
+    except (ValueError, LookupError, AttributeError, AssertionError, TypeError, StopIteration):
         raise BadRequest("field 'sdp' is not SDP") from None
     kinds = [media.kind for media in description.media]
     for kind in ("audio", "video", "application"):
