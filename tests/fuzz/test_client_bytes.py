@@ -27,7 +27,7 @@ from engine.knowledge.items import Unreadable
 from engine.knowledge.parse import MAX_CHARS, read_document
 from engine.protocol.incoming import parse
 from engine.tokens import TokenSigner
-from engine.transport.webrtc.microphone import LONGEST_GAP_S, MOST_AHEAD_S, Microphone
+from engine.transport.webrtc.microphone import LONGEST_GAP_S, MOST_AHEAD_S, OpusMicrophone
 from engine.transport.webrtc.offers import read_offer
 from engine.tutors.profile import TutorProfile
 from tests.audio.containers import encode, tone
@@ -158,7 +158,7 @@ packets = st.lists(
 @given(packets)
 def test_microphone_packets(script: list[tuple[int, int, bytes]]) -> None:
     chunks: list[AudioChunk] = []
-    microphone = Microphone(chunks.append)
+    microphone = OpusMicrophone(chunks.append)
     with soon():
         for number, timestamp, opus in script:
             packet = SimpleNamespace(sequence_number=number, timestamp=timestamp, _data=opus)
@@ -196,8 +196,8 @@ def pdf() -> bytes:
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
-        b"<</Length 33>>stream\nBT /F 9 Tf (Leaves are green.) Tj ET\nendstream",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 300]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+        b"<</Length 44>>stream\nBT /F 9 Tf 9 50 Td (Leaves are green.) Tj ET\nendstream",
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
     ]
     out = bytearray(b"%PDF-1.4\n")
