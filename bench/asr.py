@@ -38,7 +38,7 @@ from engine.items import INPUT_RATE, VAD_FRAME
 from engine.models.catalog import locate
 from engine.recognition.agreement import normal
 from engine.recognition.recognizer import WhisperRecognizer
-from engine.recognition.vad import SileroVad
+from engine.recognition.silero import SileroVad
 
 MODELS = ("whisper-tiny.en", "whisper-base")
 RATIOS = ("cpu_mean_s", "wall_median_s")

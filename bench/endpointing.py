@@ -29,7 +29,7 @@ from turn_clips import HELD_OUT, HELD_OUT_SPEAKERS, SECOND, SENTENCES, SPEAKERS,
 from engine.items import INPUT_RATE, VAD_FRAME, VAD_FRAME_MS, FloatArray, Transcript
 from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
-from engine.recognition.vad import SileroVad
+from engine.recognition.silero import SileroVad
 from engine.settings import EndpointOptions, ListeningOptions
 from engine.turn_taking.events import TurnEnded, TurnReopened
 from engine.turn_taking.smart_turn import SmartTurn

@@ -19,7 +19,7 @@ from engine.audio.decoding import decode
 from engine.items import INPUT_RATE, AudioChunk, FloatArray
 from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
-from engine.recognition.vad import SileroVad
+from engine.recognition.silero import SileroVad
 from engine.settings import Settings
 from engine.turn_taking.events import TurnEnded, TurnReopened
 from engine.turn_taking.listener import Listener

@@ -27,7 +27,7 @@ from engine.llm.embedded import EmbeddedServer
 from engine.llm.factory import language_model
 from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
-from engine.recognition.vad import SileroVad
+from engine.recognition.silero import SileroVad
 from engine.rendering.puppet.renderer import PuppetRenderer
 from engine.rendering.scheduler import FrameScheduler
 from engine.rendering.torch_threads import use_one_thread

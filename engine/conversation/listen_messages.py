@@ -20,7 +20,7 @@ def listen_message(event: listening.ListenEvent) -> outgoing.Event | None:
             return outgoing.DuckEvent(ms=round(ms))
         case listening.Resume(reason=reason):
             return outgoing.ResumeEvent(reason=reason)
-        case listening.NoSpeech(ms=ms):
+        case listening.NoSpeechHeard(ms=ms):
             return outgoing.NoSpeechEvent(ms=round(ms))
         case _:
             return None

@@ -20,6 +20,7 @@ from engine.items import INPUT_RATE, VAD_FRAME, FloatArray, Transcript
 from engine.recognition.agreement import join_words
 from engine.recognition.decode_queue import DecodeQueue, Ticket, Urgency
 from engine.recognition.plausibility import evidence_of, is_believable
+from engine.recognition.silero import SileroVad
 from engine.recognition.speech_spans import (
     FRAMES_PER_S,
     Span,
@@ -30,7 +31,6 @@ from engine.recognition.speech_spans import (
     interpolate,
 )
 from engine.recognition.utterance import Snapshot, UtteranceState, WindowDecode, ends_quietly
-from engine.recognition.vad import SileroVad
 from engine.recognition.whisper_window import ANY_OTHER, LANGUAGES, Hypothesis, Stale, WhisperWindow
 
 P = ParamSpec("P")

@@ -35,7 +35,7 @@ class Judgement(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class OverlappingSound:
     """What is known about it now."""
 
     voiced_ms: float
@@ -66,7 +66,7 @@ class BargeInPolicy:
         self._late_ms = listening.late_ms
         """Silence after a sound whose words the recognizer still owes: it is taken for noise."""
 
-    def judge(self, sound: Sound) -> Judgement:
+    def judge(self, sound: OverlappingSound) -> Judgement:
         options = self._options
         over = sound.silence_ms > 0 and sound.complete
         text, logprob = (sound.transcript.text, sound.transcript.logprob) if sound.transcript else ("", 0.0)
@@ -84,7 +84,7 @@ class BargeInPolicy:
             return Judgement.SPEECH
         return Judgement.WAIT
 
-    def _needed_ms(self, sound: Sound) -> float:
+    def _needed_ms(self, sound: OverlappingSound) -> float:
         guarded = sound.tutor_ms < self._options.guard_ms
         return self._options.min_speech_ms * (2 if guarded else 1)
 
@@ -94,6 +94,6 @@ class BargeInPolicy:
         needed = options.opener_logprob if takes_floor(text) else options.sure_logprob
         return voiced_ms >= options.brief_ms or logprob >= needed
 
-    def _faded(self, sound: Sound) -> bool:
+    def _faded(self, sound: OverlappingSound) -> bool:
         """So long silent that nothing more is to come."""
         return sound.silence_ms >= (self._options.noise_silence_ms if sound.complete else self._late_ms)

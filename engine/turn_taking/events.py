@@ -86,7 +86,7 @@ class TurnReopened:
 
 
 @dataclass(frozen=True, slots=True)
-class NoSpeech:
+class NoSpeechHeard:
     """What sounded like speech held no words (noise, a cough): nothing to answer."""
 
     ms: float
@@ -95,7 +95,7 @@ class NoSpeech:
 
 @dataclass(frozen=True, slots=True)
 class Duck:
-    """Sound while the tutor speaks: lower the tutor's voice now, and go on."""
+    """OverlappingSound while the tutor speaks: lower the tutor's voice now, and go on."""
 
     ms: float
 
@@ -141,7 +141,7 @@ ListenEvent = (
     | SpeculationDropped
     | TurnEnded
     | TurnReopened
-    | NoSpeech
+    | NoSpeechHeard
     | Duck
     | Resume
     | Interrupt

@@ -34,18 +34,18 @@ from engine.turn_taking.events import (
     TurnEnded,
     TurnReopened,
 )
+from engine.turn_taking.framing import FrameAssembler, MicrophoneFrame, RecentAudio
 from engine.turn_taking.reopening import LONGEST_MS
-from engine.turn_taking.timeline import Past, Timeline, Window
 from engine.turn_taking.turn_state import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
 from engine.turn_taking.turn_taker import TurnTaker
 
-BACKLOG_WINDOWS = 125
+BACKLOG_FRAMES = 125
 """4 s: the most that waits to be heard; beyond it the oldest is dropped."""
 
-BATCH_WINDOWS = 8
+BATCH_FRAMES = 8
 """Judged by the VAD in one go when there is a backlog."""
 
-IDLE_WINDOWS = 2
+IDLE_FRAMES = 2
 """Judged in one go while nobody speaks: an open microphone costs a third less."""
 
 PATIENCE_S = 0.5
@@ -115,10 +115,10 @@ class Listener:
             turn_model=end_of_turn is not None,
         )
         self._voice = detector.stream()
-        self._timeline = Timeline()
+        self._timeline = FrameAssembler()
         # The turn model listens to 8 s at most, a turn that is reopened is longer.
-        self._past = Past((LONGEST_MS + settings.listening.preroll_ms) / 1000)
-        self._microphone: Channel[Window] = Channel("microphone", BACKLOG_WINDOWS, "drop_oldest")
+        self._past = RecentAudio((LONGEST_MS + settings.listening.preroll_ms) / 1000)
+        self._microphone: Channel[MicrophoneFrame] = Channel("microphone", BACKLOG_FRAMES, "drop_oldest")
         # What the models answer and the conversation tells; full only if nobody reads the events.
         self._notes: Channel[Callable[[], list[Action]]] = Channel("listener-notes", 256, "drop_oldest")
         self._wake = asyncio.Event()
@@ -155,7 +155,7 @@ class Listener:
         """Hear a chunk. Cheap, never waits; when behind, the oldest audio is dropped (``Overload``)."""
         if self._microphone.closed:
             return
-        excess = len(chunk.pcm) - int(BACKLOG_WINDOWS * VAD_FRAME_MS * INPUT_RATE / 1000)
+        excess = len(chunk.pcm) - int(BACKLOG_FRAMES * VAD_FRAME_MS * INPUT_RATE / 1000)
         if excess > 0:
             self._cut_samples += excess
             chunk = AudioChunk(chunk.pcm[excess:], chunk.start_sample + excess)
@@ -235,15 +235,15 @@ class Listener:
     def _has_enough(self) -> bool:
         if self._end_after is not None or len(self._notes) > 0:
             return True
-        return len(self._microphone) >= (1 if self._taker.urgent else IDLE_WINDOWS)
+        return len(self._microphone) >= (1 if self._taker.urgent else IDLE_FRAMES)
 
     async def _hear(self, group: asyncio.TaskGroup) -> None:
-        if len(self._microphone) > BATCH_WINDOWS and self._taker.awaits_words and self._questions:
-            # Sound that came faster than real time must not outrun its own words.
+        if len(self._microphone) > BATCH_FRAMES and self._taker.awaits_words and self._questions:
+            # OverlappingSound that came faster than real time must not outrun its own words.
             await asyncio.wait(self._questions, timeout=self._late_s)
             return
         first = self._windows_heard
-        windows = [await self._microphone.get() for _ in range(min(BATCH_WINDOWS, len(self._microphone)))]
+        windows = [await self._microphone.get() for _ in range(min(BATCH_FRAMES, len(self._microphone)))]
         await self._report_overload()
         if not windows:
             return
@@ -270,7 +270,7 @@ class Listener:
             await self._output.put(Overload(dropped_ms - self._reported_ms))
             self._reported_ms = dropped_ms
 
-    def _queue(self, windows: list[Window]) -> None:
+    def _queue(self, windows: list[MicrophoneFrame]) -> None:
         for window in windows:
             self._microphone.put_nowait(window)
         if windows:

@@ -47,7 +47,7 @@ Action = ListenEvent | BeginUtterance | EndUtterance | AskWords | AskTurnModel
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class RecognizedWords:
     """Words, and up to where the sound was that they were taken from."""
 
     transcript: Transcript
@@ -81,8 +81,8 @@ class Bid:
     """``SpeechStopped`` was told and no ``SpeechStarted`` since."""
 
     # --- words
-    partial: Heard | None = None
-    preview: Heard | None = None
+    partial: RecognizedWords | None = None
+    preview: RecognizedWords | None = None
     asked: Kind | None = None
     asked_ms: float = 0.0
     """Where the sound ended when words were asked for."""
@@ -128,7 +128,7 @@ class Bid:
         """Barge-in has still to say whether it counts."""
         return (self.ducked or self.dismissed) and not self.floor
 
-    def fresh_preview(self) -> Heard | None:
+    def fresh_preview(self) -> RecognizedWords | None:
         """The preview, if it covers all speech there was."""
         if self.preview is not None and self.preview.upto_ms >= self.end_ms:
             return self.preview
@@ -142,7 +142,7 @@ class Bid:
         heard = self.fresh_preview()
         return completeness(heard.transcript.text, heard.transcript.language) if heard else None
 
-    def own_words(self, heard: Heard) -> Transcript:
+    def own_words(self, heard: RecognizedWords) -> Transcript:
         """These words without those of the turn before."""
         if self.before is None:
             return heard.transcript
@@ -154,7 +154,7 @@ class Bid:
         self.reopens_ms = self.partial = self.preview = self.asked = self.judging_ms = None
         self.asked_voiced_ms = float("-inf")
 
-    def latest(self) -> Heard | None:
+    def latest(self) -> RecognizedWords | None:
         """The newest words, whether or not they cover everything."""
         found = [heard for heard in (self.partial, self.preview) if heard is not None]
         return max(found, key=lambda heard: heard.upto_ms, default=None)

@@ -11,15 +11,14 @@ from dataclasses import replace
 
 from engine.errors import EngineError, RecognitionFailed
 from engine.items import VAD_FRAME_MS, Transcript
-from engine.recognition.vad import VadGate
 from engine.settings import ListeningOptions
-from engine.turn_taking.barge_in import BargeInPolicy, Judgement, Sound
+from engine.turn_taking.barge_in import BargeInPolicy, Judgement, OverlappingSound
 from engine.turn_taking.endpointing import EndpointPolicy
 from engine.turn_taking.events import (
     Duck,
     Interrupt,
     ListeningFailed,
-    NoSpeech,
+    NoSpeechHeard,
     Partial,
     Resume,
     SpeechStarted,
@@ -29,6 +28,7 @@ from engine.turn_taking.events import (
 )
 from engine.turn_taking.preemptive import ReplyAhead
 from engine.turn_taking.reopening import Reopening
+from engine.turn_taking.speech_gate import SpeechGate
 from engine.turn_taking.transcript_cues import Completeness, content, echo_share
 from engine.turn_taking.turn_state import (
     Action,
@@ -37,8 +37,8 @@ from engine.turn_taking.turn_state import (
     BeginUtterance,
     Bid,
     EndUtterance,
-    Heard,
     Kind,
+    RecognizedWords,
 )
 
 ECHO_TAIL_MS = 500
@@ -61,7 +61,7 @@ class TurnTaker:
         self._options = options or ListeningOptions()
         self._may_interrupt = barge_in
         self._has_turn_model = turn_model
-        self._gate = VadGate(self._options.vad)
+        self._gate = SpeechGate(self._options.vad)
         self._policy = EndpointPolicy(self._options.endpoint)
         self._barge_in = BargeInPolicy(self._options)
         self._bid: Bid | None = None
@@ -129,7 +129,7 @@ class TurnTaker:
         current = self._current(utterance_id)
         if current is None or current.asked != kind:
             return []
-        heard = Heard(transcript, current.asked_ms, self._now_ms)
+        heard = RecognizedWords(transcript, current.asked_ms, self._now_ms)
         current.asked, current.failures = None, 0
         before = current.latest()
         if kind == "preview":
@@ -283,7 +283,7 @@ class TurnTaker:
             wait_ms += options.vad.min_speech_ms
         if heard is not None and not bid.own_words(heard).text:
             if silence_ms >= max(wait_ms, options.endpoint.question_max_ms) or bid.forced_ms is not None:
-                self._dismiss(bid, NoSpeech(bid.start_ms))
+                self._dismiss(bid, NoSpeechHeard(bid.start_ms))
             return
         if heard is not None and bid.before is not None:
             self._reopen(bid)  # the tutor fell silent before that was settled
@@ -303,10 +303,10 @@ class TurnTaker:
         if heard is not None:
             self._commit(bid, heard, wait_ms)
 
-    def _commit(self, bid: Bid, heard: Heard, wait_ms: float) -> None:
+    def _commit(self, bid: Bid, heard: RecognizedWords, wait_ms: float) -> None:
         transcript = heard.transcript
         if self._is_echo(bid, transcript):
-            self._dismiss(bid, NoSpeech(bid.start_ms))
+            self._dismiss(bid, NoSpeechHeard(bid.start_ms))
             return
         dropped, ahead = self._ahead.settle(transcript.text)
         self._actions += dropped
@@ -357,7 +357,7 @@ class TurnTaker:
         # What was noise by itself and is heard anew stays that until there are words.
         newest = bid.own_words(latest) if latest else None if bid.before is None else Transcript("")
         tutor_text = "" if bid.tutor_ms == float("inf") else self._tutor_text
-        sound = Sound(bid.voiced_ms, silence_ms, bid.tutor_ms, tutor_text, newest, complete)
+        sound = OverlappingSound(bid.voiced_ms, silence_ms, bid.tutor_ms, tutor_text, newest, complete)
         judgement = self._barge_in.judge(sound)
         if judgement in (Judgement.WORDS, Judgement.SPEECH):
             bid.ducked, bid.dismissed, bid.floor = False, False, True
@@ -396,7 +396,9 @@ class TurnTaker:
             bid.stopped = True
             self._tell(SpeechStopped(bid.end_ms))
 
-    def _dismiss(self, bid: Bid, event: NoSpeech | Resume | ListeningFailed | None, *, reset_gate: bool = True) -> None:
+    def _dismiss(
+        self, bid: Bid, event: NoSpeechHeard | Resume | ListeningFailed | None, *, reset_gate: bool = True
+    ) -> None:
         """Nothing of it is answered."""
         if reset_gate:
             self._gate.reset()

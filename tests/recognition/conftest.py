@@ -17,7 +17,7 @@ from engine.items import FloatArray
 from engine.models.catalog import locate
 from engine.models.onnx import open_session
 from engine.recognition.recognizer import WhisperRecognizer
-from engine.recognition.vad import SileroVad
+from engine.recognition.silero import SileroVad
 
 Speaker = Callable[[str], FloatArray]
 

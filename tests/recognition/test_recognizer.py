@@ -13,7 +13,7 @@ from engine.errors import ModelMissing, SettingsError
 from engine.items import FloatArray
 from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
-from engine.recognition.vad import SileroVad
+from engine.recognition.silero import SileroVad
 from tests.audio.containers import encode
 
 QUESTION = "Why is the sky blue?"

@@ -13,7 +13,7 @@ import pytest
 from engine.items import VAD_FRAME, FloatArray, Transcript
 from engine.recognition.agreement import normal
 from engine.recognition.recognizer import WhisperRecognizer, WhisperStream
-from engine.recognition.vad import SileroVad
+from engine.recognition.silero import SileroVad
 
 QUESTION = "What is the capital of France, and how large is it?"
 STORY = (

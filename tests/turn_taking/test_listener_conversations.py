@@ -17,7 +17,7 @@ from engine.turn_taking.events import (
     Interrupt,
     ListenEvent,
     ListeningFailed,
-    NoSpeech,
+    NoSpeechHeard,
     Overload,
     Partial,
     Resume,
@@ -159,7 +159,7 @@ def test_a_sure_turn_model_cannot_end_an_unfinished_clause_early() -> None:
 
 def test_noise_is_no_turn() -> None:
     heard = listen(Script().cough(1000, 400).pcm(4000))
-    assert kinds(heard) == ["SpeechStarted", "SpeechStopped", "NoSpeech"]
+    assert kinds(heard) == ["SpeechStarted", "SpeechStopped", "NoSpeechHeard"]
 
 
 def test_a_click_is_not_even_speech() -> None:
@@ -239,7 +239,7 @@ def test_a_late_echo_is_no_turn() -> None:
     spoken = "Well, the mitochondria make energy for the cell"
     heard = listen(Script().say(2100, "energy for the cell").pcm(5000), tutor_from(1, 2, spoken))
     assert not only(heard, TurnEnded)
-    assert len(only(heard, NoSpeech)) == 1
+    assert len(only(heard, NoSpeechHeard)) == 1
 
 
 def test_an_answer_over_the_tutors_last_word_is_a_turn() -> None:

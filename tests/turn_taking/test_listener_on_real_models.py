@@ -12,7 +12,7 @@ from engine.audio.resampling import resample
 from engine.items import OUTPUT_RATE, AudioChunk, Clause, FloatArray
 from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
-from engine.recognition.vad import SileroVad
+from engine.recognition.silero import SileroVad
 from engine.settings import Settings
 from engine.turn_taking.events import Duck, Interrupt, ListenEvent, Resume, SpeechStarted, TurnEnded
 from engine.turn_taking.listener import Listener

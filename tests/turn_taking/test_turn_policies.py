@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.items import VAD_FRAME_MS, AudioChunk, Transcript
-from engine.recognition.vad import GateEvent, LevelFollower, VadGate
+from engine.recognition.level import LevelFollower
 from engine.settings import EndpointOptions, GateOptions, Settings
-from engine.turn_taking.barge_in import BargeInPolicy, Judgement, Sound
+from engine.turn_taking.barge_in import BargeInPolicy, Judgement, OverlappingSound
 from engine.turn_taking.endpointing import EndpointPolicy, PauseHabit
-from engine.turn_taking.timeline import Past, Timeline
+from engine.turn_taking.framing import FrameAssembler, RecentAudio
+from engine.turn_taking.speech_gate import GateEvent, SpeechGate
 from engine.turn_taking.transcript_cues import (
     Completeness,
     added_words,
@@ -186,26 +187,26 @@ def test_habits_stretch_and_shrink_within_limits() -> None:
     assert quick.average_ms > 200
 
 
-def windows(gate: VadGate, probabilities: list[float], start: int = 0) -> list[GateEvent]:
+def windows(gate: SpeechGate, probabilities: list[float], start: int = 0) -> list[GateEvent]:
     fed = (gate.feed(p, (start + i + 1) * VAD_FRAME_MS) for i, p in enumerate(probabilities))
     return [event for event in fed if event is not None]
 
 
 def test_the_gate_tells_when_it_was_heard_not_when_it_was_sure() -> None:
-    events = windows(VadGate(), [0.0] * 10 + [0.9] * 20 + [0.1] * 20)
+    events = windows(SpeechGate(), [0.0] * 10 + [0.9] * 20 + [0.1] * 20)
     assert [event.kind for event in events] == ["start", "stop"]
     assert abs(events[0].ms - 10 * VAD_FRAME_MS) <= 32
     assert abs(events[1].ms - 30 * VAD_FRAME_MS) <= 48
 
 
 def test_the_gate_ignores_clicks_and_bridges_short_silences() -> None:
-    assert windows(VadGate(), [0.0] * 5 + [0.9] + [0.1] * 5) == []
-    events = windows(VadGate(), [0.9] * 10 + [0.1] * 4 + [0.9] * 10 + [0.1] * 20)
+    assert windows(SpeechGate(), [0.0] * 5 + [0.9] + [0.1] * 5) == []
+    events = windows(SpeechGate(), [0.9] * 10 + [0.1] * 4 + [0.9] * 10 + [0.1] * 20)
     assert [event.kind for event in events] == ["start", "stop"]
 
 
 def test_between_the_thresholds_nothing_changes() -> None:
-    gate = VadGate()
+    gate = SpeechGate()
     assert windows(gate, [0.45] * 50) == []
     assert [event.kind for event in windows(gate, [0.9, 0.9] + [0.45] * 50, 50)] == ["start"]
 
@@ -214,7 +215,7 @@ def test_between_the_thresholds_nothing_changes() -> None:
 def test_the_gate_alternates_and_time_does_not_run_back(
     probabilities: list[float], start: float, stop: float, min_speech_ms: float
 ) -> None:
-    gate = VadGate(GateOptions(start, stop, min_speech_ms, 200))
+    gate = SpeechGate(GateOptions(start, stop, min_speech_ms, 200))
     events = windows(gate, probabilities + [0.0] * 20)
     assert [event.kind for event in events] == ["start", "stop"] * (len(events) // 2)
     for begin, end in zip(events[::2], events[1::2], strict=True):
@@ -232,11 +233,13 @@ def test_gain_never_clips_and_never_turns_down(peaks: list[float]) -> None:
         assert gain == 1.0 or gain * peak <= LevelFollower.TARGET_PEAK * 1.0001
 
 
-def sound(text: str | None, voiced: float = 400, silent: float = 0, logprob: float = -0.2, **more: object) -> Sound:
+def sound(
+    text: str | None, voiced: float = 400, silent: float = 0, logprob: float = -0.2, **more: object
+) -> OverlappingSound:
     fields: dict[str, object] = {"tutor_ms": 2000.0, "tutor_text": "Plants turn light into sugar", "complete": False}
     fields |= more
     transcript = None if text is None else Transcript(text, no_speech=0.85, logprob=logprob)
-    return Sound(voiced, silent, transcript=transcript, **fields)  # type: ignore[arg-type]
+    return OverlappingSound(voiced, silent, transcript=transcript, **fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -266,7 +269,7 @@ def sound(text: str | None, voiced: float = 400, silent: float = 0, logprob: flo
         (sound("okay but why", silent=150, complete=True), Judgement.WORDS),
     ],
 )
-def test_what_a_sound_over_the_tutor_means(heard: Sound, expected: Judgement) -> None:
+def test_what_a_sound_over_the_tutor_means(heard: OverlappingSound, expected: Judgement) -> None:
     assert BargeInPolicy().judge(heard) is expected
 
 
@@ -276,7 +279,7 @@ def chunk(start: int, samples: int, level: float = 0.5) -> AudioChunk:
 
 @given(st.lists(st.integers(0, 3000), max_size=30))
 def test_the_timeline_loses_nothing_of_what_comes_whole(sizes: list[int]) -> None:
-    timeline, position, windows = Timeline(), 0, 0
+    timeline, position, windows = FrameAssembler(), 0, 0
     for size in sizes:
         windows += len(timeline.add(chunk(position, size)))
         position += size
@@ -285,7 +288,7 @@ def test_the_timeline_loses_nothing_of_what_comes_whole(sizes: list[int]) -> Non
 
 
 def test_the_timeline_fills_holes_and_cuts_what_comes_twice() -> None:
-    timeline = Timeline()
+    timeline = FrameAssembler()
     assert len(timeline.add(chunk(0, 512))) == 1
     holed = timeline.add(chunk(1024, 512))
     assert [float(window.pcm.max()) for window in holed] == [0.0, 0.5]
@@ -295,7 +298,7 @@ def test_the_timeline_fills_holes_and_cuts_what_comes_twice() -> None:
 
 
 def test_silence_made_up_is_not_made_up_again() -> None:
-    timeline = Timeline()
+    timeline = FrameAssembler()
     timeline.add(chunk(0, 512))
     assert len(timeline.fill(0.32)) == 10
     assert len(timeline.add(chunk(512 * 12, 512))) == 2
@@ -304,13 +307,13 @@ def test_silence_made_up_is_not_made_up_again() -> None:
 
 @given(st.lists(st.tuples(st.integers(-(10**9), 10**9), st.integers(0, 2000)), max_size=20))
 def test_no_position_makes_the_timeline_run_away(chunks: list[tuple[int, int]]) -> None:
-    timeline = Timeline()
+    timeline = FrameAssembler()
     for start, samples in chunks:
         assert len(timeline.add(chunk(start, samples))) <= (3 * 16000 + samples) // 512 + 1
 
 
 def test_the_past_is_bounded_and_starts_where_it_is_asked_to() -> None:
-    timeline, past = Timeline(), Past(1.0)
+    timeline, past = FrameAssembler(), RecentAudio(1.0)
     for window in timeline.add(chunk(0, 512 * 100)):
         past.add(window, 0.5)
     for ms, frames in ((99 * 32, 1), (98.5 * 32, 2), (0, 31), (100 * 32, 0)):

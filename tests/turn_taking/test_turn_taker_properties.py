@@ -15,7 +15,7 @@ from engine.turn_taking.events import (
     Duck,
     Interrupt,
     ListeningFailed,
-    NoSpeech,
+    NoSpeechHeard,
     Resume,
     Speculate,
     SpeculationDropped,
@@ -150,7 +150,7 @@ def check(said: list[Action]) -> None:
                 assert action.speculation_id == speculation
                 assert action.timings["commit"] >= 0
                 speculation = None
-            case NoSpeech() | ListeningFailed():
+            case NoSpeechHeard() | ListeningFailed():
                 assert not ducked
     assert open_utterance is None
     assert speculation is None
@@ -198,7 +198,7 @@ def test_words_end_a_turn_within_the_ceiling(text: str, opinion: float | None, d
             bench.answer(text)
         assert bench.now <= 20 * VAD_FRAME_MS + options.endpoint.ceiling_ms + 100
     last = bench.said[-2]
-    assert isinstance(last, TurnEnded if text else NoSpeech)
+    assert isinstance(last, TurnEnded if text else NoSpeechHeard)
 
 
 def test_a_student_who_pauses_for_long_is_given_more_time() -> None:

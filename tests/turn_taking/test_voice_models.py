@@ -11,8 +11,9 @@ import pytest
 from engine.audio.resampling import resample
 from engine.items import INPUT_RATE, OUTPUT_RATE, VAD_FRAME, VAD_FRAME_MS, Clause, FloatArray, Speech
 from engine.models.catalog import locate
-from engine.recognition.vad import SileroVad, VadGate
+from engine.recognition.silero import SileroVad
 from engine.turn_taking.smart_turn import SmartTurn, log_mel
+from engine.turn_taking.speech_gate import SpeechGate
 from tests.steady_voice import steady_piper
 
 FINISHED = ("What is photosynthesis?", "How many legs does a spider have?", "Tell me about the sun.")
@@ -104,7 +105,7 @@ async def test_starts_and_ends_are_found_at_any_level(
     for text in FINISHED:
         spoken = speech[text] / np.abs(speech[text]).max() * 0.5
         pcm = np.concatenate((room(600), spoken, room(800))) * np.float32(gain)
-        gate = VadGate()
+        gate = SpeechGate()
         probabilities = await detector.stream().probabilities(windows(pcm))
         events = [gate.feed(float(p), (i + 1) * VAD_FRAME_MS) for i, p in enumerate(probabilities)]
         found = [event for event in events if event is not None]

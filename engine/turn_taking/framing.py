@@ -19,7 +19,7 @@ LONGEST_GAP = 3 * INPUT_RATE
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class MicrophoneFrame:
     """32 ms of the student's stream."""
 
     pcm: FloatArray
@@ -28,7 +28,7 @@ class Window:
     end_ms: float
 
 
-class Timeline:
+class FrameAssembler:
     """Joins chunks to windows."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Timeline:
         """The stream's time, the window being collected included."""
         return self._windows * VAD_FRAME_MS + len(self._partial) * 1000 / INPUT_RATE
 
-    def add(self, chunk: AudioChunk) -> list[Window]:
+    def add(self, chunk: AudioChunk) -> list[MicrophoneFrame]:
         """Windows that are complete now.
 
         A position far behind what came before is taken for a stream that began anew.
@@ -59,30 +59,30 @@ class Timeline:
             self._filled = 0
         return self._take(np.concatenate((np.zeros(lost, np.float32), pcm)) if lost else pcm)
 
-    def fill(self, seconds: float) -> list[Window]:
+    def fill(self, seconds: float) -> list[MicrophoneFrame]:
         """Silence for a time in which nothing came."""
         samples = max(0, min(int(seconds * INPUT_RATE), LONGEST_GAP))
         self._filled += samples
         return self._take(np.zeros(samples, np.float32))
 
-    def _take(self, pcm: FloatArray) -> list[Window]:
+    def _take(self, pcm: FloatArray) -> list[MicrophoneFrame]:
         sound = np.concatenate((self._partial, pcm)) if len(self._partial) else pcm
         whole = len(sound) // VAD_FRAME
         self._partial = sound[whole * VAD_FRAME :].copy()
         windows = []
         for pcm_512 in sound[: whole * VAD_FRAME].reshape(whole, VAD_FRAME):
             self._windows += 1
-            windows.append(Window(pcm_512, self._windows * VAD_FRAME_MS))
+            windows.append(MicrophoneFrame(pcm_512, self._windows * VAD_FRAME_MS))
         return windows
 
 
-class Past:
+class RecentAudio:
     """The latest seconds of audio with P(speech), for pre-roll and turn model."""
 
     def __init__(self, seconds: float) -> None:
-        self._kept: deque[tuple[Window, float]] = deque(maxlen=max(1, int(seconds * 1000 / VAD_FRAME_MS)))
+        self._kept: deque[tuple[MicrophoneFrame, float]] = deque(maxlen=max(1, int(seconds * 1000 / VAD_FRAME_MS)))
 
-    def add(self, window: Window, probability: float) -> None:
+    def add(self, window: MicrophoneFrame, probability: float) -> None:
         """Keep a window and P(speech) of it; the oldest makes room."""
         self._kept.append((window, probability))
 
