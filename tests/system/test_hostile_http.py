@@ -83,6 +83,7 @@ async def test_what_is_not_http(engine: Engine, request_bytes: bytes) -> None:
         (b'{"tutor_id":1,"student_id":1,"kb_id":"\\ud800"}', (), 422),
         (b'{"tutor_id":1,"student_id":1,"kb_id":"a\\u0000b"}', (), 422),
         (b'{"tutor_id":1,"student_id":1,"kb_id":""}', (), 422),
+        (b'{"tutor_id":1,"student_id":1,"patience":"endless"}', (), 422),
         (b'{"a":' * 50_000, (), 400), (b'{"tutor_id":1,"student_id":1', (), 400), (b'"' + b"a" * 900_000, (), 400),
         (GOOD, (b"Content-Type: application/json; charset=nonsense",), 400),
         (GOOD, (b"Content-Type: application/json; charset=utf-16",), 400),
