@@ -12,7 +12,6 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.protocol.outgoing import SourcePassage
-from engine.settings import Patience
 
 KbId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -41,9 +40,6 @@ class CreateSession(RequestBody):
     """Knowledge base for this session; without it the tutor's own is used."""
     patience: Literal["eager", "normal", "patient"] | None = None
     """How long to wait before a pause ends the student's turn; without it the tutor's own, or the setting, is used."""
-
-    patience: Patience | None = None
-    """How long the tutor waits in pauses; without it the tutor's own, then the setting."""
 
 
 class PeerOffer(RequestBody):
