@@ -112,7 +112,7 @@ def create_avatar(
     progress("reading the picture", 0.05)
     picture = read_portrait(data)
     progress("looking for the face", 0.2)
-    frame, points = _frame(picture, _landmarks(picture, finder or FaceFinder()))
+    frame, points = _frame(*_turned_upright(picture, finder or FaceFinder()))
     progress("closing the mouth", 0.55)
     pixels, lines = shut_mouth(np.asarray(frame), points)
     progress("writing the avatar", 0.8)
@@ -153,7 +153,7 @@ def read_portrait(data: bytes) -> Image.Image:
         if image.width * image.height > MAX_PIXELS:
             raise TooLarge(f"the portrait has more than {MAX_PIXELS // 1_000_000} million pixels")
         image.draft("RGB", (MAX_EDGE, MAX_EDGE))
-        upright = ImageOps.exif_transpose(image).convert("RGB")
+        upright = _rgb(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError:
         raise TooLarge(f"the portrait has more than {MAX_PIXELS // 1_000_000} million pixels") from None
     except (OSError, ValueError, SyntaxError):
@@ -161,6 +161,35 @@ def read_portrait(data: bytes) -> Image.Image:
     if max(upright.size) > MAX_EDGE:
         upright.thumbnail((MAX_EDGE, MAX_EDGE), Image.Resampling.LANCZOS)
     return upright
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """As a person sees it: 16-bit grey scaled down rather than cut off, transparent parts on white."""
+    if image.mode.startswith(("I", "F")):
+        levels = np.asarray(image, np.float32)
+        top = 65535.0 if levels.max(initial=0) > 255 else 255.0
+        return Image.fromarray((levels.clip(0, top) * (255 / top)).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        layers = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
+    return image.convert("RGB")
+
+
+def _turned_upright(picture: Image.Image, finder: FaceFinder) -> tuple[Image.Image, Points]:
+    """The picture with its face the right way up, and the face's points.
+
+    Raises:
+        UnsuitablePortrait: no way up shows a usable face; says what is wrong with the picture as it was given.
+    """
+    refusal: UnsuitablePortrait | None = None
+    for angle in (0, 180, 90, 270):
+        turned = picture.rotate(angle, expand=True)
+        try:
+            return turned, _landmarks(turned, finder)
+        except UnsuitablePortrait as error:
+            refusal = refusal or error
+    assert refusal is not None
+    raise refusal
 
 
 def _landmarks(picture: Image.Image, finder: FaceFinder) -> Points:

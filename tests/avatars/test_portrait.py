@@ -12,7 +12,7 @@ from PIL import Image
 from engine.animation.pose import CHANNEL, rest_pose
 from engine.avatars.face_detection import FaceFinder
 from engine.avatars.folders import read_manifest
-from engine.avatars.portrait import UnsuitablePortrait, create_avatar
+from engine.avatars.portrait import UnsuitablePortrait, create_avatar, read_portrait
 from engine.cli.avatars import main
 from engine.errors import Conflict, InvalidField, ModelMissing, TooLarge, UnreadableMedia
 from engine.rendering.puppet.renderer import PuppetRenderer
@@ -122,6 +122,41 @@ def test_refusals_say_what_is_wrong(finder, tmp_path):
         with pytest.raises(error, match=words):
             create_avatar(data, "refused", tmp_path, finder=finder)
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+
+def variants() -> dict[str, bytes]:
+    upright = Image.open(PORTRAIT).convert("RGB")
+    grey = np.asarray(upright.convert("L")).astype(np.uint16)
+    cut_out = np.asarray(upright.convert("RGBA")).copy()
+    cut_out[:60] = 0
+    return {
+        "upside down": encoded(upright.rotate(180)),
+        "on its left side": encoded(upright.rotate(90, expand=True)),
+        "on its right side": encoded(upright.rotate(270, expand=True)),
+        "16-bit grey": encoded(Image.fromarray(grey * 257)),
+        "transparent": encoded(Image.fromarray(cut_out)),
+        "palette": encoded(upright.quantize(64)),
+        "grey with alpha": encoded(upright.convert("LA")),
+    }
+
+
+@pytest.mark.parametrize("kind", variants())
+def test_unusual_pictures_of_a_face_become_the_same_avatar(finder, tmp_path, kind):
+    def drawn(data: bytes) -> np.ndarray:
+        folder = create_avatar(data, "a", tmp_path, finder=finder, replace=True)
+        return np.asarray(Image.open(folder / "portrait.jpg").convert("L"), np.float32)
+
+    assert np.abs(drawn(variants()[kind])[200:] - drawn(PORTRAIT.read_bytes())[200:]).mean() < 12
+
+
+def test_what_is_transparent_is_white_and_deep_grey_keeps_its_shades():
+    clear = read_portrait(encoded(Image.new("RGBA", (64, 64), (0, 0, 0, 0))))
+    assert clear.getpixel((5, 5)) == (255, 255, 255)
+    ramp = (np.linspace(0, 65535, 64).astype(np.uint16))[None].repeat(64, 0)
+    assert (
+        np.asarray(read_portrait(encoded(Image.fromarray(ramp))))[0, :, 0].tolist()
+        == (ramp[0] / 257).astype(int).tolist()
+    )
 
 
 def test_turned_head_is_refused(finder, tmp_path):
