@@ -23,9 +23,9 @@ from engine.concurrency.channel import Channel, ChannelClosed
 from engine.concurrency.worker import Worker
 from engine.errors import EngineError
 from engine.items import Picture
-from engine.transport.webrtc.coders import OpusPackets, VideoPackets
 from engine.transport.webrtc.congestion import Congestion
 from engine.transport.webrtc.playout import TICK_S, Playout, Tick
+from engine.transport.webrtc.rtp_encoders import OpusPackets, VideoPackets
 
 log = structlog.get_logger(__name__)
 

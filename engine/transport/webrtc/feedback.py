@@ -1,6 +1,6 @@
-"""What a receiver reports about what we send: losses, its estimate of the path, wanted keyframes.
+"""What a receiver reports about what we send: losses, its estimate of the bandwidth, keyframes it needs.
 
-aiortc acts on these for its own coders only, so the sender's handler is wrapped, on that sender.
+aiortc acts on these for its own encoders only.
 """
 
 from __future__ import annotations
@@ -19,27 +19,22 @@ from aiortc.rtp import (
     unpack_remb_fci,
 )
 
+from engine.transport.webrtc.aiortc_hooks import on_feedback, ssrc_of
 from engine.transport.webrtc.broadcast import Broadcast
 from engine.transport.webrtc.congestion import Congestion
 
 
 def watch_feedback(sender: RTCRtpSender, broadcast: Broadcast, congestion: Congestion) -> None:
-    """Tell ``broadcast`` and ``congestion`` what comes back to ``sender``."""
-    handle = sender._handle_rtcp_packet
-
-    async def handle_and_tell(packet: AnyRtcpPacket) -> None:
-        if sender.kind == "video":
-            _tell(packet, sender, broadcast, congestion)
-        await handle(packet)
-
-    sender._handle_rtcp_packet = handle_and_tell  # type: ignore[method-assign]
+    """Pass on feedback to ``sender``: losses and bandwidth to ``congestion``, keyframe requests to ``broadcast``."""
+    if sender.kind == "video":
+        on_feedback(sender, lambda packet: _tell(packet, sender, broadcast, congestion))
 
 
 def _tell(packet: AnyRtcpPacket, sender: RTCRtpSender, broadcast: Broadcast, congestion: Congestion) -> None:
     now = asyncio.get_running_loop().time()
     if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
         for report in packet.reports:
-            if report.ssrc == sender._ssrc:
+            if report.ssrc == ssrc_of(sender):
                 congestion.lost(report.fraction_lost / 256, now)
     elif isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
         broadcast.request_keyframe()

@@ -14,7 +14,6 @@ import hashlib
 import hmac
 import ipaddress
 import random
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -24,10 +23,9 @@ from aioice.ice import StunProtocol, server_reflexive_candidate
 from aioice.stun import TransactionError
 from aiortc import RTCPeerConnection
 from aiortc.rtcconfiguration import RTCIceServer
-from aiortc.rtcrtpreceiver import RTCRtpReceiver
-from aiortc.rtcsctptransport import RTCSctpTransport
 
 from engine.settings import Settings
+from engine.transport.webrtc.aiortc_hooks import Gather, add_sockets, gather_with, ice_connections
 
 SERVER_TIMEOUT_S = 3
 """Our own STUN and TURN servers must answer within this; the answer to the offer waits for it."""
@@ -73,17 +71,17 @@ def prepare(connection: RTCPeerConnection, ports: range | None) -> None:
     To be called between the remote and the local description. Changes the connection's own
     objects only, so other users of the library in this process are not touched.
     """
-    users: list[RTCRtpReceiver | RTCSctpTransport] = [t.receiver for t in connection.getTransceivers()]
-    if connection.sctp is not None:
-        users.append(connection.sctp)
-    for ice in {user.transport.transport.iceGatherer._connection for user in users}:
-        gather = partial(_gather, ice, ice.get_component_candidates, ports)
-        ice.get_component_candidates = gather  # type: ignore[method-assign]
+    for ice in ice_connections(connection):
+        gather_with(ice, partial(_gathering, ice, ports))
+
+
+def _gathering(ice: aioice.Connection, ports: range | None, relayed: Gather) -> Gather:
+    return partial(_gather, ice, relayed, ports)
 
 
 async def _gather(
     ice: aioice.Connection,
-    relayed: Callable[..., Awaitable[list[Candidate]]],
+    relayed: Gather,
     ports: range | None,
     component: int,
     addresses: list[str],
@@ -97,7 +95,7 @@ async def _gather(
             foundation=candidate_foundation("host", "udp", host), component=component, transport="udp",
             priority=candidate_priority(component, "host"), host=host, port=port, type="host",
         )  # fmt: skip
-    ice._protocols += protocols
+    add_sockets(ice, protocols)
     reflexive = await asyncio.gather(*(_reflexive(ice, protocol) for protocol in protocols))
     # Without addresses it only asks the TURN server, if there is one.
     return (

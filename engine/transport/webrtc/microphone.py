@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from aiortc.jitterbuffer import JitterFrame
-from aiortc.rtcrtpreceiver import RTCRtpReceiver
+from aiortc.rtp import RtpPacket
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.error import FFmpegError
@@ -21,6 +20,7 @@ from av.packet import Packet
 
 from engine.audio.resampling import Resampler
 from engine.items import INPUT_RATE, AudioChunk, FloatArray
+from engine.transport.webrtc.aiortc_hooks import payload_of
 
 RTP_RATE = 48_000
 LONGEST_GAP_S = 1.0
@@ -54,11 +54,11 @@ class OpusMicrophone:
         self._ahead_s = 0.0
         self._came_at = 0.0
 
-    def add(self, packet: Any) -> tuple[bool, JitterFrame | None]:
+    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
         """What aiortc calls for every RTP packet; there is never anything left for it to decode."""
         if self._newest is None or 0 < (packet.sequence_number - self._newest) % 65536 < 32768:
             self._newest = packet.sequence_number
-            self._hear(packet._data, packet.timestamp)
+            self._hear(payload_of(packet), packet.timestamp)
         return False, None
 
     def _hear(self, opus: bytes, timestamp: int) -> None:
@@ -90,11 +90,3 @@ class OpusMicrophone:
         pieces = [frame.to_ndarray().reshape(-1) for frame in frames if isinstance(frame, AudioFrame)]
         pcm = np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
         return pcm.astype(np.float32) / np.float32(32768)
-
-
-def listen_at_once(receiver: RTCRtpReceiver, microphone: OpusMicrophone) -> None:
-    """Hand what ``receiver`` gets to ``microphone``. Before the connection is up."""
-    name = "_RTCRtpReceiver__jitter_buffer"
-    if not hasattr(receiver, name):
-        raise RuntimeError("this aiortc keeps its jitter buffer elsewhere")
-    setattr(receiver, name, microphone)

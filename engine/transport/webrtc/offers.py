@@ -12,7 +12,7 @@ from aiortc import RTCPeerConnection, RTCRtpSender
 from aiortc.sdp import SessionDescription
 
 from engine.errors import BadRequest, InvalidField, TooLarge
-from engine.transport.webrtc.coders import VideoCodecName
+from engine.transport.webrtc.rtp_encoders import VideoCodecName
 
 OFFER_CHARS = 64_000
 MOST_LINES = 2_000

@@ -30,16 +30,17 @@ from engine.sessions import Session
 from engine.transport.commands import ready
 from engine.transport.outbox import Outbox
 from engine.transport.webrtc import ice
+from engine.transport.webrtc.aiortc_hooks import replace_jitter_buffer
 from engine.transport.webrtc.broadcast import Broadcast
-from engine.transport.webrtc.coders import AUDIO_CLOCK, VIDEO_CLOCK, OpusPackets, VideoCodecName, VideoPackets
 from engine.transport.webrtc.commands import Commands
 from engine.transport.webrtc.congestion import Congestion
 from engine.transport.webrtc.events import WAITING_MESSAGES, EventChannel, PeerTooSlow
 from engine.transport.webrtc.feedback import watch_feedback
-from engine.transport.webrtc.microphone import OpusMicrophone, listen_at_once
+from engine.transport.webrtc.microphone import OpusMicrophone
 from engine.transport.webrtc.offers import Offer, prefer
 from engine.transport.webrtc.playout import TICK_S, Playout, Tick
 from engine.transport.webrtc.reports import report_media_time
+from engine.transport.webrtc.rtp_encoders import AUDIO_CLOCK, VIDEO_CLOCK, OpusPackets, VideoCodecName, VideoPackets
 from engine.transport.webrtc.sink import PeerSink
 
 log = structlog.get_logger(__name__)
@@ -127,7 +128,7 @@ class Peer:
         ice.prepare(pc, ice.port_range(self._settings.webrtc.ports))
         for transceiver in pc.getTransceivers():
             if transceiver.kind == "audio":
-                listen_at_once(transceiver.receiver, OpusMicrophone(self.session.conversation.listen))
+                replace_jitter_buffer(transceiver.receiver, OpusMicrophone(self.session.conversation.listen))
             watch_feedback(transceiver.sender, self._broadcast, self._congestion)
             self._tell_media_time(transceiver.sender, self._broadcast)
         await pc.setLocalDescription(await pc.createAnswer())

@@ -1,18 +1,16 @@
-"""Sender reports that tell the media clock's time instead of the moment a packet happened to leave.
+"""Sender reports that carry the media clock's time instead of the moment a packet happened to leave.
 
-A receiver lays sound and picture together by these reports. aiortc pairs the last packet's RTP time
-with the wall clock when it was sent, so that every delay of a coder or a thread, which are not the
-same for sound and picture, would become skew. RTP time is the tick number here, so the exact pair
-is known.
+A receiver synchronises audio and video by these reports (RFC 3550, section 6.4.1). aiortc pairs the last packet's RTP
+time with the wall clock when it was sent, so any delay of an encoder or a thread, which differs between audio and
+video, would become skew. RTP time is the tick number here, so the exact pair is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from aiortc.rtcrtpsender import RTCRtpSender
 from aiortc.rtp import AnyRtcpPacket, RtcpSenderInfo, RtcpSrPacket
 
+from engine.transport.webrtc.aiortc_hooks import before_report
 from engine.transport.webrtc.broadcast import Broadcast, PacketTrack
 
 _HALF, _WHOLE = 1 << 31, 1 << 32
@@ -20,16 +18,13 @@ _HALF, _WHOLE = 1 << 31, 1 << 32
 
 def report_media_time(sender: RTCRtpSender, track: PacketTrack, clock_rate: int, broadcast: Broadcast) -> None:
     """Correct the reports of ``sender``, which reads ``track`` with ``clock_rate`` units a second."""
-    send = sender._send_rtcp
     exact = _Pairs(track, clock_rate, broadcast)
 
-    async def correct_and_send(packets: Sequence[AnyRtcpPacket]) -> None:
-        for packet in packets:
-            if isinstance(packet, RtcpSrPacket) and packet.sender_info.packet_count:
-                exact.correct(packet.sender_info)
-        await send(list(packets))
+    def correct(packet: AnyRtcpPacket) -> None:
+        if isinstance(packet, RtcpSrPacket) and packet.sender_info.packet_count:
+            exact.correct(packet.sender_info)
 
-    sender._send_rtcp = correct_and_send  # type: ignore[method-assign]
+    before_report(sender, correct)
 
 
 class _Pairs:

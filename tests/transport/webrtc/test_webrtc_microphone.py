@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from engine.items import INPUT_RATE, OUTPUT_RATE, AudioChunk, FloatArray
-from engine.transport.webrtc.coders import OpusPackets
 from engine.transport.webrtc.microphone import MOST_AHEAD_S, OpusMicrophone
+from engine.transport.webrtc.rtp_encoders import OpusPackets
 
 COUNT = 50
 NEAR_THE_WRAP = 2**32 - 10 * 960
