@@ -31,7 +31,7 @@ from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
 from engine.recognition.silero import SileroVad
 from engine.settings import EndpointOptions, ListeningOptions
-from engine.turn_taking.events import TurnEnded, TurnReopened
+from engine.turn_taking.events import UserTurnEnded, UserTurnReopened
 from engine.turn_taking.smart_turn import SmartTurn
 from engine.turn_taking.turn_state import Action, AskTurnModel, AskWords
 from engine.turn_taking.turn_taker import TurnTaker
@@ -67,7 +67,7 @@ class Case:
     """At the end."""
 
     voice: dict[int, list[float]]
-    """P(speech) of each window of the clip with a pause of so many ms."""
+    """P(speech) of each 32 ms frame of the clip with a pause of so many ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +155,16 @@ def play(
                 actions += taker.words(question.utterance, question.kind, Transcript(known.text))
             elif isinstance(question, AskTurnModel):
                 actions += taker.verdict(question.utterance, known.probability)
-        actions += taker.window(probability, now)
+        actions += taker.frame(probability, now)
         for action in actions:
             if isinstance(action, AskWords):
                 coming = [item for item in coming if not isinstance(item[1], AskWords)]
                 coming.append((now + decode_ms, action, now))
             elif isinstance(action, AskTurnModel):
                 coming.append((now + model_ms, action, now))
-            elif isinstance(action, TurnReopened):
+            elif isinstance(action, UserTurnReopened):
                 reopened = True
-            elif isinstance(action, TurnEnded):
+            elif isinstance(action, UserTurnEnded):
                 commits.append(now)
     return commits, reopened
 

@@ -21,7 +21,7 @@ from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
 from engine.recognition.silero import SileroVad
 from engine.settings import Settings
-from engine.turn_taking.events import TurnEnded, TurnReopened
+from engine.turn_taking.events import UserTurnEnded, UserTurnReopened
 from engine.turn_taking.listener import Listener
 from engine.turn_taking.smart_turn import SmartTurn
 
@@ -41,10 +41,10 @@ async def listen(listener: Listener, pcm: FloatArray) -> None:
 
     async def report() -> None:
         async for event in listener.events:
-            if isinstance(event, TurnEnded):
+            if isinstance(event, UserTurnEnded):
                 at, late = event.acoustic_end_ms / 1000, event.timings["commit"]
                 print(f"  {at:7.2f} s  + {late:4.0f} ms  {event.transcript.text}", flush=True)
-            elif isinstance(event, TurnReopened):
+            elif isinstance(event, UserTurnReopened):
                 print("                       … went on:", flush=True)
 
     async with asyncio.TaskGroup() as group, listener:

@@ -112,9 +112,9 @@ class FakeDetector:
     def stream(self) -> FakeDetector:
         return self
 
-    async def probabilities(self, windows: FloatArray) -> FloatArray:
-        self.judged += len(windows)
-        loud: FloatArray = (np.abs(windows) > VOICE_LEVEL).mean(axis=1).astype(np.float32)
+    async def probabilities(self, frames: FloatArray) -> FloatArray:
+        self.judged += len(frames)
+        loud: FloatArray = (np.abs(frames) > VOICE_LEVEL).mean(axis=1).astype(np.float32)
         return loud
 
     def close(self) -> None: ...

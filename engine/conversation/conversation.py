@@ -230,13 +230,13 @@ class Conversation:
             case listening.Partial(transcript=partial):
                 if self._kb_id is None and not self.speaking and not self._preemptive:
                     self._prefill.begin_partial(partial.text)
-            case listening.Speculate(transcript=transcript, id=preemptive_id):
+            case listening.BeginPreemptiveReply(transcript=transcript, id=preemptive_id):
                 self._begin_preemptive(transcript.text, preemptive_id)
-            case listening.SpeculationDropped():
+            case listening.PreemptiveReplyDropped():
                 self._preemptive.drop()
-            case listening.TurnEnded():
+            case listening.UserTurnEnded():
                 await self._answer_speech(event)
-            case listening.TurnReopened():
+            case listening.UserTurnReopened():
                 await self._reopen()
             case listening.Interrupt():
                 await self._stop_reply("voice")
@@ -277,7 +277,7 @@ class Conversation:
             self._prefill.give_way()
             self._floor.take(self._exchange(message))
 
-    async def _answer_speech(self, ended: listening.TurnEnded) -> None:
+    async def _answer_speech(self, ended: listening.UserTurnEnded) -> None:
         """The user turn is over: speak the preemptive reply to it, or a new one."""
         stops = self._stops
         await self._stop_reply("voice")
@@ -285,7 +285,7 @@ class Conversation:
         continues, self._continued = self._continued or None, 0
         text, language = transcript.text, transcript.language
         await self._client.tell(TranscriptionEvent(content=text, language=language, continues=continues))
-        reply = self._preemptive.take(ended.speculation_id)
+        reply = self._preemptive.take(ended.preemptive_id)
         self._answer_to_speech = None
         if self._client.sink is None or stops != self._stops:
             if reply is not None:

@@ -1,6 +1,6 @@
 """What tutor and student have said, as the language model is told it.
 
-Pure and synchronous; one per session. Only what was committed is in it: a dropped speculation
+Pure and synchronous; one per session. Only what was committed is in it: a dropped preemptive reply
 never calls ``add_*``. A reply that was cut off keeps what was heard of it.
 """
 

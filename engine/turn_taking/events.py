@@ -37,10 +37,10 @@ class Partial:
 
 
 @dataclass(frozen=True, slots=True)
-class Speculate:
+class BeginPreemptiveReply:
     """The turn may be over: begin the reply to ``transcript``, and hold it back.
 
-    Exactly one ``SpeculationDropped`` or one ``TurnEnded`` follows for each. A new one never
+    Exactly one ``PreemptiveReplyDropped`` or one ``UserTurnEnded`` follows for each. A new one never
     comes before the one before is dropped.
     """
 
@@ -49,14 +49,14 @@ class Speculate:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeculationDropped:
+class PreemptiveReplyDropped:
     """The student went on, or meant something else: forget what was begun."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
-class TurnEnded:
+class UserTurnEnded:
     """The student has finished; this is what they said."""
 
     transcript: Transcript
@@ -68,7 +68,7 @@ class TurnEnded:
     acoustic_end_at: float
     """The same moment on the loop's clock: what time to first frame is measured from."""
 
-    speculation_id: int | None = None
+    preemptive_id: int | None = None
     """The held reply that answers this transcript, or None when there is none to release."""
 
     timings: Mapping[str, float] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class TurnEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnReopened:
+class UserTurnReopened:
     """The turn before was not over: the student goes on with it. Its reply is void; all words, from
     its first, are in what follows."""
 
@@ -109,7 +109,7 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """The student takes the floor: cancel the tutor's turn. Their own ``TurnEnded`` comes later."""
+    """The student takes the floor: cancel the tutor's turn. Their own ``UserTurnEnded`` comes later."""
 
     ms: float
     """When they began."""
@@ -137,10 +137,10 @@ ListenEvent = (
     SpeechStarted
     | SpeechStopped
     | Partial
-    | Speculate
-    | SpeculationDropped
-    | TurnEnded
-    | TurnReopened
+    | BeginPreemptiveReply
+    | PreemptiveReplyDropped
+    | UserTurnEnded
+    | UserTurnReopened
     | NoSpeechHeard
     | Duck
     | Resume

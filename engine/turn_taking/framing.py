@@ -1,6 +1,6 @@
-"""One unbroken stream of 32 ms windows out of chunks that come as they like. Pure.
+"""One unbroken stream of 32 ms frames out of chunks that come as they like. Pure.
 
-In: chunks with their position in the student's stream. Out: windows of 512 samples. What was lost
+In: chunks with their position in the student's stream. Out: frames of 512 samples. What was lost
 becomes silence, what comes twice is cut, and while nothing comes at all (a client that mutes by
 sending nothing) ``fill`` lets time go on: then the stream's time includes that silence.
 """
@@ -29,21 +29,21 @@ class MicrophoneFrame:
 
 
 class FrameAssembler:
-    """Joins chunks to windows."""
+    """Joins chunks to frames."""
 
     def __init__(self) -> None:
         self._partial = np.zeros(0, np.float32)
         self._expected: int | None = None
         self._filled = 0
-        self._windows = 0
+        self._frames = 0
 
     @property
     def received_ms(self) -> float:
-        """The stream's time, the window being collected included."""
-        return self._windows * VAD_FRAME_MS + len(self._partial) * 1000 / INPUT_RATE
+        """The stream's time, the frame being collected included."""
+        return self._frames * VAD_FRAME_MS + len(self._partial) * 1000 / INPUT_RATE
 
     def add(self, chunk: AudioChunk) -> list[MicrophoneFrame]:
-        """Windows that are complete now.
+        """Frames that are complete now.
 
         A position far behind what came before is taken for a stream that began anew.
         """
@@ -69,11 +69,11 @@ class FrameAssembler:
         sound = np.concatenate((self._partial, pcm)) if len(self._partial) else pcm
         whole = len(sound) // VAD_FRAME
         self._partial = sound[whole * VAD_FRAME :].copy()
-        windows = []
+        frames = []
         for pcm_512 in sound[: whole * VAD_FRAME].reshape(whole, VAD_FRAME):
-            self._windows += 1
-            windows.append(MicrophoneFrame(pcm_512, self._windows * VAD_FRAME_MS))
-        return windows
+            self._frames += 1
+            frames.append(MicrophoneFrame(pcm_512, self._frames * VAD_FRAME_MS))
+        return frames
 
 
 class RecentAudio:
@@ -82,16 +82,16 @@ class RecentAudio:
     def __init__(self, seconds: float) -> None:
         self._kept: deque[tuple[MicrophoneFrame, float]] = deque(maxlen=max(1, int(seconds * 1000 / VAD_FRAME_MS)))
 
-    def add(self, window: MicrophoneFrame, probability: float) -> None:
-        """Keep a window and P(speech) of it; the oldest makes room."""
-        self._kept.append((window, probability))
+    def add(self, frame: MicrophoneFrame, probability: float) -> None:
+        """Keep a frame and P(speech) of it; the oldest makes room."""
+        self._kept.append((frame, probability))
 
     def since(self, ms: float) -> tuple[FloatArray, FloatArray]:
-        """Whole windows from the one that holds ``ms`` on, as far as they are kept.
+        """Whole frames from the one that holds ``ms`` on, as far as they are kept.
 
         Returns:
             (n * 512,) float32 audio and (n,) float32 P(speech).
         """
-        kept = [(window.pcm, probability) for window, probability in self._kept if window.end_ms > ms]
+        kept = [(frame.pcm, probability) for frame, probability in self._kept if frame.end_ms > ms]
         pcm = np.concatenate([pcm for pcm, _ in kept]) if kept else np.zeros(0, np.float32)
         return pcm, np.array([probability for _, probability in kept], np.float32)

@@ -25,14 +25,14 @@ from engine.items import INPUT_RATE, VAD_FRAME_MS, AudioChunk
 from engine.settings import Patience, Settings
 from engine.telemetry import log_fault
 from engine.turn_taking.events import (
+    BeginPreemptiveReply,
     Interrupt,
     ListenEvent,
     ListeningFailed,
     Overload,
     Partial,
-    Speculate,
-    TurnEnded,
-    TurnReopened,
+    UserTurnEnded,
+    UserTurnReopened,
 )
 from engine.turn_taking.framing import FrameAssembler, MicrophoneFrame, RecentAudio
 from engine.turn_taking.reopening import LONGEST_MS
@@ -202,7 +202,7 @@ class Listener:
                     for note in self._notes.drain():
                         await self._do(note(), group)
                     await self._hear(group)
-                    if self._end_after is not None and self._windows_heard >= self._end_after:
+                    if self._end_after is not None and self._frames_heard >= self._end_after:
                         self._end_after = None
                         await self._do(self._taker.end_turn(), group)
         finally:
@@ -242,25 +242,25 @@ class Listener:
             # OverlappingSound that came faster than real time must not outrun its own words.
             await asyncio.wait(self._questions, timeout=self._late_s)
             return
-        first = self._windows_heard
-        windows = [await self._microphone.get() for _ in range(min(BATCH_FRAMES, len(self._microphone)))]
+        first = self._frames_heard
+        frames = [await self._microphone.get() for _ in range(min(BATCH_FRAMES, len(self._microphone)))]
         await self._report_overload()
-        if not windows:
+        if not frames:
             return
         try:
-            probabilities = await self._voice.probabilities(np.stack([window.pcm for window in windows]))
+            probabilities = await self._voice.probabilities(np.stack([frame.pcm for frame in frames]))
         except Exception as error:  # noqa: BLE001 - told, and logged where nobody expected it
             await self._output.put(ListeningFailed(_failure("voice_detector", error)))
-            probabilities = np.zeros(len(windows), np.float32)
+            probabilities = np.zeros(len(frames), np.float32)
         probabilities[: max(0, self._silent_until - first)] = 0.0
-        for window, probability in zip(windows, probabilities, strict=True):
-            self._past.add(window, float(probability))
+        for frame, probability in zip(frames, probabilities, strict=True):
+            self._past.add(frame, float(probability))
             if self._stream is not None:
-                self._stream.push(window.pcm, np.array([probability], np.float32))
-            await self._do(self._taker.window(float(probability), window.end_ms), group)
+                self._stream.push(frame.pcm, np.array([probability], np.float32))
+            await self._do(self._taker.frame(float(probability), frame.end_ms), group)
 
     @property
-    def _windows_heard(self) -> int:
+    def _frames_heard(self) -> int:
         stats = self._microphone.stats
         return stats.gets + stats.dropped
 
@@ -270,10 +270,10 @@ class Listener:
             await self._output.put(Overload(dropped_ms - self._reported_ms))
             self._reported_ms = dropped_ms
 
-    def _queue(self, windows: list[MicrophoneFrame]) -> None:
-        for window in windows:
-            self._microphone.put_nowait(window)
-        if windows:
+    def _queue(self, frames: list[MicrophoneFrame]) -> None:
+        for frame in frames:
+            self._microphone.put_nowait(frame)
+        if frames:
             self._wake.set()
 
     def _note(self, note: Callable[[], list[Action]]) -> None:
@@ -286,7 +286,7 @@ class Listener:
     async def _do(self, actions: list[Action], group: asyncio.TaskGroup) -> None:
         for action in actions:
             match action:
-                case TurnEnded() | Interrupt() | TurnReopened() | Speculate() if self._discarding:
+                case UserTurnEnded() | Interrupt() | UserTurnReopened() | BeginPreemptiveReply() if self._discarding:
                     pass  # decided while the discarded words were still being judged
                 case BeginUtterance(start_ms=start_ms):
                     self._start_ms = start_ms - self._preroll_ms
@@ -304,7 +304,7 @@ class Listener:
                     self._ask(group, self._ask_turn_model(action, self._end_of_turn), "listener-turn-model")
                 case Partial():
                     self._output.put_nowait(action)  # a display may miss one; it is no reason to stop hearing
-                case TurnEnded():
+                case UserTurnEnded():
                     await self._output.put(replace(action, acoustic_end_at=self._at(action.acoustic_end_ms)))
                 case AskWords() | AskTurnModel():
                     raise AssertionError(f"nobody to ask: {action}")

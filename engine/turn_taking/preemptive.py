@@ -6,13 +6,13 @@ Only decides: the reply itself is held back in ``engine/conversation/preemptive.
 from __future__ import annotations
 
 from engine.items import Transcript
-from engine.turn_taking.events import Speculate, SpeculationDropped
+from engine.turn_taking.events import BeginPreemptiveReply, PreemptiveReplyDropped
 from engine.turn_taking.transcript_cues import equivalent
 
-Told = list[Speculate | SpeculationDropped]
+Told = list[BeginPreemptiveReply | PreemptiveReplyDropped]
 
 
-class ReplyAhead:
+class PreemptivePolicy:
     """At most one reply ahead at a time; the methods give what to tell, in order.
 
     Args:
@@ -46,7 +46,7 @@ class ReplyAhead:
             self._begun += 1
             self._last_number += 1
             self._number, self._text, self._voiced_ms = self._last_number, transcript.text, voiced_ms
-            told.append(Speculate(transcript, self._number))
+            told.append(BeginPreemptiveReply(transcript, self._number))
         return told
 
     def went_on(self, voiced_ms: float) -> Told:
@@ -56,7 +56,7 @@ class ReplyAhead:
     def drop(self) -> Told:
         """It is void."""
         number, self._number = self._number, None
-        return [] if number is None else [SpeculationDropped(number)]
+        return [] if number is None else [PreemptiveReplyDropped(number)]
 
     def settle(self, text: str) -> tuple[Told, int | None]:
         """The turn ended with ``text``: what to tell, and the reply to release if there is one."""

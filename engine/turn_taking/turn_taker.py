@@ -1,6 +1,6 @@
 """Turn taking as a pure state machine: what is heard goes in, what to do comes out.
 
-No clock, no I/O: the shell (``listener.py``) tells it each 32 ms window, every recognition and
+No clock, no I/O: the shell (``listener.py``) tells it each 32 ms frame, every recognition and
 verdict as it arrives, and what the tutor does; each call returns actions in order: events for the
 conversation and requests to the models. It keeps one utterance at a time.
 """
@@ -23,10 +23,10 @@ from engine.turn_taking.events import (
     Resume,
     SpeechStarted,
     SpeechStopped,
-    TurnEnded,
-    TurnReopened,
+    UserTurnEnded,
+    UserTurnReopened,
 )
-from engine.turn_taking.preemptive import ReplyAhead
+from engine.turn_taking.preemptive import PreemptivePolicy
 from engine.turn_taking.reopening import Reopening
 from engine.turn_taking.speech_gate import SpeechGate
 from engine.turn_taking.transcript_cues import Completeness, content, echo_share
@@ -66,7 +66,7 @@ class TurnTaker:
         self._barge_in = BargeInPolicy(self._options)
         self._bid: Bid | None = None
         self._count = 0
-        self._ahead = ReplyAhead(self._options.preemptive_replies, self._options.preemptive_grace_ms)
+        self._ahead = PreemptivePolicy(self._options.preemptive_replies, self._options.preemptive_grace_ms)
         self._now_ms = 0.0
         self._reopening = Reopening()
         self._tutor_since_ms: float | None = None
@@ -84,12 +84,12 @@ class TurnTaker:
 
     @property
     def urgent(self) -> bool:
-        """The next window may change something; else there is time to hear two at once."""
+        """The next frame may change something; else there is time to hear two at once."""
         return self.engaged or self._tutor_since_ms is not None
 
     @property
     def sounding(self) -> bool:
-        """The latest window is speech."""
+        """The latest frame is speech."""
         return self._gate.sounding
 
     @property
@@ -99,7 +99,7 @@ class TurnTaker:
 
     # --- what happens
 
-    def window(self, probability: float, end_ms: float) -> list[Action]:
+    def frame(self, probability: float, end_ms: float) -> list[Action]:
         """The next 32 ms of the microphone, which end at ``end_ms``, hold speech with ``probability``."""
         self._now_ms = end_ms
         forced = self._bid is not None and self._bid.forced_ms is not None
@@ -320,7 +320,7 @@ class TurnTaker:
         if probability is not None:
             timings["probability"] = probability
         timings["waited"] = wait_ms
-        self._tell(TurnEnded(replace(transcript, final=True), bid.end_ms, 0.0, ahead, timings))
+        self._tell(UserTurnEnded(replace(transcript, final=True), bid.end_ms, 0.0, ahead, timings))
         self._close(bid)
 
     # --- after a turn that was not over
@@ -342,7 +342,7 @@ class TurnTaker:
 
     def _reopen(self, bid: Bid) -> None:
         bid.before = None
-        self._tell(TurnReopened(bid.start_ms))
+        self._tell(UserTurnReopened(bid.start_ms))
 
     def _is_echo(self, bid: Bid, transcript: Transcript) -> bool:
         """The tutor's own words, from a loudspeaker."""

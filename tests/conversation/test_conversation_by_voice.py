@@ -48,7 +48,7 @@ def test_nothing_is_sent_before_the_turn_is_committed() -> None:
     assert kinds.index("transcription") < kinds.index("text_delta")
 
 
-def test_going_on_drops_the_speculation_without_a_trace() -> None:
+def test_going_on_drops_the_preemptive_reply_without_a_trace() -> None:
     script = Script().say(1000, "What do plants do").say(2300, "in the dark?")
     stage = Stage(end_of_turn=FakeEndOfTurn(0.2)).play_all(
         lambda stage: play(stage.conversation.listen, script.pcm(10_000))

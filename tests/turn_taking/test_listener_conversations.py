@@ -14,18 +14,18 @@ import pytest
 from engine.items import INPUT_RATE, AudioChunk, FloatArray
 from engine.settings import Settings
 from engine.turn_taking.events import (
+    BeginPreemptiveReply,
     Interrupt,
     ListenEvent,
     ListeningFailed,
     NoSpeechHeard,
     Overload,
     Partial,
+    PreemptiveReplyDropped,
     Resume,
-    Speculate,
-    SpeculationDropped,
     SpeechStarted,
-    TurnEnded,
-    TurnReopened,
+    UserTurnEnded,
+    UserTurnReopened,
 )
 from engine.turn_taking.listener import Listener
 from tests.fakes import FakeDetector, FakeEndOfTurn, FakeRecognizer, Script, play
@@ -88,14 +88,14 @@ def tutor_from(start_s: float, end_s: float, text: str = "the mitochondria make 
     return drive
 
 
-def test_a_question_is_speculated_on_and_committed() -> None:
+def test_a_question_gets_a_preemptive_reply_and_is_committed() -> None:
     script = Script().say(1000, "What is a plant cell made of?")
     heard = listen(script.pcm(4000))
-    assert kinds(heard) == ["SpeechStarted", "SpeechStopped", "Speculate", "TurnEnded"]
-    at, ended = next((at, event) for at, event in heard if isinstance(event, TurnEnded))
+    assert kinds(heard) == ["SpeechStarted", "SpeechStopped", "BeginPreemptiveReply", "UserTurnEnded"]
+    at, ended = next((at, event) for at, event in heard if isinstance(event, UserTurnEnded))
     assert ended.transcript.text == "What is a plant cell made of?"
     assert ended.transcript.final
-    assert ended.speculation_id == only(heard, Speculate)[0].id
+    assert ended.preemptive_id == only(heard, BeginPreemptiveReply)[0].id
     assert abs(only(heard, SpeechStarted)[0].ms - 1000) <= 40
     assert abs(ended.acoustic_end_ms - script.end_of()) <= 50
     assert 0.2 <= at - script.end_of() / 1000 <= 0.45
@@ -117,43 +117,43 @@ def test_partials_grow_while_the_student_speaks() -> None:
 def test_an_inner_pause_does_not_end_an_unfinished_clause() -> None:
     script = Script().say(1000, "I was wondering if the").say(3560, "sun is a star.")
     heard = listen(script.pcm(7000), model=FakeEndOfTurn(0.4))
-    ended = only(heard, TurnEnded)
+    ended = only(heard, UserTurnEnded)
     assert [event.transcript.text for event in ended] == ["I was wondering if the sun is a star."]
-    assert kinds(heard, Speculate, SpeculationDropped) == [
-        "SpeechStarted", "SpeechStopped", "SpeechStarted", "SpeechStopped", "TurnEnded"
+    assert kinds(heard, BeginPreemptiveReply, PreemptiveReplyDropped) == [
+        "SpeechStarted", "SpeechStopped", "SpeechStarted", "SpeechStopped", "UserTurnEnded"
     ]  # fmt: skip
 
 
 def test_a_reply_begun_too_early_is_dropped() -> None:
     script = Script().say(1000, "I know that one.").say(2340, "It is the sun.")
     heard = listen(script.pcm(6000), model=FakeEndOfTurn(0.3))
-    assert [event.transcript.text for event in only(heard, TurnEnded)] == ["I know that one. It is the sun."]
-    first, second = only(heard, Speculate)
-    assert [event.id for event in only(heard, SpeculationDropped)] == [first.id]
-    assert only(heard, TurnEnded)[0].speculation_id == second.id
+    assert [event.transcript.text for event in only(heard, UserTurnEnded)] == ["I know that one. It is the sun."]
+    first, second = only(heard, BeginPreemptiveReply)
+    assert [event.id for event in only(heard, PreemptiveReplyDropped)] == [first.id]
+    assert only(heard, UserTurnEnded)[0].preemptive_id == second.id
     order = kinds(heard)
-    assert order.index("SpeculationDropped") < len(order) - 1 - order[::-1].index("Speculate")
+    assert order.index("PreemptiveReplyDropped") < len(order) - 1 - order[::-1].index("BeginPreemptiveReply")
 
 
 def test_a_breath_in_the_pause_drops_nothing() -> None:
     script = Script().say(1000, "What is a star?").cough(2260, 64)
     heard = listen(script.pcm(5000))
-    assert len(only(heard, Speculate)) == 1
-    assert not only(heard, SpeculationDropped)
-    assert only(heard, TurnEnded)[0].speculation_id == only(heard, Speculate)[0].id
+    assert len(only(heard, BeginPreemptiveReply)) == 1
+    assert not only(heard, PreemptiveReplyDropped)
+    assert only(heard, UserTurnEnded)[0].preemptive_id == only(heard, BeginPreemptiveReply)[0].id
 
 
 def test_a_doubtful_turn_model_cannot_hold_back_a_whole_question() -> None:
     script = Script().say(1000, "What is a star?")
     heard = listen(script.pcm(6000), model=FakeEndOfTurn(0.01))
-    at = next(at for at, event in heard if isinstance(event, TurnEnded))
+    at = next(at for at, event in heard if isinstance(event, UserTurnEnded))
     assert at - script.end_of() / 1000 <= 0.8
 
 
 def test_a_sure_turn_model_cannot_end_an_unfinished_clause_early() -> None:
     script = Script().say(1000, "because the")
     heard = listen(script.pcm(8000), model=FakeEndOfTurn(0.99))
-    at = next(at for at, event in heard if isinstance(event, TurnEnded))
+    at = next(at for at, event in heard if isinstance(event, UserTurnEnded))
     assert 1.0 <= at - script.end_of() / 1000 <= 2.6
 
 
@@ -169,12 +169,18 @@ def test_a_click_is_not_even_speech() -> None:
 def test_words_interrupt_the_tutor() -> None:
     script = Script().say(3000, "Wait, what is that?", word_ms=200)
     heard = listen(script.pcm(6000), tutor_from(1, 6))
-    assert kinds(heard, Speculate) == ["SpeechStarted", "Duck", "Interrupt", "SpeechStopped", "TurnEnded"]
+    assert kinds(heard, BeginPreemptiveReply) == [
+        "SpeechStarted",
+        "Duck",
+        "Interrupt",
+        "SpeechStopped",
+        "UserTurnEnded",
+    ]
     at = {type(event).__name__: at for at, event in heard}
     assert at["Duck"] - 3 <= 0.13
     assert at["Interrupt"] - 3 <= 0.45
     assert only(heard, Interrupt)[0].reason == "words"
-    assert only(heard, TurnEnded)[0].transcript.text == "Wait, what is that?"
+    assert only(heard, UserTurnEnded)[0].transcript.text == "Wait, what is that?"
 
 
 def test_a_gap_after_every_word_does_not_keep_the_words_from_being_known() -> None:
@@ -182,18 +188,18 @@ def test_a_gap_after_every_word_does_not_keep_the_words_from_being_known() -> No
     for number, word in enumerate(["No,", "stop,", "there,", "is,", "more,", "to,", "ask."]):
         script.say(3000 + number * 360, word, word_ms=260)
     heard = listen(script.pcm(8000), tutor_from(1, 9), FakeRecognizer(decode_s=0.4))
-    assert kinds(heard, Speculate)[:3] == ["SpeechStarted", "Duck", "Interrupt"]
+    assert kinds(heard, BeginPreemptiveReply)[:3] == ["SpeechStarted", "Duck", "Interrupt"]
     assert next(at for at, event in heard if isinstance(event, Interrupt)) - 3 <= 1.0
-    assert only(heard, TurnEnded)[0].transcript.text.startswith("No, stop")
+    assert only(heard, UserTurnEnded)[0].transcript.text.startswith("No, stop")
 
 
 def test_a_doubtful_word_waits_for_better_ones() -> None:
     """What begins with a pause behind its first word is one interruption, and keeps that word."""
     script = Script().say(3000, "Maybe,", word_ms=300).say(3560, "you could tell me that again.")
     heard = listen(script.pcm(8000), tutor_from(1, 9), FakeRecognizer(logprob=-0.8))
-    assert kinds(heard, Speculate)[:2] == ["SpeechStarted", "Duck"]
+    assert kinds(heard, BeginPreemptiveReply)[:2] == ["SpeechStarted", "Duck"]
     assert not only(heard, Resume)
-    assert only(heard, TurnEnded)[0].transcript.text == "Maybe, you could tell me that again."
+    assert only(heard, UserTurnEnded)[0].transcript.text == "Maybe, you could tell me that again."
 
 
 def test_a_short_hum_taken_for_words_does_not_interrupt() -> None:
@@ -225,7 +231,14 @@ def test_endless_noise_does_not_keep_the_tutor_quiet() -> None:
 def test_words_within_noise_still_interrupt() -> None:
     script = Script().cough(3000, 3500).say(6500, "Stop that please.")
     heard = listen(script.pcm(9000), tutor_from(1, 12))
-    assert kinds(heard, Speculate) == ["SpeechStarted", "Duck", "Resume", "Interrupt", "SpeechStopped", "TurnEnded"]
+    assert kinds(heard, BeginPreemptiveReply) == [
+        "SpeechStarted",
+        "Duck",
+        "Resume",
+        "Interrupt",
+        "SpeechStopped",
+        "UserTurnEnded",
+    ]
 
 
 def test_the_tutors_own_voice_is_no_interruption() -> None:
@@ -238,19 +251,25 @@ def test_the_tutors_own_voice_is_no_interruption() -> None:
 def test_a_late_echo_is_no_turn() -> None:
     spoken = "Well, the mitochondria make energy for the cell"
     heard = listen(Script().say(2100, "energy for the cell").pcm(5000), tutor_from(1, 2, spoken))
-    assert not only(heard, TurnEnded)
+    assert not only(heard, UserTurnEnded)
     assert len(only(heard, NoSpeechHeard)) == 1
 
 
 def test_an_answer_over_the_tutors_last_word_is_a_turn() -> None:
     heard = listen(Script().say(3000, "Yes.").pcm(5000), tutor_from(1, 3.2))
-    assert kinds(heard, Speculate) == ["SpeechStarted", "Duck", "Resume", "SpeechStopped", "TurnEnded"]
+    assert kinds(heard, BeginPreemptiveReply) == ["SpeechStarted", "Duck", "Resume", "SpeechStopped", "UserTurnEnded"]
 
 
 def test_speaking_on_when_the_tutor_begins_interrupts_it() -> None:
     script = Script().say(2000, "and I also want to know about leaves.")
     heard = listen(script.pcm(6000), tutor_from(2.6, 8, "also want to know"))
-    assert kinds(heard, Speculate) == ["SpeechStarted", "Duck", "Interrupt", "SpeechStopped", "TurnEnded"]
+    assert kinds(heard, BeginPreemptiveReply) == [
+        "SpeechStarted",
+        "Duck",
+        "Interrupt",
+        "SpeechStopped",
+        "UserTurnEnded",
+    ]
 
 
 def test_without_barge_in_the_tutor_is_not_disturbed() -> None:
@@ -262,8 +281,8 @@ def test_without_barge_in_the_tutor_is_not_disturbed() -> None:
 def test_a_microphone_that_stops_sending_ends_the_turn(sent_on_ms: int, wait_s: float) -> None:
     script = Script().say(1000, "What is a star?")
     heard = listen(script.pcm(1000 + 4 * 240 + sent_on_ms))
-    assert only(heard, TurnEnded)[0].transcript.text == "What is a star?"
-    at = next(at for at, event in heard if isinstance(event, TurnEnded))
+    assert only(heard, UserTurnEnded)[0].transcript.text == "What is a star?"
+    at = next(at for at, event in heard if isinstance(event, UserTurnEnded))
     assert at - script.end_of() / 1000 <= wait_s
 
 
@@ -272,7 +291,7 @@ def test_a_line_that_stalls_in_mid_word_cuts_no_question_in_two(stall_ms: int) -
     script = Script().say(1000, "What is a star made of?")
     begin = 1000 + 4 * 240 - 40  # "What is a star", and the line holds back the rest
     heard = listen(script.pcm(5000), stalls=[(begin, begin + stall_ms)])
-    assert [event.transcript.text for event in only(heard, TurnEnded)] == ["What is a star made of?"]
+    assert [event.transcript.text for event in only(heard, UserTurnEnded)] == ["What is a star made of?"]
 
 
 def test_an_engine_that_stalls_cuts_no_question_in_two() -> None:
@@ -286,13 +305,13 @@ def test_an_engine_that_stalls_cuts_no_question_in_two() -> None:
         loop.advance((end - begin - 60) / 1000)  # the machine stood still; it reads its sockets 50 ms later
 
     heard = listen(script.pcm(5000), stall, stalls=[(begin, end)])
-    assert [event.transcript.text for event in only(heard, TurnEnded)] == ["What is a star made of?"]
+    assert [event.transcript.text for event in only(heard, UserTurnEnded)] == ["What is a star made of?"]
 
 
 def test_muting_by_silence_on_the_line_and_going_on_later() -> None:
     script = Script().say(1000, "What is a star?").say(6000, "And a moon?")
     heard = listen(script.pcm(9000), mute=[(2100, 5000)])
-    assert [event.transcript.text for event in only(heard, TurnEnded)] == ["What is a star?", "And a moon?"]
+    assert [event.transcript.text for event in only(heard, UserTurnEnded)] == ["What is a star?", "And a moon?"]
     starts = [event.ms for event in only(heard, SpeechStarted)]
     assert abs(starts[1] - 6000) <= 80
 
@@ -300,8 +319,8 @@ def test_muting_by_silence_on_the_line_and_going_on_later() -> None:
 def test_jitter_is_not_taken_for_silence() -> None:
     script = Script().say(1000, "One two three four five six seven eight nine ten eleven.")
     heard = listen(script.pcm(6000), chunk_ms=200)
-    assert len(only(heard, TurnEnded)) == 1
-    assert kinds(heard, Speculate) == ["SpeechStarted", "SpeechStopped", "TurnEnded"]
+    assert len(only(heard, UserTurnEnded)) == 1
+    assert kinds(heard, BeginPreemptiveReply) == ["SpeechStarted", "SpeechStopped", "UserTurnEnded"]
 
 
 def test_a_flood_drops_the_oldest_and_says_so() -> None:
@@ -312,21 +331,21 @@ def test_a_flood_drops_the_oldest_and_says_so() -> None:
         listener.push(AudioChunk(np.zeros(20 * INPUT_RATE, np.float32), 10**6))
 
     heard = listen(script.pcm(3000), flood)
-    assert [event.transcript.text for event in only(heard, TurnEnded)] == ["What is a star?"]
+    assert [event.transcript.text for event in only(heard, UserTurnEnded)] == ["What is a star?"]
     assert sum(event.dropped_ms for event in only(heard, Overload)) >= 15_000
 
 
 def test_a_slow_recognizer_delays_a_turn_by_no_more_than_its_limit() -> None:
     script = Script().say(1000, "Tell me how a leaf makes sugar from light.", word_ms=400)
     heard = listen(script.pcm(9000), recognizer=FakeRecognizer(decode_s=2.5))
-    at, ended = next((at, event) for at, event in heard if isinstance(event, TurnEnded))
+    at, ended = next((at, event) for at, event in heard if isinstance(event, UserTurnEnded))
     assert ended.transcript.text
     assert at - script.end_of() / 1000 <= 2.4
 
 
 def test_one_failure_of_the_recognizer_is_made_up_for() -> None:
     heard = listen(Script().say(1000, "What is a star?").pcm(4000), recognizer=FakeRecognizer(failures=1))
-    assert only(heard, TurnEnded)[0].transcript.text == "What is a star?"
+    assert only(heard, UserTurnEnded)[0].transcript.text == "What is a star?"
     assert not only(heard, ListeningFailed)
 
 
@@ -335,7 +354,7 @@ def test_a_broken_recognizer_is_told_and_listening_goes_on(error: Exception | No
     script = Script().say(1000, "What is a star?").say(6000, "And a moon?")
     heard = listen(script.pcm(9000), recognizer=FakeRecognizer(failures=2, error=error))
     assert [event.error.code for event in only(heard, ListeningFailed)] == ["asr_failed"]
-    assert only(heard, TurnEnded)[-1].transcript.text == "And a moon?"
+    assert only(heard, UserTurnEnded)[-1].transcript.text == "And a moon?"
 
 
 def test_push_to_talk_commits_at_once() -> None:
@@ -344,7 +363,7 @@ def test_push_to_talk_commits_at_once() -> None:
         listener.end_turn()
 
     heard = listen(Script().say(1000, "because the sun is").pcm(3000), release)
-    at, ended = next((at, event) for at, event in heard if isinstance(event, TurnEnded))
+    at, ended = next((at, event) for at, event in heard if isinstance(event, UserTurnEnded))
     assert ended.transcript.text == "because the sun is"
     assert at <= 2.3
 
@@ -355,8 +374,8 @@ def test_discarded_speech_is_forgotten() -> None:
         listener.discard()
 
     heard = listen(Script().say(1000, "What is a").pcm(4000), type_instead)
-    assert not only(heard, TurnEnded)
-    assert kinds(heard, Speculate, SpeculationDropped) == ["SpeechStarted", "SpeechStopped"]
+    assert not only(heard, UserTurnEnded)
+    assert kinds(heard, BeginPreemptiveReply, PreemptiveReplyDropped) == ["SpeechStarted", "SpeechStopped"]
 
 
 async def _type_at_two_seconds(listener: Listener) -> None:
@@ -367,7 +386,7 @@ async def _type_at_two_seconds(listener: Listener) -> None:
 def test_speech_that_goes_on_after_it_was_discarded_is_forgotten_up_to_the_next_pause() -> None:
     script = Script().say(1000, "What is a plant cell made of?", word_ms=400).say(5500, "And a moon?")
     heard = listen(script.pcm(9000), _type_at_two_seconds)
-    assert [event.transcript.text for event in only(heard, TurnEnded)] == ["And a moon?"]
+    assert [event.transcript.text for event in only(heard, UserTurnEnded)] == ["And a moon?"]
     assert len(only(heard, SpeechStarted)) == 2
 
 
@@ -377,7 +396,7 @@ def test_discarded_speech_does_not_interrupt_the_answer_to_what_was_typed() -> N
         listener.tutor_speaking(True, "It is seven.")
 
     heard = listen(Script().say(1000, "What is a plant cell made of?", word_ms=400).pcm(5000), drive)
-    assert not only(heard, Interrupt) and not only(heard, TurnEnded)
+    assert not only(heard, Interrupt) and not only(heard, UserTurnEnded)
 
 
 def test_speech_over_the_tutor_that_is_discarded_gives_the_voice_back() -> None:
@@ -398,8 +417,8 @@ def test_a_user_turn_is_not_reopened_after_something_was_typed() -> None:
         listener.discard()
 
     heard = listen(script.pcm(7000), drive)
-    assert [event.transcript.text for event in only(heard, TurnEnded)] == ["What is a star?", "in the sky?"]
-    assert not only(heard, TurnReopened)
+    assert [event.transcript.text for event in only(heard, UserTurnEnded)] == ["What is a star?", "in the sky?"]
+    assert not only(heard, UserTurnReopened)
 
 
 def test_discarding_covers_speech_that_has_not_been_judged_yet() -> None:
@@ -422,7 +441,7 @@ def test_noise_without_end_that_was_discarded_makes_nobody_deaf_for_good() -> No
 def test_without_a_turn_model_words_and_silence_end_a_turn() -> None:
     script = Script().say(1000, "What is a star?")
     heard = listen(script.pcm(5000), model=None)
-    ended = only(heard, TurnEnded)
+    ended = only(heard, UserTurnEnded)
     assert [event.transcript.text for event in ended] == ["What is a star?"]
     assert "turn_model" not in ended[0].timings and "probability" not in ended[0].timings
 
@@ -430,17 +449,17 @@ def test_without_a_turn_model_words_and_silence_end_a_turn() -> None:
 def test_a_turn_without_end_is_ended() -> None:
     text = " ".join(f"word{index}" for index in range(60))
     heard = listen(Script().say(500, text).pcm(16_000), turn_max_s=5)
-    assert len(only(heard, TurnEnded)) >= 3
-    assert only(heard, TurnEnded)[0].acoustic_end_ms <= 5700
+    assert len(only(heard, UserTurnEnded)) >= 3
+    assert only(heard, UserTurnEnded)[0].acoustic_end_ms <= 5700
 
 
 def test_no_first_sound_is_lost() -> None:
     """The first word is 100 ms long: without pre-roll less than two thirds of it would be heard."""
     heard = listen(Script().say(1000, "No", word_ms=100).say(1100, "thank you kindly.").pcm(4000))
-    assert only(heard, TurnEnded)[0].transcript.text == "No thank you kindly."
+    assert only(heard, UserTurnEnded)[0].transcript.text == "No thank you kindly."
 
 
 def test_mandarin_particles_and_questions() -> None:
     heard = listen(Script().say(1000, "你好 什么是光合作用吗").pcm(4000), recognizer=FakeRecognizer(language="zh"))
-    at = next(at for at, event in heard if isinstance(event, TurnEnded))
+    at = next(at for at, event in heard if isinstance(event, UserTurnEnded))
     assert at - 1.48 <= 0.7

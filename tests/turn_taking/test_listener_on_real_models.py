@@ -14,7 +14,7 @@ from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
 from engine.recognition.silero import SileroVad
 from engine.settings import Settings
-from engine.turn_taking.events import Duck, Interrupt, ListenEvent, Resume, SpeechStarted, TurnEnded
+from engine.turn_taking.events import Duck, Interrupt, ListenEvent, Resume, SpeechStarted, UserTurnEnded
 from engine.turn_taking.listener import Listener
 from engine.turn_taking.smart_turn import SmartTurn
 from tests.steady_voice import steady_piper
@@ -100,8 +100,8 @@ async def hear(models: Models, pcm: FloatArray, until: type[ListenEvent] | None,
 
 
 async def test_a_spoken_question_becomes_a_turn(models: Models) -> None:
-    events = await hear(models, models.speech[QUESTION], TurnEnded)
-    ended = [event for event in events if isinstance(event, TurnEnded)]
+    events = await hear(models, models.speech[QUESTION], UserTurnEnded)
+    ended = [event for event in events if isinstance(event, UserTurnEnded)]
     assert [event.transcript.text.lower() for event in ended] == ["why is the sky blue?"]
     started = next(event for event in events if isinstance(event, SpeechStarted))
     assert abs(started.ms - 800) < 200
@@ -109,10 +109,10 @@ async def test_a_spoken_question_becomes_a_turn(models: Models) -> None:
 
 
 async def test_a_protest_takes_the_floor(models: Models) -> None:
-    events = await hear(models, models.speech[PROTEST], TurnEnded, TUTOR)
+    events = await hear(models, models.speech[PROTEST], UserTurnEnded, TUTOR)
     names = [type(event).__name__ for event in events]
-    assert names.index("Duck") < names.index("Interrupt") < names.index("TurnEnded")
-    ended = next(event for event in events if isinstance(event, TurnEnded))
+    assert names.index("Duck") < names.index("Interrupt") < names.index("UserTurnEnded")
+    ended = next(event for event in events if isinstance(event, UserTurnEnded))
     assert "understand" in ended.transcript.text
 
 
@@ -125,10 +125,10 @@ async def test_so_do_a_few_words(models: Models, text: str) -> None:
 @pytest.mark.parametrize("text", NODS)
 async def test_a_nod_does_not(models: Models, text: str) -> None:
     events = await hear(models, models.speech[text], Resume, TUTOR)
-    assert not [event for event in events if isinstance(event, (Interrupt, TurnEnded))]
+    assert not [event for event in events if isinstance(event, (Interrupt, UserTurnEnded))]
 
 
 async def test_a_cough_does_not(models: Models) -> None:
     events = await hear(models, cough(), None, TUTOR)
-    assert not [event for event in events if isinstance(event, (Interrupt, TurnEnded))]
+    assert not [event for event in events if isinstance(event, (Interrupt, UserTurnEnded))]
     assert len([e for e in events if isinstance(e, Duck)]) == len([e for e in events if isinstance(e, Resume)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.items import VAD_FRAME_MS, Transcript
-from engine.turn_taking.events import Duck, Interrupt, Resume, SpeculationDropped, TurnEnded, TurnReopened
+from engine.turn_taking.events import Duck, Interrupt, PreemptiveReplyDropped, Resume, UserTurnEnded, UserTurnReopened
 from engine.turn_taking.reopening import AFTERTHOUGHT_MS, LONGEST_MS, PAUSE_MS, Reopening
 from engine.turn_taking.turn_state import Action, AskWords, BeginUtterance, EndUtterance
 from engine.turn_taking.turn_taker import TurnTaker
@@ -65,13 +65,13 @@ class Student:
             self.words, self.logprob = words, logprob
         for _ in range(int(ms // VAD_FRAME_MS)):
             self.now += VAD_FRAME_MS
-            self.take(self.taker.window(0.05 if words is None else 0.9, self.now))
+            self.take(self.taker.frame(0.05 if words is None else 0.9, self.now))
 
     def asks(self) -> None:
         """The question, taken for whole; then the tutor begins to answer."""
         self.hear(320)
         self.hear(1200, QUESTION)
-        while not self.of(TurnEnded):
+        while not self.of(UserTurnEnded):
             self.hear(int(VAD_FRAME_MS))
         self.take(self.taker.tutor(True, "A metaphor"))
 
@@ -84,12 +84,12 @@ def test_going_on_is_heard_from_the_beginning_of_the_turn() -> None:
     student.asks()
     first = student.of(BeginUtterance)[0]
     student.hear(640, "in a poem?")
-    assert student.of(Interrupt) and student.of(TurnReopened) == [TurnReopened(first.start_ms)]  # type: ignore[attr-defined]
+    assert student.of(Interrupt) and student.of(UserTurnReopened) == [UserTurnReopened(first.start_ms)]  # type: ignore[attr-defined]
     student.hear(640, "What is a metaphor in a poem?")
     student.hear(1500)
     begun = [action.start_ms for action in student.of(BeginUtterance)]  # type: ignore[attr-defined]
     assert begun[2] == begun[0] < begun[1]
-    ended = student.of(TurnEnded)
+    ended = student.of(UserTurnEnded)
     assert [turn.transcript.text for turn in ended] == [QUESTION, "What is a metaphor in a poem?"]  # type: ignore[attr-defined]
     numbers = [action.utterance for action in student.of(EndUtterance)]  # type: ignore[attr-defined]
     assert numbers == sorted(set(numbers)), "an answer to what was asked before could be taken for one to all"
@@ -101,7 +101,7 @@ def test_the_tutors_own_words_reopen_nothing() -> None:
     student.take(student.taker.tutor(False))
     student.hear(640, "a metaphor")
     student.hear(1500)
-    assert not student.of(TurnReopened) and len(student.of(TurnEnded)) == 1
+    assert not student.of(UserTurnReopened) and len(student.of(UserTurnEnded)) == 1
 
 
 class Whole(Student):
@@ -121,11 +121,11 @@ def test_an_ending_that_is_no_word_by_itself_is_understood_with_its_beginning() 
     student.asks()
     student.hear(480, "Jimmy.", logprob=-1.0)
     student.hear(2500)
-    assert [type(a) for a in student.said if isinstance(a, Interrupt | TurnReopened | Resume)] == [
+    assert [type(a) for a in student.said if isinstance(a, Interrupt | UserTurnReopened | Resume)] == [
         Interrupt,
-        TurnReopened,
+        UserTurnReopened,
     ]
-    assert student.of(TurnEnded)[-1].transcript.text == student.whole  # type: ignore[attr-defined]
+    assert student.of(UserTurnEnded)[-1].transcript.text == student.whole  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_cough_a_nod_or_an_echo_reopens_nothing(alone: str, whole: str) -> Non
     student.asks()
     student.hear(480, alone, logprob=-1.0)
     student.hear(2500)
-    assert not student.of(TurnReopened) and not student.of(Interrupt) and len(student.of(TurnEnded)) == 1
+    assert not student.of(UserTurnReopened) and not student.of(Interrupt) and len(student.of(UserTurnEnded)) == 1
     assert len(student.of(Duck)) == len(student.of(Resume)) == 1
     assert len(student.of(BeginUtterance)) == 3, "it was heard anew with the question"
 
@@ -154,7 +154,7 @@ def test_a_nod_needs_no_second_look() -> None:
     student.asks()
     student.hear(480, "mm-hm")
     student.hear(1500)
-    assert len(student.of(BeginUtterance)) == 2 and len(student.of(TurnEnded)) == 1
+    assert len(student.of(BeginUtterance)) == 2 and len(student.of(UserTurnEnded)) == 1
 
 
 @pytest.mark.parametrize(("whole", "turns"), [(QUESTION, 1), ("What is a metaphor to me?", 2)])
@@ -170,19 +170,19 @@ def test_the_tutor_falls_silent_before_it_is_settled(whole: str, turns: int) -> 
     student.words, student.answers = whole, True
     student.answer()
     student.hear(2500)
-    assert not student.taker.engaged and len(student.of(TurnEnded)) == turns
-    assert len(student.of(TurnReopened)) == turns - 1
+    assert not student.taker.engaged and len(student.of(UserTurnEnded)) == turns
+    assert len(student.of(UserTurnReopened)) == turns - 1
 
 
 def test_a_reply_begun_ahead_to_the_second_half_alone_is_dropped() -> None:
     student = Student()
     student.hear(320)
     student.hear(1200, QUESTION)
-    while not student.of(TurnEnded):
+    while not student.of(UserTurnEnded):
         student.hear(int(VAD_FRAME_MS))
     student.hear(640, "in a poem?")  # before the tutor's first sound
     student.hear(1500)
-    reopened = student.said.index(student.of(TurnReopened)[0])
-    last = student.of(TurnEnded)[-1]
-    before = [action for action in student.said[:reopened] if isinstance(action, SpeculationDropped)]
-    assert len(before) <= 1 and last.speculation_id is not None  # type: ignore[attr-defined]
+    reopened = student.said.index(student.of(UserTurnReopened)[0])
+    last = student.of(UserTurnEnded)[-1]
+    before = [action for action in student.said[:reopened] if isinstance(action, PreemptiveReplyDropped)]
+    assert len(before) <= 1 and last.preemptive_id is not None  # type: ignore[attr-defined]

@@ -187,28 +187,28 @@ def test_habits_stretch_and_shrink_within_limits() -> None:
     assert quick.average_ms > 200
 
 
-def windows(gate: SpeechGate, probabilities: list[float], start: int = 0) -> list[GateEvent]:
+def frames(gate: SpeechGate, probabilities: list[float], start: int = 0) -> list[GateEvent]:
     fed = (gate.feed(p, (start + i + 1) * VAD_FRAME_MS) for i, p in enumerate(probabilities))
     return [event for event in fed if event is not None]
 
 
 def test_the_gate_tells_when_it_was_heard_not_when_it_was_sure() -> None:
-    events = windows(SpeechGate(), [0.0] * 10 + [0.9] * 20 + [0.1] * 20)
+    events = frames(SpeechGate(), [0.0] * 10 + [0.9] * 20 + [0.1] * 20)
     assert [event.kind for event in events] == ["start", "stop"]
     assert abs(events[0].ms - 10 * VAD_FRAME_MS) <= 32
     assert abs(events[1].ms - 30 * VAD_FRAME_MS) <= 48
 
 
 def test_the_gate_ignores_clicks_and_bridges_short_silences() -> None:
-    assert windows(SpeechGate(), [0.0] * 5 + [0.9] + [0.1] * 5) == []
-    events = windows(SpeechGate(), [0.9] * 10 + [0.1] * 4 + [0.9] * 10 + [0.1] * 20)
+    assert frames(SpeechGate(), [0.0] * 5 + [0.9] + [0.1] * 5) == []
+    events = frames(SpeechGate(), [0.9] * 10 + [0.1] * 4 + [0.9] * 10 + [0.1] * 20)
     assert [event.kind for event in events] == ["start", "stop"]
 
 
 def test_between_the_thresholds_nothing_changes() -> None:
     gate = SpeechGate()
-    assert windows(gate, [0.45] * 50) == []
-    assert [event.kind for event in windows(gate, [0.9, 0.9] + [0.45] * 50, 50)] == ["start"]
+    assert frames(gate, [0.45] * 50) == []
+    assert [event.kind for event in frames(gate, [0.9, 0.9] + [0.45] * 50, 50)] == ["start"]
 
 
 @given(st.lists(st.floats(0, 1), max_size=300), st.floats(0.4, 0.9), st.floats(0.05, 0.4), st.floats(0, 200))
@@ -216,7 +216,7 @@ def test_the_gate_alternates_and_time_does_not_run_back(
     probabilities: list[float], start: float, stop: float, min_speech_ms: float
 ) -> None:
     gate = SpeechGate(GateOptions(start, stop, min_speech_ms, 200))
-    events = windows(gate, probabilities + [0.0] * 20)
+    events = frames(gate, probabilities + [0.0] * 20)
     assert [event.kind for event in events] == ["start", "stop"] * (len(events) // 2)
     for begin, end in zip(events[::2], events[1::2], strict=True):
         assert begin.ms <= end.ms
@@ -279,11 +279,11 @@ def chunk(start: int, samples: int, level: float = 0.5) -> AudioChunk:
 
 @given(st.lists(st.integers(0, 3000), max_size=30))
 def test_the_timeline_loses_nothing_of_what_comes_whole(sizes: list[int]) -> None:
-    timeline, position, windows = FrameAssembler(), 0, 0
+    timeline, position, frames = FrameAssembler(), 0, 0
     for size in sizes:
-        windows += len(timeline.add(chunk(position, size)))
+        frames += len(timeline.add(chunk(position, size)))
         position += size
-    assert windows == position // 512
+    assert frames == position // 512
     assert timeline.received_ms == pytest.approx(position / 16)
 
 
@@ -291,7 +291,7 @@ def test_the_timeline_fills_holes_and_cuts_what_comes_twice() -> None:
     timeline = FrameAssembler()
     assert len(timeline.add(chunk(0, 512))) == 1
     holed = timeline.add(chunk(1024, 512))
-    assert [float(window.pcm.max()) for window in holed] == [0.0, 0.5]
+    assert [float(frame.pcm.max()) for frame in holed] == [0.0, 0.5]
     assert timeline.add(chunk(1024, 512)) == []
     assert len(timeline.add(chunk(1280, 768))) == 1
     assert timeline.received_ms == 4 * 32
@@ -314,8 +314,8 @@ def test_no_position_makes_the_timeline_run_away(chunks: list[tuple[int, int]]) 
 
 def test_the_past_is_bounded_and_starts_where_it_is_asked_to() -> None:
     timeline, past = FrameAssembler(), RecentAudio(1.0)
-    for window in timeline.add(chunk(0, 512 * 100)):
-        past.add(window, 0.5)
+    for frame in timeline.add(chunk(0, 512 * 100)):
+        past.add(frame, 0.5)
     for ms, frames in ((99 * 32, 1), (98.5 * 32, 2), (0, 31), (100 * 32, 0)):
         pcm, probabilities = past.since(ms)
         assert len(pcm) == frames * 512 and probabilities.tolist() == [0.5] * frames

@@ -12,16 +12,16 @@ from engine.errors import RecognitionFailed
 from engine.items import VAD_FRAME_MS, Transcript
 from engine.settings import ListeningOptions
 from engine.turn_taking.events import (
+    BeginPreemptiveReply,
     Duck,
     Interrupt,
     ListeningFailed,
     NoSpeechHeard,
+    PreemptiveReplyDropped,
     Resume,
-    Speculate,
-    SpeculationDropped,
     SpeechStarted,
     SpeechStopped,
-    TurnEnded,
+    UserTurnEnded,
 )
 from engine.turn_taking.turn_state import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
 from engine.turn_taking.turn_taker import TurnTaker
@@ -75,10 +75,10 @@ class Bench:
                 self.words = self.model = None
         self.said += actions
 
-    def hear(self, probability: float, windows: int = 1) -> None:
-        for _ in range(windows):
+    def hear(self, probability: float, frames: int = 1) -> None:
+        for _ in range(frames):
             self.now += VAD_FRAME_MS
-            self.take(self.taker.window(probability, self.now))
+            self.take(self.taker.frame(probability, self.now))
 
     def answer(self, text: str, logprob: float = 0.0) -> None:
         if self.words is not None:
@@ -109,7 +109,7 @@ def check(said: list[Action]) -> None:
     """Promises of ``events.py``, on everything said until nothing is in progress."""
     speaking = ducked = False
     open_utterance: int | None = None
-    speculation: int | None = None
+    preemptive: int | None = None
     for action, following in zip_longest(said, said[1:]):
         match action:
             case BeginUtterance(utterance=utterance):
@@ -117,7 +117,7 @@ def check(said: list[Action]) -> None:
                 open_utterance = utterance
             case EndUtterance(utterance=utterance):
                 assert open_utterance == utterance
-                assert speculation is None
+                assert preemptive is None
                 assert not ducked or isinstance(following, BeginUtterance), "but for a second look"
                 open_utterance = None
             case AskWords(utterance=utterance) | AskTurnModel(utterance=utterance):
@@ -134,26 +134,26 @@ def check(said: list[Action]) -> None:
             case Resume() | Interrupt():
                 assert ducked or isinstance(action, Interrupt)
                 ducked = False
-            case Speculate(id=number, transcript=transcript):
-                assert speculation is None
+            case BeginPreemptiveReply(id=number, transcript=transcript):
+                assert preemptive is None
                 assert not ducked
                 assert transcript.text
-                speculation = number
-            case SpeculationDropped(id=number):
-                assert speculation == number
-                speculation = None
-            case TurnEnded():
+                preemptive = number
+            case PreemptiveReplyDropped(id=number):
+                assert preemptive == number
+                preemptive = None
+            case UserTurnEnded():
                 assert not ducked
                 assert not speaking
                 assert action.transcript.text
                 assert action.transcript.final
-                assert action.speculation_id == speculation
+                assert action.preemptive_id == preemptive
                 assert action.timings["commit"] >= 0
-                speculation = None
+                preemptive = None
             case NoSpeechHeard() | ListeningFailed():
                 assert not ducked
     assert open_utterance is None
-    assert speculation is None
+    assert preemptive is None
     assert not speaking
     assert not ducked
 
@@ -174,31 +174,31 @@ def test_every_promise_is_kept_and_every_turn_ends(script: list[tuple[str, Any]]
 def test_pauses_below_the_floor_never_end_a_turn(parts: list[tuple[int, int]], opinion: float) -> None:
     """Voice and pauses shorter than the floor, with a model and words as hasty as can be."""
     bench = Bench()
-    floor_windows = int(ListeningOptions().endpoint.floor_ms // VAD_FRAME_MS) - 2
+    floor_frames = int(ListeningOptions().endpoint.floor_ms // VAD_FRAME_MS) - 2
     for voice, pause in parts:
         bench.hear(0.9, voice)
-        for _ in range(min(pause, floor_windows)):
+        for _ in range(min(pause, floor_frames)):
             bench.hear(0.05)
             bench.answer("What is a star?")
             bench.step("verdict", opinion)
         bench.hear(0.9, 3)
-    assert not [action for action in bench.said if isinstance(action, TurnEnded)]
+    assert not [action for action in bench.said if isinstance(action, UserTurnEnded)]
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(TEXTS), st.none() | st.floats(0, 1), st.integers(0, 30))
-def test_words_end_a_turn_within_the_ceiling(text: str, opinion: float | None, decode_windows: int) -> None:
+def test_words_end_a_turn_within_the_ceiling(text: str, opinion: float | None, decode_frames: int) -> None:
     options = ListeningOptions()
     bench = Bench(options)
     bench.hear(0.9, 20)
     while bench.taker.engaged:
         bench.hear(0.05)
         bench.step("verdict", opinion)
-        if bench.words and bench.now - 20 * VAD_FRAME_MS >= decode_windows * VAD_FRAME_MS:
+        if bench.words and bench.now - 20 * VAD_FRAME_MS >= decode_frames * VAD_FRAME_MS:
             bench.answer(text)
         assert bench.now <= 20 * VAD_FRAME_MS + options.endpoint.ceiling_ms + 100
     last = bench.said[-2]
-    assert isinstance(last, TurnEnded if text else NoSpeechHeard)
+    assert isinstance(last, UserTurnEnded if text else NoSpeechHeard)
 
 
 def test_a_student_who_pauses_for_long_is_given_more_time() -> None:
@@ -217,7 +217,7 @@ def test_a_student_who_pauses_for_long_is_given_more_time() -> None:
             bench.hear(0.05)
             bench.answer("because the sun is hot.")
             bench.step("verdict", 0.8)
-        ended = next(action for action in bench.said[before:] if isinstance(action, TurnEnded))
+        ended = next(action for action in bench.said[before:] if isinstance(action, UserTurnEnded))
         waits.append(ended.timings["waited"])
         bench.hear(0.05, 100)
     assert waits[-1] > 1.3 * waits[0]

@@ -23,7 +23,7 @@ CUT_OFF = ("The reason I am asking is that the", "I was wondering if the", "Well
 @pytest.fixture(scope="module")
 def detector() -> Iterator[SileroVad]:
     detector = SileroVad(locate("silero-vad"))
-    asyncio.run(detector.stream().probabilities(windows(room(32))))  # starts its thread
+    asyncio.run(detector.stream().probabilities(frames(room(32))))  # starts its thread
     yield detector
     detector.close()
 
@@ -74,27 +74,27 @@ def room(ms: float, level: float = 3e-4) -> FloatArray:
     return noise
 
 
-def windows(pcm: FloatArray) -> FloatArray:
+def frames(pcm: FloatArray) -> FloatArray:
     return pcm[: len(pcm) // VAD_FRAME * VAD_FRAME].reshape(-1, VAD_FRAME)
 
 
 async def test_state_goes_on_from_call_to_call(detector: SileroVad, speech: dict[str, FloatArray]) -> None:
-    heard = windows(np.concatenate((room(500), *speech.values())))
+    heard = frames(np.concatenate((room(500), *speech.values())))
     at_once = await detector.stream().probabilities(heard)
     stream = detector.stream()
     one_by_one = [await stream.probabilities(heard[at : at + 3]) for at in range(0, len(heard), 3)]
     assert np.allclose(at_once, np.concatenate(one_by_one), atol=1e-4)
-    fresh = [(await detector.stream().probabilities(window[None]))[0] for window in heard]
+    fresh = [(await detector.stream().probabilities(frame[None]))[0] for frame in heard]
     assert np.abs(at_once - fresh).mean() > 0.03, "the state makes no difference"
 
 
 async def test_two_microphones_do_not_hear_each_other(detector: SileroVad, speech: dict[str, FloatArray]) -> None:
-    heard = windows(speech[FINISHED[0]])
+    heard = frames(speech[FINISHED[0]])
     alone = await detector.stream().probabilities(heard)
     one, other, together = detector.stream(), detector.stream(), []
-    for window in heard:
-        together.append(await one.probabilities(window[None]))
-        await other.probabilities(window[None, ::-1] * 0.5)
+    for frame in heard:
+        together.append(await one.probabilities(frame[None]))
+        await other.probabilities(frame[None, ::-1] * 0.5)
     assert np.allclose(alone, np.concatenate(together), atol=1e-4)
 
 
@@ -106,7 +106,7 @@ async def test_starts_and_ends_are_found_at_any_level(
         spoken = speech[text] / np.abs(speech[text]).max() * 0.5
         pcm = np.concatenate((room(600), spoken, room(800))) * np.float32(gain)
         gate = SpeechGate()
-        probabilities = await detector.stream().probabilities(windows(pcm))
+        probabilities = await detector.stream().probabilities(frames(pcm))
         events = [gate.feed(float(p), (i + 1) * VAD_FRAME_MS) for i, p in enumerate(probabilities)]
         found = [event for event in events if event is not None]
         end = 600 + len(spoken) * 1000 / INPUT_RATE
@@ -117,7 +117,7 @@ async def test_starts_and_ends_are_found_at_any_level(
 
 @pytest.mark.parametrize("level", [1e-3, 1e-2, 5e-2])
 async def test_hiss_is_not_speech(detector: SileroVad, level: float) -> None:
-    assert (await detector.stream().probabilities(windows(room(5000, level)))).max() < 0.5
+    assert (await detector.stream().probabilities(frames(room(5000, level)))).max() < 0.5
 
 
 async def test_a_muted_microphone_costs_no_model(detector: SileroVad, monkeypatch: pytest.MonkeyPatch) -> None:
