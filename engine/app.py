@@ -39,7 +39,9 @@ from engine.wiring import open_parts
 
 log = structlog.get_logger(__name__)
 
-MAX_BODY_BYTES = 1_000_000
+MAX_BODY_BYTES = 256_000
+"""Of JSON and offers; documents and portraits have limits of their own. A profile with every text at its longest,
+each character escaped, has 200 kB."""
 
 
 class Engine:

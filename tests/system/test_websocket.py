@@ -121,6 +121,9 @@ def silence(seconds: int) -> bytes:
 async def test_megabyte_text_is_refused_and_the_socket_lives(socket: Any) -> None:
     await socket.send(type="text", content="a" * 1_000_000)
     error = await socket.expect("error")
+    assert error["code"] == "too_large" and "64000" in error["message"]
+    await socket.send(type="text", content="a" * 50_000)
+    error = await socket.expect("error")
     assert error["code"] == "invalid_field" and "4000" in error["message"]
     await socket.send(type="ping")
     await socket.expect("pong")

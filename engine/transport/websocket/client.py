@@ -14,6 +14,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from engine.contracts import Avatar
 from engine.errors import BadRequest, Conflict, EngineError, InvalidField
 from engine.protocol import incoming as messages
+from engine.protocol.bounded_json import LOOP_CHARS
 from engine.protocol.outgoing import PongEvent
 from engine.sessions import Session
 from engine.transport.commands import obey, ready, refusal, session_avatar
@@ -67,7 +68,7 @@ class Client:
                 try:
                     self._rate.check(loop.time())
                     if message.type is WSMsgType.TEXT:
-                        await self._handle(messages.parse(message.data))
+                        await self._read(message.data)
                     elif message.type is WSMsgType.BINARY:
                         self._hear_live(message.data)
                 except EngineError as error:
@@ -84,12 +85,18 @@ class Client:
         """Close from our side (session ended, replaced by another socket, shutdown)."""
         await close_hard(self._socket, code, reason)
 
+    async def _read(self, text: str) -> None:
+        if len(text) <= LOOP_CHARS:
+            await self._handle(messages.parse(text))
+        else:
+            await self._hear(*await asyncio.to_thread(messages.parse_recording, text))
+
     async def _handle(self, message: messages.ClientMessage) -> None:
         match message:
             case messages.TextMessage():
                 obey(self._session, message, await self._avatar_of(message.avatar_id))
             case messages.AudioMessage():
-                await self._hear(message)
+                await self._hear(message, messages.decode_base64(message.data))
             case messages.ConfigureMessage():
                 await self._configure(message)
             case messages.PingMessage():
@@ -120,19 +127,17 @@ class Client:
             self._open_microphone(message.input_audio)
         await self._outbox.put(ready(self._session, avatar, mime=codecs))
 
-    async def _hear(self, message: messages.AudioMessage) -> None:
+    async def _hear(self, message: messages.AudioMessage, data: bytes) -> None:
         if message.format is not None or self._microphone is not None:
             if self._microphone is None:
                 self._open_microphone(messages.InputAudio(format=message.format or "pcm_s16le"))
-            data = messages.decode_base64(message.data)
             self._hear_live(data)
             if message.end:
                 self._conversation.end_talk()
             return
-        if not message.data:
+        if not data:
             raise InvalidField("field 'data' is empty")
-        recording = messages.decode_base64(message.data)
-        self._conversation.submit_recording(recording, await self._avatar_of(message.avatar_id))
+        self._conversation.submit_recording(data, await self._avatar_of(message.avatar_id))
 
     def _hear_live(self, data: bytes) -> None:
         if self._microphone is None:
