@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass, field
 
 from engine.text.abbreviations import ABBREVIATIONS, BEFORE_NUMBERS, HELD_WORDS, TITLES
+from engine.text.protected import NEVER, protected_end
 from engine.text.scripts import is_unspaced
 
 FIRST_WORDS = 6
@@ -42,8 +43,6 @@ PAUSES = ",;:—，、：；"
 FULL_WIDTH_PAUSES = "，、："
 CLOSERS = "\"'”’»)]}」』】》）*_`"
 OPENERS, ENDERS = "([{（【「『《“", ")]}）】」』》”"
-FENCE = "```"
-
 TRAILING_SIGNS = "的了着过们吗呢吧啊是地得"
 """Chinese signs that belong to what is before them."""
 
@@ -63,7 +62,6 @@ class _Scan:
     in_word: bool = False
     unspaced: int = 0
     depth: int = 0
-    fenced: bool = False
     start: int = 0
     """First character that is no white space."""
     last_pause: int | None = None
@@ -86,6 +84,8 @@ class ClauseSplitter:
     _buffer: str = ""
     _first: bool = field(default=True)
     _late: bool = field(default=False)
+    _inside: bool = field(default=False)
+    """The buffer ends inside a formula, code or a nested list."""
 
     def push(self, delta: str) -> list[str]:
         """Add text; gives the clauses that are complete now, usually none or one."""
@@ -101,7 +101,7 @@ class ClauseSplitter:
             return []
         self._late = True
         cut = self._find_cut(final=False)
-        if cut is None:
+        if cut is None and not self._inside:
             # All that is missing may be the look-ahead after a full stop.
             end = len(self._buffer)
             scan_end = self._buffer.rstrip(CLOSERS)
@@ -131,6 +131,7 @@ class ClauseSplitter:
     def _find_cut(self, *, final: bool) -> int | None:
         """Where the first clause of the buffer ends, or None while that is open."""
         text = self._buffer
+        self._inside = False
         scan = _Scan(start=len(text) - len(text.lstrip()))
         position = scan.start
         try:
@@ -145,12 +146,14 @@ class ClauseSplitter:
     def _step(self, text: str, at: int, scan: _Scan, final: bool) -> tuple[int, int | None]:
         """Look at one character: (next position, cut or None)."""
         char = text[at]
-        if text.startswith(FENCE, at):
-            scan.fenced = not scan.fenced
+        whole = protected_end(text, at, final=final)
+        if whole == NEVER:
+            self._inside = True
+            raise _Wait
+        if whole > at:
+            # Code, a formula or a nested list: one word, whatever is in it.
             scan.words += 1
-            return at + len(FENCE), None
-        if scan.fenced and at < LONGEST_CHARS * 8:
-            return at + 1, None
+            return whole, None
         if at - scan.start >= LONGEST_CHARS and (char.isspace() or at - scan.start >= LONGEST_CHARS * 2):
             return at, at
         if char.isspace():

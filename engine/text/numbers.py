@@ -15,9 +15,11 @@ from typing import Any
 
 from wetext import Normalizer
 
+from engine.text.amounts import amounts_in_words
+
 LANGUAGES = ("en", "zh")
 
-_WORTH_IT = re.compile(r"\d|[%°$€£¥=+×÷±]|\b(?:Dr|Mr|Mrs|Ms|Prof|St)\.")
+_WORTH_IT = re.compile(r"\d|[%°$€£¥=+×÷±]")
 
 _SENTENCES = re.compile(r"(?<=[a-z)][.!?]) ")
 
@@ -26,6 +28,12 @@ _AROUND = 2
 
 _LONGEST = 12
 """Words given to a grammar at once."""
+
+_MAX_WORD = 40
+"""Characters of one word a grammar is asked about; nothing that long is a number anybody reads out."""
+
+_MAX_CHINESE = 60
+"""Characters of Chinese given to a grammar at once."""
 
 _CHINESE: _Rules = (
     (re.compile(r"(?<![\d/.])(\d{1,4})/(\d{1,4})(?![\d/])"), r"\2分之\1"),
@@ -51,6 +59,11 @@ _ENGLISH: _Rules = (
     (re.compile(r"\bFig\.\s?(?=\d)"), "figure "),
     (re.compile(r"(?<=\d)\s?°(?![CFK])"), " degrees"),
     (re.compile(r"\bProf\.(?=\s)"), "professor"),
+    (re.compile(r"\bDr\.(?=\s)"), "doctor"),
+    (re.compile(r"\bMr\.(?=\s)"), "Mister"),
+    (re.compile(r"\bMrs\.(?=\s)"), "Missus"),
+    (re.compile(r"\bMs\.(?=\s)"), "Miss"),
+    (re.compile(r"\bSt\.(?=\s[A-Z])"), "Saint"),
     # What the grammar takes for something else: metres for minutes, decades for seconds, a span for a sum.
     (re.compile(r"(?<=\d)\s?km/s\b"), " kilometers per second"),
     (re.compile(r"(?<=\d)\s?m/s(?:²|\^2| squared)"), " meters per second squared"),
@@ -74,12 +87,27 @@ def in_words(text: str, language: str) -> str:
     """``text`` as one would read it aloud; unchanged in languages without a grammar."""
     if language not in LANGUAGES:
         return text
+    text = amounts_in_words(text, chinese=language == "zh")
     for pattern, words in _ENGLISH if language == "en" else _CHINESE:
         text = pattern.sub(words, text)
     if language == "en":
         # Sentence by sentence: the grammars lose the space after a full stop before a number.
         return " ".join(_english(sentence) for sentence in _SENTENCES.split(text))
-    return "".join(_read(part, language) for part in _CHINESE_PAUSES.split(text))
+    parts = (part for clause in _CHINESE_PAUSES.split(text) for part in _bounded(clause))
+    return "".join(_read(part, language) for part in parts)
+
+
+def _bounded(text: str) -> Iterator[str]:
+    """Pieces no longer than a grammar may get, cut where no number goes on; one long number is one piece."""
+    begin = 0
+    while len(text) - begin > _MAX_CHINESE:
+        end = begin + _MAX_CHINESE
+        while end > begin and (text[end - 1].isascii() or text[end].isascii()):
+            end -= 1
+        end = end if end > begin else begin + _MAX_CHINESE
+        yield text[begin:end]
+        begin = end
+    yield text[begin:]
 
 
 def _english(sentence: str) -> str:
@@ -87,11 +115,15 @@ def _english(sentence: str) -> str:
     words = sentence.split(" ")
     said: list[str] = []
     at = 0
-    for begin, end in _spans([bool(_WORTH_IT.search(word)) for word in words]):
+    for begin, end in _spans([len(word) <= _MAX_WORD and bool(_WORTH_IT.search(word)) for word in words]):
         said += words[at:begin]
-        said.append(_read(" ".join(words[begin:end]), "en"))
+        said.append(_read(" ".join(words[begin:end]), "en") if _short(words[begin:end]) else " ".join(words[begin:end]))
         at = end
     return " ".join(said + words[at:])
+
+
+def _short(words: Sequence[str]) -> bool:
+    return max(map(len, words)) <= _MAX_WORD
 
 
 def _spans(marked: Sequence[bool]) -> Iterator[tuple[int, int]]:
@@ -114,7 +146,7 @@ def _spans(marked: Sequence[bool]) -> Iterator[tuple[int, int]]:
 
 
 def _read(text: str, language: str) -> str:
-    if not _WORTH_IT.search(text):
+    if not _WORTH_IT.search(text) or (len(text) > _MAX_WORD and " " not in text and text.isascii()):
         return text
     try:
         return str(_grammar(language).normalize(text)) or text

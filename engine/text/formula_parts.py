@@ -1,0 +1,306 @@
+"""What stands in formulas but is not mathematics: chemical species, units of measure, temperatures. Pure.
+
+``prepared`` puts it into words before the formula is parsed.
+"""
+
+from __future__ import annotations
+
+import re
+
+from engine.text.number_words import digits_in_words, number_in_words
+
+_CE = re.compile(r"\\(?:ce|cee)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_UNIT_BOX = re.compile(
+    r"(?P<one>(?<![\d.])1)?(?P<gap>(?:\\[,;: ]|~|\s)*)"
+    r"\\(?:mathrm|text|textrm|mathsf|operatorname|unit|si|rm|textnormal)\s*\{(?P<unit>[^{}]{1,40}(?:\{[^{}]{1,5}\}[^{}]{0,20})*)\}"
+    r"(?:\^\{?(?P<power>-?\d)\}?)?"
+)
+_QUANTITY = re.compile(r"\\(?:SI|qty)\s*\{([^{}]{1,20})\}\s*\{([^{}]{1,40})\}")
+_TEMPERATURE = re.compile(
+    r"(?:\^\s*\{?\s*\\circ\s*\}?|°)\s*(?:\\(?:mathrm|text)\s*\{\s*([CFK])\s*\}|([CF])(?![A-Za-z]))"
+)
+_REPEATING = re.compile(r"(\d+)\.(\d*)\\(?:overline|bar|dot)\s*\{?(\d+)\}?")
+_BOXED_SPECIES = re.compile(
+    r"\\(?:mathrm|text)\s*\{((?:[A-Z][a-z]?(?:_\{?\d+\}?|\d+)?|\((?:[A-Z][a-z]?(?:_\{?\d\}?|\d)?)+\)(?:_?\{?\d\}?))+)\}"
+)
+_MONEY = re.compile(r"(?:\\\$|([€£]))\s*(\d[\d,.]*)")
+_NOT_EQUAL = re.compile(r"\\not\s*=")
+_BINOMIAL = re.compile(r"\\[dt]?binom\s*(\d)\s*(\d)|\{?\}?[_^]\s*\{?(\w)\}?\s*C\s*_\s*\{?(\w)\}?")
+_CHARGED = re.compile(r"\^\s*\{?\s*(\d*)\s*([+-])\s*\}?")
+
+_ELEMENTS = frozenset(
+    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo"
+    " Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce W Re Os Ir Pt Au Hg Tl Pb Bi Po Rn Ra U Pu".split()
+)
+_DIATOMIC = frozenset({"H", "N", "O", "F", "Cl", "Br", "I"})
+
+_SPECIES = re.compile(r"[A-Z][a-z]?|\d+|[()\[\]]")
+_SUBSCRIPT = re.compile(r"_\s*\{?\s*(\d+)\s*\}?")
+_CHARGE = re.compile(r"\^\s*\{?\s*(\d*)\s*([+-])\s*\}?$|(?<=[A-Za-z0-9)\]])([+-])$")
+_STATE = re.compile(r"\((aq|s|l|g)\)")
+_ARROWS = {
+    "->": ("yields", "生成"),
+    "<=>": ("is in equilibrium with", "可逆生成"),
+    "<->": ("is in resonance with", "共振为"),
+}
+_ARROW = re.compile(r"^(<=>>?|<<=>|<->|<-->|->)")
+_LATEX_ARROW = re.compile(
+    r"\\(?:long)?rightarrow(?![A-Za-z])|\\to(?![A-Za-z])|\\rightleftharpoons|\\xrightarrow(?:\{[^{}]*\})?|→|⟶|⇌"
+)
+_STATES = {"aq": ("aqueous", "水溶液"), "s": ("solid", "固体"), "l": ("liquid", "液体"), "g": ("gas", "气体")}
+
+_UNITS: dict[str, tuple[str, str]] = {
+    "m": ("meter", "米"),
+    "g": ("gram", "克"),
+    "t": ("tonne", "吨"),
+    "s": ("second", "秒"),
+    "sec": ("second", "秒"),
+    "min": ("minute", "分钟"),
+    "h": ("hour", "小时"),
+    "hr": ("hour", "小时"),
+    "L": ("liter", "升"),
+    "l": ("liter", "升"),
+    "N": ("newton", "牛"),
+    "J": ("joule", "焦"),
+    "W": ("watt", "瓦"),
+    "V": ("volt", "伏"),
+    "A": ("ampere", "安"),
+    "C": ("coulomb", "库"),
+    "K": ("kelvin", "开"),
+    "Hz": ("hertz", "赫"),
+    "Pa": ("pascal", "帕"),
+    "mol": ("mole", "摩尔"),
+    "Ω": ("ohm", "欧"),
+    "F": ("farad", "法"),
+    "T": ("tesla", "特"),
+    "Wb": ("weber", "韦"),
+    "H": ("henry", "亨"),
+    "eV": ("electronvolt", "电子伏"),
+    "cd": ("candela", "坎"),
+    "rad": ("radian", "弧度"),
+    "cal": ("calorie", "卡"),
+    "atm": ("atmosphere", "标准大气压"),
+    "ft": ("foot", "英尺"),
+    "in": ("inch", "英寸"),
+    "mi": ("mile", "英里"),
+    "mph": ("mile per hour", "英里每小时"),
+    "lb": ("pound", "磅"),
+    "B": ("byte", "字节"),
+}
+_PREFIXES: dict[str, tuple[str, str]] = {
+    "k": ("kilo", "千"),
+    "c": ("centi", "厘"),
+    "m": ("milli", "毫"),
+    "d": ("deci", "分"),
+    "M": ("mega", "兆"),
+    "G": ("giga", "吉"),
+    "μ": ("micro", "微"),
+    "µ": ("micro", "微"),
+    "n": ("nano", "纳"),
+    "p": ("pico", "皮"),
+}
+_PLURALS = {"foot": "feet", "inch": "inches", "hertz": "hertz", "mile per hour": "miles per hour", "henry": "henries"}
+_POWERS = {"2": ("square", "平方"), "3": ("cubic", "立方")}
+_UNIT = re.compile(r"^([A-Za-zΩμµ]+)(?:\^?\{?(-?\d)\}?|([²³]))?$")
+
+
+def prepared(formula: str, chinese: bool) -> str:
+    """LaTeX with chemistry, units and repeating decimals replaced by ``\\text{words}``."""
+    formula = _NOT_EQUAL.sub(r"\\neq ", formula)
+    formula = _BINOMIAL.sub(lambda m: rf"\binom{{{m.group(1) or m.group(3)}}}{{{m.group(2) or m.group(4)}}}", formula)
+    formula = _MONEY.sub(lambda m: m.group(2) + _text(_currency(m.group(1), chinese)), formula)
+    formula = _CE.sub(lambda m: _text(chemistry_in_words(m.group(1), chinese)), formula)
+    formula = _plain_chemistry(formula, chinese)
+    formula = _REPEATING.sub(lambda m: _text(_repeating(m, chinese)), formula)
+    formula = _TEMPERATURE.sub(lambda m: _text(_temperature(m.group(1) or m.group(2), chinese)), formula)
+    formula = _QUANTITY.sub(r"\1\\,\\mathrm{\2}", formula)
+    formula = _BOXED_SPECIES.sub(lambda m: _boxed_species(m, chinese), formula)
+    return _UNIT_BOX.sub(lambda m: _boxed_unit(m, chinese), formula)
+
+
+def _text(words: str) -> str:
+    return f"\\text{{ {words} }}"
+
+
+def chemistry_in_words(formula: str, chinese: bool) -> str:
+    """mhchem's notation: ``2H2 + O2 -> 2H2O``."""
+    formula = _LATEX_ARROW.sub(" -> ", formula.replace(r"\rightleftharpoons", " <=> ").replace("⇌", " <=> "))
+    formula = re.sub(r"(<=>>?|<<=>|<->|<-->|->)\s*(?:\[[^\]]{0,60}\]){0,2}", r" \1 ", formula)
+    words = []
+    for part in formula.split():
+        if part == "+":
+            words.append("加" if chinese else "plus")
+        elif _ARROW.match(part):
+            words.append(_ARROWS["<=>" if "=" in part else "<->" if part.startswith("<") else "->"][chinese])
+        elif part in ("^", "↑"):
+            words.append("气体" if chinese else "gas")
+        elif part in ("v", "↓"):
+            words.append("沉淀" if chinese else "precipitate")
+        else:
+            words.append(_species(part, chinese))
+    return ("" if chinese else " ").join(words)
+
+
+def _species(part: str, chinese: bool) -> str:
+    words: list[str] = []
+    isotope = re.match(r"\^\{?(\d+)\}?(?:_\{?(\d+)\}?)?(?=[A-Z])", part)
+    if isotope:
+        part = part[isotope.end() :]
+        words = [
+            "质量数" if chinese else "mass number",
+            number_in_words(isotope.group(1), chinese) + ("，" if chinese else ","),
+        ]
+    state = _STATE.search(part)
+    part = _SUBSCRIPT.sub(r"\1", _STATE.sub("", part))
+    charge = _CHARGE.search(part)
+    part = part[: charge.start()] if charge else part
+    for piece in _SPECIES.findall(part):
+        if piece.isdecimal():
+            words.append(number_in_words(piece, chinese))
+        elif piece in "()[]":
+            continue
+        else:
+            words += [" ".join(piece)]
+    if charge:
+        amount, sign = charge.group(1) or "", charge.group(2) or charge.group(3)
+        if amount:
+            words.append(number_in_words(amount, chinese))
+        words.append({"+": ("plus", "正离子"), "-": ("minus", "负离子")}[sign][chinese])
+    if state:
+        words.append(_STATES[state.group(1)][chinese])
+    if not chinese:
+        return " ".join(words)
+    return re.sub(r"(?<=[^\x00-\x7f]) | (?=[^\x00-\x7f])", "", " ".join(words))
+
+
+def is_species(text: str) -> bool:
+    """Whether ``text`` (digits as plain subscripts, charges as ``^2⁺``) is a chemical formula beyond doubt."""
+    bare, charge = re.sub(r"\^\d*[⁺⁻]$", "", text), re.search(r"\^(\d*)[⁺⁻]$", text)
+    if not _is_elements(bare):
+        return False
+    letters = re.findall(r"[A-Z][a-z]?", bare)
+    if charge and (charge.group(1) or len(letters[0]) == 2 or len(letters) > 1):
+        return True
+    if not re.search(r"[A-Za-z)\]]\d", bare):
+        return False
+    return len(letters) > 1 or (letters[0] in _DIATOMIC and re.fullmatch(r"\d*[A-Z][a-z]?2|O3", bare) is not None)
+
+
+def _plain_chemistry(formula: str, chinese: bool) -> str:
+    """``2H_2 + O_2 \\rightarrow 2H_2O``: a formula of nothing but species."""
+    bare = re.sub(r"\\(?:mathrm|text)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}|\\[,;]", r"\1", formula)
+    bare = _CHARGED.sub(lambda m: f"^{m.group(1)}{'⁺' if m.group(2) == '+' else '⁻'}", _SUBSCRIPT.sub(r"\1", bare))
+    species = [re.sub(r"[\s{}]", "", side) for side in re.split(r"\+|" + _LATEX_ARROW.pattern, bare)]
+    if not any(is_species(each) for each in species):
+        return formula
+    if not all(is_species(each) or _is_elements(re.sub(r"\^\d*[⁺⁻]$", "", each)) for each in species):
+        return formula
+    return _text(chemistry_in_words(bare.replace("+", " + ").replace("⁺", "+").replace("⁻", "-"), chinese))
+
+
+def _is_elements(text: str) -> bool:
+    letters = re.findall(r"[A-Z][a-z]?", text)
+    shaped = re.fullmatch(r"\d*(?:[A-Z][a-z]?\d*|[()]\d*)+", text) is not None
+    return shaped and bool(letters) and all(each in _ELEMENTS for each in letters)
+
+
+def _currency(sign: str | None, chinese: bool) -> str:
+    return {"€": ("euros", "欧元"), "£": ("pounds", "英镑")}.get(sign or "", ("dollars", "美元"))[chinese]
+
+
+def _boxed_species(match: re.Match[str], chinese: bool) -> str:
+    text = re.sub(r"[_{}]", "", match.group(1))
+    return _text(_species(text, chinese)) if is_species(text) else match.group()
+
+
+def _repeating(match: re.Match[str], chinese: bool) -> str:
+    whole, start, again = match.groups()
+    repeated = digits_in_words(again, chinese)
+    before = number_in_words(whole, chinese) + ("点" if chinese else " point")
+    begin = digits_in_words(start, chinese) if start else ""
+    if chinese:
+        return f"{before}{begin}{repeated}循环" if not begin else f"{before}{begin}，{repeated}循环"
+    return f"{before} {begin + ', ' if begin else ''}{repeated} repeating"
+
+
+def _temperature(scale: str, chinese: bool) -> str:
+    return {"C": ("degrees Celsius", "摄氏度"), "F": ("degrees Fahrenheit", "华氏度"), "K": ("kelvins", "开")}[scale][
+        chinese
+    ]
+
+
+def _boxed_unit(match: re.Match[str], chinese: bool) -> str:
+    unit = match.group("unit") + (f"^{match.group('power')}" if match.group("power") else "")
+    words = unit_in_words(unit, chinese, one=match.group("one") is not None)
+    before = match.string[: match.start()].rstrip()[-1:]
+    counted = match.group("one") or before.isdigit() or (before in (")", "}") and match.group("gap"))
+    if words is None or not (counted or "/" in unit):
+        # Upright letters without a number are a name or a word: "pH", "in".
+        return match.group()
+    return (match.group("one") or "") + _text(words)
+
+
+def unit_in_words(unit: str, chinese: bool, *, one: bool = False) -> str | None:
+    """Words for ``m/s^2``, ``kg·m``, ``km/h``; None when it is no unit.
+
+    Args:
+        unit: with ``^`` for powers; LaTeX's dots and spaces are allowed.
+        chinese: give Chinese words, else English.
+        one: the singular.
+    """
+    unit = re.sub(r"\\cdot(?:p)?(?![A-Za-z])|\\times(?![A-Za-z])|[·⋅]", " ", unit)
+    unit = re.sub(r"\\Omega(?![A-Za-z])", "Ω", re.sub(r"\\mu(?![A-Za-z])\s*", "μ", re.sub(r"\\[,;: ]|~", " ", unit)))
+    above, slash, below = unit.strip().partition("/")
+    parts: list[tuple[str, int]] = []
+    for side, sign in ((above, 1), (below, -1)):
+        for piece in side.replace("(", " ").replace(")", " ").split():
+            match = _UNIT.match(piece)
+            power = int((match.group(2) or {"²": "2", "³": "3"}.get(match.group(3) or "", "1"))) if match else 0
+            if match is None or _unit_name(match.group(1)) is None or not 1 <= abs(power) <= 4:
+                return None
+            parts.append((match.group(1), power * sign))
+    if not parts or (slash and not below.strip()):
+        return None
+    return _unit_chinese(parts) if chinese else _unit_english(parts, one)
+
+
+def _unit_name(symbol: str) -> tuple[str, str] | None:
+    if symbol in _UNITS:
+        return _UNITS[symbol]
+    prefix, base = _PREFIXES.get(symbol[0]), _UNITS.get(symbol[1:])
+    if prefix is None or base is None or symbol[1:] in ("min", "h", "hr", "sec", "ft", "in", "mi", "mph", "lb"):
+        return None
+    return prefix[0] + base[0], prefix[1] + base[1]
+
+
+def _unit_english(parts: list[tuple[str, int]], one: bool) -> str:
+    words: list[str] = []
+    above = [part for part in parts if part[1] > 0]
+    for at, (symbol, power) in enumerate(above):
+        name = (_unit_name(symbol) or ("", ""))[0]
+        if at == len(above) - 1 and not one:
+            name = _PLURALS.get(name, f"{name}s")
+        words.append(f"{_POWERS[str(power)][0]} {name}" if str(power) in _POWERS else name + _to_the(power))
+    for at, (symbol, power) in enumerate(part for part in parts if part[1] < 0):
+        name = (_unit_name(symbol) or ("", ""))[0]
+        words.append(("per " if at == 0 else "") + name + _to_the(-power))
+    return " ".join(words)
+
+
+def _to_the(power: int) -> str:
+    return {1: "", 2: " squared", 3: " cubed"}.get(power, f" to the power of {number_in_words(str(power), False)}")
+
+
+def _unit_chinese(parts: list[tuple[str, int]]) -> str:
+    words = ""
+    for symbol, power in parts:
+        name = (_unit_name(symbol) or ("", ""))[1]
+        if power > 0:
+            words += (
+                _POWERS[str(power)][1] + name
+                if str(power) in _POWERS
+                else name + ("" if power == 1 else f"的{number_in_words(str(power), True)}次方")
+            )
+        else:
+            words += ("每" if power == -1 else f"每{number_in_words(str(-power), True)}次方") + name
+    return words
