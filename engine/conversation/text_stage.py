@@ -14,6 +14,7 @@ from engine.items import Clause
 from engine.protocol.outgoing import ErrorEvent, TextDeltaEvent, TextEvent
 from engine.text.clauses import ClauseSplitter
 from engine.text.language import detect_language
+from engine.text.language_runs import language_runs
 
 
 class TextStage:
@@ -79,18 +80,23 @@ class TextStage:
         for text in texts:
             self._context.mark("first_clause")
             if self._spoken:
-                await self.clauses.put(self._clause(text))
+                for clause in self._clauses_of(text):
+                    await self.clauses.put(clause)
 
     def _cut_early(self) -> None:
         """Called by a timer: the first clause as far as it goes, when the model is slow to end it."""
         for text in self._splitter.due():
             self._context.mark("first_clause")
             if self._spoken:
-                self.clauses.put_nowait(self._clause(text))
+                for clause in self._clauses_of(text):
+                    self.clauses.put_nowait(clause)
 
-    def _clause(self, text: str) -> Clause:
-        """The clause as written; the next stage fills in ``spoken``."""
-        index, self._clauses_cut = self._clauses_cut, self._clauses_cut + 1
+    def _clauses_of(self, text: str) -> list[Clause]:
+        """The clause as written, in a piece for each language in it; the next stage fills in ``spoken``."""
         profile = self._context.options.profile
         language = detect_language(text, profile.language, profile.languages)
-        return Clause(text=text.strip(), spoken="", language=language, index=index)
+        clauses = []
+        for piece, spoken_in in language_runs(text, language, profile.language):
+            clauses.append(Clause(text=piece.strip(), spoken="", language=spoken_in, index=self._clauses_cut))
+            self._clauses_cut += 1
+        return clauses

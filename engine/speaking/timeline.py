@@ -18,12 +18,19 @@ Span = tuple[float, float]
 
 _SLIVER_MS = 2.0
 """A phoneme cut by a window into less than this is left to the window that holds the rest."""
+MAX_PAIRS = 40_000
+"""Pairs of shown and spoken words that are compared (200 of each take 20 ms); the words of longer clauses share out
+their time by length."""
 
-# One character of a script without spaces, or a run of anything else, with the punctuation after it.
-# Opening brackets and quotes belong to the word after them.
-_TOKEN = re.compile(
-    rf"[^\w\s]*(?:[{UNSPACED}]|[^\s{UNSPACED}]*[^\W{UNSPACED}][^\s{UNSPACED}]*)(?:(?![(\[{{“‘「『《])[^\w\s])*"
-)
+_RUN = re.compile(r"\S+")
+# One character of a script without spaces, or a stretch of anything else; the middle dot "・" is punctuation.
+_PART = re.compile(rf"(?!\u30fb)[{UNSPACED}]|(?:[^{UNSPACED}]|\u30fb)+")
+_LEADING = re.compile(r"[^\w]*")
+_OPENING = re.compile(r"[(\[{“‘「『《]")
+_SIGNS = re.compile(r"[=+×÷±−<>≤≥≠≈∞∑∏∫√∪∩∈∉⊂⊆→⇒⇔∧∨·%°$€£¥&]{1,3}")
+_BETWEEN_OPERANDS = re.compile(r"[-–*/|:]")
+_OPERAND_BEFORE = re.compile(r"(?:\d|(?<![A-Za-z])[A-Za-z])[)\]}²³%!]*$")
+_OPERAND_AFTER = re.compile(r"[(\[{√-]*(?:\d|[A-Za-z](?![A-Za-z]))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +43,46 @@ class Token:
 
 
 def tokens(text: str) -> list[Token]:
-    """Words as shown: between spaces with their punctuation; single characters of Chinese and Japanese."""
-    return [Token(m.group(), m.start(), m.end()) for m in _TOKEN.finditer(text)]
+    """Words as shown: between spaces with their punctuation; single characters of Chinese and Japanese.
+
+    A sign that stands alone and is spoken, as in ``x = 5``, is a word too; a dash between words is not.
+    Linear in the length of ``text``, whatever is in it.
+    """
+    found: list[Token] = []
+    runs = list(_RUN.finditer(text))
+    for at, run in enumerate(runs):
+        words = _split(run.group(), run.start())
+        if not words and _is_sign(runs, at):
+            words = [Token(run.group(), run.start(), run.end())]
+        found += words
+    return found
+
+
+def _split(run: str, offset: int) -> list[Token]:
+    """The words of a run without spaces. Opening brackets and quotes belong to the word after them."""
+    ends: list[tuple[int, int]] = []
+    pending = 0
+    for part in _PART.finditer(run):
+        leading = _LEADING.match(run, part.start(), part.end())
+        first = leading.end() if leading else part.start()
+        if ends and first > part.start():
+            opening = _OPENING.search(run, part.start(), first)
+            pending = opening.start() if opening else first
+            ends[-1] = (ends[-1][0], pending)
+        if first < part.end():
+            ends.append((pending, part.end()))
+            pending = part.end()
+    return [Token(run[start:end], offset + start, offset + end) for start, end in ends]
+
+
+def _is_sign(runs: Sequence[re.Match[str]], at: int) -> bool:
+    """Whether a run of signs is spoken: "=" always, "-" between numbers or letters."""
+    sign = runs[at].group()
+    if _SIGNS.fullmatch(sign):
+        return True
+    if not _BETWEEN_OPERANDS.fullmatch(sign) or not 0 < at < len(runs) - 1:
+        return False
+    return bool(_OPERAND_BEFORE.search(runs[at - 1].group()[-8:]) and _OPERAND_AFTER.match(runs[at + 1].group()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +155,8 @@ def shown_words(text: str, spoken: Sequence[Word], end_ms: float) -> tuple[Word,
     if shown == [word.text for word in spoken]:
         return tuple(spoken)
     known: list[Span | None] = [None] * len(shown)
+    if len(shown) * len(spoken) > MAX_PAIRS:
+        return spread(shown, known, spoken[0].start_ms, end_ms)
     matcher = SequenceMatcher(None, [_key(t) for t in shown], [_key(w.text) for w in spoken], autojunk=False)
     for op, i0, i1, j0, j1 in matcher.get_opcodes():
         if op == "equal" or (op == "replace" and i1 - i0 == j1 - j0):

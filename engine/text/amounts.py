@@ -29,9 +29,9 @@ _GROUPED = re.compile(r"(?<![\w.,$€£¥])(\d{1,3}(?:,\d{3}){1,4}\.\d{1,6})(?![
 _VERSION = re.compile(r"(?<![\w.])(v?)(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?![\w]|\.\d)")
 _LONG_NUMBER = re.compile(r"(?<![\d.,])\d{13,40}(?![\d.,]\d|\d)")
 _UNIT = re.compile(
-    r"(?<![\w.])(\d[\d.,]*)(\s?)([A-Za-zΩμµ]{1,4}(?:[²³]|\^[23])?(?:/[A-Za-z]{1,4}(?:[²³]|\^[23])?)?)(?![\w/²³^'’]|\.\w)"
+    r"(?<![\w.,])(\d[\d.,]{0,18})(\s?)([A-Za-zΩμµ]{1,4}(?:[²³]|\^[23])?(?:/[A-Za-z]{1,4}(?:[²³]|\^[23])?)?)(?![\w/²³^'’]|\.\w)"
 )
-_OTHERWISE_READ = frozenset("A B C F H T K t l h d in min ft mi lb mph m g km cm mm kg mg".split())
+_OTHERWISE_READ = frozenset(str.split("A B C F H T K t l h d in min ft mi lb mph m g km cm mm kg mg"))
 """Left to the grammars, or more often something else after a number."""
 
 

@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 
 _ACTIONS = (
-    "smil(?:es|ing)|laugh(?:s|ing|ter)|chuckl(?:es|ing)|giggl(?:es|ing)|grin(?:s|ning)|nod(?:s|ding)|sigh(?:s|ing)|wink(?:s|ing)"
-    "|shrug(?:s|ging)|blink(?:s|ing)|gasp(?:s|ing)|whisper(?:s|ing)|cough(?:s|ing)|yawn(?:s|ing)|frown(?:s|ing)|clap(?:s|ping)|beams?"
-    "|beaming|gestur(?:es|ing)|giggle|smile|laugh|chuckle|nod|sigh|wink|shrug|gasp|grin|applause|clears? (?:my|his|her|their|its)?\\s?throat"
-    "|clearing (?:my|his|her|their )?throat|takes? a (?:deep )?breath|scratches (?:my|his|her|their)? ?head|raises an? eyebrow|high[- ]fives?"
-    "|(?:wav|point|lean|look|paus|think)(?:es|e?s|e?ing)? (?:at|to|in|over|back|forward|toward|towards|up|down|away|hello|goodbye|thoughtfully|for)"
+    "smil(?:es|ing)|laugh(?:s|ing|ter)|chuckl(?:es|ing)|giggl(?:es|ing)|grin(?:s|ning)|nod(?:s|ding)|sigh(?:s|ing)"
+    "|wink(?:s|ing)|shrug(?:s|ging)|blink(?:s|ing)|gasp(?:s|ing)|whisper(?:s|ing)|cough(?:s|ing)|yawn(?:s|ing)"
+    "|frown(?:s|ing)|clap(?:s|ping)|beams?|beaming|gestur(?:es|ing)|giggle|smile|laugh|chuckle|nod|sigh|wink|shrug"
+    "|gasp|grin|applause|clears? (?:my|his|her|their|its)? ?throat|clearing (?:my|his|her|their )?throat"
+    "|takes? a (?:deep )?breath|scratches (?:my|his|her|their)? ?head|raises an? eyebrow|high[- ]fives?"
+    "|(?:wav|point|lean|look|paus|think)(?:es|e?s|e?ing)? (?:at|to|in|over|back|forward|towards?|up|down|away|hello"
+    "|goodbye|thoughtfully|for)"
     "|(?:softly|warmly|gently|cheerfully|excitedly|thoughtfully|happily) (?:smiles|laughs|nods|says|speaks)"
     "|in an? [a-z]{2,12} (?:voice|tone)"
 )
@@ -22,22 +24,24 @@ _ACTION = re.compile(
     re.IGNORECASE,
 )
 _EMOTICON = re.compile(
-    r"(?<![^\s(*_\"'。，！？!?.,])(?:[:;=]['’]?[-^o]?[)(DPpOo3/\\|*\]\[]{1,3}|[xX]D{1,3}|<3+|\^[_.-]?\^|[Tt]_[Tt]|-_-|>[_.]<|\\o/|:-?[)(]+|[oO]_[oO]|¯\\_\(ツ\)_/¯)"
+    r"(?<![^\s(*_\"'。，！？!?.,])"
+    r"(?:[:;=]['’]?[-^o]?[)(DPpOo3/\\|*\]\[]{1,3}|[xX]D{1,3}|<3{1,3}|\^[_.-]?\^|[Tt]_[Tt]|-_-|>[_.]<|\\o/|[oO]_[oO])"
     r"(?=$|[\s.,!?*_\"'。，！？])"
 )
 _ROLE = re.compile(
-    r"^\s*(?:\*\*|__)?(?:assistant|tutor|ai|ai tutor|bot|chatbot|model|助手|助教|导师|老师)(?:\*\*|__)?\s*[:：](?!//)\s*(?:\*\*|__)?\s*",
+    r"^\s*(?:\*\*|__)?(?:assistant|tutor|ai|ai tutor|bot|chatbot|model|助手|助教|导师|老师)(?:\*\*|__)?"
+    r"\s*[:：](?!//)\s*(?:\*\*|__)?\s*",
     re.IGNORECASE,
 )
 _COMPARED_BEFORE = re.compile(r"(?:^|[\s(])(?:[A-HJ-Za-z]|\d+)\s*$")
 _INDEXED = re.compile(r"(?<![\w\]])([A-Za-z_]\w{0,30})((?:\[(?:-?\d{1,4}|[A-Za-z]\w{0,15})\]){1,4})(?!\()")
 _INDEX = re.compile(r"\[([^\]]*)\]")
 _ARRAY_NAMES = frozenset(
-    "arr array list lst nums numbers data matrix grid table items values words letters dp args argv row col".split()
+    str.split("arr array list lst nums numbers data matrix grid table items values words letters dp args argv row col")
 )
 _NESTED = re.compile(r"\[\s*(\[[^\[\]]{0,200}\](?:\s*,?\s*\[[^\[\]]{0,200}\]){0,20})\s*,?\s*\]")
 _ROW = re.compile(r"\[([^\[\]]*)\]")
-_BRACKETS = re.compile(r"\[(?=[\s\[]*\[)|\](?=[\s\]]*\])")
+_BRACKETS = re.compile(r"\[{2,}|\]{2,}")
 
 
 def without_asides(text: str) -> str:
@@ -70,10 +74,7 @@ def indexing_in_words(text: str, chinese: bool) -> str:
 
 
 def nested_lists_in_words(text: str, read: Callable[[str], str]) -> str:
-    """``[[1, 2], [3, 4]]`` as the matrix it is, through ``read`` (which takes LaTeX).
-
-    No two brackets of a kind are left side by side: Piper would take what is between for phonemes.
-    """
+    """``[[1, 2], [3, 4]]`` as the matrix it is, through ``read`` (which takes LaTeX)."""
 
     def said(match: re.Match[str]) -> str:
         rows = [row.split(",") for row in _ROW.findall(match.group(1))]
@@ -84,4 +85,9 @@ def nested_lists_in_words(text: str, read: Callable[[str], str]) -> str:
             return " " + read(r"\begin{bmatrix} " + body + r" \end{bmatrix}") + " "
         return "; ".join(", ".join(cell.strip() for cell in row) for row in rows)
 
-    return _BRACKETS.sub("", _NESTED.sub(said, text))
+    return _NESTED.sub(said, text)
+
+
+def without_double_brackets(text: str) -> str:
+    """No two square brackets side by side: Piper takes what is between for phonemes."""
+    return _BRACKETS.sub(lambda m: m.group()[0], text)

@@ -28,7 +28,8 @@ LONGEST_RUN = 3
 def readable(text: str) -> str:
     """``text`` with one way to write each letter, and without what cannot be heard.
 
-    Unlike plain NFKC this keeps what has a meaning of its own: ``x²``, ``H₂O``, ``½``, ``ℝ``, ``…`` and Chinese punctuation.
+    Unlike plain NFKC this keeps what has a meaning of its own: ``x²``, ``H₂O``, ``½``, ``ℝ``, ``…`` and the
+    punctuation of Chinese.
     """
     if text.isascii():
         text = _INVISIBLE.sub("", text)
@@ -39,9 +40,8 @@ def readable(text: str) -> str:
 
 def shortened(text: str) -> str:
     """Runs of one sign cut to three, of one letter or digit to twelve, of spaces to two."""
-    return _LONG_RUN.sub(
-        lambda m: m.group()[:12], _SPACE_RUN.sub("  ", _RUN.sub(lambda m: m.group(1) * LONGEST_RUN, text))
-    )
+    text = _SPACE_RUN.sub("  ", _RUN.sub(lambda m: m.group(1) * LONGEST_RUN, text))
+    return _LONG_RUN.sub(lambda m: m.group()[:12], text)
 
 
 def _plain(match: re.Match[str]) -> str:

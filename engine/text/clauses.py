@@ -34,6 +34,9 @@ LONGEST_WORDS = 45
 LONGEST_CHARS = 600
 """A clause ends here whatever it is."""
 
+LONGEST_STOPS = 40
+"""After so many full stops in a row nothing is waited for."""
+
 UNSPACED_WORDS = 0.5
 """What one Chinese or Japanese character counts for, in words."""
 
@@ -146,6 +149,8 @@ class ClauseSplitter:
     def _step(self, text: str, at: int, scan: _Scan, final: bool) -> tuple[int, int | None]:
         """Look at one character: (next position, cut or None)."""
         char = text[at]
+        if at - scan.start >= LONGEST_CHARS * 2:
+            return at, at
         whole = protected_end(text, at, final=final)
         if whole == NEVER:
             self._inside = True
@@ -154,7 +159,7 @@ class ClauseSplitter:
             # Code, a formula or a nested list: one word, whatever is in it.
             scan.words += 1
             return whole, None
-        if at - scan.start >= LONGEST_CHARS and (char.isspace() or at - scan.start >= LONGEST_CHARS * 2):
+        if at - scan.start >= LONGEST_CHARS and char.isspace():
             return at, at
         if char.isspace():
             return at + 1, self._at_space(text, at, scan, final)
@@ -197,6 +202,8 @@ class ClauseSplitter:
         if end == len(text):
             if final:
                 return end, None
+            if end - at > LONGEST_STOPS:
+                return end, end
             raise _Wait
         if not full_width and not text[end].isspace() and not is_unspaced(text[end]):
             return end, None

@@ -29,8 +29,11 @@ _BINOMIAL = re.compile(r"\\[dt]?binom\s*(\d)\s*(\d)|\{?\}?[_^]\s*\{?(\w)\}?\s*C\
 _CHARGED = re.compile(r"\^\s*\{?\s*(\d*)\s*([+-])\s*\}?")
 
 _ELEMENTS = frozenset(
-    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo"
-    " Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce W Re Os Ir Pt Au Hg Tl Pb Bi Po Rn Ra U Pu".split()
+    str.split(
+        "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br "
+        "Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce W Re Os Ir Pt Au Hg Tl Pb Bi "
+        "Po Rn Ra U Pu"
+    )
 )
 _DIATOMIC = frozenset({"H", "N", "O", "F", "Cl", "Br", "I"})
 
@@ -255,7 +258,7 @@ def unit_in_words(unit: str, chinese: bool, *, one: bool = False) -> str | None:
     for side, sign in ((above, 1), (below, -1)):
         for piece in side.replace("(", " ").replace(")", " ").split():
             match = _UNIT.match(piece)
-            power = int((match.group(2) or {"²": "2", "³": "3"}.get(match.group(3) or "", "1"))) if match else 0
+            power = int(match.group(2) or {"²": "2", "³": "3"}.get(match.group(3) or "", "1")) if match else 0
             if match is None or _unit_name(match.group(1)) is None or not 1 <= abs(power) <= 4:
                 return None
             parts.append((match.group(1), power * sign))

@@ -70,8 +70,9 @@ def _foreign(text: str, language: str, other: str) -> list[tuple[int, int, str]]
         foreign = _foreign_language(word, language, other, text[max(0, begin - 1) : begin], text[end : end + 1])
         if foreign is None:
             continue
-        if runs and runs[-1][2] == foreign and not any(map(str.isalnum, text[runs[-1][1] : begin])):
-            if begin - runs[-1][1] <= _MAX_SPACE:
+        if runs and runs[-1][2] == foreign and begin - runs[-1][1] <= _MAX_SPACE:
+            between = text[runs[-1][1] : begin]
+            if not any(map(str.isalnum, between)):
                 runs[-1] = (runs[-1][0], end, foreign)
                 continue
         runs.append((begin, end, foreign))

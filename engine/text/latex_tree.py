@@ -108,7 +108,7 @@ def parse(latex: str) -> Node | None:
             return _row(_tree(convert_to_element(candidate)))
         except (RecursionError, MemoryError):
             return None
-        except Exception:  # noqa: BLE001, S112 - the parser's errors share no base; what it refuses is not read
+        except Exception:  # noqa: BLE001 - the parser's errors share no base; what it refuses is not read
             continue
     return None
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 Words = tuple[str, str]
 
-_GREEK_NAMES = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi"
-    " psi omega"
-).split()
-_GREEK_CHINESE = (
-    "阿尔法 贝塔 伽马 德尔塔 艾普西隆 泽塔 伊塔 西塔 约塔 卡帕 兰姆达 缪 纽 克西 奥米克戎 派 柔 西格玛 陶 宇普西隆 斐 希"
-    " 普西 欧米伽"
-).split()
+_GREEK_NAMES = str.split(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma "
+    "tau upsilon phi chi psi omega"
+)
+_GREEK_CHINESE = str.split(
+    "阿尔法 贝塔 伽马 德尔塔 艾普西隆 泽塔 伊塔 西塔 约塔 卡帕 兰姆达 缪 纽 克西"
+    " 奥米克戎 派 柔 西格玛 陶 宇普西隆 斐 希 普西 欧米伽"
+)
 
 GREEK: dict[str, Words] = dict(
     zip("αβγδεζηθικλμνξοπρστυφχψω", zip(_GREEK_NAMES, _GREEK_CHINESE, strict=True), strict=True)

@@ -16,8 +16,9 @@ _SUPERSCRIPT_VALUES = "0123456789+-=()ni"
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₒₓₙᵢⱼₖₘ"
 _SUBSCRIPT_VALUES = "0123456789+-=()aeoxnijkm"
 _FRACTIONS = {
-    "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5), "⅘": (4, 5),
-    "⅙": (1, 6), "⅚": (5, 6), "⅛": (1, 8), "⅜": (3, 8), "⅝": (5, 8), "⅞": (7, 8), "⅐": (1, 7), "⅑": (1, 9), "⅒": (1, 10),
+    "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5),
+    "⅘": (4, 5), "⅙": (1, 6), "⅚": (5, 6), "⅛": (1, 8), "⅜": (3, 8), "⅝": (5, 8), "⅞": (7, 8), "⅐": (1, 7),
+    "⅑": (1, 9), "⅒": (1, 10),
 }  # fmt: skip
 
 _UP = str.maketrans(_SUPERSCRIPTS, _SUPERSCRIPT_VALUES)
@@ -26,36 +27,43 @@ _GREEK = "".join(GREEK)
 _SIGNS = "".join(sign for sign in RELATIONS if sign not in "<>=~") + "×÷±∓·⋅∪∩∖∞∅∑∏∫∠△∀∃∄¬∴∵∂∇√∛∜→⟶ℝℕℤℚℂ∘∧∨⊕−"
 _UNITED = re.compile(f"[{_SUPERSCRIPTS}]+|[{_SUBSCRIPTS}]+|[{''.join(_FRACTIONS)}]")
 
-_PIECE = re.compile(
-    "[\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60\u3000-\u303f\U00020000-\U0003134f]+|\\s+|[^\\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60\U00020000-\U0003134f]+"
-)
+_CHINESE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60\U00020000-\U0003134f"
+_PIECE = re.compile(f"[{_CHINESE}]+|\\s+|[^\\s{_CHINESE}]+")
 _NAMES = "sin|cos|tan|cot|sec|csc|log|ln|lg|lim|max|min|gcd|lcm|sqrt|pi|theta|alpha|beta|arcsin|arccos|arctan|mod"
 _NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
+# Atomic, so that a long row of digits is not split in every way there is.
 _ATOMS = re.compile(
-    rf"(?:{_NUMBER}%?|(?:{_NAMES})(?![A-Za-z])|(?<![A-Za-z])[A-Za-z]{{1,3}}(?![A-Za-z])|[{_GREEK}{_SIGNS}{_SUPERSCRIPTS}{_SUBSCRIPTS}{''.join(_FRACTIONS)}]"
+    rf"(?>{_NUMBER}%?|(?:{_NAMES})(?![A-Za-z])|(?<![A-Za-z])[A-Za-z]{{1,3}}(?![A-Za-z])"
+    rf"|[{_GREEK}{_SIGNS}{_SUPERSCRIPTS}{_SUBSCRIPTS}{''.join(_FRACTIONS)}]"
     r"|[-+*/^=<>!()\[\]{}|.,'′″:°_…&])+"
 )
 _STRONG = re.compile(
-    rf"[=^{_SUPERSCRIPTS}{_SUBSCRIPTS}{''.join(_FRACTIONS)}{_SIGNS}]|(?<=[\w)])[*](?=[\w(])|^[<>+*/]$|^[<>]=$|^->$|^[<>]=?-?\d|^\d+[xyz]$|(?<=[\w)])[<>+](?=[\w(-])"
+    rf"[=^{_SUPERSCRIPTS}{_SUBSCRIPTS}{''.join(_FRACTIONS)}{_SIGNS}]"
+    r"|(?<=[\w)])[*](?=[\w(])|^[<>+*/]$|^[<>]=$|^->$|^[<>]=?-?\d|^\d+[xyz]$|(?<=[\w)])[<>+](?=[\w(-])"
     rf"|(?<![A-Za-z])[A-Za-z]\([A-Za-z]\)|\|[A-Za-z0-9+-]+\||sqrt\(|[{_GREEK}]|\b(?:sin|cos|tan|log|ln)\("
 )
 _WORDS = frozenset(
-    "a i an is to of in at if or so as by no we he it on am be do go me my up us the for not but let get and are was has can"
-    " our you she two six one ten its all any yes how why now see set ok oh hi per ie eg vs etc del per use say try big new"
-    " old put did out way who her his him man day too via new few der die das le la et un el en de du au".split()
+    str.split(
+        "a i an is to of in at if or so as by no we he it on am be do go me my up us the for not but let "
+        "get and are was has can our you she two six one ten its all any yes how why now see set ok oh "
+        "hi per ie eg vs etc del per use say try big new old put did out way who her his him man day too "
+        "via new few der die das le la et un el en de du au"
+    )
 )
 _BINARY = re.compile(r"[-+*/=<>×÷±·⋅≤≥≠≈−∪∩→⇒]+|==|!=|<=|>=|->|=>")
 _EDGE = ".,;:!?，。；：！？"
 _ASCII_SIGNS = (
-    ("<=>", r" \iff "), ("==", "="), ("!=", r" \neq "), ("<=", r" \le "), (">=", r" \ge "), ("=>", r" \implies "), ("->", r" \to "),
-    ("**", "^"),
+    ("<=>", r" \iff "), ("==", "="), ("!=", r" \neq "), ("<=", r" \le "), (">=", r" \ge "), ("=>", r" \implies "),
+    ("->", r" \to "), ("**", "^"),
 )  # fmt: skip
-_POWER = re.compile(r"\^\s*(?:\(([^()]*)\)|(-?(?:\d+(?:\.\d+)?|[A-Za-z])))")
-_ROOT = re.compile(r"(√|∛|∜|sqrt)\s*(?:\(((?:[^()]|\([^()]*\))*)\)|(\d+(?:\.\d+)?|[A-Za-z]))")
+_POWER = re.compile(r"\^\s*(?:\(([^()]{0,80})\)|(-?(?:\d+(?:\.\d+)?|[A-Za-z])))")
+_ROOT = re.compile(r"(√|∛|∜|sqrt)\s*(?:\(((?>[^()]{1,80}|\([^()]{0,80}\)){0,20})\)|(\d+(?:\.\d+)?|[A-Za-z]))")
 _NAMED = re.compile(rf"(?<![A-Za-z\\])({_NAMES})(?![A-Za-z])")
 _FORMULA_BRACES = re.compile(r"(?<![\\^_])\{|(?<!\\)\}")
 _SPECIES = re.compile(
-    rf"(?<![\w.$\\])(?=[A-Z])(?:[A-Z][a-z]?[{_SUBSCRIPTS}0-9]*|\((?:[A-Z][a-z]?[{_SUBSCRIPTS}0-9]*)+\)[{_SUBSCRIPTS}0-9]*){{1,12}}(?:[{_SUPERSCRIPTS}]+)?(?![\w.])"
+    rf"(?<![\w.$\\])(?=[A-Z])(?>[A-Z][a-z]?[{_SUBSCRIPTS}0-9]{{0,4}}"
+    rf"|\((?:[A-Z][a-z]?[{_SUBSCRIPTS}0-9]{{0,4}}){{1,8}}\)[{_SUBSCRIPTS}0-9]{{0,4}}){{1,12}}"
+    rf"(?:[{_SUPERSCRIPTS}]{{1,4}})?(?!\w|\.\w)"
 )
 
 _LONGEST = 60
@@ -223,11 +231,11 @@ def _trimmed(pieces: list[str], begin: int, end: int) -> tuple[int, int] | None:
             )
             if sum(piece.count(char) for char in "([{") != sum(piece.count(char) for char in ")]}"):
                 break
-            if piece in ("-", "–", "|", ":", "*", "/") or (
-                _is_binary(piece) and not (step == 1 and piece in ("+", "-", "−", "±"))
+            if (
+                piece in ("-", "–", "|", ":", "*", "/")
+                or (_is_binary(piece) and not (step == 1 and piece in ("+", "-", "−", "±")))
+                or (not _STRONG.search(piece) and not tied and len(at) > 1 and piece not in _NAMES.split("|"))
             ):
-                keep[index] = False
-            elif not _STRONG.search(piece) and not tied and len(at) > 1 and piece not in _NAMES.split("|"):
                 keep[index] = False
             else:
                 break

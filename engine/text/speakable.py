@@ -9,9 +9,10 @@ from __future__ import annotations
 import html
 import re
 
-from engine.text.asides import indexing_in_words, nested_lists_in_words, without_asides
+from engine.text.asides import indexing_in_words, nested_lists_in_words, without_asides, without_double_brackets
 from engine.text.characters import readable, shortened
-from engine.text.formulas import chemistry_in_words, formula_in_words
+from engine.text.formula_parts import chemistry_in_words
+from engine.text.formulas import formula_in_words
 from engine.text.numbers import in_words
 from engine.text.plain_math import chemistry, with_formulas_read
 from engine.text.symbols import symbols_in_words
@@ -80,7 +81,7 @@ def speakable(text: str, language: str) -> str:
     said = _one_line(symbols_in_words(_SPACES.sub(" ", said), language), language)
     if not any(map(str.isalnum, said)):
         return ""
-    said = shortened(_SPACES.sub(" ", in_words(said, language))).strip()
+    said = without_double_brackets(shortened(_SPACES.sub(" ", in_words(said, language)))).strip()
     return _AROUND_CHINESE.sub("", said) if language == "zh" else said
 
 

@@ -1,4 +1,4 @@
-"""Signs that voices skip or misread between words: 25 m², 3–5, ``a & b``, Ω. What is a formula was read before. Pure."""
+"""Signs that voices skip or misread between words: 25 m², 3–5, ``a & b``, Ω. Formulas were read before."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SIZES = {"": ("", ""), "k": ("kilo", "千"), "c": ("centi", "厘"), "m": ("mill
 _RANGE = re.compile(r"(?<=[\d%])\s?[–~～—]\s?(?=\d)")
 _CHINESE_RANGE = re.compile(r"(?<![\d-])(\d{1,3})\s?-\s?(\d{1,3})(?![\d-])")
 _MINUS = re.compile(r"(?:^|(?<=[\s(=（，]))[-−](?=\d)")
-_BETWEEN = re.compile(r"(?<=\S) ([<>&=+]) (?=\S)")
+_BETWEEN = re.compile(r"(?<=\S) ([<>&=+]) (?=\S)|(?<=\w)(=)(?=\w)")
 _TIMES = re.compile(r"(?<=\d)\s?[*xX×]\s?(?=\d)")
 _BETWEEN_WORDS = {
     "<": ("is less than", "小于"),
@@ -44,7 +44,7 @@ def symbols_in_words(text: str, language: str) -> str:
         text = _CHINESE_RANGE.sub(r"\1到\2", text)
     text = _MINUS.sub("负" if chinese else "minus ", text)
     text = _TIMES.sub("乘" if chinese else " times ", text)
-    text = _BETWEEN.sub(lambda m: _spaced(_BETWEEN_WORDS[m.group(1)][chinese], chinese), text)
+    text = _BETWEEN.sub(lambda m: _spaced(_BETWEEN_WORDS[m.group(1) or m.group(2)][chinese], chinese), text)
     text = _ABOUT.sub(lambda m: (m.group(1) or ("约" if chinese else "about")) + ("" if chinese else " "), text)
     text = _SIGNED.sub("正" if chinese else "plus ", text)
     text = _AND_MORE.sub("以上" if chinese else " plus", text)

@@ -24,7 +24,8 @@ from engine.speaking.timeline import ClauseTiming, shown_words, spread, tokens
         ("a co-worker's (well-known) “joke” …", ["a", "co-worker's", "(well-known)", "“joke”"]),
         ("你好，今天有25个。", ["你", "好，", "今", "天", "有", "25", "个。"]),
         ("我说“好”。", ["我", "说", "“好”。"]),
-        ("3.5 + 2 = 5.5", ["3.5", "2", "5.5"]),
+        ("3.5 + 2 = 5.5", ["3.5", "+", "2", "=", "5.5"]),
+        ("so x - 3 = 2 - well", ["so", "x", "-", "3", "=", "2", "well"]),
         ("... — !", []),
     ],
 )
