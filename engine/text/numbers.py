@@ -19,7 +19,7 @@ from engine.text.amounts import amounts_in_words
 
 LANGUAGES = ("en", "zh")
 
-_WORTH_IT = re.compile(r"\d|[%°$€£¥=+×÷±]")
+_WORTH_IT = re.compile(r"\d|[%°$€£¥]")
 
 _SENTENCES = re.compile(r"(?<=[a-z)][.!?]) ")
 

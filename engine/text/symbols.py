@@ -27,6 +27,7 @@ _BETWEEN_WORDS = {
     "=": ("equals", "等于"),
     "+": ("plus", "加"),
 }
+_DOUBLE_PLUS = re.compile(r"(?<=\w)\+\+(?!\+)")
 _ABOUT = re.compile(r"(?<![\w~])(?:(about|around|roughly|approximately|大约|约) ?)?~\s?(?=\d)")
 _SIGNED = re.compile(r"(?<![\w+])\+(?=\d)")
 _AND_MORE = re.compile(r"(?<=\d)\+(?![\w+])")
@@ -45,6 +46,7 @@ def symbols_in_words(text: str, language: str) -> str:
     text = _MINUS.sub("负" if chinese else "minus ", text)
     text = _TIMES.sub("乘" if chinese else " times ", text)
     text = _BETWEEN.sub(lambda m: _spaced(_BETWEEN_WORDS[m.group(1) or m.group(2)][chinese], chinese), text)
+    text = _DOUBLE_PLUS.sub("加加" if chinese else " plus plus", text)
     text = _ABOUT.sub(lambda m: (m.group(1) or ("约" if chinese else "about")) + ("" if chinese else " "), text)
     text = _SIGNED.sub("正" if chinese else "plus ", text)
     text = _AND_MORE.sub("以上" if chinese else " plus", text)

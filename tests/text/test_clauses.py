@@ -134,3 +134,30 @@ def test_code_stays_in_one_piece() -> None:
 
 def test_blank_reply_gives_nothing() -> None:
     assert cut("  \n ") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        (r"So \[x = 1, y = 2. Z = 3\] holds. Fine.", [r"So \[x = 1, y = 2. Z = 3\] holds.", "Fine."]),
+        (r"Let \(a, b, c. D\) be so, and go on.", [r"Let \(a, b, c. D\) be so,", "and go on."]),
+        ("The formula $f(x) = 3. 5, y$ is fine, I say.", ["The formula $f(x) = 3. 5, y$ is fine,", "I say."]),
+        ("$$a = 1.\n\nb = 2$$ and. Then.", ["$$a = 1.\n\nb = 2$$ and.", "Then."]),
+        ("Matrix [[1, 2],\n [3, 4]] here, my friend.", ["Matrix [[1, 2],\n [3, 4]] here,", "my friend."]),
+        ("Use `a, b. C` now, please.", ["Use `a, b. C` now,", "please."]),
+        (r"\begin{cases} a, b. \\ c \end{cases} now. Yes.", [r"\begin{cases} a, b. \\ c \end{cases} now.", "Yes."]),
+        ("It costs $5 and $6. Then more.", ["It costs $5 and $6.", "Then more."]),
+        ("It is $1,500, which is much.", ["It is $1,500,", "which is much."]),
+        ("Pay $5. Then $x = 2$ holds.", ["Pay $5.", "Then $x = 2$ holds."]),
+        ("An open $x + y never closes, does it.", ["An open $x + y never closes,", "does it."]),
+    ],
+)
+def test_formulas_code_and_lists_stay_whole_however_they_arrive(text: str, pieces: list[str]) -> None:
+    for size in (1, 2, 3, 1000):
+        assert stripped(text, size) == pieces
+
+
+def test_due_does_not_cut_into_a_formula() -> None:
+    splitter = ClauseSplitter()
+    assert splitter.push("Look at \\[ n!") == []
+    assert all("\\[" not in piece or "\\]" in piece for piece in splitter.due())

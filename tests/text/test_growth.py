@@ -79,6 +79,6 @@ def test_clauses_while_they_stream(sign: str) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("sign", HOSTILE)
-def test_a_clause_of_anything_is_spoken_within_half_a_second(sign: str, language: str) -> None:
+def test_a_clause_of_anything_is_spoken_within_a_second(sign: str, language: str) -> None:
     text = ("Hello " + sign * 1200)[:1200]
-    assert min(seconds(lambda said: speakable(said, language), text) for _ in range(2)) < 0.5
+    assert min(seconds(lambda said: speakable(said, language), text) for _ in range(2)) < 1.0
