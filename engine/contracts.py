@@ -113,6 +113,12 @@ class EndOfTurn(Protocol):
         """
 
 
+class CutShort(str):
+    """The last delta of an answer that its length limit ended: an ellipsis, in place of the text that is missing."""
+
+    __slots__ = ()
+
+
 class LanguageModel(Protocol):
     """Chat messages in, text deltas out."""
 
@@ -120,6 +126,8 @@ class LanguageModel(Protocol):
         self, messages: Sequence[Message], *, max_tokens: int | None = None, temperature: float | None = None
     ) -> AsyncIterator[str]:
         """Stream the answer to ``messages``. Closing the iterator cancels the request upstream.
+
+        When the length limit ended the answer, the last delta is a ``CutShort``.
 
         Args:
             messages: the chat, oldest first, ending with the student's message.

@@ -2,16 +2,17 @@
 
 ``OpenAIChat`` talks to any OpenAI-compatible endpoint. It runs on the event loop. Closing
 the iterator (or cancelling the task that reads it) closes the HTTP request at once, which
-stops the generation upstream. Whatever goes wrong there becomes ``LanguageModelFailed``.
+stops the generation upstream. Whatever goes wrong there becomes ``LanguageModelFailed``, and a warning
+in the log gives the server's own reason.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
@@ -19,38 +20,25 @@ from engine.concurrency.attempts import Neighbour, attempts
 from engine.concurrency.breaker import CircuitBreaker
 from engine.contracts import Message
 from engine.errors import LanguageModelFailed
-from engine.llm.endpoint import Endpoint, EndpointSource
-from engine.llm.failures import RequestFailed, from_status
+from engine.llm.dialect import Dialect, Thinking, Wish, shortened, too_long
+from engine.llm.endpoint import EndpointSource
+from engine.llm.exchange import Exchange, ReplyLimits
+from engine.llm.failures import Refused, RequestFailed, for_log, from_status
+from engine.llm.http import ChatHttp
 from engine.llm.prefills import Prefill, Prefills
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI, AsyncStream
-    from openai.types.chat import ChatCompletionChunk
 
 log = structlog.get_logger(__name__)
 
+MAX_ADAPTATIONS = 8
+"""Requests of one reply that an endpoint may refuse before it gets one it takes."""
 
-@dataclass(frozen=True, slots=True)
-class ReplyLimits:
-    """How long to wait for a reply, and how long it may be."""
-
-    connect_s: float = 5.0
-    first_token_s: float = 20.0
-    """From the request to the first text, including the connection and a retry."""
-
-    token_s: float = 10.0
-    """Between two pieces of text after that."""
-
-    retry_pause_s: float = 0.2
-    longest_retry_after_s: float = 3.0
-    """The longest ``Retry-After`` that is waited for; a longer one is an error at once."""
-
-    max_tokens: int = 160
+MAX_SHORTENINGS = 3
+"""How often the dialogue is halved when the prompt does not fit; the last time nothing is left of it."""
 
 
 @dataclass(slots=True)
 class OpenAIChat:
-    """A ``LanguageModel`` over the OpenAI SDK. Serves all sessions; close it at the end.
+    """A ``LanguageModel`` over HTTP. Serves all sessions; close it at the end.
 
     Args:
         source: where the model is.
@@ -58,6 +46,8 @@ class OpenAIChat:
         limits: times and sizes.
         temperature: sampling temperature, unless a reply asks for another.
         extra_body: further fields of the request, for this kind of server.
+        thinking: whether the model is asked to think before it answers.
+        suspicious: an answer that begins like thinking aloud is held back until that is settled.
     """
 
     source: EndpointSource
@@ -65,23 +55,23 @@ class OpenAIChat:
     limits: ReplyLimits = field(default_factory=ReplyLimits)
     temperature: float = 0.3
     extra_body: dict[str, Any] | None = None
+    thinking: Thinking = "off"
+    suspicious: bool = True
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     prefills: Prefills = field(default_factory=Prefills)
-    _client: AsyncOpenAI | None = None
-    _at: Endpoint | None = None
+    dialect: Dialect = field(default_factory=Dialect)
+    """How the endpoint is asked, as learned so far."""
 
-    async def start(self) -> None:
-        """Import the SDK (over a second) and build the client before the first reply needs it."""
-        await asyncio.to_thread(_import_sdk)
-        client = await self._connected()
-        # The SDK imports its resources when they are first touched.
-        await asyncio.to_thread(lambda: client.chat.completions.create)
+    trouble: str | None = None
+    """What is wrong with the endpoint, for the operator; None while it works, or is not known yet not to."""
+
+    _http: ChatHttp | None = None
 
     async def close(self) -> None:
         """Close kept connections. Idempotent."""
-        client, self._client, self._at = self._client, None, None
-        if client is not None:
-            await client.close()
+        http, self._http = self._http, None
+        if http is not None:
+            await http.close()
 
     async def prefill(self, messages: Sequence[Message]) -> None:
         """Let the server read a prompt in advance, so that only the question is left to read when a reply is due.
@@ -116,103 +106,97 @@ class OpenAIChat:
     async def _deltas(
         self, messages: Sequence[Message], max_tokens: int, temperature: float
     ) -> AsyncGenerator[str, None]:
-        """Up to two requests, unless the circuit breaker is open."""
+        """Up to two attempts, unless the circuit breaker is open."""
         limits = self.limits
         deadline = asyncio.get_running_loop().time() + limits.first_token_s
+        wish = Wish(self.model, messages, max_tokens, temperature, self.extra_body or {}, self.thinking)
         neighbour = Neighbour(
             "the language model", LanguageModelFailed, limits.retry_pause_s, limits.longest_retry_after_s
         )
-        tries = attempts(neighbour, self.breaker, lambda: self._stream(messages, max_tokens, temperature, deadline))
-        async with aclosing(tries) as deltas:
-            async for delta in deltas:
-                yield delta
-
-    async def _stream(
-        self, messages: Sequence[Message], max_tokens: int, temperature: float, deadline: float
-    ) -> AsyncGenerator[str, None]:
-        """One request; errors of the SDK and the transport become ``RequestFailed``."""
-        sdk = _import_sdk()
-        loop = asyncio.get_running_loop()
-        # A server may ignore max_tokens; these bounds end its answer.
-        chunks_left, chars_left = 4 * max_tokens + 64, 32 * max_tokens + 256
-        said = False
+        tries = attempts(neighbour, self.breaker, lambda: self._attempt(wish, deadline))
         try:
-            async with AsyncExitStack() as stack:
-                async with asyncio.timeout_at(deadline):
-                    client = await self._connected()
-                    request: Any = client.chat.completions.create
-                    stream: AsyncStream[ChatCompletionChunk] = await request(
-                        model=self.model,
-                        messages=list(messages),
-                        stream=True,
-                        max_tokens=max_tokens,
-                        temperature=temperature,
-                        extra_body=self.extra_body,
-                    )
-                stack.push_async_callback(stream.close)
-                chunks = aiter(stream)
-                while chunks_left > 0 and chars_left > 0:
-                    async with asyncio.timeout_at(loop.time() + self.limits.token_s if said else deadline):
-                        chunk = await anext(chunks, None)
-                    if chunk is None:
-                        break
-                    chunks_left -= 1
-                    if text := _delta_text(chunk):
-                        said = True
-                        chars_left -= len(text)
-                        yield text
-        except TimeoutError:
-            await self.source.suspect()
-            raise RequestFailed("the language model is too slow", again=False) from None
-        except sdk.APITimeoutError:
-            raise RequestFailed("the language model cannot be reached in time") from None
-        except sdk.APIStatusError as error:
-            raise from_status(error.status_code, error.response.headers.get("retry-after")) from None
-        except (sdk.APIConnectionError, OSError) as error:
-            where = "broke off its answer" if said else "cannot be reached"
-            log.info("llm_connection_failed", error=type(error).__name__)
-            raise RequestFailed(f"the language model {where}") from None
-        except (sdk.OpenAIError, ValueError, TypeError, KeyError, AttributeError) as error:
-            # The SDK raises these if the stream is not one of chat chunks.
-            log.info("llm_invalid_stream", error=type(error).__name__)
-            raise RequestFailed("the language model sent an invalid answer") from None
-        if not said:
-            raise RequestFailed("the language model gave no answer")
+            async with aclosing(tries) as deltas:
+                async for delta in deltas:
+                    self.trouble = None
+                    yield delta
+        except RequestFailed as error:
+            if error.setting or self.breaker.open:
+                self.trouble = f"{error.message}; check {error.setting or 'the server'}"
+            raise
 
-    async def _connected(self) -> AsyncOpenAI:
-        """The client for where the model is now."""
-        sdk = _import_sdk()
-        async with asyncio.timeout(self.limits.connect_s):
-            at = await self.source.endpoint()
-        client: AsyncOpenAI
-        if self._client is None:
-            # The SDK is loaded by now, so this import is cheap; reading the certificates takes over 100 ms.
-            from engine.llm.http import http_client
+    async def _attempt(self, wish: Wish, deadline: float) -> AsyncGenerator[str, None]:
+        """One attempt: requests, each as the endpoint's refusal of the one before teaches.
 
-            limit_s = self.limits.connect_s
-            timeout = sdk.Timeout(connect=limit_s, write=limit_s, read=None, pool=limit_s)
-            http = await asyncio.to_thread(http_client, sdk, at.base_url, timeout)
-            client = sdk.AsyncOpenAI(
-                base_url=at.base_url, api_key=at.api_key, max_retries=0, timeout=timeout, http_client=http
-            )
-        else:
-            client = self._client
-            if at != self._at:
-                client = client.with_options(base_url=at.base_url, api_key=at.api_key)
-        self._client, self._at = client, at
-        return client
+        Raises:
+            RequestFailed: the last one failed. The log says why.
+        """
+        dialect, shortenings = self.dialect, 0
+        for _ in range(MAX_ADAPTATIONS):
+            exchange = Exchange(self.limits, suspicious=self.suspicious, unopened=dialect.unopened)
+            begun = False
+            try:
+                answer = exchange.run(
+                    await self._connected(), self.source, dialect.body(wish), wish.max_tokens, deadline
+                )
+                async with aclosing(answer) as deltas:
+                    async for delta in deltas:
+                        if not begun:
+                            begun = True
+                            self._keep(dialect)
+                        yield delta
+                return
+            except Refused as refusal:
+                self._warn("llm_refused", refusal.error.reason, wish.messages, status=refusal.status)
+                if too_long(refusal.error, refusal.status):
+                    shortenings += 1
+                    wish = self._shortened(wish, shortenings)
+                elif (other := dialect.adapted(refusal.error, refusal.status, wish)) is not None:
+                    dialect = other
+                else:
+                    raise from_status(refusal.status, refusal.retry_after, refusal.error.reason) from None
+            except RequestFailed as error:
+                self._warn("llm_failed", exchange.reason or error.message, wish.messages, setting=error.setting)
+                raise
+            finally:
+                self._learn(exchange)
+        raise RequestFailed("the language model rejects every form of the request", again=False, refused=True)
 
+    def _shortened(self, wish: Wish, shortenings: int) -> Wish:
+        """With less of the dialogue, after the endpoint found the prompt too long."""
+        shorter = shortened(wish.messages)
+        if shortenings == MAX_SHORTENINGS:
+            rules = [m for m in wish.messages[:1] if m["role"] == "system"]
+            shorter = [*rules, wish.messages[-1]]
+        if len(shorter) == len(wish.messages) or shortenings > MAX_SHORTENINGS:
+            message = "the message is too long for the language model: say it in fewer words"
+            raise RequestFailed(message, again=False, refused=True)
+        log.warning("llm_prompt_too_long", kept=len(shorter), of=len(wish.messages), setting="llm.context")
+        return replace(wish, messages=shorter)
 
-def _delta_text(chunk: Any) -> str:
-    """The text of a chunk, or "". The SDK does not validate what it parses, so anything may be in it."""
-    choices = getattr(chunk, "choices", None)
-    if not isinstance(choices, list) or not choices:
-        return ""
-    content = getattr(getattr(choices[0], "delta", None), "content", None)
-    return content if isinstance(content, str) else ""
+    def _keep(self, dialect: Dialect) -> None:
+        """``dialect`` worked: ask like this from now on."""
+        if difference := dialect.difference(self.dialect):
+            log.warning("llm_endpoint_adapted", model=self.model, asking=difference)
+        self.dialect = replace(dialect, thinks=self.dialect.thinks, unopened=self.dialect.unopened)
 
+    def _learn(self, exchange: Exchange) -> None:
+        """What the answer showed of the model's thinking."""
+        if exchange.thought and not self.dialect.thinks:
+            log.warning("llm_thinks", model=self.model, setting="llm.thinking")
+            self.dialect = replace(self.dialect, thinks=True)
+        if exchange.unopened is not None and exchange.unopened != self.dialect.unopened:
+            self.dialect = replace(self.dialect, unopened=exchange.unopened)
 
-def _import_sdk() -> Any:
-    import openai
+    def _warn(self, event: str, reason: str, messages: Sequence[Message], **details: Any) -> None:
+        log.warning(event, model=self.model, reason=for_log(reason, messages), **details)
 
-    return openai
+    async def _connected(self) -> ChatHttp:
+        if self._http is None:
+            try:
+                async with asyncio.timeout(self.limits.connect_s):
+                    at = await self.source.endpoint()
+            except TimeoutError:
+                await self.source.suspect()
+                raise RequestFailed("the language model is too slow", again=False) from None
+            self._http = self._http or ChatHttp(at.base_url, self.limits.connect_s)
+        return self._http

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import LanguageModelFailed
-from engine.llm.client import OpenAIChat, ReplyLimits
+from engine.llm.client import OpenAIChat
 from engine.llm.embedded import EmbeddedModel, EmbeddedServer
 from engine.llm.endpoint import Endpoint, EndpointSource, FixedEndpoint
+from engine.llm.exchange import ReplyLimits
 from engine.models.gguf import faster_prompts
 from engine.settings import Settings
 
@@ -65,7 +66,6 @@ async def language_model(
             )
         chat = OpenAIChat(source, settings.llm.model, limits, settings.llm.temperature, extra)
         stack.push_async_callback(chat.close)
-        await chat.start()
         if extra is not None:
             await chat.prefill([{"role": "user", "content": "Hello!"}])
         yield chat

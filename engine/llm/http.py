@@ -1,88 +1,104 @@
-"""The HTTP client under the language model's SDK, for servers that may send anything.
+"""HTTP to the language model's server, which may send anything.
 
-The SDK follows redirects, unpacks compressed bodies and gathers lines and error pages without
-a limit. A server that redirects would be handed what the student said to somebody we do not
-know; one that sends a line without end would fill the memory.
+Redirects are not followed: what the student said would go to somebody nobody configured. Bodies are read in small
+pieces, unpacked within bounds, and no further than an answer can be long. One event loop.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx2
+import aiohttp
 
+from engine.concurrency.names import NameResolver
+from engine.llm.endpoint import Endpoint
 from engine.settings import LOOPBACK
-
-LARGEST_EVENT = 262_144
-"""Bytes of one server-sent event."""
 
 LARGEST_ERROR = 65_536
 """Bytes read of the body of an error; the rest is not waited for."""
 
+PIECE = 65_536
+"""Bytes unpacked at once."""
 
-class TooMuch(ValueError):
-    """The server sends more than any answer can be."""
+
+class BadEncoding(ValueError):
+    """The body is compressed in a way nobody asked for, or broken."""
 
 
-def http_client(sdk: Any, base_url: str, timeout: Any) -> Any:
-    """The SDK's asynchronous client without redirects and with bounded bodies.
+class ChatHttp:
+    """Connections to one endpoint, kept open between requests."""
 
-    Args:
-        sdk: the imported ``openai`` package.
-        base_url: where it will ask; a model on this machine is never asked through a proxy.
-        timeout: the SDK's.
+    def __init__(self, base_url: str, connect_s: float) -> None:
+        self._names = NameResolver()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, resolver=self._names),
+            timeout=aiohttp.ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            # A model on this machine is never asked through a proxy.
+            trust_env=urlsplit(base_url).hostname not in LOOPBACK,
+        )
+
+    async def post(self, at: Endpoint, body: dict[str, Any]) -> aiohttp.ClientResponse:
+        """Ask for a chat answer; close the response.
+
+        Raises:
+            aiohttp.ClientError, OSError: no answer, or none of HTTP.
+        """
+        return await self._session.post(
+            f"{at.base_url.rstrip('/')}/chat/completions",
+            json=body,
+            headers={
+                "Authorization": f"Bearer {at.api_key}",
+                "Accept": "text/event-stream, application/json",
+                "Accept-Encoding": "identity",
+            },
+            allow_redirects=False,
+        )
+
+    async def close(self) -> None:
+        """Close all connections. Idempotent."""
+        await self._session.close()
+        await self._names.close()
+
+
+async def body_pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The body as it arrives, unpacked.
+
+    Raises:
+        BadEncoding: it cannot be unpacked.
     """
-    return sdk.DefaultAsyncHttpxClient(
-        base_url=base_url,
-        timeout=timeout,
-        follow_redirects=False,
-        trust_env=urlsplit(base_url).hostname not in LOOPBACK,
-        headers={"Accept-Encoding": "identity"},
-        event_hooks={"response": [_bound]},
-    )
-
-
-async def _bound(response: httpx2.Response) -> None:
-    """Put a limit around a response's body before anybody reads it."""
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise TooMuch("a compressed answer nobody asked for")
-    body = response.stream
-    assert isinstance(body, httpx2.AsyncByteStream)
-    response.stream = _Events(body) if response.status_code == 200 else _ErrorPage(body)
-
-
-class _Body(httpx2.AsyncByteStream):
-    def __init__(self, body: httpx2.AsyncByteStream) -> None:
-        self._body = body
-
-    async def aclose(self) -> None:
-        await self._body.aclose()
-
-
-class _Events(_Body):
-    """Raises ``TooMuch`` when an event does not end."""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        held, end = 0, b""
-        async for piece in self._body:
-            seen = end + piece
-            at = max(seen.rfind(mark) for mark in (b"\n\n", b"\n\r\n", b"\r\r"))
-            held = len(seen) - at if at >= 0 else held + len(piece)
-            if held > LARGEST_EVENT:
-                raise TooMuch("an event without end")
-            end = seen[-2:]
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding in ("", "identity"):
+        async for piece in response.content.iter_any():
             yield piece
+        return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise BadEncoding(f"an answer in the encoding {encoding[:20]}, which nobody asked for")
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    async for piece in response.content.iter_any():
+        packed = piece
+        while packed:
+            try:
+                unpacked = unpacker.decompress(packed, PIECE)
+            except zlib.error as error:
+                raise BadEncoding(f"a broken {encoding} body") from error
+            packed = unpacker.unconsumed_tail
+            if unpacked:
+                yield unpacked
 
 
-class _ErrorPage(_Body):
-    """Ends early when the page is long."""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = LARGEST_ERROR
-        async for piece in self._body:
-            yield piece[:left]
-            left -= len(piece)
-            if left <= 0:
-                return
+async def error_body(response: aiohttp.ClientResponse) -> bytes:
+    """The beginning of the body of an error."""
+    body = bytearray()
+    try:
+        async for piece in body_pieces(response):
+            body += piece
+            if len(body) >= LARGEST_ERROR:
+                break
+    except (BadEncoding, aiohttp.ClientError):
+        pass  # what has arrived may still say what is wrong
+    return bytes(body[:LARGEST_ERROR])

@@ -13,8 +13,9 @@ from engine.knowledge.items import Block, Passage
 from engine.knowledge.parse import read_document
 from engine.knowledge.passages import cut_passages
 from engine.knowledge.prompt import ASK, HEAD, harmless, knowledge_prompt
-from engine.llm.client import OpenAIChat, ReplyLimits
+from engine.llm.client import OpenAIChat
 from engine.llm.embedded import EmbeddedModel, EmbeddedServer
+from engine.llm.exchange import ReplyLimits
 from engine.llm.history import ChatHistory
 from engine.models.catalog import locate
 from engine.text.tokens import estimate_tokens

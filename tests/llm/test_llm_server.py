@@ -17,8 +17,9 @@ import pytest
 
 from engine.contracts import Message
 from engine.errors import LanguageModelFailed
-from engine.llm.client import OpenAIChat, ReplyLimits
+from engine.llm.client import OpenAIChat
 from engine.llm.embedded import EmbeddedModel, EmbeddedServer
+from engine.llm.exchange import ReplyLimits
 from engine.llm.factory import SMALL_MODEL_SAMPLING
 from engine.models.catalog import locate
 from engine.models.gguf import faster_prompts

@@ -1,0 +1,240 @@
+"""One request to a chat endpoint and its answer: deltas out, everything else an error that says why.
+
+Runs on the event loop. The server may answer as a stream or in one piece; may think first; may break off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import structlog
+
+from engine.contracts import CutShort
+from engine.llm.answer import Answer
+from engine.llm.chunks import Chunk, ServerError, read_chunk
+from engine.llm.endpoint import EndpointSource
+from engine.llm.events import EventReader, NotAnAnswer, TooMuch
+from engine.llm.failures import Refused, RequestFailed, plain_text, read_error, wrong_setting
+from engine.llm.http import BadEncoding, ChatHttp, body_pieces, error_body
+
+log = structlog.get_logger(__name__)
+
+LAST_BYTES_S = 0.05
+"""How long the end of a finished answer is waited for, so that its connection can be used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyLimits:
+    """How long to wait for a reply, and how long it may be."""
+
+    connect_s: float = 5.0
+    first_token_s: float = 20.0
+    """From the request to the first text or the first sign of thinking, including the connection and a retry."""
+
+    token_s: float = 10.0
+    """Between two pieces of text or of thinking after that."""
+
+    thinking_s: float = 60.0
+    """From the request to the first text, when the model thinks before it answers."""
+
+    retry_pause_s: float = 0.2
+    longest_retry_after_s: float = 3.0
+    """The longest ``Retry-After`` that is waited for; a longer one is an error at once."""
+
+    max_tokens: int = 160
+
+
+class Exchange:
+    """One request and its answer.
+
+    Args:
+        limits: times; the length limit is the request's.
+        suspicious: hold back an answer that begins like thinking.
+        unopened: thinking has no opening tag at this endpoint.
+    """
+
+    def __init__(self, limits: ReplyLimits, *, suspicious: bool, unopened: bool) -> None:
+        self.reason = "no answer to the request; see llm.first_token_timeout_s"
+        """What went wrong, for the log; may quote the server."""
+        self.thought = False
+        """The model was seen thinking."""
+        self.unopened: bool | None = None
+        """Whether thinking had no opening tag; None when there was nothing to learn."""
+        self._limits = limits
+        self._answer = Answer(unopened=unopened, suspicious=suspicious)
+        self._expects_unopened = unopened
+        self._said = False
+        self._finish: str | None = None
+        self._began = asyncio.get_running_loop().time()
+
+    async def run(
+        self, http: ChatHttp, source: EndpointSource, body: dict[str, Any], max_tokens: int, deadline: float
+    ) -> AsyncGenerator[str, None]:
+        """Send ``body``; yields the answer's text. At its length limit, a ``CutShort`` is the last item.
+
+        Args:
+            http: the connections.
+            source: where to.
+            body: the request.
+            max_tokens: of the text; a server that ignores the limit is cut off.
+            deadline: for the first token, on the loop's clock.
+
+        Raises:
+            Refused: the server refuses the request, or fails before its answer begins.
+            RequestFailed: everything else; ``reason`` says more.
+        """
+        try:
+            async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout(self._limits.connect_s):
+                    at = await source.endpoint()
+                response = await http.post(at, body)
+            try:
+                await self._check(response, deadline)
+                async with aclosing(self._read(response, deadline, max_tokens)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+            finally:
+                response.release()
+        except TimeoutError as error:
+            if isinstance(error, aiohttp.ConnectionTimeoutError):
+                raise self._unreachable("the language model cannot be reached in time", error) from None
+            await source.suspect()
+            raise RequestFailed("the language model is too slow", again=False) from None
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+            raise self._unreachable("the language model cannot be reached", error) from None
+        except (aiohttp.ClientError, OSError) as error:
+            self.reason = f"{type(error).__name__}: {error}"
+            where = "broke off its answer" if self._said else "cannot be reached"
+            raise RequestFailed(f"the language model {where}") from None
+        except (TooMuch, BadEncoding) as error:
+            self.reason = str(error)
+            raise RequestFailed("the language model sent an invalid answer") from None
+
+    def _unreachable(self, message: str, error: Exception) -> RequestFailed:
+        self.reason = f"{type(error).__name__}: {error}"
+        return wrong_setting(message, "llm.base_url", again=True, refused=False)
+
+    async def _check(self, response: aiohttp.ClientResponse, deadline: float) -> None:
+        """Raises unless the answer's status is 200."""
+        if response.status == 200:
+            return
+        try:
+            async with asyncio.timeout_at(min(deadline, asyncio.get_running_loop().time() + self._limits.connect_s)):
+                error = read_error(await error_body(response))
+        except TimeoutError:
+            error = ServerError("no reason in time")
+        if 300 <= response.status < 400:
+            to = urlsplit(response.headers.get("Location", ""))
+            error = ServerError(f"a redirect to {to.scheme}://{to.netloc}{to.path}, which is not followed")
+        raise Refused(response.status, error, response.headers.get("Retry-After"))
+
+    async def _read(
+        self, response: aiohttp.ClientResponse, deadline: float, max_tokens: int
+    ) -> AsyncGenerator[str, None]:
+        """The answer's text."""
+        # A server may ignore the limit of tokens; these bounds end its answer.
+        chunks_left, chars_left = 4 * max_tokens + 64, 32 * max_tokens + 256
+        async with aclosing(self._chunks(response, deadline)) as chunks:
+            async for chunk in chunks:
+                if text := self._answer.push(chunk.text):
+                    self._said = True
+                    yield text[:chars_left]
+                    chunks_left -= 1
+                    chars_left -= len(text)
+                if chunks_left <= 0 or chars_left <= 0:
+                    self._finish = "length"
+                if self._answer.ended or chunks_left <= 0 or chars_left <= 0:
+                    break
+        if rest := self._answer.finish():
+            self._said = True
+            yield rest
+        self._note_thinking()
+        if self._finish == "content_filter":
+            self.reason = "the server's content filter ended the answer"
+            raise RequestFailed("the language model may not answer this", again=False, refused=True)
+        if not self._said:
+            raise self._nothing_said()
+        if self._finish in ("length", "max_tokens"):
+            log.info("llm_answer_cut_short", setting="llm.max_tokens", max_tokens=max_tokens)
+            yield CutShort("…")
+
+    async def _chunks(self, response: aiohttp.ClientResponse, deadline: float) -> AsyncGenerator[Chunk, None]:
+        """The pieces of the answer, each within its time."""
+        reader = EventReader()
+        pieces = body_pieces(response)
+        ended = False
+        while not ended:
+            async with asyncio.timeout_at(self._limit(deadline)):
+                data = await anext(pieces, None)
+            try:
+                events = reader.close() if data is None else reader.push(data)
+            except NotAnAnswer as error:
+                raise self._no_answer(response, error) from None
+            for event in events:
+                chunk = read_chunk(event)
+                if chunk.error is not None:
+                    raise self._broken(chunk.error)
+                if chunk.thinking:
+                    self.thought = True
+                self._finish = chunk.finish or self._finish
+                yield chunk
+            self.thought |= self._answer.thought
+            ended = data is None or reader.done
+        if reader.done:
+            await self._drain(response)
+
+    def _limit(self, deadline: float) -> float:
+        """When the next piece must be there."""
+        now = asyncio.get_running_loop().time()
+        if self._said:
+            self.reason = "the answer stopped; see llm.token_timeout_s"
+            return now + self._limits.token_s
+        if self.thought or self._answer.thinking:
+            self.reason = "the model is still thinking; see llm.thinking and llm.thinking_timeout_s"
+            return min(now + self._limits.token_s, max(deadline, self._began + self._limits.thinking_s))
+        self.reason = "no sign of an answer; see llm.first_token_timeout_s"
+        return deadline
+
+    async def _drain(self, response: aiohttp.ClientResponse) -> None:
+        try:
+            async with asyncio.timeout(LAST_BYTES_S):
+                await response.content.readany()
+        except (TimeoutError, aiohttp.ClientError):
+            pass  # the connection is closed in place of being used again
+
+    def _broken(self, error: ServerError) -> Exception:
+        """An error in the stream."""
+        self._note_thinking()
+        if not self._said:
+            return Refused(error.status or 500, error)
+        self.reason = error.reason
+        return RequestFailed("the language model broke off its answer")
+
+    def _no_answer(self, response: aiohttp.ClientResponse, error: NotAnAnswer) -> RequestFailed:
+        self.reason = f"{response.content_type} in place of an answer: {plain_text(error.start)}"
+        if response.content_type == "text/html":
+            return wrong_setting("the language model sent an invalid answer", "llm.base_url", again=True, refused=False)
+        return RequestFailed("the language model sent an invalid answer")
+
+    def _note_thinking(self) -> None:
+        self.thought |= self._answer.thought
+        if self._answer.unopened:
+            self.unopened = True
+            log.warning("llm_thinking_without_opening_tag", hint="give the server a reasoning parser")
+        elif self._expects_unopened and self._said:
+            self.unopened = False
+
+    def _nothing_said(self) -> RequestFailed:
+        if self.thought:
+            self.reason = f"it only thought (finish_reason {self._finish}); see llm.thinking and llm.max_tokens"
+        elif self._answer.called_tool or self._finish == "tool_calls":
+            self.reason = "it called a tool; the engine offers none"
+        else:
+            self.reason = f"an empty answer (finish_reason {self._finish})"
+        return RequestFailed("the language model gave no answer")
