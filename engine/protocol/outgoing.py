@@ -240,7 +240,8 @@ class MediaEvent(_OfReply):
     duration_ms: int
     """0 for what the encoder held back until the end."""
     data: str
-    """A fragment of MP4 in base64; piece 0 begins with the initialisation segment."""
+    """A fragment of MP4 in base64; piece 0 begins with the initialisation segment. With AAC media time 0 is 43 ms
+    before the reply: the encoder's silence is played, under the first picture."""
     mime: str | None = None
     """For ``MediaSource.addSourceBuffer``; with piece 0 only."""
 

@@ -4,6 +4,19 @@ const TICK_MS = 40;
 const KEEP_PLAYED_S = 20;
 const BEGINS_S = 0.03;
 const ENDS_S = 0.06;
+/** Firefox stops before the smallest gap in what is buffered; up to this size it is stepped over. */
+const MAX_GAP_S = 0.5;
+/** Less than this before a gap nothing is played any more. */
+const GAP_EDGE_S = 0.005;
+/** Times are rounded differently by the buffer and by the player: a seek to the very start may land before it. */
+const SEEK_INTO_S = 0.001;
+
+const MediaSourceClass = window.ManagedMediaSource ?? window.MediaSource;
+
+/** Opus where the browser plays it in MP4: it comes 80 ms sooner than AAC and needs fewer bits. */
+export function audioCodec() {
+  return MediaSourceClass?.isTypeSupported('video/mp4; codecs="avc1.42C01E,opus"') ? "opus" : "aac";
+}
 
 export class MsePlayer {
   turn = 0;
@@ -32,9 +45,8 @@ export class MsePlayer {
 
   /** Prepare for media of this MIME type. Rejects when the browser cannot play it. */
   async open(mime) {
-    const Source = window.ManagedMediaSource ?? window.MediaSource;
-    if (!Source?.isTypeSupported(mime)) throw new Error(`this browser cannot play ${mime}`);
-    this.#source = new Source();
+    if (!MediaSourceClass?.isTypeSupported(mime)) throw new Error(`this browser cannot play ${mime}`);
+    this.#source = new MediaSourceClass();
     this.#video.disableRemotePlayback = true;
     this.#url = URL.createObjectURL(this.#source);
     this.#video.src = this.#url;
@@ -130,8 +142,7 @@ export class MsePlayer {
     if (!this.turn || !this.#buffer.buffered.length) return;
     const end = this.#bufferedEnd();
     if (end <= this.#offset + 0.01) return;
-    // A browser stops before the smallest gap; turns lie a millisecond apart.
-    if (this.#video.currentTime < this.#offset && !this.speaking) this.#video.currentTime = this.#offset;
+    this.#stepOverGap();
     const ahead = end - this.#video.currentTime;
     if (!this.speaking && ahead > BEGINS_S && !(this.#finished && ahead < ENDS_S)) {
       if (this.#video.paused) this.#video.play().catch(() => {});
@@ -139,6 +150,22 @@ export class MsePlayer {
     }
     this.#captions.heard(this.turn, this.positionMs);
     if (this.#finished && this.#queue.length === 0 && (ahead < ENDS_S || this.#video.ended)) this.#setSpeaking(false);
+  }
+
+  /** Go on where media begins when playback stands before a gap: at the head of a turn, between two, or within one. */
+  #stepOverGap() {
+    const { buffered } = this.#buffer;
+    const now = this.#video.currentTime;
+    if (this.#video.seeking) return;
+    for (let i = 0; i < buffered.length; i++) {
+      const begins = buffered.start(i);
+      // There is still something to play before the gap.
+      if (begins <= now && buffered.end(i) > now + GAP_EDGE_S) return;
+      if (begins <= now) continue;
+      // A turn that was cut short may end long before the next one begins.
+      if (begins - now <= MAX_GAP_S || begins >= this.#offset) this.#video.currentTime = begins + SEEK_INTO_S;
+      return;
+    }
   }
 
   #setSpeaking(on) {

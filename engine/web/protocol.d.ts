@@ -233,7 +233,7 @@ export interface MediaEvent {
   start_ms: number;
   /** 0 for what the encoder held back until the end. */
   duration_ms: number;
-  /** A fragment of MP4 in base64; piece 0 begins with the initialisation segment. */
+  /** A fragment of MP4 in base64; piece 0 begins with the initialisation segment. With AAC media time 0 is 43 ms before the reply: the encoder's silence is played, under the first picture. */
   data: string;
   /** For `MediaSource.addSourceBuffer`; with piece 0 only. */
   mime?: string;

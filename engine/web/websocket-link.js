@@ -1,6 +1,6 @@
 /** The engine over a WebSocket: PCM of the microphone out, fragmented MP4 and events in. Works through any proxy. */
 import { Captions } from "./captions.js";
-import { MsePlayer } from "./mse-player.js";
+import { MsePlayer, audioCodec } from "./mse-player.js";
 
 const ACKNOWLEDGE_MS = 250;
 const DUCKED_VOLUME = 0.15;
@@ -35,7 +35,8 @@ export class WebSocketLink {
     const ready = await new Promise((resolve, reject) => {
       socket.onclose = (event) => reject(new Error(event.reason || "the engine refused the connection"));
       socket.onopen = () => {
-        const configure = { type: "configure", stream: true, input_audio: { format: "pcm_s16le", sample_rate: RATE } };
+        const input_audio = { format: "pcm_s16le", sample_rate: RATE };
+        const configure = { type: "configure", stream: true, input_audio, audio_codec: audioCodec() };
         if (avatarId) configure.avatar_id = avatarId;
         this.send(configure);
       };

@@ -25,7 +25,9 @@ from engine.transport.media import boxes
 from engine.transport.media.boxes import Sample, Track
 
 VIDEO_TRACK, AUDIO_TRACK = 1, 2
-VIDEO_TIMESCALE = 12_800
+VIDEO_TIMESCALE = OUTPUT_RATE
+"""The audio's clock, so that a picture can be as long as any number of samples."""
+
 PICTURE_DURATION = VIDEO_TIMESCALE // FPS
 
 # Constant quality with a capped bit rate: a still face takes few bits. No reordering, so no picture waits for another.

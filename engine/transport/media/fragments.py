@@ -6,6 +6,7 @@ Synchronous; called from a worker thread, one call at a time. Nothing needs clos
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from engine.items import MediaFrame
 from engine.transport.media import boxes
@@ -18,7 +19,11 @@ class FragmentWriter:
 
     Making one opens the codecs, which takes a few ms, so make it before the first frame comes.
     Media time 0 is the first frame. A fragment contains every picture it was given. AAC audio
-    follows at most two encoded frames (85 ms) behind, Opus 6.5 ms; ``finish`` gives the rest.
+    follows at most three encoded frames (128 ms) behind, Opus 6.5 ms; ``finish`` gives the rest.
+
+    AAC begins with 1024 samples of the encoder's own silence. Here they are played, and the first picture is shown
+    as much longer (43 ms): Firefox drops a whole audio frame that an edit list hides, waits for the gap to be filled
+    and stands still. Opus hides only a part of a frame, which every browser cuts off.
 
     Args:
         form: size, codecs and bit rates.
@@ -27,7 +32,10 @@ class FragmentWriter:
     def __init__(self, form: MediaFormat = MediaFormat()) -> None:  # noqa: B008 - immutable
         self._video = VideoEncoder(form) if form.video else None
         self._audio = AudioEncoder(form)
-        self._tracks: list[Track] = [self._audio.track]
+        self._lead = 0 if form.audio_codec == "opus" else self._audio.track.skip
+        """Samples at 24 kHz by which everything is later than media time 0, still to be added to the first picture."""
+
+        self._tracks: list[Track] = [replace(self._audio.track, skip=0) if self._lead else self._audio.track]
         if self._video is not None:
             self._tracks.insert(0, self._video.track)
         self._times = dict.fromkeys((t.id for t in self._tracks), 0)
@@ -52,7 +60,9 @@ class FragmentWriter:
         audio: list[Sample] = []
         for frame in frames:
             if self._video is not None:
-                pictures.append(self._video.encode(frame.picture))
+                picture = self._video.encode(frame.picture)
+                pictures.append(replace(picture, duration=picture.duration + self._lead))
+                self._lead = 0
             audio += self._audio.encode(frame.pcm)
         return self._fragment(pictures, audio)
 
