@@ -1,7 +1,7 @@
-"""Make avatars and list them: ``python -m engine avatars create NAME portrait.png``.
+"""``python -m engine avatars list|create|prepare|convert``: list and create avatars.
 
-``create`` makes a drawn avatar of a portrait, ``prepare`` a MuseTalk avatar of a portrait or video,
-``convert`` one of a MuseTalk or LiveTalking folder. A command; runs in its own process and ends by itself.
+``create`` makes a drawn avatar from a portrait, ``prepare`` a MuseTalk avatar from a portrait or a video, and
+``convert`` a MuseTalk avatar from a folder of MuseTalk or LiveTalking.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from engine.settings import Settings, load_settings
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit status: 0 done, 1 refused (one line on stderr says why)."""
+    """Runs one command and returns the exit status: 0 for success, 1 for failure with one line on stderr."""
     arguments = _parser().parse_args(argv)
     try:
         settings = load_settings([])
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.command == "list":
             return show([BUILTIN, *([directory] if directory else [])])
         if directory is None:
-            raise EngineError("tell where avatars go: --avatars-dir DIR or ENGINE_AVATARS_DIR")
+            raise EngineError("no folder for avatars is set: use --avatars-dir DIR or ENGINE_AVATARS_DIR")
         folder = COMMANDS[arguments.command](arguments, directory, settings)
     except EngineError as error:
         print(error.message, file=sys.stderr)
@@ -43,25 +43,25 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m engine avatars", description="Avatars of the tutoring engine.")
+    parser = argparse.ArgumentParser(prog="python -m engine avatars", description="List and create avatars.")
     commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", help="make a drawn avatar from one portrait")
-    prepare = commands.add_parser("prepare", help="make a MuseTalk avatar from a portrait or a video")
-    prepare.add_argument("--size", type=int, help="edge of its pictures; ENGINE_VIDEO_SIZE if not given")
-    convert = commands.add_parser("convert", help="take over an avatar folder of MuseTalk or LiveTalking")
+    create = commands.add_parser("create", help="create a drawn avatar from a portrait")
+    prepare = commands.add_parser("prepare", help="create a MuseTalk avatar from a portrait or a video")
+    prepare.add_argument("--size", type=int, help="edge of its pictures in pixels (default: ENGINE_VIDEO_SIZE)")
+    convert = commands.add_parser("convert", help="import an avatar folder of MuseTalk or LiveTalking")
     for command, source in (
-        (create, "PNG, JPEG or WebP of one face that looks into the camera"),
-        (prepare, "PNG, JPEG, WebP, or MP4, MOV, WebM of up to a minute"),
+        (create, "PNG, JPEG or WebP of one face looking into the camera"),
+        (prepare, "PNG, JPEG or WebP, or an MP4, MOV or WebM of up to a minute"),
         (convert, "folder with full_imgs, mask, coords.pkl, mask_coords.pkl and latents.pt"),
     ):
-        command.add_argument("name", help="its id: a-z, 0-9, _ and -")
+        command.add_argument("name", help="the new avatar's id (a-z, 0-9, _ and -)")
         command.add_argument("source", type=Path, help=source)
-        command.add_argument("--title", help="the name people see; the id if not given")
-        command.add_argument("--replace", action="store_true", help="overwrite an avatar of this id")
+        command.add_argument("--title", help="the name shown to people (default: the id)")
+        command.add_argument("--replace", action="store_true", help="overwrite an existing avatar of this id")
     listing = commands.add_parser("list", help="show all avatars")
     for command in (create, prepare, convert, listing):
         command.add_argument(
-            "--avatars-dir", type=Path, help="where your own avatars are; ENGINE_AVATARS_DIR if not given"
+            "--avatars-dir", type=Path, help="folder of your own avatars (default: ENGINE_AVATARS_DIR)"
         )
     return parser
 
@@ -124,7 +124,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Path, Settings], Path]] = {
 
 @contextlib.contextmanager
 def _bar() -> Iterator[Callable[[str, float], None]]:
-    """A progress bar on stderr, moved by calls with a step and how much is done, 0..1."""
+    """A progress bar on stderr; it yields a function that takes the current step and the part done, 0 to 1."""
     with tqdm(total=100, bar_format="{l_bar}{bar}| {elapsed}") as bar:
 
         def move(step: str, done: float) -> None:
@@ -135,7 +135,7 @@ def _bar() -> Iterator[Callable[[str, float], None]]:
 
 
 def show(directories: list[Path]) -> int:
-    """Print one line an avatar, drawn ones first; broken ones say what is wrong."""
+    """Prints one line per avatar, drawn ones first, with the reason if one cannot be loaded. Returns 0."""
     for avatar_id in find_ids(directories):
         folder = find_folder(directories, avatar_id)
         try:

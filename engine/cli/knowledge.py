@@ -1,4 +1,4 @@
-"""``python -m engine knowledge``: add documents to a knowledge base, list, remove, ask."""
+"""``python -m engine knowledge add|list|remove|ask``: manage knowledge bases and search them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from engine.settings import load_settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. 0: done; 1: some documents were refused, or nothing was found; 2: wrong usage; 130: Ctrl-C."""
+    """Runs one command and returns the exit status.
+
+    0: success. 1: a document was refused, or nothing was found. 2: invalid arguments. 130: stopped with Ctrl-C.
+    """
     args = _parser().parse_args(argv)
     try:
         settings = load_settings([f"--knowledge-dir={args.dir}"] if args.dir else [])
@@ -29,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error.message, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; what was said to be in is in", file=sys.stderr)
+        print("stopped; the documents reported so far have been added", file=sys.stderr)
         return 130
 
 
@@ -45,7 +48,7 @@ def _add(store: KnowledgeStore, args: argparse.Namespace) -> int:
 
             try:
                 if file.stat().st_size > store.limits.document_bytes:
-                    raise OSError(f"it has {file.stat().st_size} bytes, more than {store.limits.document_bytes}")
+                    raise OSError(f"{file.stat().st_size} bytes exceed the limit of {store.limits.document_bytes}")
                 info = store.put(args.kb_id, name, file.read_bytes(), show)
                 bar.write(f"{name}: {info.passages} passages")
             except (EngineError, OSError) as error:
@@ -89,7 +92,7 @@ def _ask(store: KnowledgeStore, args: argparse.Namespace) -> int:
 
 
 def _named_files(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """(document name, file): files as they are, folders with all documents below them, sorted."""
+    """Pairs of document name and file: the files themselves, and all readable documents below the folders, sorted."""
     for path in paths:
         if path.is_dir():
             for file in sorted(path.rglob("*")):
@@ -100,23 +103,25 @@ def _named_files(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m engine knowledge", description=__doc__)
-    parser.add_argument("--dir", type=Path, help="folder of the knowledge bases (setting knowledge_dir)")
+    parser = argparse.ArgumentParser(
+        prog="python -m engine knowledge", description="Manage knowledge bases and search them."
+    )
+    parser.add_argument("--dir", type=Path, help="folder of the knowledge bases (default: ENGINE_KNOWLEDGE_DIR)")
     commands = parser.add_subparsers(required=True)
-    add = commands.add_parser("add", help="add or replace documents (PDF, DOCX, Markdown, HTML, text)")
-    add.add_argument("kb_id")
+    add = commands.add_parser("add", help="add or replace documents (PDF, DOCX, Markdown, HTML, plain text)")
+    add.add_argument("kb_id", help="the knowledge base's id; it is created if needed")
     add.add_argument("files", nargs="+", type=Path, metavar="FILE|FOLDER")
     add.set_defaults(run=_add)
-    listing = commands.add_parser("list", help="show knowledge bases, or the documents of one")
+    listing = commands.add_parser("list", help="show all knowledge bases, or the documents of one")
     listing.add_argument("kb_id", nargs="?")
     listing.set_defaults(run=_list)
     remove = commands.add_parser("remove", help="remove documents, or a whole knowledge base")
     remove.add_argument("kb_id")
-    remove.add_argument("documents", nargs="*")
+    remove.add_argument("documents", nargs="*", help="document names (default: the whole knowledge base)")
     remove.set_defaults(run=_remove)
-    ask = commands.add_parser("ask", help="show the passages a question finds")
+    ask = commands.add_parser("ask", help="show the passages that a tutor would be given for a question")
     ask.add_argument("kb_id")
     ask.add_argument("question", nargs="+")
-    ask.add_argument("--count", type=int, default=3)
+    ask.add_argument("--count", type=int, default=3, help="maximum number of passages (default: 3)")
     ask.set_defaults(run=_ask)
     return parser

@@ -1,7 +1,6 @@
-"""``python -m engine models list|prepare|verify|pull``: see, check and fetch models.
+"""``python -m engine models list|prepare|verify|pull``: list, verify and fetch models.
 
-Ends with 0 when all is well, 1 when a model is missing, damaged or cannot be fetched, 2 for a
-wrong command line or setting.
+Exit status: 0 for success; 1 if a model is missing, damaged or cannot be fetched; 2 for an invalid argument or setting.
 """
 
 from __future__ import annotations
@@ -14,41 +13,41 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from engine.errors import ModelMissing, SettingsError
-from engine.models.bars import Bars
-from engine.models.catalog import Shelf
+from engine.models.catalog import ModelStore
 from engine.models.known import CATALOG, Entry
 from engine.models.prepare import MANIFEST
+from engine.models.progress_bars import ProgressBars
 from engine.settings import load_settings
 
 Row = tuple[str, str, str, str, str, str]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command; returns the exit code."""
+    """Runs one command and returns the exit status."""
     args = _parser().parse_args(argv)
     try:
         settings = load_settings([])
     except SettingsError as error:
         print(error.message, file=sys.stderr)
         return 2
-    with Bars() as bars:
-        shelf = Shelf(
+    with ProgressBars() as bars:
+        store = ModelStore(
             args.models_dir or settings.models_dir,
             args.cache_dir or settings.cache_dir,
             bars,
             reread=args.command == "verify",
         )
         if args.command == "list":
-            return show(shelf)
+            return show(store)
         if args.command == "pull":
             from engine.models.pull import pull  # the hub client takes half a second to import
 
-            return each(args.names, lambda name: pull(name, shelf, bars, args.revision), bars)
-        return each(args.names or wanted(shelf), shelf.locate, bars)
+            return each(args.names, lambda name: pull(name, store, bars, args.revision), bars)
+        return each(args.names or wanted(store), store.locate, bars)
 
 
-def each(names: Iterable[str], act: Callable[[str], Path], bars: Bars) -> int:
-    """Does one thing for every name, one line each; goes on after a failure. Returns the exit code."""
+def each(names: Iterable[str], act: Callable[[str], Path], bars: ProgressBars) -> int:
+    """Calls ``act`` for every name and prints one line each; a failure does not stop it. Returns the exit status."""
     failed = 0
     for name in names:
         began = time.monotonic()
@@ -64,32 +63,32 @@ def each(names: Iterable[str], act: Callable[[str], Path], bars: Bars) -> int:
     return 1 if failed else 0
 
 
-def wanted(shelf: Shelf) -> list[str]:
-    """What a default install needs, what is optional and there, and what was pulled."""
-    known = [entry.name for entry in CATALOG.values() if not entry.optional or shelf.find(entry)]
-    return known + [name for name in pulled(shelf) if name not in CATALOG]
+def wanted(store: ModelStore) -> list[str]:
+    """Names of the models of the default install, the optional ones that are installed, and the pulled ones."""
+    known = [entry.name for entry in CATALOG.values() if not entry.optional or store.find(entry)]
+    return known + [name for name in pulled(store) if name not in CATALOG]
 
 
-def show(shelf: Shelf) -> int:
-    """The table of all models. Returns the exit code: 1 when one of the default install is missing."""
-    rows: list[Row] = [("NAME", "KIND", "SIZE", "LICENCE", "STATE", "PLACE")]
+def show(store: ModelStore) -> int:
+    """Prints a table of all models. Returns the exit status: 1 if a model of the default install is missing."""
+    rows: list[Row] = [("NAME", "KIND", "SIZE", "LICENCE", "STATE", "LOCATION")]
     missing = 0
     for entry in CATALOG.values():
-        row = _row(entry, shelf)
+        row = _row(entry, store)
         missing += row[4] == "missing"
         rows.append(row)
-    for name, (size, licence) in pulled(shelf).items():
-        rows.append((name, "pulled", _megabytes(size), licence, "ready", str(shelf.pulled_folder(name))))
+    for name, (size, licence) in pulled(store).items():
+        rows.append((name, "pulled", _megabytes(size), licence, "ready", str(store.pulled_folder(name))))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
         print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]).rstrip())
     return 1 if missing else 0
 
 
-def pulled(shelf: Shelf) -> dict[str, tuple[int, str]]:
-    """Bytes and licences of what was fetched from a hub, by name."""
+def pulled(store: ModelStore) -> dict[str, tuple[int, str]]:
+    """Total bytes and licences of each model fetched from a hub, by name."""
     found = {}
-    for path in sorted((shelf.cache_dir / "pulled").glob(f"[!.]*/{MANIFEST}")):
+    for path in sorted((store.cache_dir / "pulled").glob(f"[!.]*/{MANIFEST}")):
         try:
             manifest = json.loads(path.read_bytes())
             name = str(manifest["model"])
@@ -100,10 +99,10 @@ def pulled(shelf: Shelf) -> dict[str, tuple[int, str]]:
     return found
 
 
-def _row(entry: Entry, shelf: Shelf) -> Row:
-    found, prepared = shelf.find(entry), shelf.prepared_folder(entry)
+def _row(entry: Entry, store: ModelStore) -> Row:
+    found, prepared = store.find(entry), store.prepared_folder(entry)
     if found is None:
-        state, place = ("optional" if entry.optional else "missing"), f"{entry.install_command}"
+        state, place = ("optional" if entry.optional else "missing"), entry.install_command
     elif prepared and found.shipped and not (prepared / MANIFEST).is_file():
         state, place = "to prepare", str(found.folder)
     else:
@@ -116,17 +115,19 @@ def _megabytes(size: int) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m engine models", description="See, check and fetch models.")
-    parser.add_argument("--models-dir", type=Path, help="your own models (default: ENGINE_MODELS_DIR)")
-    parser.add_argument("--cache-dir", type=Path, help="prepared and pulled models (default: ENGINE_CACHE_DIR)")
+    parser = argparse.ArgumentParser(prog="python -m engine models", description="List, verify and fetch models.")
+    parser.add_argument("--models-dir", type=Path, help="folder of your own models (default: ENGINE_MODELS_DIR)")
+    parser.add_argument(
+        "--cache-dir", type=Path, help="folder of prepared and pulled models (default: ENGINE_CACHE_DIR)"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="what there is: kind, size, licence, state, place")
+    commands.add_parser("list", help="show all models with kind, size, licence, state and location")
     for name, about in (
-        ("prepare", "find, check and prepare models, so that the engine starts at once"),
-        ("verify", "read every file again and compare its SHA-256"),
+        ("prepare", "find, verify and prepare models, so that the engine starts without delay"),
+        ("verify", "hash every file again and compare its SHA-256"),
     ):
-        commands.add_parser(name, help=about).add_argument("names", nargs="*", help="default: all of the install")
+        commands.add_parser(name, help=about).add_argument("names", nargs="*", help="models (default: all installed)")
     fetch = commands.add_parser("pull", help="fetch models: a listed name, whisper-small, piper-zh_CN-huayan-medium, …")
-    fetch.add_argument("names", nargs="+", help="names; owner/repository[:file] takes any hub repository")
+    fetch.add_argument("names", nargs="+", help="model names; owner/repository[:file] fetches from any hub repository")
     fetch.add_argument("--revision", help="commit, tag or branch of the hub repository")
     return parser

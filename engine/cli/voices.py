@@ -1,7 +1,6 @@
-"""``python -m engine voices say|list|pull``: hear, list and fetch voices.
+"""``python -m engine voices list|say|pull``: list voices, synthesize a text, fetch Coqui voices.
 
-Ends with 0 when all is well, 1 when a voice is missing or fails, 2 for a wrong command line
-or setting.
+Exit status: 0 for success; 1 if a voice is missing or fails; 2 for an invalid argument or setting.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from engine.text.speakable import speakable
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command; returns the exit code."""
+    """Runs one command and returns the exit status."""
     args = _parser().parse_args(argv)
     try:
         settings = load_settings([])
@@ -34,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
             return pull(args.model, settings.models_dir or settings.cache_dir / "pulled", args.accept_licence)
         return asyncio.run(_with_voices(args, settings))
     except BrokenPipeError:
-        # Whoever reads has seen enough (`list | head`); Python would complain once more when it closes the pipe.
+        # The reader has closed the pipe (`list | head`). Python would raise again when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except SettingsError as error:
@@ -62,8 +61,8 @@ async def _with_voices(args: argparse.Namespace, settings: Settings) -> int:
 
 def _show(book: VoiceBook) -> None:
     for voice in book.voices:
-        marks = ("default " if voice.id == book.default else "") + ("timed" if voice.timed else "sound only")
-        print(f"{voice.id:40} {voice.language:4} {voice.name}  ({marks})")
+        notes = (["default"] if voice.id == book.default else []) + ([] if voice.timed else ["no phoneme times"])
+        print(f"{voice.id:40} {voice.language:4} {voice.name}" + (f"  ({', '.join(notes)})" if notes else ""))
 
 
 async def _say(book: VoiceBook, text: str, language: str | None, output: Path) -> None:
@@ -81,15 +80,15 @@ async def _say(book: VoiceBook, text: str, language: str | None, output: Path) -
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m engine voices", description="Hear, list and fetch voices.")
+    parser = argparse.ArgumentParser(prog="python -m engine voices", description="List, try and fetch voices.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="every voice of this machine")
-    say = commands.add_parser("say", help="speak a text into a WAV file")
-    say.add_argument("text")
-    say.add_argument("--voice", help="a voice's id; the default voice when left out")
-    say.add_argument("--language", help="ISO 639-1 code of the text; the voice's language when left out")
-    say.add_argument("-o", "--output", type=Path, default=Path("out.wav"), help="the WAV file (out.wav)")
-    pull = commands.add_parser("pull", help="fetch a Coqui model, after showing its licence")
-    pull.add_argument("model", help="for example tts_models/en/ljspeech/vits")
-    pull.add_argument("--accept-licence", action="store_true", help="you have read the licence and agree to it")
+    commands.add_parser("list", help="show all available voices")
+    say = commands.add_parser("say", help="synthesize a text to a WAV file")
+    say.add_argument("text", help="the text to speak")
+    say.add_argument("--voice", help="the voice's id (default: the setting voice)")
+    say.add_argument("--language", help="ISO 639-1 code of the text (default: the voice's language)")
+    say.add_argument("-o", "--output", type=Path, default=Path("out.wav"), help="the file to write (default: out.wav)")
+    pull = commands.add_parser("pull", help="show a Coqui model's licence, and fetch the model if you accept it")
+    pull.add_argument("model", help="the model's name, for example tts_models/en/ljspeech/vits")
+    pull.add_argument("--accept-licence", action="store_true", help="I have read the licence and agree to it")
     return parser

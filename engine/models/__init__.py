@@ -1,1 +1,1 @@
-"""Where weights come from: find, verify, prepare, fetch, warm up."""
+"""Model weights: finding, verifying, preparing and fetching them."""

@@ -1,8 +1,8 @@
-"""The models the engine knows by name, and where their files are on this machine.
+"""Finds a model's files on this machine, verifies them and prepares them for use.
 
-Blocking (it may hash or join files of 150 MB the first time, some milliseconds afterwards): call it
-before the port opens or in a worker thread. No package that carries weights is ever imported, and
-nothing is fetched: fetching is ``python -m engine models pull``.
+Blocking (the first time it may hash or join files of 150 MB; later calls take milliseconds): call it before the port
+opens or in a worker thread. Packages that carry weights are never imported, and nothing is downloaded: that is what
+``python -m engine models pull`` is for.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from engine.errors import ModelMissing
-from engine.models.hashes import Progress, Stamps, quiet
+from engine.models.hashes import Progress, Stamps, no_progress
 from engine.models.known import CATALOG, Entry, ModelFile
 from engine.models.prepare import NoAlignment, align_voice, build_once, intact, join
 from engine.settings import Settings
@@ -25,47 +25,50 @@ _log = structlog.get_logger(__name__)
 
 
 def locate(name: str, models_dir: Path | None = None, cache_dir: Path | None = None) -> Path:
-    """The file or folder of a model, found, verified and prepared.
+    """The file or folder of a model, verified and prepared.
 
     Args:
-        name: a catalogued name (``whisper-base``), a path, the name of a file or folder in
-            ``models_dir``, or the name of something pulled before (``Systran/faster-whisper-small``).
-        models_dir: one's own models, tried before the embedded ones.
-        cache_dir: where prepared and pulled models are; the setting's default when None.
+        name: a catalogued name (``whisper-base``), a path, the name of a file or folder in ``models_dir``, or the
+            name of a pulled model (``Systran/faster-whisper-small``).
+        models_dir: the operator's own models, tried before the embedded ones.
+        cache_dir: the folder of prepared and pulled models; None for the setting's default.
 
     Raises:
-        ModelMissing: names the file looked for, where, and the command that would fetch it.
+        ModelMissing: the model is missing or damaged. The message names the files, the places searched and the
+            command that fetches them.
     """
-    return Shelf(models_dir, cache_dir).locate(name)
+    return ModelStore(models_dir, cache_dir).locate(name)
 
 
 def default_cache_dir() -> Path:
-    """Where models are prepared when no setting says otherwise."""
+    """The folder of prepared and pulled models if the setting ``cache_dir`` is not given."""
     return Path(Settings.model_fields["cache_dir"].default).expanduser()
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A model's folder as it lies on disk, before it is checked."""
+    """A model's folder on disk, not yet verified."""
 
     folder: Path
     shipped: bool
-    """It lies in its package (perhaps in parts), not in one's own models folder."""
+    """The files are in an installed package (possibly split into parts), not in the operator's models folder."""
 
 
-class Shelf:
-    """The places models are looked for, in their order, with the stamps of what was checked before.
+class ModelStore:
+    """All models on this machine: the operator's own, the embedded ones and the pulled ones, searched in this order.
 
     Args:
-        progress: told while files are read and written (for progress bars).
-        reread: hash every file anew, whatever the stamps say.
+        models_dir: the operator's own models, if any.
+        cache_dir: the folder of prepared and pulled models; None for the setting's default.
+        progress: called while files are read and written (for progress bars).
+        reread: hash every file again, even if its stamp matches.
     """
 
     def __init__(
         self,
         models_dir: Path | None = None,
         cache_dir: Path | None = None,
-        progress: Progress = quiet,
+        progress: Progress = no_progress,
         *,
         reread: bool = False,
     ) -> None:
@@ -81,7 +84,7 @@ class Shelf:
         return self._known(entry) if entry else self._other(name)
 
     def find(self, entry: Entry) -> Found | None:
-        """Where a catalogued model lies whole (its parts count), unchecked; None when nowhere."""
+        """The folder that holds all files of a catalogued model (or all their parts), unverified; None if none does."""
         for folder in self._places(entry):
             if all((folder / file.name).is_file() for file in entry.files):
                 return Found(folder, shipped=False)
@@ -91,15 +94,15 @@ class Shelf:
         return None
 
     def prepared_folder(self, entry: Entry) -> Path | None:
-        """The folder of the cache that holds what is made from a catalogued model; None if nothing is."""
+        """The cache folder for the prepared form of a catalogued model; None if it needs no preparation."""
         first = entry.files[0].sha256[:12]
         return self.cache_dir / "prepared" / f"{entry.name}-{first}" if entry.prepare != "none" else None
 
     def pulled_folder(self, name: str) -> Path:
-        """Where a hub model of this name is kept."""
+        """The cache folder for the hub model ``name``, whether or not it exists."""
         return self.cache_dir / "pulled" / name.replace("/", "--").replace(":", "--")
 
-    # --- catalogued
+    # --- catalogued models
 
     def _known(self, entry: Entry) -> Path:
         found = self.find(entry)
@@ -145,14 +148,14 @@ class Shelf:
     def _absent(self, entry: Entry) -> str:
         shipped = module_path(entry.folder)
         places = [str(folder) for folder in self._places(entry)]
-        places.append(f"{shipped or 'the package ' + entry.packages[0].split('==')[0] + ' (not installed)'}")
+        places.append(str(shipped or f"the package {entry.packages[0].split('==')[0]} (not installed)"))
         wanted = ", ".join(file.name for file in entry.files[:4])
         return (
-            f"model {entry.name} is missing: looked for {wanted} in {'; '.join(places)}. "
+            f"model {entry.name} is missing: {wanted} not found in {'; '.join(places)}. "
             f"Get it with: {entry.install_command} (or: python -m engine models pull {entry.name})"
         )
 
-    # --- anything else
+    # --- all other models
 
     def _other(self, name: str) -> Path:
         places = [Path(name).expanduser()] if _is_path(name) else []
@@ -164,16 +167,16 @@ class Shelf:
             if place.exists():
                 return self._opened(name, place)
         remedy = "Check the path." if _is_path(name) else f"Fetch it with: python -m engine models pull {name}"
-        raise ModelMissing(f"model {name} is missing: looked in {'; '.join(map(str, places))}. {remedy}")
+        raise ModelMissing(f"model {name} is missing: not found at {'; '.join(map(str, places))}. {remedy}")
 
     def _opened(self, name: str, place: Path) -> Path:
-        """A pulled folder is checked against its manifest; a voice gives its file, with phoneme times."""
+        """``place``, verified against its manifest if it was pulled; for a Piper voice its prepared ``.onnx`` file."""
         if place == self.pulled_folder(name) and not intact(
             place, self._stamps, reread=self._reread, progress=self._progress
         ):
             raise ModelMissing(
-                f"model {name} in {place} is damaged: a file is missing or its SHA-256 is not the one noted when "
-                f"it was fetched. Fetch it again with: python -m engine models pull {name}"
+                f"model {name} in {place} is damaged: a file is missing, or its SHA-256 differs from the one recorded "
+                f"when it was fetched. Fetch it again with: python -m engine models pull {name}"
             )
         if place.is_dir():
             whole = [path for suffix in ("*.gguf", "*.onnx") for path in sorted(place.glob(suffix))]
@@ -182,7 +185,7 @@ class Shelf:
         return self._aligned(place) if place.suffix == ".onnx" and voice_config(place).is_file() else place
 
     def _aligned(self, voice: Path) -> Path:
-        """The voice with its phoneme durations as an output, made once and kept under the original's hash."""
+        """A copy of the voice that also outputs phoneme durations; made once, named after the original's hash."""
         sha256 = self._stamps.sha256(voice, self._progress)
         folder = self.cache_dir / "prepared" / f"piper-{voice.stem}-{sha256[:12]}"
 
@@ -202,12 +205,12 @@ class Shelf:
 
 
 def voice_config(voice: Path) -> Path:
-    """The JSON that belongs beside a Piper voice."""
+    """The path of the JSON file that describes the Piper voice ``voice`` (an ``.onnx`` file)."""
     return voice.with_name(f"{voice.name}.json")
 
 
 def module_path(folder: str) -> Path | None:
-    """``module/path`` inside an installed top-level package, found without importing it."""
+    """The path of ``module/path`` inside an installed top-level package, without importing it; None if not there."""
     module, _, inner = folder.partition("/")
     spec = importlib.util.find_spec(module)
     for root in (spec.submodule_search_locations or ()) if spec else ():
@@ -217,7 +220,7 @@ def module_path(folder: str) -> Path | None:
 
 
 def _sources(entry: Entry, file: ModelFile) -> list[Path]:
-    """The files that, joined, are ``file`` in its package; empty when any is not there."""
+    """The parts of ``file`` in its package, in order; empty if any is missing."""
     paths = [module_path(part) for part in file.parts or (f"{entry.folder}/{file.name}",)]
     return [path for path in paths if path] if all(paths) else []
 
@@ -228,6 +231,6 @@ def _is_path(name: str) -> bool:
 
 def _corrupt(entry: Entry, path: Path, wanted: str, got: str) -> str:
     return (
-        f"model {entry.name} is damaged: {path} has SHA-256 {got[:16]}…, not {wanted[:16]}…. "
+        f"model {entry.name} is damaged: {path} has SHA-256 {got[:16]}… instead of {wanted[:16]}…. "
         f"Delete it and run: {entry.install_command.replace('install', 'install --force-reinstall', 1)}"
     )

@@ -1,12 +1,12 @@
-"""Rewrites a GGUF model's Q4_1 weights as Q8_0, which llama.cpp multiplies twice as fast.
+"""Rewrites a GGUF model's Q4_1 weights as Q8_0, which halves the time llama.cpp needs to read a prompt.
 
-llama.cpp has no fast matrix kernel for Q4_1, so reading a prompt token takes as long as writing one. Q8_0
-has one, loses no accuracy (its grid is finer) and is as fast at writing; it only takes 50 % more memory.
-Blocking; done once, when a model is prepared. Models without Q4_1 weights are left alone.
+llama.cpp has no fast matrix kernel for Q4_1, so processing a prompt token takes as long as generating one. For Q8_0 it
+has. Q8_0 has a finer grid, so the weights keep their accuracy, and generation is as fast as before. The model needs
+50 % more memory. Blocking; done once per model. Models without Q4_1 weights are left as they are.
 
-The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The package ``gguf`` converts the
-weights, but its reader does not serve here: it makes arrays of all 98,000 tokenizer strings of the embedded model,
-which takes 1.7 s and 160 MB at every start. The reader below skips them (20 ms, nothing measurable).
+File format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The ``gguf`` package converts the weights, but
+its reader is not used: it builds arrays for each of the embedded model's 98,052 token and merge strings, which takes
+1.7 s and 160 MB at every start (measured). The reader below skips them in 20 ms.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from engine.models.prepare import build_once, intact
 
 MAGIC = b"GGUF"
 Q4_1, Q8_0 = 3, 8
-"""Numbers of the tensor types in the format."""
+"""The format's numbers for these tensor types."""
 
 BLOCK = 32
-"""Weights that share a scale, in both types."""
+"""Number of weights that share a scale, in both types."""
 
 BLOCK_BYTES = {Q4_1: 2 + 2 + BLOCK // 2, Q8_0: 2 + BLOCK}
-"""Size of a block: scale (and minimum) in half precision, then 4 or 8 bits a weight."""
+"""Bytes per block: the scale (and, in Q4_1, the minimum) in half precision, then 4 or 8 bits per weight."""
 
 _SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
-"""Size in bytes of the metadata types with a fixed size."""
+"""Bytes per value of the fixed-size metadata types, by type number."""
 
 _STRING, _ARRAY = 8, 9
 _ALIGNMENT = b"general.alignment"
@@ -47,7 +47,7 @@ class _Tensor:
     shape: tuple[int, ...]
     kind: int
     offset: int
-    """In bytes from the start of the data."""
+    """Bytes from the start of the tensor data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,15 @@ class _Layout:
     version: int
     entries: int
     metadata: bytes
-    """The bytes of all metadata entries, as in the file."""
+    """All metadata entries, byte for byte as in the file."""
     tensors: tuple[_Tensor, ...]
     alignment: int
     data: int
-    """Position of the data in the file, bytes."""
+    """Where the tensor data begins in the file, in bytes."""
 
 
 def faster_prompts(model: Path, cache_dir: Path) -> Path:
-    """A copy of ``model`` in the cache with Q8_0 in place of Q4_1; ``model`` itself if it has no Q4_1 weights.
+    """A copy of ``model`` in the cache with Q8_0 in place of Q4_1; ``model`` itself if it is not GGUF or has no Q4_1.
 
     Raises:
         ModelMissing: the cache cannot be written.
@@ -81,7 +81,15 @@ def faster_prompts(model: Path, cache_dir: Path) -> Path:
 
 
 def rewrite(source: Path, target: Path) -> str:
-    """Write ``source`` to ``target`` with Q8_0 in place of Q4_1; returns the SHA-256 of ``target``."""
+    """Writes ``source`` to ``target`` with Q8_0 in place of Q4_1.
+
+    Returns:
+        The SHA-256 of ``target`` in lower-case hex.
+
+    Raises:
+        OSError: ``source`` cannot be read or ``target`` cannot be written.
+        ValueError, struct.error: ``source`` is damaged.
+    """
     with source.open("rb") as stream:
         stream.seek(4)
         layout = _read_layout(stream)
@@ -95,15 +103,15 @@ def rewrite(source: Path, target: Path) -> str:
 
 
 def _to_q8_0(raw: bytes) -> bytes:
-    """Blocks of Q4_1 as blocks of Q8_0."""
-    from gguf import GGMLQuantizationType, quants  # needed once in the life of a machine
+    """Converts whole Q4_1 blocks to Q8_0 blocks."""
+    from gguf import GGMLQuantizationType, quants  # imported here because most starts do not need it
 
     weights = quants.dequantize(np.frombuffer(raw, np.uint8).reshape(-1, BLOCK_BYTES[Q4_1]), GGMLQuantizationType.Q4_1)
     return quants.quantize(weights, GGMLQuantizationType.Q8_0).tobytes()
 
 
 def _read_layout(stream: BinaryIO) -> _Layout:
-    """Read everything before the data; the stream's position is right after the magic."""
+    """Reads everything before the tensor data. The stream must be positioned right after the magic number."""
     version, tensors, entries = struct.unpack("<IQQ", stream.read(20))
     begin, alignment = stream.tell(), 32
     for _ in range(entries):
@@ -128,14 +136,14 @@ def _read_layout(stream: BinaryIO) -> _Layout:
 
 
 def _sizes(layout: _Layout, file_size: int) -> dict[bytes, int]:
-    """Bytes of each tensor's data up to the next tensor, padding included."""
+    """Bytes from the start of each tensor to the next one, padding included."""
     ends = [*sorted(t.offset for t in layout.tensors), file_size - layout.data]
     following = dict(itertools.pairwise(ends))
     return {t.name: following[t.offset] - t.offset for t in layout.tensors}
 
 
 def _pieces(stream: BinaryIO, layout: _Layout, sizes: dict[bytes, int]) -> Iterator[bytes]:
-    """The bytes of the new file, in order."""
+    """The content of the new file, in order."""
     head = [MAGIC, struct.pack("<IQQ", layout.version, len(layout.tensors), layout.entries), layout.metadata]
     offset = 0
     new_sizes = []
@@ -180,4 +188,4 @@ def _skip_value(stream: BinaryIO, kind: int) -> None:
             for _ in range(count):
                 _skip_value(stream, item)
     else:
-        raise ValueError(f"GGUF metadata of unknown type {kind}")
+        raise ValueError(f"GGUF metadata has an unknown type {kind}")

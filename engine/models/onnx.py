@@ -1,4 +1,4 @@
-"""Opening ONNX models the way a shared machine needs it."""
+"""Opens ONNX models with options suited to a machine whose cores several stages share."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ import onnxruntime as ort
 
 
 def open_session(model: Path | bytes, threads: int = 1, device: str = "cpu") -> ort.InferenceSession:
-    """An onnxruntime session that neither spins nor takes more threads than asked.
+    """An onnxruntime session that does not spin and uses no more threads than given. Thread safe.
 
-    Spinning pools burn the cores other stages need (a voice that answers in 50 ms alone takes
-    half a second beside one).
+    Spinning thread pools take the cores that other stages need: a voice that takes 50 ms on its own takes half a
+    second beside one (measured).
 
     Args:
-        model: a file, or the bytes of one.
-        threads: for one call; calls from several threads run beside each other.
+        model: the path of a model, or its content.
+        threads: per call; calls from several threads run concurrently.
         device: ``cpu`` or ``cuda``; CUDA falls back to the CPU for operators it lacks.
+
+    Raises:
+        onnxruntime's own exceptions if the model is missing or damaged.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    # Every clause and recording has a length of its own: a plan remembered for each would hardly be used
-    # again, and memory taken in powers of two would stay as large as the longest clause ever said.
+    # Clauses and recordings vary in length, so a memory plan cached per shape would hardly be reused, and an arena
+    # that grows in powers of two would stay as large as the longest clause ever spoken.
     options.enable_mem_pattern = False
     cpu = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})
     providers: list[str | tuple[str, dict[str, str]]] = [cpu]

@@ -1,9 +1,9 @@
-"""Making what the packages do not carry: Whisper joined from its parts, a voice that tells phoneme times.
+"""Builds the models that packages do not contain as such: Whisper joined from its parts, voices with phoneme durations.
 
-Blocking; runs before the port opens or in a worker thread. Results live in folders of the cache,
-each with a ``manifest.json`` of its files' hashes. A folder appears complete or not at all: it is
-built beside its place, flushed to disk and renamed, under a file lock, so two processes may
-prepare at once and one that is killed leaves only a folder the next one removes.
+Blocking: runs before the port opens or in a worker thread. Each result is a folder of the cache with a
+``manifest.json`` of its files' hashes. A folder appears complete or not at all: it is built under a temporary name,
+flushed to disk and renamed, under a file lock. Several processes may prepare the same model at once, and what a killed
+process leaves behind is removed by the next one.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _log = structlog.get_logger(__name__)
 
 
 class NoAlignment(Exception):
-    """This voice's graph has no single place to read phoneme durations from."""
+    """The voice's graph has no tensor, or more than one, that could be the phoneme durations."""
 
 
 def intact(folder: Path, stamps: Stamps, *, reread: bool = False, progress: Progress = lambda *_: None) -> bool:
-    """Whether every file named in the folder's manifest is there with its hash."""
+    """Whether the folder has a manifest and every file it lists exists with the listed SHA-256."""
     try:
         files = json.loads((folder / MANIFEST).read_bytes())["files"]
         return all(stamps.sha256(folder / name, progress, reread=reread) == sha256 for name, sha256 in files.items())
@@ -41,16 +41,20 @@ def intact(folder: Path, stamps: Stamps, *, reread: bool = False, progress: Prog
 
 
 def build_once(folder: Path, fill: Callable[[Path], dict[str, str]], stamps: Stamps, about: dict[str, object]) -> Path:
-    """The folder, made by ``fill`` unless it is there and intact already.
+    """Builds ``folder`` with ``fill`` unless it exists and is intact.
 
     Args:
-        folder: where it shall be; its parent is made.
+        folder: the folder to build; its parent is created if needed.
         fill: writes the files into the empty folder it is given and returns their SHA-256 by name.
-        about: more for the manifest (source, revision, ...).
+        stamps: where the files' hashes are stored.
+        about: further entries for the manifest (source, revision, ...).
+
+    Returns:
+        ``folder``.
 
     Raises:
         ModelMissing: the cache cannot be written.
-        Whatever ``fill`` raises; nothing is left at ``folder`` then.
+        Exception: whatever ``fill`` raises; ``folder`` does not exist then.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -59,20 +63,27 @@ def build_once(folder: Path, fill: Callable[[Path], dict[str, str]], stamps: Sta
                 return folder
             _drop_leftovers(folder)
             if folder.exists():
-                _log.warning("prepared_model_damaged", folder=str(folder), action="made anew")
+                _log.warning("prepared_model_damaged", folder=str(folder), action="rebuild")
                 _remove(folder)
             for name, sha256 in _build(folder, fill, about).items():
                 stamps.note(folder / name, sha256)
         return folder
     except OSError as error:
         raise ModelMissing(
-            f"cannot prepare a model in {folder.parent}: {error.strerror or error}; "
-            "free some space or set ENGINE_CACHE_DIR to a folder that can be written"
+            f"cannot prepare a model in {folder.parent}: {error.strerror or error}. "
+            "Free some disk space, or set ENGINE_CACHE_DIR to a writable folder"
         ) from error
 
 
 def join(parts: list[Path], target: Path, label: str, progress: Progress) -> str:
-    """Writes the parts one after another into ``target``; gives the SHA-256 of the whole."""
+    """Concatenates ``parts`` into ``target``.
+
+    Returns:
+        The SHA-256 of ``target`` in lower-case hex.
+
+    Raises:
+        OSError: a part cannot be read or ``target`` cannot be written.
+    """
     digest, done, total = hashlib.sha256(), 0, sum(part.stat().st_size for part in parts)
     with target.open("wb") as out:
         for part in parts:
@@ -86,12 +97,15 @@ def join(parts: list[Path], target: Path, label: str, progress: Progress) -> str
 
 
 def align_voice(source: Path, target: Path) -> str:
-    """Copies a Piper voice with its phoneme durations as a second output; gives the copy's SHA-256.
+    """Copies a Piper voice, adding its phoneme durations as a second output of the graph.
+
+    Returns:
+        The SHA-256 of the copy in lower-case hex.
 
     Raises:
-        NoAlignment: the graph has no duration tensor, several, or gives it already.
+        NoAlignment: the graph has no duration tensor or several, or it outputs the durations already.
     """
-    import onnx  # 0.3 s to import, needed once in the life of a machine
+    import onnx  # takes 0.3 s to import, and most starts do not need it
     from piper.patch_voice_with_alignment import add_alignment_output
 
     model = onnx.load(str(source))
@@ -121,13 +135,13 @@ def _build(folder: Path, fill: Callable[[Path], dict[str, str]], about: dict[str
 
 
 def _drop_leftovers(folder: Path) -> None:
-    """Removes what a killed process left; the caller holds the lock, so nobody is at work in them."""
+    """Removes what a killed process left behind. The caller holds the lock, so no other process is using it."""
     for left in folder.parent.glob(f".{folder.name}-*"):
         shutil.rmtree(left, ignore_errors=True)
 
 
 def _remove(folder: Path) -> None:
-    """Moves aside first: a half-removed folder must never stand at the good place."""
+    """Renames the folder before deleting it, so that a half-deleted folder never has the good name."""
     aside = folder.parent / f".{folder.name}-damaged"
     folder.rename(aside)
     shutil.rmtree(aside, ignore_errors=True)

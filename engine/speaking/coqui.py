@@ -1,8 +1,7 @@
-"""Coqui TTS voices: VITS-family models and XTTS, on CUDA or a CPU. Needs the extra ``coqui``.
+"""Coqui TTS voices: VITS and XTTS models, on CUDA or a CPU. Needs the extra ``coqui``.
 
-In: a ``Clause``. Out: ``Speech``, the first piece long before the clause is finished. Everything
-computes in a ``Worker`` of one thread, one job a piece: a cancelled clause stops within one
-piece. ``close`` ends the thread.
+In: a ``Clause``. Out: ``Speech`` pieces, the first long before the clause is finished. All computing runs in a
+``Worker`` of one thread, one job per piece, so a cancelled clause stops within one piece. ``close`` ends the thread.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ try:
     from engine.speaking.coqui_models import CoquiModel, load_model
 except ImportError as _missing:
     raise ModelMissing(
-        f"there are Coqui models, but Coqui TTS cannot be imported ({_missing}): "
+        f"there are Coqui models, but Coqui TTS cannot be imported ({_missing}). Install it with "
         "pip install -r requirements/coqui.txt, or move the folder coqui out of the models folder"
     ) from _missing
 
@@ -31,11 +30,11 @@ PREFIX = "coqui:"
 
 
 class CoquiSynthesizer:
-    """The voices of all given models.
+    """The voices of several Coqui models.
 
     Args:
-        folders: one a model, see ``load_model``.
-        device: ``cpu``, ``cuda``, or ``auto``.
+        folders: one per model, see ``load_model``.
+        device: ``cpu``, ``cuda`` or ``auto`` (CUDA if there is any).
 
     Raises:
         ModelMissing: a model cannot be loaded.
@@ -67,10 +66,10 @@ class CoquiSynthesizer:
         if voice.id not in self._speakers:
             raise SynthesisFailed(f"no Coqui voice {voice.id} is loaded")
         model, speaker = self._speakers[voice.id]
-        utterance = _CoquiClause(model, speaker, clause, self._levellers[voice.id], self._paces[voice.id])
+        spoken = _CoquiClause(model, speaker, clause, self._levellers[voice.id], self._paces[voice.id])
         last = False
         while not last:
-            speech = await self._worker.run(utterance.step)
+            speech = await self._worker.run(spoken.step)
             if speech is not None:
                 last = speech.last
                 yield speech
@@ -80,7 +79,7 @@ class CoquiSynthesizer:
 
 
 class _CoquiClause:
-    """One clause being spoken. ``step`` runs in the worker; dropping this object ends the generation."""
+    """One clause being spoken. ``step`` runs in the worker; dropping this object stops the synthesis."""
 
     def __init__(self, model: CoquiModel, speaker: str, clause: Clause, leveller: Leveller, pace: Pace) -> None:
         self._model = model
@@ -93,10 +92,10 @@ class _CoquiClause:
         self._samples = 0
 
     def step(self) -> Speech | None:
-        """Compute one piece; None when there is nothing to say yet.
+        """Computes one piece. None if there is nothing to play yet; the last piece has ``last`` set.
 
         Raises:
-            SynthesisFailed: the model broke on this text.
+            SynthesisFailed: the model failed on this text.
         """
         try:
             if self._pieces is None:

@@ -1,8 +1,7 @@
-"""Coqui TTS models behind one small interface: VITS-family models and XTTS with its streaming inference.
+"""Coqui TTS models behind one small interface: VITS models, and XTTS with its streaming inference.
 
-In: a clause's text. Out: raw sound in pieces. Blocking and not thread safe: one worker thread
-calls it. Imported only where the extra ``coqui`` is installed. Checkpoints are read with
-``weights_only``: a model file cannot run code.
+In: a clause's text. Out: raw audio in pieces. Blocking and not thread safe: one worker thread calls it. Imported only
+where the extra ``coqui`` is installed. Checkpoints are read with ``weights_only``, so a model file cannot run code.
 """
 
 from __future__ import annotations
@@ -27,35 +26,44 @@ from engine.speaking.pieces import PiecePlan
 from engine.speaking.timeline import ClauseTiming
 
 _MARGIN = 16
-"""Columns the vocoder of a VITS model sees to either side (13 with Coqui's usual layers)."""
+"""Latent columns of context that a VITS vocoder gets on either side; with Coqui's usual layers it sees 13."""
 
 _XTTS_TOKENS = 10
-"""Audio tokens (43 ms each) in a piece of XTTS."""
+"""Audio tokens (43 ms each) per piece of XTTS."""
 
-_LONGEST_REFERENCE_S = 30.0
+_MAX_REFERENCE_S = 30.0
 
 
 class CoquiModel(Protocol):
-    """A loaded model."""
+    """A loaded Coqui model."""
 
     rate: int
-    """Hz of what it makes."""
+    """Sample rate of its audio, Hz."""
     timed: bool
-    """It tells phoneme times."""
+    """Whether it gives phoneme times."""
     speakers: Sequence[str]
-    """Names; one empty name when it has a single voice."""
+    """The speakers' names; a single empty name if the model has only one voice."""
     languages: Sequence[str]
-    """ISO 639-1."""
+    """ISO 639-1 codes."""
 
     def say(self, clause: Clause, speaker: str) -> tuple[ClauseTiming | None, Iterator[FloatArray]]:
-        """The times of the clause, when it knows them, and its sound in pieces as they are computed."""
+        """Synthesizes ``clause`` with the voice ``speaker``.
+
+        Returns:
+            The clause's timing if the model gives any, and its audio, computed piece by piece while it is iterated:
+            (n,) float32 mono in [-1, 1] at ``rate``.
+        """
 
 
 def load_model(folder: Path, device: str) -> CoquiModel:
-    """The model in a folder with ``config.json`` and its checkpoint.
+    """Loads a model from a folder with ``config.json`` and a checkpoint.
+
+    Args:
+        folder: the model's folder.
+        device: a torch device, ``cpu`` or ``cuda``.
 
     Raises:
-        ModelMissing: a file is missing, damaged or of a model family that is not supported.
+        ModelMissing: a file is missing or damaged, or the model is neither VITS nor XTTS.
     """
     try:
         config = load_config(folder / "config.json")
@@ -65,17 +73,20 @@ def load_model(folder: Path, device: str) -> CoquiModel:
             return VitsVoice(config, folder, device)
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, ImportError) as error:
         raise ModelMissing(f"Coqui model {folder.name} in {folder} cannot be loaded: {error}") from error
-    raise ModelMissing(f"Coqui model {folder.name}: models of kind {config.model!r} are not supported (vits, xtts are)")
+    raise ModelMissing(f"Coqui model {folder.name}: type {config.model!r} is not supported (only vits and xtts)")
 
 
 class VitsVoice:
-    """A VITS model, its sound decoded in pieces; phoneme times where it was trained on phonemes."""
+    """A VITS model (Kim et al. 2021, arXiv:2106.06103) whose latent is decoded to audio in pieces.
+
+    It gives phoneme times if it was trained on phonemes.
+    """
 
     def __init__(self, config: Any, folder: Path, device: str) -> None:
         self._model = Vits.init_from_config(config)
         self._model.load_checkpoint(config, _checkpoint(folder), eval=True)
         self._model.to(device)
-        # Inference ends with the latent; the sound is then made from it in pieces.
+        # Inference stops at the latent, from which `_pieces` makes the audio.
         self._vocoder = self._model.waveform_decoder
         self._stop = _Stop()
         self._model.waveform_decoder = self._stop
@@ -101,11 +112,11 @@ class VitsVoice:
         column_ms = self._hop * 1000 / self.rate
         stretch = latent.shape[2] / max(1.0, float(widths.sum()))
         codes, durations = letter_durations(self._characters(ids), widths * stretch)
-        sounds = assemble(codes, durations)
-        timeline = clause_timeline(clause, sounds, column_ms, latent.shape[2], self._letters_of)
+        segments = assemble(codes, durations)
+        timeline = clause_timeline(clause, segments, column_ms, latent.shape[2], self._letters_of)
         if not self.timed:
             timeline = ClauseTiming(timeline.words)
-        plan = PiecePlan([sound.end for sound in sounds], latent.shape[2], self.rate / self._hop)
+        plan = PiecePlan([segment.end for segment in segments], latent.shape[2], self.rate / self._hop)
         return timeline, self._pieces(latent, plan)
 
     def _infer(self, ids: Sequence[int], speaker: str, language: str | None) -> dict[str, torch.Tensor]:
@@ -131,12 +142,12 @@ class VitsVoice:
             start, end = plan.next()
             left, right = max(0, start - _MARGIN), min(latent.shape[2], end + _MARGIN)
             with torch.inference_mode():
-                sound = self._vocoder(latent[:, :, left:right], g=condition)
-            pcm: FloatArray = sound.reshape(-1).float().cpu().numpy()
+                audio = self._vocoder(latent[:, :, left:right], g=condition)
+            pcm: FloatArray = audio.reshape(-1).float().cpu().numpy()
             yield pcm[(start - left) * self._hop : (end - left) * self._hop]
 
     def _characters(self, ids: Sequence[int]) -> list[str | None]:
-        """What each id stands for; None is the blank between two letters."""
+        """The character of each id; None for the blank between two characters."""
         characters = self._model.tokenizer.characters
         return [None if i == characters.blank_id else characters.id_to_char(i) for i in ids]
 
@@ -146,7 +157,7 @@ class VitsVoice:
 
 
 class _Stop(nn.Module):
-    """Stands where the vocoder was: gives back the latent and keeps what conditions it."""
+    """Replaces the vocoder during inference: returns the latent and keeps the speaker conditioning."""
 
     condition: torch.Tensor | None = None
 
@@ -156,9 +167,10 @@ class _Stop(nn.Module):
 
 
 class XttsVoice:
-    """XTTS: speaks many languages with the voice of a reference; its sound comes while tokens are made.
+    """XTTS (Casanova et al. 2024, arXiv:2406.04904): speaks many languages in the voice of a reference recording.
 
-    Speakers are those of ``speakers_xtts.pth`` and the recordings in the folder ``speakers``.
+    Audio comes while tokens are generated. Its speakers are those of ``speakers_xtts.pth`` and one for each WAV file in
+    the folder ``speakers``.
     """
 
     timed = False
@@ -174,9 +186,9 @@ class XttsVoice:
             for name, entry in self._model.speaker_manager.name_to_id.items():
                 self._latents[name] = (entry["gpt_cond_latent"], entry["speaker_embedding"])
         for recording in sorted((folder / "speakers").glob("*.wav")):
-            self._latents[recording.stem] = self._listen(recording)
+            self._latents[recording.stem] = self._encode_speaker(recording)
         if not self._latents:
-            raise ValueError(f"no speaker: neither speakers_xtts.pth nor a recording in {folder / 'speakers'}")
+            raise ValueError(f"no speaker: no speakers_xtts.pth, and no WAV file in {folder / 'speakers'}")
         self.speakers: Sequence[str] = list(self._latents)
         self._codes = {iso(code): code for code in config.languages}
         self.languages: Sequence[str] = list(self._codes)
@@ -195,9 +207,8 @@ class XttsVoice:
         ):  # fmt: skip
             yield piece.reshape(-1).float().cpu().numpy()
 
-    def _listen(self, recording: Path) -> tuple[torch.Tensor, torch.Tensor]:
-        sound = decode(recording.read_bytes(), max_seconds=_LONGEST_REFERENCE_S)
-        audio = torch.from_numpy(sound)[None]
+    def _encode_speaker(self, recording: Path) -> tuple[torch.Tensor, torch.Tensor]:
+        audio = torch.from_numpy(decode(recording.read_bytes(), max_seconds=_MAX_REFERENCE_S))[None]
         config = self._config
         latent = self._model.get_gpt_cond_latents(
             audio, INPUT_RATE, length=config.gpt_cond_len, chunk_length=config.gpt_cond_chunk_len
@@ -206,12 +217,12 @@ class XttsVoice:
 
 
 def iso(language: str) -> str:
-    """``zh-cn`` is ``zh``, ``en-us`` is ``en``."""
+    """The language of a tag, without the region: ``zh`` for ``zh-cn``, ``en`` for ``EN_us``."""
     return language.lower().replace("_", "-").partition("-")[0]
 
 
 def _single_language(config: Any, folder: Path) -> str:
-    """As the configuration says, else as Coqui names its folders (``tts_models--de--thorsten--vits``)."""
+    """The configured language, else the one in a folder name of Coqui's form (``tts_models--de--thorsten--vits``)."""
     named = getattr(config, "phoneme_language", None)
     parts = folder.name.split("--")
     return str(named or (parts[1] if len(parts) == 4 else "en"))
@@ -220,5 +231,5 @@ def _single_language(config: Any, folder: Path) -> str:
 def _checkpoint(folder: Path) -> str:
     found = [path for name in ("model_file.pth", "model.pth", "best_model.pth") if (path := folder / name).is_file()]
     if not found:
-        raise FileNotFoundError(f"neither model_file.pth, model.pth nor best_model.pth in {folder}")
+        raise FileNotFoundError(f"no model_file.pth, model.pth or best_model.pth in {folder}")
     return str(found[0])

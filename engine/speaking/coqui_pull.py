@@ -1,4 +1,4 @@
-"""Fetching a Coqui model, on explicit command only, after its licence was shown and agreed to.
+"""Fetches a Coqui model after its licence has been shown and accepted. Only the command line calls it.
 
 Blocking, with a progress bar. Needs the extra ``coqui``.
 """
@@ -17,25 +17,30 @@ from engine.errors import ModelMissing
 
 
 def pull(name: str, models_dir: Path, accepted: bool) -> int:
-    """Fetch ``name`` (``tts_models/LANGUAGE/DATASET/MODEL``) into ``models_dir/coqui``.
+    """Fetches ``name`` (``tts_models/LANGUAGE/DATASET/MODEL``) into ``models_dir/coqui``.
+
+    Args:
+        name: the model's name in Coqui's list.
+        models_dir: the folder of models.
+        accepted: whether the user accepts the licence; if not, it is only shown.
 
     Returns:
-        0 when the model is there, 1 when its licence was not agreed to.
+        The exit status: 0 if the model is there, 1 if its licence was not accepted.
 
     Raises:
-        ModelMissing: no such model, or it could not be fetched.
+        ModelMissing: Coqui lists no such model, it cannot be fetched, or Coqui TTS is not installed.
     """
     entry = _entry(name)
     licence = str(entry.get("license") or "not stated").strip()
     print(f"{name}: {entry.get('description', '')}\nlicence: {licence}")
     if entry.get("tos_required"):
-        print("Its makers ask for agreement to their terms, see https://tts-hub.github.io/cpml")
+        print("You must also agree to its makers' terms, the CPML: https://tts-hub.github.io/cpml")
     if not accepted:
-        print("Nothing was fetched. Agree to the licence with --accept-licence.", file=sys.stderr)
+        print("Nothing was fetched. To accept the licence, add --accept-licence.", file=sys.stderr)
         return 1
     target = models_dir / "coqui" / name.replace("/", "--")
     if (target / "config.json").is_file():
-        print(f"{target}: already there")
+        print(f"{target}: already fetched")
         return 0
     _fetch(name, target)
     print(f"{target}: done")
@@ -51,14 +56,14 @@ def _entry(name: str) -> dict[str, Any]:
     for part in name.split("/"):
         node = node.get(part) if isinstance(node, dict) else None
     if not isinstance(node, dict) or not ({"github_rls_url", "repo_id"} & node.keys()):
-        raise ModelMissing(f"Coqui TTS lists no model {name}; names look like tts_models/en/ljspeech/vits")
+        raise ModelMissing(f"Coqui TTS lists no model {name!r}; names look like tts_models/en/ljspeech/vits")
     return node
 
 
 def _fetch(name: str, target: Path) -> None:
     from TTS.utils.manage import ModelManager
 
-    # The agreement was given on our command line; the library would ask again.
+    # The user has agreed on our command line; without this the library would ask again.
     os.environ["COQUI_TOS_AGREED"] = "1"
     work = target.with_name(f".{target.name}.part")
     manager = ModelManager(output_prefix=work, progress_bar=True)
@@ -67,6 +72,6 @@ def _fetch(name: str, target: Path) -> None:
         source = Path(config or model).parent
         shutil.copytree(source, target, dirs_exist_ok=True)
     except (OSError, RuntimeError, ValueError) as error:
-        raise ModelMissing(f"{name} could not be fetched: {error}") from error
+        raise ModelMissing(f"cannot fetch {name}: {error}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""espeak-ng voices: robotic, but of more than a hundred languages, at a thousand times real time.
+"""espeak-ng voices: robotic, but fast and available in more than a hundred languages.
 
-In: a ``Clause``. Out: one ``Speech`` with phoneme and word times. It computes in a ``Worker`` of
-one thread (the library takes one caller at a time). ``close`` ends the thread.
+In: a ``Clause``. Out: one ``Speech`` with phoneme and word times. It computes in a ``Worker`` of one thread, since the
+library allows one caller at a time. ``close`` ends the thread.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from engine.concurrency.worker import Worker
 from engine.contracts import Voice
 from engine.errors import SynthesisFailed
 from engine.items import Clause, Phoneme, Speech, Word
-from engine.speaking.espeak_library import EspeakSpeech, library
+from engine.speaking.espeak_library import EspeakSpeech, WordMark, library
 from engine.speaking.ipa import symbol_of
 from engine.speaking.shaping import Leveller, Shaper
 from engine.speaking.timeline import ClauseTiming, Span, shown_words, spread, tokens
@@ -21,17 +21,17 @@ from engine.speaking.timeline import ClauseTiming, Span, shown_words, spread, to
 PREFIX = "espeak:"
 
 _LANGUAGES = {"cmn": "zh", "nb": "no"}
-"""ISO 639-1 codes of tags that begin with something else."""
+"""ISO 639-1 codes for espeak-ng's tags that begin with another code."""
 
 _FIRST = ("en-us", "cmn", "fr-fr", "es", "pt-br")
-"""Preferred where a language has several voices."""
+"""The preferred voices of languages that have several."""
 
 
 class EspeakSynthesizer:
     """All voices of espeak-ng.
 
     Raises:
-        SynthesisFailed: the library does not start.
+        SynthesisFailed: the library cannot be started.
     """
 
     def __init__(self) -> None:
@@ -70,33 +70,35 @@ def _language(tag: str) -> str:
 
 
 def _speak(clause: Clause, file: str, leveller: Leveller, abandoned: threading.Event) -> Speech:
-    made = library().speak(clause.spoken, file, abandoned.is_set)
-    timeline = _timeline(clause, made, len(made.pcm) * 1000 / library().rate)
-    return Shaper(clause, library().rate, leveller, timeline).finish(made.pcm)
+    speech = library().speak(clause.spoken, file, abandoned.is_set)
+    timeline = _timeline(clause, speech, len(speech.pcm) * 1000 / library().rate)
+    return Shaper(clause, library().rate, leveller, timeline).finish(speech.pcm)
 
 
-def _timeline(clause: Clause, made: EspeakSpeech, total_ms: float) -> ClauseTiming:
+def _timeline(clause: Clause, speech: EspeakSpeech, total_ms: float) -> ClauseTiming:
     ms = 1000 / library().rate
-    # A language switch ("(en)") is announced like a phoneme but takes no time.
-    marks = [mark for mark in made.phonemes if not mark.name.startswith("(")]
+    # A language switch ("(en)") is reported like a phoneme but takes no time.
+    marks = [mark for mark in speech.phonemes if not mark.name.startswith("(")]
     phonemes: list[Phoneme] = []
     for i, mark in enumerate(marks):
         end = marks[i + 1].sample * ms if i + 1 < len(marks) else total_ms
         symbol, stress = symbol_of(mark.name)
         if end > mark.sample * ms:
             phonemes.append(Phoneme(symbol, mark.sample * ms, end, stress))
-    return ClauseTiming(shown_words(clause.text, _words(clause.spoken, made, phonemes, ms), total_ms), tuple(phonemes))
+    words = _words(clause.spoken, speech.words, phonemes, ms)
+    return ClauseTiming(shown_words(clause.text, words, total_ms), tuple(phonemes))
 
 
-def _words(text: str, made: EspeakSpeech, phonemes: Sequence[Phoneme], ms: float) -> tuple[Word, ...]:
+def _words(text: str, marks: Sequence[WordMark], phonemes: Sequence[Phoneme], ms: float) -> tuple[Word, ...]:
+    """The words of ``text``, begun where espeak-ng reports a word; ``ms`` is the length of a sample."""
     found = tokens(text)
     sounding = [phoneme for phoneme in phonemes if phoneme.symbol]
     end_ms = sounding[-1].end_ms if sounding else 0.0
     starts: list[float | None] = [None] * len(found)
-    if not found or not made.words:
+    if not found or not marks:
         return spread([token.text for token in found], [None] * len(found), 0.0, end_ms)
-    for mark in made.words:
-        # Positions inside a number or abbreviation may point past it; the nearest token before counts.
+    for mark in marks:
+        # A position inside a number or an abbreviation may lie past its token, so take the last token before it.
         owner = next((i for i in reversed(range(len(found))) if found[i].start <= mark.position), 0)
         if starts[owner] is None:
             starts[owner] = mark.sample * ms
@@ -107,7 +109,7 @@ def _words(text: str, made: EspeakSpeech, phonemes: Sequence[Phoneme], ms: float
         later = starts[following] if following < len(found) else None
         inside = [p.end_ms for p in sounding if start - 1 <= p.start_ms < (later or end_ms + 2) - 1]
         if inside:
-            # One mark may stand for several tokens (a Chinese word of two characters).
+            # One mark may cover several tokens (a Chinese word of two characters).
             shared = [token.text for token in found[i:following]]
             run = spread(shared, [None] * len(shared), start, max(inside))
             known[i:following] = [(word.start_ms, word.end_ms) for word in run]

@@ -1,8 +1,9 @@
-"""libespeak-ng through ctypes: text to 16-bit sound with the times of words and phonemes.
+"""libespeak-ng through ctypes: text to audio, with the times of words and phonemes.
 
-The library is one per process, global state and all, so every call holds one lock; the copy
-inside piper-tts is a library of its own and is not disturbed. Blocking: a clause takes
-milliseconds, and a cancelled one ends at the next 60 ms of sound made.
+The library has global state, so there is one instance per process and every call holds a lock. The copy inside
+piper-tts is a separate library. Blocking: a clause takes milliseconds, and a cancelled one stops after at most 60 ms of
+audio. The constants and structures are those of espeak-ng's ``speak_lib.h``:
+https://github.com/espeak-ng/espeak-ng/blob/master/src/include/espeak-ng/speak_lib.h
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _UTF8, _END_PAUSE = 0x1, 0x1000
 _BUFFER_MS = 60
 _WORD, _PHONEME = 1, 7
 _RATE_WPM = 1
-"""espeak-ng's number of the parameter "rate"."""
+"""The parameter "rate", in words per minute."""
 
 
 class _Id(ctypes.Union):
@@ -66,36 +67,38 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 @dataclass(frozen=True, slots=True)
 class ListedVoice:
-    """A voice the library has."""
+    """A voice of the library."""
 
     tag: str
     """Language tag in lower case, for example ``en-us``."""
     name: str
     file: str
-    """What the library finds it by (not every tag works)."""
+    """The name to select it by (tags do not always work)."""
 
 
 @dataclass(frozen=True, slots=True)
 class WordMark:
-    """A word begins."""
+    """Where a word begins."""
 
     sample: int
+    """Samples from the start of the audio."""
     position: int
-    """Of its first character in the text, from 0."""
+    """Index of its first character in the text, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhonemeMark:
-    """A phoneme begins."""
+    """Where a phoneme begins."""
 
     sample: int
+    """Samples from the start of the audio."""
     name: str
-    """IPA with stress; empty for a pause."""
+    """IPA with stress marks; empty for a pause."""
 
 
 @dataclass(frozen=True, slots=True)
 class EspeakSpeech:
-    """What the library made of a text."""
+    """A text as audio, with the times of its words and phonemes."""
 
     pcm: FloatArray
     """(n,) float32 mono at ``EspeakLibrary.rate``."""
@@ -104,7 +107,7 @@ class EspeakSpeech:
 
 
 class EspeakLibrary:
-    """The process's one espeak-ng; get it from ``library()``."""
+    """The espeak-ng of this process. Thread safe. Get it from ``library()``."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -112,7 +115,7 @@ class EspeakLibrary:
         options = _PHONEME_EVENTS | _PHONEME_IPA | _DONT_EXIT
         data = str(espeakng_loader.get_data_path()).encode()
         self.rate = int(self._lib.espeak_Initialize(_RETRIEVAL_SYNCHRONOUS, _BUFFER_MS, data, options))
-        """Samples per second."""
+        """Sample rate, Hz."""
         if self.rate <= 0:
             raise SynthesisFailed("espeak-ng could not be started: its data files are missing or damaged")
         self._lib.espeak_SetVoiceByName.argtypes = [ctypes.c_char_p]
@@ -121,7 +124,7 @@ class EspeakLibrary:
             ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint,
             ctypes.c_void_p, ctypes.c_void_p,
         ]  # fmt: skip
-        self._callback = _Callback(self._on_sound)
+        self._callback = _Callback(self._on_audio)
         self._lib.espeak_SetSynthCallback(self._callback)
         self._pieces: list[FloatArray] = []
         self._words: list[WordMark] = []
@@ -129,7 +132,7 @@ class EspeakLibrary:
         self._cancelled: Callable[[], bool] = bool
 
     def voices(self) -> list[ListedVoice]:
-        """Every voice whose dictionary is installed."""
+        """Every voice whose pronunciation dictionary is installed."""
         data = Path(espeakng_loader.get_data_path())
         with self._lock:
             records = self._lib.espeak_ListVoices(None)
@@ -138,7 +141,7 @@ class EspeakLibrary:
             while records[at]:
                 record = records[at].contents
                 at += 1
-                # A byte of priority, then the tag.
+                # One byte of priority comes before the tag.
                 tag, path = ctypes.string_at(record.languages + 1).decode(), record.identifier.decode()
                 if _dictionary(data, path).is_file():
                     voice = ListedVoice(tag.lower(), record.name.decode().strip(), path.rpartition("/")[2])
@@ -146,14 +149,16 @@ class EspeakLibrary:
             return list(found.values())
 
     def speak(self, text: str, voice: str, cancelled: Callable[[], bool], words_per_minute: int = 165) -> EspeakSpeech:
-        """Speak ``text``.
+        """Synthesizes ``text``.
 
         Args:
+            text: what to say; NUL characters are spoken as spaces.
             voice: a ``ListedVoice.file``.
-            cancelled: asked for every 60 ms of sound; True ends the call with what there is.
+            cancelled: called after every 60 ms of audio; True ends the call with what there is by then.
+            words_per_minute: speaking rate, 80 to 450.
 
         Raises:
-            SynthesisFailed: unknown voice, or the library refused the text.
+            SynthesisFailed: the voice is unknown, or the library refused the text.
         """
         data = text.replace("\0", " ").encode()
         with self._lock:
@@ -169,14 +174,14 @@ class EspeakLibrary:
         pcm = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
         return EspeakSpeech(pcm, words, phonemes)
 
-    def _on_sound(self, wav: Any, count: int, events: Any) -> int:
+    def _on_audio(self, wav: Any, count: int, events: Any) -> int:
         at = 0
         while (event := events[at]).type:
             at += 1
             if event.type == _WORD:
                 self._words.append(WordMark(event.sample, max(0, event.text_position - 1)))
             elif event.type == _PHONEME:
-                # Eight bytes may end inside a character.
+                # The name is cut at eight bytes, possibly inside a character.
                 self._phonemes.append(PhonemeMark(event.sample, event.id.string.decode("utf-8", "ignore")))
         if wav and count > 0:
             self._pieces.append(np.ctypeslib.as_array(wav, (count,)).astype(np.float32) / np.float32(32768))
@@ -184,7 +189,7 @@ class EspeakLibrary:
 
 
 def _dictionary(data: Path, voice: str) -> Path:
-    """The pronunciation dictionary of a voice file, named in it or as the voice."""
+    """The pronunciation dictionary of a voice: the one its file names, else the one of the voice's language."""
     text = (data / "lang" / voice).read_text("utf-8", "replace")
     named = [line.split()[1] for line in text.splitlines() if line.startswith("dictionary ")]
     return data / f"{named[0] if named else voice.rpartition('/')[2].partition('-')[0].lower()}_dict"
@@ -192,9 +197,9 @@ def _dictionary(data: Path, voice: str) -> Path:
 
 @cache
 def library() -> EspeakLibrary:
-    """The process's espeak-ng, started the first time (3 ms).
+    """The espeak-ng of this process; the first call starts it (3 ms).
 
     Raises:
-        SynthesisFailed: it does not start.
+        SynthesisFailed: it cannot be started.
     """
     return EspeakLibrary()

@@ -1,7 +1,7 @@
-"""IPA as espeak-ng writes it, one code point after the other, made into phonemes.
+"""Turns IPA as espeak-ng writes it into phonemes.
 
-Pure. In: code points with durations (Piper) or short strings (espeak-ng events). Out:
-phonemes: diphthongs and affricates whole, marks joined to their letter, stress as a number.
+Pure. In: single code points with durations (Piper) or phoneme names (espeak-ng events). Out: phonemes, with diphthongs
+and affricates kept whole, modifiers attached to their letter and stress as a number.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 STRESS = {"ˈ": 2, "ˌ": 1}
+"""Stress marks: primary is 2, secondary 1."""
 SPACE = " "
 PAUSES = frozenset('^$.,;:!?¡¿…—–"()«»“”、。，；：！？')
-"""Code points that Piper speaks as silence."""
+"""Code points that Piper renders as silence."""
 
 VOWELS = frozenset("aeiouyæøœɐɑɒɔɘəɚɛɜɝɞɤɨɪɯɵɶʉʊʌʏᵻᵿ")
 _SECOND = {"a": "ɪʊiu", "e": "ɪʊi", "o": "ʊɪ", "ə": "ʊ", "ɔ": "ɪ", "ɪ": "ə", "ɛ": "ə", "ʊ": "ə"}
-"""Vowels that end a diphthong, by its first vowel."""
+"""Second vowels of diphthongs, by the first."""
 
 _RELEASE = {"t": "ʃsɕʂ", "d": "ʒzʑʐ", "p": "f", "ʈ": "ʂ", "ɖ": "ʐ"}
-"""Fricatives that make an affricate, by its stop."""
+"""Fricatives that complete an affricate, by its stop."""
 
 _MARKS = frozenset("ːˑʲʰʷˤ˞ʼ‿̃")
 _TONES = frozenset("0123456789˥˦˧˨˩↓↑→↗↘#")
@@ -28,51 +29,55 @@ _TONES = frozenset("0123456789˥˦˧˨˩↓↑→↗↘#")
 
 @dataclass(slots=True)
 class Segment:
-    """A phoneme under construction, or a gap. Units are the caller's (samples, ms)."""
+    """A phoneme, a silence or a word boundary, from ``start`` to ``end`` in the caller's unit (columns, ms)."""
 
     symbol: str
-    """IPA; empty for silence, a space for the joint between two words."""
+    """IPA; empty for silence, a space for a word boundary."""
     start: float
     end: float
     stress: int = 0
 
 
 def assemble(codes: Sequence[str], durations: Sequence[float]) -> list[Segment]:
-    """Join code points to sounds.
+    """Joins code points to segments.
 
-    A stress mark's time belongs to the vowel after it, a length mark's (or any modifier's) to
-    the letter before it. Joints between words stay, as sounds with a space for a symbol.
+    The time of a stress mark goes to the vowel after it, that of a length mark or another modifier to the letter before
+    it. Word boundaries become segments whose symbol is a space.
+
+    Args:
+        codes: IPA code points, stress marks, pauses and spaces.
+        durations: one per code point, in any unit.
     """
-    sounds: list[Segment] = []
+    segments: list[Segment] = []
     at = 0.0
     stress, pending = 0, 0.0
     for code, duration in zip(codes, durations, strict=True):
         start, at = at, at + duration
-        last = sounds[-1] if sounds else None
+        last = segments[-1] if segments else None
         if code in STRESS:
             stress, pending = STRESS[code], pending + duration
         elif code in PAUSES or code == SPACE:
-            _gap(sounds, "" if code in PAUSES else SPACE, start - pending, at)
+            _gap(segments, "" if code in PAUSES else SPACE, start - pending, at)
             pending = 0.0
         elif last and last.symbol.strip() and (_modifies(code) or _joins(last, code, stress)):
             last.end, pending = at, 0.0
             last.symbol += "" if code in _TONES or code in "ːˑ" else code
         elif not _modifies(code):
-            sounds.append(Segment(code, start - pending, at, stress if code in VOWELS else 0))
+            segments.append(Segment(code, start - pending, at, stress if code in VOWELS else 0))
             pending = 0.0
             if code in VOWELS:
                 stress = 0
-    return sounds
+    return segments
 
 
-def _gap(sounds: list[Segment], symbol: str, start: float, end: float) -> None:
-    """Adjacent gaps are one; silence wins over a joint."""
-    if sounds and not sounds[-1].symbol.strip():
-        sounds[-1].end = end
+def _gap(segments: list[Segment], symbol: str, start: float, end: float) -> None:
+    """Appends a silence or word boundary. Adjacent ones are merged, and silence takes precedence."""
+    if segments and not segments[-1].symbol.strip():
+        segments[-1].end = end
         if not symbol:
-            sounds[-1].symbol = ""
+            segments[-1].symbol = ""
     else:
-        sounds.append(Segment(symbol, start, end))
+        segments.append(Segment(symbol, start, end))
 
 
 def _modifies(code: str) -> bool:
@@ -80,21 +85,21 @@ def _modifies(code: str) -> bool:
 
 
 def _joins(last: Segment, code: str, stress: int) -> bool:
-    """Does ``code`` complete a diphthong or an affricate? A stressed vowel always begins anew."""
+    """Whether ``code`` completes a diphthong or an affricate. A stressed vowel always begins a new segment."""
     if code in VOWELS:
         return not stress and code in _SECOND.get(last.symbol, "")
     return code in _RELEASE.get(last.symbol, "")
 
 
 def is_letter(code: str) -> bool:
-    """Whether a code point is heard: no mark, no pause."""
+    """Whether a code point is a sound of its own: not a mark, a pause or a space."""
     return code not in PAUSES and code not in STRESS and code != SPACE and not _modifies(code)
 
 
 def symbol_of(text: str) -> tuple[str, int]:
-    """An espeak-ng phoneme name to its symbol and stress: ``"ˈaɪ"`` is ``("aɪ", 2)``.
+    """The symbol and stress of an espeak-ng phoneme name: ``("aɪ", 2)`` for ``"ˈaɪ"``.
 
-    Length marks and tones are dropped; the name of a pause or of a language switch gives ``""``.
+    Length marks and tones are dropped. The symbol of a pause or a language switch is empty.
     """
     if text.startswith("(") or text.startswith("_"):
         return "", 0

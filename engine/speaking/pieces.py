@@ -1,4 +1,4 @@
-"""Where to cut the sound of a clause that is made in pieces. Pure."""
+"""Decides where to cut a clause whose audio is computed in pieces. Pure."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_FIRST_S, _GROWTH, _LONGEST_S = 0.3, 2.0, 2.4
-"""Sound in the first piece, how pieces grow, and the longest one, seconds.
+_FIRST_S, _GROWTH, _MAX_S = 0.3, 2.0, 2.4
+"""Length of the first piece (s), factor by which pieces grow, and the greatest length (s). Judgements.
 
-The first is short, since the student waits for it; later ones grow with the sound that is
-already made, since every piece costs a margin computed twice.
+The first piece is short, since the student waits for it. Later ones grow, since each costs a margin that is computed
+twice, and there is audio to play meanwhile.
 """
 
 
 class PiecePlan:
-    """Hands out pieces of ``columns`` columns of sound, cut near phoneme boundaries.
+    """Divides a clause into pieces that end near phoneme boundaries.
 
     Args:
-        boundaries: columns at which a phoneme ends, ascending; may be empty.
-        columns: of the whole clause.
-        second: columns in a second of sound.
+        boundaries: the columns at which phonemes end, ascending; may be empty.
+        columns: length of the clause.
+        second: columns per second.
     """
 
     def __init__(self, boundaries: Sequence[float], columns: int, second: float) -> None:
@@ -32,15 +32,15 @@ class PiecePlan:
 
     @property
     def done(self) -> bool:
-        """Everything was handed out."""
+        """Whether ``next`` has returned the last piece."""
         return self._at >= self._columns
 
     def next(self) -> tuple[int, int]:
-        """Start and end column of the next piece; the last one takes in what would be a scrap."""
+        """Start and end column of the next piece. A remainder too short for a piece is added to the last one."""
         start, goal = self._at, self._at + self._goal_s * self._second
-        self._goal_s = min(self._goal_s * _GROWTH, _LONGEST_S)
+        self._goal_s = min(self._goal_s * _GROWTH, _MAX_S)
         near = self._boundaries[np.abs(self._boundaries - goal) < _FIRST_S / 2 * self._second]
         end = round(float(near[np.argmin(np.abs(near - goal))])) if len(near) else round(goal)
-        scrap = self._columns - end < _FIRST_S * self._second
-        self._at = self._columns if scrap or end <= start else end
+        too_little_left = self._columns - end < _FIRST_S * self._second
+        self._at = self._columns if too_little_left or end <= start else end
         return start, self._at

@@ -1,8 +1,8 @@
-"""Piper voices: neural, on the CPU, with exact phoneme and word times, their sound made in pieces.
+"""Piper voices: neural, on the CPU, with exact phoneme and word times; their audio is computed in pieces.
 
-In: a ``Clause``. Out: ``Speech``, the first piece after about a third of a second of sound has
-been computed. All computing runs in a ``Worker``, one job a piece, so a cancelled clause
-stops within one piece and clauses of several sessions take turns. ``close`` ends the threads.
+In: a ``Clause``. Out: ``Speech`` pieces, the first as soon as about a third of a second of audio has been computed. All
+computing runs in a ``Worker``, one job per piece, so a cancelled clause stops within one piece and the clauses of
+several sessions take turns. ``close`` ends the threads.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from engine.concurrency.worker import Worker
 from engine.contracts import Voice
 from engine.errors import ModelMissing, SynthesisFailed
 from engine.items import Clause, Speech
+from engine.models.catalog import voice_config
 from engine.speaking.ipa import Segment, assemble, is_letter
 from engine.speaking.letters import clause_timeline, share_pads
 from engine.speaking.pieces import PiecePlan
@@ -45,10 +46,10 @@ class PiperSynthesizer:
     Args:
         models: the voices' ``.onnx`` files, each with its ``.onnx.json`` beside it.
         worker: where it computes; owned and closed by this object.
-        threads: of one network call.
+        threads: per network call.
 
     Raises:
-        ModelMissing: a file is not there or is no Piper voice.
+        ModelMissing: a voice's configuration is missing or damaged.
     """
 
     def __init__(self, models: Sequence[Path], worker: Worker, threads: int = 1) -> None:
@@ -64,10 +65,10 @@ class PiperSynthesizer:
         loaded = self._loaded.get(voice.id)
         if loaded is None:
             raise SynthesisFailed(f"no Piper voice {voice.id} is loaded")
-        utterance = _PiperClause(loaded, clause)
+        spoken = _PiperClause(loaded, clause)
         last = False
         while not last:
-            speech = await self._worker.run(utterance.next_piece)
+            speech = await self._worker.run(spoken.next_piece)
             last = speech.last
             yield speech
 
@@ -76,23 +77,23 @@ class PiperSynthesizer:
 
 
 def _load(path: Path, threads: int) -> _Loaded:
-    side = path.with_name(f"{path.name}.json")
+    beside = voice_config(path)
     try:
-        raw = json.loads(side.read_text(encoding="utf-8"))
+        raw = json.loads(beside.read_text(encoding="utf-8"))
         config = PiperConfig.from_dict(raw)
     except (OSError, ValueError, KeyError) as error:
-        raise ModelMissing(f"Piper voice {path.name}: its configuration {side} cannot be read ({error!r})") from error
+        raise ModelMissing(f"Piper voice {path.name}: its configuration {beside} cannot be read: {error!r}") from error
     name = path.stem.removeprefix("piper-")
     graph = PiperGraph(path, config.hop_length, threads)
     language = str(raw.get("language", {}).get("family") or config.espeak_voice.split("-")[0])
     language = {"cmn": "zh", "nb": "no"}.get(language, language)
-    voice = Voice(f"{PREFIX}{name}", language, name, timed=graph.tells_times)
+    voice = Voice(f"{PREFIX}{name}", language, name, timed=graph.has_widths)
     piper = PiperVoice(session=None, config=config, download_dir=path.parent)
     return _Loaded(voice, piper, graph, Leveller())
 
 
 class _PiperClause:
-    """One clause being spoken. ``next_piece`` runs in worker threads, never twice at once."""
+    """One clause being spoken. ``next_piece`` runs in worker threads, one call at a time."""
 
     def __init__(self, loaded: _Loaded, clause: Clause) -> None:
         self._voice = loaded
@@ -102,16 +103,16 @@ class _PiperClause:
         self._plan: PiecePlan
 
     def next_piece(self) -> Speech:
-        """Compute until there is something to say; the last piece has ``last`` set.
+        """Computes until there is audio to play; the last piece has ``last`` set.
 
         Raises:
-            SynthesisFailed: the text has nothing this voice can speak, or the network broke.
+            SynthesisFailed: the text could not be pronounced, or the network failed.
         """
         try:
             if self._shaper is None:
                 self._shaper = self._begin()
             while self._latent is not None:
-                pcm = self._latent.sound(*self._plan.next())
+                pcm = self._latent.audio(*self._plan.next())
                 if self._plan.done:
                     return self._shaper.finish(pcm)
                 speech = self._shaper.push(pcm)
@@ -122,7 +123,7 @@ class _PiperClause:
             raise SynthesisFailed(f"voice {self._voice.voice.id} could not speak a clause") from error
 
     def _begin(self) -> Shaper:
-        """Pronounce the text and run the first half of the network, unless there is nothing to say."""
+        """Converts the text to phonemes and runs the encoder, unless there is nothing to say."""
         piper, config = self._voice.piper, self._voice.piper.config
         text = self._clause.spoken.replace("\0", " ")
         codes = [code for sentence in piper.phonemize(text) for code in [*sentence, " "]][:-1]
@@ -132,18 +133,18 @@ class _PiperClause:
             scales = (config.noise_scale, config.length_scale, config.noise_w_scale)
             self._latent = self._voice.graph.encode(ids, scales, config.default_speaker_id)
             column_ms = config.hop_length * 1000 / config.sample_rate
-            sounds = _sounds(codes, ids, config, self._latent.widths)
-            timeline = clause_timeline(self._clause, sounds, column_ms, self._latent.columns, self._phonemes_of)
+            segments = _segments(codes, ids, config, self._latent.widths)
+            timeline = clause_timeline(self._clause, segments, column_ms, self._latent.columns, self._phonemes_of)
             second = config.sample_rate / config.hop_length
-            self._plan = PiecePlan([sound.end for sound in sounds], self._latent.columns, second)
+            self._plan = PiecePlan([segment.end for segment in segments], self._latent.columns, second)
         return Shaper(self._clause, config.sample_rate, self._voice.leveller, timeline)
 
     def _phonemes_of(self, word: str) -> list[str]:
         return [code for sentence in self._voice.piper.phonemize(word) for code in sentence]
 
 
-def _sounds(codes: list[str], ids: list[int], config: PiperConfig, widths: IntArray | None) -> list[Segment]:
-    """Phonemes with their columns; empty when the voice tells no widths or spells ids in its own way."""
+def _segments(codes: list[str], ids: list[int], config: PiperConfig, widths: IntArray | None) -> list[Segment]:
+    """Phonemes with times in columns; empty if the voice gives no widths or maps code points to ids in another way."""
     table = config.phoneme_id_map
     kept = [BOS, *(code for code in codes if code in table), EOS]
     pad = len(table[PAD])

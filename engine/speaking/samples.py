@@ -1,4 +1,4 @@
-"""What a voice says to introduce itself, by language."""
+"""The sentence with which a voice introduces itself, by language."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _TEXTS = {
     "sv": "Hej! Jag är din lärare. Ska vi titta på den första frågan tillsammans?",
     "el": "Γεια σου! Είμαι ο δάσκαλός σου. Βλέπουμε μαζί την πρώτη ερώτηση;",
 }
-_ELSE = "1, 2, 3, 4, 5, 6."
-"""Every espeak-ng voice counts in its own language."""
+_DIGITS = "1, 2, 3, 4, 5, 6."
+"""For all other languages: every espeak-ng voice reads digits in its own language."""
 
 
 def sample_text(language: str) -> str:
-    """A sentence for a language (ISO 639-1); digits, which every voice can say, where none is known."""
-    return _TEXTS.get(language, _ELSE)
+    """A sample text in a language (ISO 639-1 code): a sentence, or digits if there is no sentence for it."""
+    return _TEXTS.get(language, _DIGITS)

@@ -1,8 +1,8 @@
-"""Raw sound of a voice made ready to be heard: one rate, one loudness, no dead air, no clicks.
+"""Turns a voice's raw audio into playable speech: one sample rate, one loudness, no dead air, no clicks.
 
-In: pieces of one clause at the voice's rate, as they are made. Out: ``Speech`` items at 24 kHz
-whose times fit the sound that is left. Runs wherever its caller runs (a worker thread);
-owns nothing that has to be stopped. Sound is never cut but at its silent ends.
+In: pieces of one clause at the voice's sample rate, as they are computed. Out: ``Speech`` items at 24 kHz with times
+that match the trimmed audio. Runs in its caller's thread (a worker) and owns nothing that must be closed. Only silence
+at the start and end of a clause is cut.
 """
 
 from __future__ import annotations
@@ -18,34 +18,39 @@ from engine.items import OUTPUT_RATE, Clause, FloatArray, Speech
 from engine.speaking.timeline import ClauseTiming
 
 TARGET_DBFS = -20.0
-"""Level of speech (pauses left out), about -18 LUFS for a voice."""
+"""RMS level to which speech is brought, pauses excluded; about -18 LUFS for a voice."""
 
-_MOST_GAIN_DB = 20.0
-_QUIET_DBFS = -48.0
-"""Below this, after levelling, is silence."""
+_MAX_GAIN_DB = 20.0
+_SILENCE_DBFS = -48.0
+"""What is quieter than this after levelling counts as silence. A judgement."""
 
-_FIRST_HEARING = OUTPUT_RATE * 2 // 5
-"""How much of a voice never heard before is gathered to judge its level."""
+_FIRST_LEVEL_SAMPLES = OUTPUT_RATE * 2 // 5
+"""How much audio (0.4 s) of a voice that has not spoken before is collected to estimate its level."""
 
 _MEMORY_S = 20.0
 """Seconds of speech over which a voice's level is averaged."""
 
 _STEP = OUTPUT_RATE // 200
-"""5 ms, the grid on which silence is looked for."""
+"""Samples (5 ms) per step of the search for silence."""
 
 _LEAD_MS = 25.0
-"""Silence kept before the first sound: dead air to the student, but a breath before an attack."""
+"""Silence kept before the first sound. More would keep the student waiting; with none, the onset sounds clipped."""
 
 _AHEAD_MS = 250.0
-"""How much of what follows a piece is told with it: a mouth anticipates by less."""
+"""How far beyond a piece its ``ahead`` phonemes reach. The mouth anticipates by less than that."""
 
 _SENTENCE_MS, _COMMA_MS, _RUN_ON_MS = 180.0, 90.0, 30.0
+"""Pause after a sentence, after a comma, and after a clause without punctuation. Judgements."""
+
 _FADE = OUTPUT_RATE * 4 // 1000
+"""Samples (4 ms) of fade-in and fade-out."""
+
 _KNEE = 0.7
+"""Amplitude above which the limiter acts."""
 
 
 class Leveller:
-    """How loud one voice speaks by nature, learned from all it has said. Thread safe."""
+    """The natural loudness of one voice, learned from everything it has spoken. Thread safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,20 +59,24 @@ class Leveller:
 
     @property
     def known(self) -> bool:
-        """Something was learnt."""
+        """Whether anything has been learned yet."""
         return self._seconds > 0.0
 
     def gain(self, pcm: FloatArray) -> float:
-        """Factor that brings the voice to the target. ``pcm`` tells while nothing is known yet."""
+        """The factor that brings the voice to ``TARGET_DBFS``, within 20 dB either way.
+
+        Args:
+            pcm: (n,) float32 at 24 kHz, raw audio of the voice; used only if ``known`` is False.
+        """
         with self._lock:
             power = self._power if self._seconds else speech_power(pcm)[0]
         if power <= 0.0:
             return 1.0
-        wanted = TARGET_DBFS - 10 * math.log10(power)
-        return float(10 ** (max(-_MOST_GAIN_DB, min(_MOST_GAIN_DB, wanted)) / 20))
+        wanted_db = TARGET_DBFS - 10 * math.log10(power)
+        return float(10 ** (max(-_MAX_GAIN_DB, min(_MAX_GAIN_DB, wanted_db)) / 20))
 
     def learn(self, power: float, seconds: float) -> None:
-        """Count ``seconds`` of speech of this mean power (before any gain)."""
+        """Adds ``seconds`` of speech with this mean power (mean square, before any gain) to the average."""
         if power <= 0.0 or seconds <= 0.0:
             return
         with self._lock:
@@ -77,9 +86,13 @@ class Leveller:
 
 
 def speech_power(pcm: FloatArray, rate: int = OUTPUT_RATE) -> tuple[float, float]:
-    """Mean power of the parts that are speech, and their seconds.
+    """Mean power (mean square) of the parts of ``pcm`` that are speech, and their length in seconds.
 
-    20 ms parts count that are at most 30 dB below the loudest one.
+    Of all 20 ms parts, those count as speech that are at most 30 dB below the loudest one.
+
+    Args:
+        pcm: (n,) float32 in [-1, 1].
+        rate: its sample rate, Hz.
     """
     step = rate // 50
     count = len(pcm) // step
@@ -91,7 +104,7 @@ def speech_power(pcm: FloatArray, rate: int = OUTPUT_RATE) -> tuple[float, float
 
 
 def limit(pcm: FloatArray) -> FloatArray:
-    """Bend what is above the knee so that nothing clips; leave the rest untouched."""
+    """A soft limiter: compresses samples with an amplitude above 0.7 so that none exceeds 1; (n,) float32."""
     over = np.abs(pcm) > _KNEE
     if over.any():
         room = 1.0 - _KNEE
@@ -102,7 +115,7 @@ def limit(pcm: FloatArray) -> FloatArray:
 
 
 def tail_ms(text: str) -> float:
-    """The pause that belongs after a clause, by how its text ends."""
+    """The pause after a clause in ms, by the punctuation at the end of its text."""
     end = text.rstrip().rstrip("\"'”’»)]*_」』）")[-1:]
     if end in ".!?…。！？":
         return _SENTENCE_MS
@@ -110,13 +123,13 @@ def tail_ms(text: str) -> float:
 
 
 class Shaper:
-    """One clause on its way from the voice to the listener. One thread at a time.
+    """Shapes the raw audio of one clause. Not thread safe.
 
     Args:
         clause: what is spoken.
-        rate: of the raw sound, Hz.
-        leveller: the voice's.
-        timeline: times on the raw sound, when the voice tells them.
+        rate: sample rate of the raw audio, Hz.
+        leveller: the voice's leveller.
+        timeline: times in the raw audio, if the voice gives any.
     """
 
     def __init__(self, clause: Clause, rate: int, leveller: Leveller, timeline: ClauseTiming | None = None) -> None:
@@ -126,32 +139,41 @@ class Shaper:
         self._resampler = Resampler(rate, OUTPUT_RATE)
         self._gain: float | None = None
         self._waiting: FloatArray = np.zeros(0, np.float32)
-        """Sound before the gain is settled."""
+        """Audio at 24 kHz collected before the gain is known."""
         self._held: FloatArray = np.zeros(0, np.float32)
+        """Levelled audio not yet returned."""
         self._position = 0
-        """Raw samples (at 24 kHz) before what is held."""
+        """Samples (24 kHz) from the start of the raw audio to the first one held."""
         self._begun = False
-        self._said = False
+        """Whether the silence before the first sound has been cut."""
+        self._emitted = False
         self._power, self._seconds = 0.0, 0.0
 
     def push(self, pcm: FloatArray) -> Speech | None:
-        """Take a piece of raw sound; give what can be said now, or None when it is all held back.
+        """Adds a piece of raw audio and returns what can be played now, or None if everything is held back.
 
-        Silence at the end of what came is held until something follows it.
+        Silence at the end is held back until sound follows it.
+
+        Args:
+            pcm: (n,) float32 mono in [-1, 1] at the voice's sample rate.
         """
         self._take(self._resampler.push(pcm))
         end = self._trim_lead()
-        # The last 4 ms stay back, so that the clause can be faded out wherever it ends.
+        # The last 4 ms are held back, so that the clause can be faded out wherever it ends.
         ready = min(len(self._held) - _FADE, end)
         return self._emit(ready, last=False) if ready >= _STEP else None
 
     def finish(self, pcm: FloatArray | None = None) -> Speech:
-        """The last piece (if any) and all that was held, with the pause that belongs after. Call once."""
+        """Adds the last piece, if any, and returns everything held back, followed by the clause's pause. Call it once.
+
+        Args:
+            pcm: as for ``push``.
+        """
         if pcm is not None:
             self._take(self._resampler.push(pcm))
         self._take(self._resampler.flush(), last=True)
-        sound = self._trim_lead()
-        wanted = sound + int(tail_ms(self._clause.text) * OUTPUT_RATE / 1000)
+        sound_end = self._trim_lead()
+        wanted = sound_end + int(tail_ms(self._clause.text) * OUTPUT_RATE / 1000)
         kept = self._held[: min(wanted, len(self._held))].copy()
         fade = min(_FADE, len(kept))
         if fade:
@@ -166,13 +188,13 @@ class Shaper:
         self._seconds += seconds
         if self._gain is None:
             self._waiting = pcm = np.concatenate([self._waiting, pcm])
-            if not (last or self._leveller.known or len(pcm) >= _FIRST_HEARING):
+            if not (last or self._leveller.known or len(pcm) >= _FIRST_LEVEL_SAMPLES):
                 return
             self._gain = self._leveller.gain(pcm)
         self._held = np.concatenate([self._held, limit(pcm * np.float32(self._gain))])
 
     def _trim_lead(self) -> int:
-        """Drop silence before the first sound. Gives the end of the last sound held, in samples."""
+        """Cuts the silence before the clause's first sound. Returns where the last sound held ends, in samples."""
         loud = _loud(self._held)
         if loud is None:
             return 0
@@ -191,18 +213,18 @@ class Shaper:
         start = self._position * 1000 / OUTPUT_RATE
         self._position += count
         end = self._position * 1000 / OUTPUT_RATE
-        times = self._timeline.window(start, end, first=not self._said, last=last)
-        self._said = True
-        following = () if last else self._timeline.window(end, end + _AHEAD_MS).phonemes
+        times = self._timeline.between(start, end, first=not self._emitted, last=last)
+        self._emitted = True
+        following = () if last else self._timeline.between(end, end + _AHEAD_MS).phonemes
         ahead = tuple(replace(p, start_ms=p.start_ms + end - start, end_ms=p.end_ms + end - start) for p in following)
         return Speech(self._clause, piece, times.words, times.phonemes, last, ahead)
 
 
 def _loud(pcm: FloatArray) -> tuple[int, int] | None:
-    """First and one past the last 5 ms step that is not silent, or None."""
+    """Index of the first 5 ms step that is not silent, and one past the last; None if all are silent."""
     count = -(-len(pcm) // _STEP)
     if not count:
         return None
     steps = np.pad(pcm, (0, count * _STEP - len(pcm))).reshape(count, _STEP)
-    found = np.flatnonzero(np.mean(np.square(steps), axis=1) > 10 ** (_QUIET_DBFS / 10))
+    found = np.flatnonzero(np.mean(np.square(steps), axis=1) > 10 ** (_SILENCE_DBFS / 10))
     return (int(found[0]), int(found[-1]) + 1) if len(found) else None

@@ -1,12 +1,14 @@
-"""Voices of any server that offers OpenAI's ``POST /audio/speech``, played while they arrive.
+"""Voices of a server that offers OpenAI's ``POST /audio/speech``, played while their audio arrives.
 
-In: a ``Clause``. Out: ``Speech`` pieces from the first tenth of a second on. Such servers give no
-phoneme times (the face follows the audio), and word times are estimated. The event loop
-does the I/O, a ``Worker`` decodes. Memory is bounded: the response is read only as fast as it is played.
-Closing the iterator drops the connection; ``close`` ends the worker and all connections.
+In: a ``Clause``. Out: ``Speech`` pieces, as soon as a tenth of a second of audio is there. Such servers give no phoneme
+times, so the face follows the audio, and word times are estimated. I/O runs on the event loop and decoding in a
+``Worker``. Memory is bounded: the response is read only as fast as it is played. Closing the iterator drops the
+connection; ``close`` ends the worker and all connections.
 
-The server is not trusted: every wait has a limit, a failure before the first audio is retried once,
-and after several failures in a row the server is not asked for a while.
+The server is not trusted: every wait has a limit, a failure before the first audio is retried once, and after several
+failures in a row the server is left alone for a while.
+
+API: https://platform.openai.com/docs/api-reference/audio/createSpeech
 """
 
 from __future__ import annotations
@@ -25,44 +27,47 @@ from engine.concurrency.worker import Worker
 from engine.contracts import Voice
 from engine.errors import SynthesisFailed
 from engine.items import Clause, Speech
+from engine.speaking.audio_stream import AudioStream, BadAudio
 from engine.speaking.pace import Pace
 from engine.speaking.shaping import Leveller, Shaper
-from engine.speaking.sound_stream import BadSound, SoundStream
 
 PREFIX = "speech:"
 PCM_RATE = 24_000
-"""Sample rate of raw PCM, as OpenAI's API defines it."""
+"""Sample rate of raw PCM in OpenAI's API, Hz."""
 
 _PIECE_BYTES = 4_800
-"""Bytes to decode at once at least, unless the response ends: 100 ms of PCM."""
+"""Minimum number of bytes to decode at once, except at the end of the response: 100 ms of PCM."""
 
 _MAX_READ_BYTES = 65_536
-_SECONDS_A_LETTER, _SECONDS_ANYWAY = 0.5, 10.0
-"""The longest speech accepted for a clause, in seconds a letter and seconds besides. A judgement."""
+_MAX_LETTER_S, _MAX_BASE_S = 0.5, 10.0
+"""The longest audio accepted for a clause: this many seconds per letter, plus this many. A judgement."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechTimeouts:
-    """How long the server may take, seconds."""
+    """How long each step may take, seconds."""
 
     connect_s: float = 3.0
     first_audio_s: float = 8.0
     """From the request to the first audio, including a retry."""
     gap_s: float = 5.0
-    """Between two pieces after that."""
+    """Between two pieces of audio."""
     retry_pause_s: float = 0.15
+    """Between a failed request and its retry."""
     longest_retry_after_s: float = 2.0
+    """The longest ``Retry-After`` that is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechServer:
-    """Where the speech server is, and what it is asked for."""
+    """A speech server and what is requested from it."""
 
     base_url: str
-    """The address before ``/audio/speech``."""
+    """The URL without ``/audio/speech``."""
     model: str
     key: str | None = None
-    sound: Literal["pcm", "wav", "mp3"] = "pcm"
+    """Sent as a bearer token."""
+    response_format: Literal["pcm", "wav", "mp3"] = "pcm"
 
 
 class _Failed(AttemptFailed, SynthesisFailed):
@@ -70,11 +75,11 @@ class _Failed(AttemptFailed, SynthesisFailed):
 
 
 class SpeechEndpoint:
-    """The voices of one server.
+    """The voices of one speech server.
 
     Args:
         server: the server.
-        voices: name and language (ISO 639-1) of each; ``*`` for any language.
+        voices: the name and language (ISO 639-1, or ``*`` for any) of each voice.
         timeouts: how long each step may take.
     """
 
@@ -106,7 +111,7 @@ class SpeechEndpoint:
         return self._voices
 
     def close(self) -> None:
-        """End the worker; connections are closed by a task that runs after this call."""
+        """Ends the worker. The connections are closed by a task that runs after this call."""
         session, self._session = self._session, None
         if session is not None:
             self._closing = asyncio.get_running_loop().create_task(session.close(), name="close speech server")
@@ -128,18 +133,18 @@ class SpeechEndpoint:
                 yield speech
 
     async def _attempt(self, clause: Clause, voice: Voice, deadline: float) -> AsyncGenerator[Speech, None]:
-        """One request; everything that can go wrong with it comes out as ``_Failed``."""
+        """Makes one request. Every failure is raised as ``_Failed``."""
         body = {
             "model": self._server.model,
             "input": clause.spoken,
             "voice": self._names[voice.id],
-            "response_format": self._server.sound,
+            "response_format": self._server.response_format,
         }
         headers = {"Accept-Encoding": "identity"}
         if self._server.key:
             headers["Authorization"] = f"Bearer {self._server.key}"
         url = f"{self._server.base_url.rstrip('/')}/audio/speech"
-        said = False
+        audio_came = False
         try:
             async with asyncio.timeout_at(deadline):
                 # A redirect would send the text to a server nobody configured.
@@ -149,19 +154,19 @@ class SpeechEndpoint:
                 playing = _Playing(clause, self._levellers[voice.id], self._paces[voice.id])
                 ended = False
                 while not ended:
-                    wait = self._timeouts.gap_s if said else deadline - asyncio.get_running_loop().time()
+                    wait = self._timeouts.gap_s if audio_came else deadline - asyncio.get_running_loop().time()
                     async with asyncio.timeout(max(0.0, wait)):
                         data, ended = await _read(response.content)
                     speech = await self._worker.run(playing.push, data, ended)
                     if speech is not None:
-                        said = True
+                        audio_came = True
                         yield speech
         except TimeoutError:
             raise _Failed("the speech server is too slow") from None
         except (aiohttp.ClientError, OSError) as error:
             raise _Failed(f"the speech server failed ({type(error).__name__})") from None
-        except BadSound as error:
-            raise _Failed(f"the speech server sent no sound: {error}") from None
+        except BadAudio as error:
+            raise _Failed(f"the speech server sent no usable audio: {error}") from None
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -179,33 +184,38 @@ class _Playing:
         self._clause = clause
         self._leveller = leveller
         self._pace = pace
-        self._stream = SoundStream(PCM_RATE)
+        self._stream = AudioStream(PCM_RATE)
         self._shaper: Shaper | None = None
         self._seconds = 0.0
 
     def push(self, data: bytes, ended: bool) -> Speech | None:
-        """Decode some bytes.
+        """Decodes some bytes. Returns None if they give nothing to play yet.
+
+        Args:
+            data: the next bytes of the response.
+            ended: whether they are the last.
 
         Raises:
-            BadSound: the bytes are not audio, or the audio is empty or too long.
+            BadAudio: the bytes are not audio, or the audio is empty or too long.
         """
         pcm = self._stream.push(data)
         if self._shaper is None and self._stream.rate is not None:
             timeline = self._pace.timeline(self._clause.text)
             self._shaper = Shaper(self._clause, self._stream.rate, self._leveller, timeline)
         self._seconds += len(pcm) / (self._stream.rate or PCM_RATE)
-        if self._seconds > _SECONDS_ANYWAY + _SECONDS_A_LETTER * len(self._clause.spoken):
-            raise BadSound("sound without end")
+        limit_s = _MAX_BASE_S + _MAX_LETTER_S * len(self._clause.spoken)
+        if self._seconds > limit_s:
+            raise BadAudio(f"more than {limit_s:.0f} s of audio for one clause")
         if not ended:
             return self._shaper.push(pcm) if self._shaper else None
         if self._shaper is None or self._seconds < 0.02:
-            raise BadSound("an empty answer")
+            raise BadAudio("an empty response")
         self._pace.learn(self._clause.text, self._seconds)
         return self._shaper.finish(pcm)
 
 
 async def _read(content: aiohttp.StreamReader) -> tuple[bytes, bool]:
-    """Enough bytes to be worth a decode, and whether they were the last."""
+    """The next bytes, enough to be worth decoding, and whether they are the last."""
     data = await content.read(_MAX_READ_BYTES)
     while data and len(data) < _PIECE_BYTES and not content.at_eof():
         more = await content.read(_MAX_READ_BYTES)
@@ -219,11 +229,13 @@ def _check(response: aiohttp.ClientResponse) -> None:
     kind = response.content_type
     if response.status == 429:
         wait_s = retry_after_s(response.headers.get("Retry-After"))
-        raise _Failed("the speech server's rate limit is reached", retry_after_s=wait_s)
+        raise _Failed("the speech server's rate limit has been reached", retry_after_s=wait_s)
     if response.status != 200:
-        broken = response.status >= 500
-        raise _Failed(f"the speech server answered with status {response.status}", again=broken, refused=not broken)
+        server_error = response.status >= 500
+        raise _Failed(
+            f"the speech server answered with status {response.status}", again=server_error, refused=not server_error
+        )
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise _Failed("the speech server sent a compressed answer, which was not asked for")
+        raise _Failed("the speech server sent a compressed response, which was not requested")
     if kind.startswith("text/") or kind in ("application/json", "application/xml"):
-        raise _Failed(f"the speech server sent {kind} instead of sound")
+        raise _Failed(f"the speech server sent {kind} instead of audio")

@@ -1,7 +1,7 @@
-"""When each phoneme and word of a clause is heard, and how words found in the voice's text map to the shown ones.
+"""When each phoneme and word of a clause is spoken, and how the spoken words map to those shown in captions.
 
-Pure. In: what a voice tells of its timing. Out: ``Word`` and ``Phoneme`` tuples in ms from the
-start of the clause's raw sound, monotone, one ``Word`` for every word that captions show.
+Pure. In: the times a voice gives. Out: ``Word`` and ``Phoneme`` tuples in ms from the start of the clause's raw audio,
+in ascending order, with one ``Word`` for every word that captions show.
 """
 
 from __future__ import annotations
@@ -15,19 +15,21 @@ from engine.items import Phoneme, Word
 from engine.text.scripts import UNSPACED
 
 Span = tuple[float, float]
+"""Start and end, ms."""
 
-_SLIVER_MS = 2.0
-"""A phoneme cut by a window into less than this is left to the window that holds the rest."""
+_MIN_PHONEME_MS = 2.0
+"""Where a piece contains less than this of a phoneme, the phoneme is left to the neighbouring piece."""
+
 MAX_PAIRS = 40_000
-"""Pairs of shown and spoken words that are compared (200 of each take 20 ms); the words of longer clauses share out
-their time by length."""
+"""Greatest number of pairs of shown and spoken words to compare (200 of each take 20 ms). In longer clauses the words
+share the time in proportion to their length."""
 
 _RUN = re.compile(r"\S+")
 # One character of a script without spaces, or a stretch of anything else; the middle dot "・" is punctuation.
 _PART = re.compile(rf"(?!\u30fb)[{UNSPACED}]|(?:[^{UNSPACED}]|\u30fb)+")
 _LEADING = re.compile(r"[^\w]*")
 _OPENING = re.compile(r"[(\[{“‘「『《]")
-_SIGNS = re.compile(r"[=+×÷±−<>≤≥≠≈∞∑∏∫√∪∩∈∉⊂⊆→⇒⇔∧∨·%°$€£¥&]{1,3}")
+_SYMBOLS = re.compile(r"[=+×÷±−<>≤≥≠≈∞∑∏∫√∪∩∈∉⊂⊆→⇒⇔∧∨·%°$€£¥&]{1,3}")
 _BETWEEN_OPERANDS = re.compile(r"[-–*/|:]")
 _OPERAND_BEFORE = re.compile(r"(?:\d|(?<![A-Za-z])[A-Za-z])[)\]}²³%!]*$")
 _OPERAND_AFTER = re.compile(r"[(\[{√-]*(?:\d|[A-Za-z](?![A-Za-z]))")
@@ -35,7 +37,7 @@ _OPERAND_AFTER = re.compile(r"[(\[{√-]*(?:\d|[A-Za-z](?![A-Za-z]))")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word of a text and where it stands in it (character positions)."""
+    """A word of a text, with its start and end index in the text."""
 
     text: str
     start: int
@@ -43,23 +45,23 @@ class Token:
 
 
 def tokens(text: str) -> list[Token]:
-    """Words as shown: between spaces with their punctuation; single characters of Chinese and Japanese.
+    """The words of ``text`` with their punctuation, split at spaces; in Chinese and Japanese, single characters.
 
-    A sign that stands alone and is spoken, as in ``x = 5``, is a word too; a dash between words is not.
-    Linear in the length of ``text``, whatever is in it.
+    A symbol that stands alone and is spoken, as in ``x = 5``, is a word too; a dash between words is not. Takes linear
+    time for any text.
     """
     found: list[Token] = []
     runs = list(_RUN.finditer(text))
     for at, run in enumerate(runs):
         words = _split(run.group(), run.start())
-        if not words and _is_sign(runs, at):
+        if not words and _is_spoken_symbol(runs, at):
             words = [Token(run.group(), run.start(), run.end())]
         found += words
     return found
 
 
 def _split(run: str, offset: int) -> list[Token]:
-    """The words of a run without spaces. Opening brackets and quotes belong to the word after them."""
+    """The words of a run without spaces. Opening brackets and quotation marks belong to the word after them."""
     ends: list[tuple[int, int]] = []
     pending = 0
     for part in _PART.finditer(run):
@@ -75,33 +77,38 @@ def _split(run: str, offset: int) -> list[Token]:
     return [Token(run[start:end], offset + start, offset + end) for start, end in ends]
 
 
-def _is_sign(runs: Sequence[re.Match[str]], at: int) -> bool:
-    """Whether a run of signs is spoken: "=" always, "-" between numbers or letters."""
-    sign = runs[at].group()
-    if _SIGNS.fullmatch(sign):
+def _is_spoken_symbol(runs: Sequence[re.Match[str]], at: int) -> bool:
+    """Whether a run of symbols is spoken: ``=`` always, ``-`` between numbers or single letters."""
+    symbol = runs[at].group()
+    if _SYMBOLS.fullmatch(symbol):
         return True
-    if not _BETWEEN_OPERANDS.fullmatch(sign) or not 0 < at < len(runs) - 1:
+    if not _BETWEEN_OPERANDS.fullmatch(symbol) or not 0 < at < len(runs) - 1:
         return False
     return bool(_OPERAND_BEFORE.search(runs[at - 1].group()[-8:]) and _OPERAND_AFTER.match(runs[at + 1].group()))
 
 
 @dataclass(frozen=True, slots=True)
 class ClauseTiming:
-    """The timing of one clause, ms from the start of its raw sound."""
+    """The timing of one clause, ms from the start of its raw audio."""
 
     words: tuple[Word, ...] = ()
     phonemes: tuple[Phoneme, ...] = ()
 
-    def window(self, start_ms: float, end_ms: float, *, first: bool = False, last: bool = False) -> ClauseTiming:
-        """What belongs to one piece of the sound, its times counted from the piece's start.
+    def between(self, start_ms: float, end_ms: float, *, first: bool = False, last: bool = False) -> ClauseTiming:
+        """The words and phonemes of one piece of the audio, with times from the piece's start.
 
-        Phonemes are cut at the edges; a word goes with the piece in which it begins and may
-        end after it. ``first`` and ``last`` take in words that lie before or after all sound.
+        Phonemes are cut at the piece's edges. A word belongs to the piece in which it begins and may end after it.
+
+        Args:
+            start_ms: start of the piece.
+            end_ms: end of the piece.
+            first: the piece is the clause's first and includes words that begin before it.
+            last: the piece is the clause's last and includes words that begin after it.
         """
         phonemes = []
         for phoneme in self.phonemes:
             begin, finish = max(phoneme.start_ms, start_ms), min(phoneme.end_ms, end_ms)
-            if finish - begin >= _SLIVER_MS:
+            if finish - begin >= _MIN_PHONEME_MS:
                 phonemes.append(replace(phoneme, start_ms=begin - start_ms, end_ms=finish - start_ms))
         words = []
         for word in self.words:
@@ -113,13 +120,13 @@ class ClauseTiming:
 
 
 def spread(texts: Sequence[str], known: Sequence[Span | None], start_ms: float, end_ms: float) -> tuple[Word, ...]:
-    """A word for every text: known spans are kept, the others share the gaps by their length.
+    """Times for all words when only some are known: the others share the gaps in proportion to their length.
 
     Args:
-        texts: words in order.
-        known: the span of each, ms, or None.
-        start_ms: where the first may begin.
-        end_ms: where the last must end.
+        texts: the words, in order.
+        known: the span of each word, or None if it is not known; same length as ``texts``.
+        start_ms: the earliest start of the first word.
+        end_ms: the latest end of the last word.
     """
     words: list[Word] = []
     cursor = start_ms
@@ -146,10 +153,15 @@ def spread(texts: Sequence[str], known: Sequence[Span | None], start_ms: float, 
 
 
 def shown_words(text: str, spoken: Sequence[Word], end_ms: float) -> tuple[Word, ...]:
-    """Times for the words of ``text`` from those of what was really said for it.
+    """Times for the words of ``text`` as shown, from the times of the words that were spoken for it.
 
-    Words that both have are anchors; where they differ ("25" was said as "twenty five") the
-    shown words share the time of the said ones.
+    Words found in both are anchors. Where they differ ("25" is spoken as "twenty five"), the shown words share the time
+    of the spoken ones.
+
+    Args:
+        text: the text shown.
+        spoken: the spoken words with their times, in order.
+        end_ms: the latest end of the last word.
     """
     shown = [token.text for token in tokens(text)]
     if shown == [word.text for word in spoken]:

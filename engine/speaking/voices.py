@@ -1,7 +1,7 @@
-"""Every voice of the machine behind one door: which one speaks a language, and speaking with it.
+"""The voice book: all voices of all synthesizers; it chooses a voice for a language and speaks with it.
 
-In: a ``Clause`` and the id of the voice the tutor wants. Out: its ``Speech``. Runs on the event
-loop; the synthesizers compute in their own workers. ``close`` ends them all.
+In: a ``Clause`` and the id of the tutor's voice. Out: ``Speech`` pieces. Runs on the event loop; the synthesizers
+compute in workers of their own. ``close`` ends them all.
 """
 
 from __future__ import annotations
@@ -31,20 +31,21 @@ from engine.speaking.speech_endpoint import SpeechEndpoint, SpeechServer, Speech
 _log = structlog.get_logger(__name__)
 
 EMBEDDED = "en_US-joe-medium"
-"""The Piper voice that comes with the engine."""
+"""The Piper voice of the default install."""
 
 _ALIASES = {"cmn": "zh", "nb": "no", "nn": "no", "iw": "he", "in": "id", "jw": "jv"}
+"""Other codes of languages, and the ones that voices use."""
 
 
 class VoiceBook:
     """All synthesizers as one.
 
     Args:
-        synthesizers: in order of preference; the first with a voice of a language speaks it.
-        default: id of the voice that speaks its language when a tutor names none.
+        synthesizers: in order of preference; a language is spoken by the first that has a voice for it.
+        default: id of the voice used if a tutor names none.
 
     Raises:
-        InvalidField: no such default voice.
+        InvalidField: there is no voice ``default``.
     """
 
     def __init__(self, synthesizers: Sequence[Synthesizer], default: str) -> None:
@@ -55,28 +56,32 @@ class VoiceBook:
 
     @property
     def voices(self) -> Sequence[Voice]:
-        """Of all synthesizers, in order of preference."""
+        """The voices of all synthesizers, in order of preference."""
         return [voice for _, voice in self._by_id.values()]
 
     def voice(self, voice_id: str) -> Voice:
-        """The voice of this id.
+        """The voice with this id.
 
         Raises:
-            InvalidField: there is none; names those there are.
+            InvalidField: there is none; the message lists those there are.
         """
         if voice_id not in self._by_id:
             neural = [known for known in self._by_id if not known.startswith(ESPEAK)]
             robotic = len(self._by_id) - len(neural)
             raise InvalidField(
-                f"voice: there is no {voice_id[:80]!r}; known are {', '.join(neural) or 'no neural ones'}"
+                f"voice: there is no voice {voice_id[:80]!r}; available: {', '.join(neural) or 'no neural voices'}"
                 + (f" and {robotic} of espeak-ng ({ESPEAK}en-us, {ESPEAK}cmn, …)" if robotic else "")
             )
         return self._by_id[voice_id][1]
 
     def choose(self, language: str, preferred: str | None = None) -> tuple[Synthesizer, Voice]:
-        """Who speaks ``language`` (ISO 639-1): the preferred voice if it does, else the best that does.
+        """The voice for a language: the preferred one if it speaks it, else the default one, else the first that does.
 
-        A language nobody speaks falls to the preferred (or default) voice.
+        If no voice speaks the language, the preferred (or default) one is used.
+
+        Args:
+            language: ISO 639-1 code.
+            preferred: id of a voice.
 
         Raises:
             InvalidField: the preferred id is unknown.
@@ -90,17 +95,25 @@ class VoiceBook:
         return self._by_id[wanted.id]
 
     def stand_in(self, language: str, failed: str) -> str | None:
-        """Id of a voice of this machine and another engine that speaks the language, for when ``failed`` did."""
+        """A voice to replace ``failed``: one of this machine, of another engine, that speaks the language.
+
+        Args:
+            language: ISO 639-1 code.
+            failed: id of the voice that failed.
+
+        Returns:
+            The voice's id, or None if there is none.
+        """
         language = _ALIASES.get(language, language)
         engines = (failed.partition(":")[0], SPEECH.rstrip(":"))
         others = [voice for voice in self.voices if voice.id.partition(":")[0] not in engines]
         return next((voice.id for voice in others if voice.speaks(language)), None)
 
     async def speak(self, clause: Clause, preferred: str | None = None) -> AsyncIterator[Speech]:
-        """Stream a clause in its language; see ``Synthesizer.speak``.
+        """Speaks a clause with the voice that ``choose`` gives for its language; see ``Synthesizer.speak``.
 
         Raises:
-            SynthesisFailed: the voice broke.
+            SynthesisFailed: the voice failed.
             InvalidField: the preferred id is unknown.
         """
         synthesizer, voice = self.choose(clause.language, preferred)
@@ -113,33 +126,44 @@ class VoiceBook:
                 await pieces.aclose()
 
     async def warm_up(self, preferred: Sequence[str] = ()) -> None:
-        """Let the default and the preferred voices speak once: later calls are as fast as they get,
-        and each voice's loudness is known. A speech server may be down now and come later."""
+        """Lets the default and the preferred voices speak once, so that the first reply is not slower than later ones.
+
+        It also measures each voice's loudness. A speech server that fails is only logged, since it may come up later.
+
+        Raises:
+            InvalidField: a preferred id is unknown.
+            SynthesisFailed: a voice of this machine failed.
+        """
         for voice_id in dict.fromkeys([self.default, *preferred]):
             try:
                 await self.render(voice_id, sample_text(self.voice(voice_id).language))
             except SynthesisFailed as error:
                 if not voice_id.startswith(SPEECH):
                     raise
-                _log.warning("speech_server_not_warm", voice=voice_id, error=error.message)
+                _log.warning("speech_server_warm_up_failed", voice=voice_id, error=error.message)
 
     async def render(self, voice_id: str, text: str, language: str | None = None) -> FloatArray:
-        """A text as one piece of sound, (n,) float32 24 kHz.
+        """A whole text as audio, (n,) float32 mono at 24 kHz.
+
+        Args:
+            voice_id: the voice.
+            text: what to say, numbers and formulas already spelled out.
+            language: the text's language (ISO 639-1); None for the voice's.
 
         Raises:
-            InvalidField: unknown voice.
-            SynthesisFailed: the voice broke.
+            InvalidField: the voice is unknown.
+            SynthesisFailed: the voice failed.
         """
         synthesizer, voice = self._by_id[self.voice(voice_id).id]
         clause = Clause(text, text, language or voice.language, 0)
         return np.concatenate([speech.pcm async for speech in synthesizer.speak(clause, voice)])
 
     async def sample(self, voice_id: str) -> bytes:
-        """A WAV file in which the voice says a sentence in its language. Made once.
+        """A WAV file (24 kHz, mono) in which the voice says a sentence in its language. Made once and kept.
 
         Raises:
-            InvalidField: unknown voice.
-            SynthesisFailed: the voice broke.
+            InvalidField: the voice is unknown.
+            SynthesisFailed: the voice failed.
         """
         voice = self.voice(voice_id)
         task = self._samples.get(voice.id)
@@ -155,7 +179,7 @@ class VoiceBook:
         return to_wav(await self.render(voice.id, sample_text(voice.language)), OUTPUT_RATE)
 
     def describe(self) -> list[dict[str, object]]:
-        """The voices as ``GET /v1/voices`` lists them."""
+        """The voices in the form of ``GET /v1/voices``."""
         return [
             {
                 "id": voice.id,
@@ -170,24 +194,24 @@ class VoiceBook:
         ]
 
     def close(self) -> None:
-        """End all workers. No call may be running."""
+        """Closes all synthesizers. No call may be in progress."""
         for synthesizer in self._synthesizers:
             synthesizer.close()
 
 
 def build_voicebook(settings: Settings) -> VoiceBook:
-    """All voices the settings and the model folders offer. Blocking (loads models).
+    """The voice book of all voices in the settings and the model folders. Blocking (loads models).
 
     Raises:
-        ModelMissing: a voice's file is missing or damaged, or what it needs is not installed.
-        InvalidField: ``settings.voice`` names none of them.
-        SettingsError: a voice of the speech server is not written as NAME or NAME=LANGUAGE.
+        ModelMissing: a voice's file is missing or damaged, or a package it needs is not installed.
+        InvalidField: there is no voice with the id ``settings.voice``.
+        SettingsError: a voice of the speech server is not of the form NAME or NAME=LANGUAGE.
     """
     worker = Worker("tts", settings.tts.workers)
     synthesizers: list[Synthesizer] = [PiperSynthesizer(piper_models(settings), worker, settings.tts.threads)]
     coqui = coqui_models(settings)
     if coqui:
-        # The package is an extra: it is imported only where its models are.
+        # Coqui TTS is an extra, so it is imported only if there are models for it.
         from engine.speaking.coqui import CoquiSynthesizer
 
         synthesizers.append(CoquiSynthesizer(coqui, settings.device))
@@ -206,7 +230,7 @@ def _speech_endpoint(settings: Settings, base_url: str) -> SpeechEndpoint:
     for item in listed:
         name, _, language = item.partition("=")
         if not name:
-            raise SettingsError(f"speech_voices: {item!r} is not NAME or NAME=LANGUAGE")
+            raise SettingsError(f"speech.voices: {item!r} is not of the form NAME or NAME=LANGUAGE")
         voices.append((name, language or "*"))
     timeouts = SpeechTimeouts(
         connect_s=settings.speech.connect_timeout_s,
@@ -217,13 +241,17 @@ def _speech_endpoint(settings: Settings, base_url: str) -> SpeechEndpoint:
 
 
 def coqui_models(settings: Settings) -> list[Path]:
-    """Folders of Coqui models: those in ``coqui/`` of the models folder and those pulled."""
+    """The folders of all Coqui models: those in ``coqui/`` of the models folder, and the pulled ones."""
     roots = [root for root in (settings.models_dir, settings.cache_dir / "pulled") if root is not None]
     return sorted(config.parent for root in roots for config in (root / "coqui").glob("*/config.json"))
 
 
 def piper_models(settings: Settings) -> list[Path]:
-    """The embedded Piper voice, those in the models folder, and the one the settings name; prepared."""
+    """The embedded Piper voice, those in the models folder and the one that ``settings.voice`` names, all prepared.
+
+    Raises:
+        ModelMissing: a voice is missing or damaged.
+    """
     own = sorted(settings.models_dir.glob("*.onnx")) if settings.models_dir else []
     wanted = {path.stem.removeprefix("piper-"): str(path) for path in own if voice_config(path).is_file()}
     wanted.setdefault(EMBEDDED, f"piper-{EMBEDDED}")

@@ -7,8 +7,6 @@ written to a new file that replaces the old one, so a crash leaves one or the ot
 
 from __future__ import annotations
 
-import os
-import tempfile
 import threading
 import tomllib
 from collections.abc import Callable, Mapping
@@ -20,6 +18,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from engine.errors import Conflict, InvalidField, NotFound, SettingsError
+from engine.files import write_atomically
 from engine.tutors.profile import TUTOR_ID, TutorProfile
 
 BUILT_IN = Path(__file__).with_name("profiles")
@@ -108,7 +107,6 @@ class TutorStore:
                 raise InvalidField(_explain(error)) from None
             if check is not None:
                 check(profile)
-            self._folder.mkdir(parents=True, exist_ok=True)
             _write(self._folder / f"{tutor_id}.toml", profile)
             self._own[tutor_id] = profile
         return profile
@@ -151,17 +149,7 @@ def _read_folder(folder: Path) -> dict[str, TutorProfile]:
 def _write(file: Path, profile: TutorProfile) -> None:
     fields = profile.model_dump(mode="json", exclude={"id"}, exclude_none=True, exclude_defaults=True)
     fields["version"] = profile.version
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}-", suffix=".tmp")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as opened:
-            tomli_w.dump(fields, opened, multiline_strings=True)
-            opened.flush()
-            os.fsync(opened.fileno())
-        temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomically(file, tomli_w.dumps(fields, multiline_strings=True).encode())
 
 
 def _explain(error: ValidationError) -> str:

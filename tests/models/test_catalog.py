@@ -14,7 +14,7 @@ import pytest
 
 from engine.errors import ModelMissing
 from engine.models import catalog, hashes
-from engine.models.catalog import Shelf, locate
+from engine.models.catalog import ModelStore, locate
 from engine.models.hashes import Stamps
 from engine.models.known import CATALOG, WEIGHTS
 from engine.models.prepare import MANIFEST, build_once
@@ -81,7 +81,7 @@ def test_a_second_start_reads_nothing(site: Path, cache: Path, monkeypatch: pyte
     monkeypatch.setattr(hashes, "hash_file", lambda *_: pytest.fail("hashed again"))
     locate("tiny-plain", None, cache)
     with pytest.raises(pytest.fail.Exception):
-        Shelf(None, cache, reread=True).locate("tiny-plain")
+        ModelStore(None, cache, reread=True).locate("tiny-plain")
 
 
 def test_ones_own_folder_comes_first_and_must_be_the_same_bytes(site: Path, cache: Path, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from engine.cli import models as command
 from engine.errors import ModelMissing
-from engine.models.catalog import Shelf
-from engine.models.hashes import quiet
+from engine.models.catalog import ModelStore
+from engine.models.hashes import no_progress
 from engine.models.pull import hub_parts, pull
 from tests.models.small_models import know, sha256, ship
 
@@ -89,8 +89,8 @@ def hub() -> Iterator[Hub]:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(None, tmp_path / "cache")
+def store(tmp_path: Path) -> ModelStore:
+    return ModelStore(None, tmp_path / "cache")
 
 
 @pytest.fixture(autouse=True)
@@ -103,14 +103,14 @@ def no_lingering_connection() -> Iterator[None]:
 
 
 def test_a_fetched_model_is_complete_pinned_and_found_again(
-    hub: Hub, shelf: Shelf, capsys: pytest.CaptureFixture[str]
+    hub: Hub, store: ModelStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = pull("owner/model", shelf, quiet, endpoint=hub.url)
+    folder = pull("owner/model", store, no_progress, endpoint=hub.url)
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name in FILES} == FILES
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["sources"] == [{"repo": "owner/model", "revision": COMMIT, "licence": "apache-2.0"}]
-    assert shelf.locate("owner/model") == folder
-    command.main(["--cache-dir", str(shelf.cache_dir), "list"])
+    assert store.locate("owner/model") == folder
+    command.main(["--cache-dir", str(store.cache_dir), "list"])
     assert any(
         line.split()[:1] == ["owner/model"] and "apache-2.0" in line and "ready" in line
         for line in capsys.readouterr().out.splitlines()
@@ -118,24 +118,24 @@ def test_a_fetched_model_is_complete_pinned_and_found_again(
     assert not list(folder.parent.glob(".*.partial"))
     (folder / "model.bin").write_bytes(b"rot")
     with pytest.raises(ModelMissing, match=r"damaged.*pull owner/model"):
-        shelf.locate("owner/model")
+        store.locate("owner/model")
 
 
-def test_one_file_of_a_repository(hub: Hub, shelf: Shelf) -> None:
-    folder = pull("owner/model:model.bin", shelf, quiet, endpoint=hub.url)
+def test_one_file_of_a_repository(hub: Hub, store: ModelStore) -> None:
+    folder = pull("owner/model:model.bin", store, no_progress, endpoint=hub.url)
     assert not (folder / "config.json").exists()
     assert (folder / "model.bin").read_bytes() == FILES["model.bin"]
     with pytest.raises(ModelMissing, match=r"has no file absent\.bin"):
-        pull("owner/model:absent.bin", shelf, quiet, endpoint=hub.url)
+        pull("owner/model:absent.bin", store, no_progress, endpoint=hub.url)
 
 
-def test_what_arrives_damaged_is_not_kept(hub: Hub, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_arrives_damaged_is_not_kept(hub: Hub, store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "stated_sha256", "0" * 64)
     with pytest.raises(ModelMissing, match="arrived damaged"):
-        pull("owner/model", shelf, quiet, endpoint=hub.url)
-    assert not shelf.pulled_folder("owner/model").exists()
+        pull("owner/model", store, no_progress, endpoint=hub.url)
+    assert not store.pulled_folder("owner/model").exists()
     monkeypatch.undo()
-    assert pull("owner/model", shelf, quiet, endpoint=hub.url).is_dir()
+    assert pull("owner/model", store, no_progress, endpoint=hub.url).is_dir()
 
 
 @pytest.mark.parametrize(
@@ -145,14 +145,14 @@ def test_what_arrives_damaged_is_not_kept(hub: Hub, shelf: Shelf, monkeypatch: p
         ("owner/model", "nosuch", "no revision 'nosuch'"),
     ],
 )
-def test_what_the_hub_refuses_is_said(hub: Hub, shelf: Shelf, name: str, revision: str | None, words: str) -> None:
+def test_what_the_hub_refuses_is_said(hub: Hub, store: ModelStore, name: str, revision: str | None, words: str) -> None:
     with pytest.raises(ModelMissing, match=words):
-        pull(name, shelf, quiet, revision=revision, endpoint=hub.url)
+        pull(name, store, no_progress, revision=revision, endpoint=hub.url)
 
 
-def test_no_hub_is_a_clear_error(shelf: Shelf) -> None:
+def test_no_hub_is_a_clear_error(store: ModelStore) -> None:
     with pytest.raises(ModelMissing, match=r"cannot fetch owner/model .*put the files into <ENGINE_MODELS_DIR>"):
-        pull("owner/model", shelf, quiet, endpoint="http://127.0.0.1:9")
+        pull("owner/model", store, no_progress, endpoint="http://127.0.0.1:9")
 
 
 def test_short_names_mean_repositories() -> None:

@@ -113,7 +113,7 @@ def test_windows_cut_phonemes_and_keep_every_word_once() -> None:
         (Word("a", -5, 90), Word("b", 100, 260), Word("c", 400, 480)),
         (Phoneme("x", 0, 150), Phoneme("y", 150, 400), Phoneme("", 400, 500)),
     )
-    first, last = timeline.window(20, 200, first=True), timeline.window(200, 350, last=True)
+    first, last = timeline.between(20, 200, first=True), timeline.between(200, 350, last=True)
     assert [word.text for word in (*first.words, *last.words)] == ["a", "b", "c"]
     assert [(p.symbol, p.start_ms, p.end_ms) for p in first.phonemes] == [("x", 0, 130), ("y", 130, 180)]
     assert [(p.symbol, p.start_ms, p.end_ms) for p in last.phonemes] == [("y", 0, 150)]

@@ -24,14 +24,14 @@ def model() -> Path:
 
 def pieces(latent: Latent, ends: list[int]) -> np.ndarray:
     edges = [0, *(end for end in ends if end < latent.columns), latent.columns]
-    return np.concatenate([latent.sound(a, b) for a, b in itertools.pairwise(edges)])
+    return np.concatenate([latent.audio(a, b) for a, b in itertools.pairwise(edges)])
 
 
 @pytest.mark.parametrize("ends", [[1], [26, 78], [7, 8, 9, 40, 41, 100], [10_000]])
 def test_pieces_are_the_whole(model: Path, ends: list[int]) -> None:
     latent = PiperGraph(model, HOP).encode(IDS, SCALES, 0)
     first = pieces(latent, ends)
-    whole = latent.sound(0, latent.columns)  # by now the flow has seen everything
+    whole = latent.audio(0, latent.columns)  # by now the flow has seen everything
     assert latent.columns > 100 and len(whole) == latent.columns * HOP
     assert np.abs(whole).max() > 0.1 and np.abs(first - whole).max() < 1e-4
     assert latent.widths is not None and latent.widths.sum() == latent.columns
@@ -39,9 +39,9 @@ def test_pieces_are_the_whole(model: Path, ends: list[int]) -> None:
 
 def test_the_first_piece_makes_the_flow_see_only_what_it_needs(model: Path) -> None:
     latent = PiperGraph(model, HOP).encode(IDS, SCALES, 0)
-    latent.sound(0, 20)
+    latent.audio(0, 20)
     assert latent.flowed < latent.columns
-    latent.sound(20, 40)
+    latent.audio(20, 40)
     assert latent.flowed == latent.columns
 
 

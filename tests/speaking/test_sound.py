@@ -96,9 +96,9 @@ async def test_pieces_are_the_same_sound_as_the_whole(voicebook: VoiceBook) -> N
     piper = synthesizer._loaded[voice.id].piper  # type: ignore[attr-defined]
     ids = piper.phonemes_to_ids([code for part in piper.phonemize(SENTENCES[1]) for code in part])
     latent = graph.encode(ids, (0.667, 1.0, 0.8), 0)
-    whole = latent.sound(0, latent.columns)
+    whole = latent.audio(0, latent.columns)
     cuts = [0, 20, 75, 140, latent.columns]
-    pieces = np.concatenate([latent.sound(a, b) for a, b in itertools.pairwise(cuts)])
+    pieces = np.concatenate([latent.audio(a, b) for a, b in itertools.pairwise(cuts)])
     assert np.abs(whole).max() > 0.1
     assert np.abs(pieces - whole).max() < 1e-4
 

@@ -79,12 +79,12 @@ async def test_the_first_piece_comes_long_before_the_last_byte(server: SpeechSer
         ("broken", 2, "status 500"),
         ("refuses", 1, "status 404"),
         ("html", 2, "text/html"),
-        ("hidden-html", 2, "no sound"),
+        ("hidden-html", 2, "no usable audio"),
         ("redirects", 1, "status 307"),
         ("compressed", 2, "compressed"),
-        ("empty", 2, "no sound"),
-        ("rubbish-mp3", 2, "no sound"),
-        ("rubbish-wav", 2, "no sound"),
+        ("empty", 2, "no usable audio"),
+        ("rubbish-mp3", 2, "no usable audio"),
+        ("rubbish-wav", 2, "no usable audio"),
     ],
 )
 async def test_a_bad_answer_is_an_error_before_any_sound(
@@ -97,7 +97,7 @@ async def test_a_bad_answer_is_an_error_before_any_sound(
     assert server.tries(voice) == tries
 
 
-@pytest.mark.parametrize(("voice", "message"), [("half", "failed"), ("stalls", "too slow"), ("endless", "without end")])
+@pytest.mark.parametrize(("voice", "message"), [("half", "failed"), ("stalls", "too slow"), ("endless", "more than")])
 async def test_a_voice_that_breaks_off_is_an_error_after_its_sound(
     server: SpeechServer, voice: str, message: str
 ) -> None:

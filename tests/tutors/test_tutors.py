@@ -103,7 +103,7 @@ def test_a_failed_write_leaves_the_old_profile(tmp_path: Path, monkeypatch: pyte
     def no_room(*_: object, **__: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("engine.tutors.store.os.fsync", no_room)
+    monkeypatch.setattr("engine.files.os.fsync", no_room)
     with pytest.raises(OSError, match="no space"):
         store.put("5", {"name": "New"})
     assert TutorStore(tmp_path).find(5).name == "Old"

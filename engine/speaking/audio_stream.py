@@ -1,7 +1,7 @@
-"""Decodes sound that arrives in pieces of any size: raw PCM, WAV, MP3.
+"""Decodes audio that arrives in pieces of any size: raw PCM, WAV or MP3.
 
-In: bytes from a speech server, which is not trusted. Out: mono float32 and its rate. Synchronous
-and cheap (an MP3 second takes a millisecond); call it from a worker thread.
+In: bytes from a speech server, which is not trusted. Out: mono float32 and its sample rate. Blocking: call it in a
+worker thread. It is cheap: a second of MP3 takes a millisecond.
 """
 
 from __future__ import annotations
@@ -14,34 +14,41 @@ from av.audio.codeccontext import AudioCodecContext
 
 from engine.items import FloatArray
 
-LOWEST_RATE, HIGHEST_RATE = 8_000, 96_000
-_LONGEST_HEADER = 65_536
-_MOST_DAMAGED = 8
+MIN_RATE, MAX_RATE = 8_000, 96_000
+"""Sample rates accepted, Hz."""
+
+_MAX_SILENT_BYTES = 65_536
+"""How many bytes may come without any audio (headers and tags) before the stream is given up."""
+
+_MAX_DAMAGED_PACKETS = 8
 
 
-class BadSound(ValueError):
-    """These bytes are not the sound they should be."""
+class BadAudio(ValueError):
+    """The bytes are not audio, or not in a supported format."""
 
 
-class SoundStream:
-    """One response. The container is told from the first bytes; what has none is raw PCM.
+class AudioStream:
+    """The audio of one response. The format is recognized by the first bytes; without a known header it is raw PCM.
 
     Args:
-        pcm_rate: rate of raw PCM (16-bit little-endian mono).
+        pcm_rate: sample rate of raw PCM (16-bit little-endian mono), Hz.
     """
 
     def __init__(self, pcm_rate: int) -> None:
         self.rate: int | None = None
-        """Known when the first samples have come."""
+        """Sample rate, Hz; None until the first samples have been decoded."""
         self._pcm_rate = pcm_rate
         self._decode: _Pcm | _Wav | _Mp3 | None = None
         self._start = b""
 
     def push(self, data: bytes) -> FloatArray:
-        """Samples that are complete now, (n,) float32 mono in [-1, 1].
+        """Decodes the next bytes.
+
+        Returns:
+            The samples that are complete by now, (n,) float32 mono in [-1, 1].
 
         Raises:
-            BadSound: damaged, or in a form that speech does not come in.
+            BadAudio: the bytes are damaged or in an unsupported format.
         """
         if self._decode is None:
             self._start += data
@@ -51,11 +58,11 @@ class SoundStream:
             self._decode = self._decoder(data)
         pcm = self._decode.push(data)
         if self.rate is None and self._decode.rate is not None:
-            if not LOWEST_RATE <= self._decode.rate <= HIGHEST_RATE:
-                raise BadSound(f"{self._decode.rate} Hz")
+            if not MIN_RATE <= self._decode.rate <= MAX_RATE:
+                raise BadAudio(f"a sample rate of {self._decode.rate} Hz ({MIN_RATE} to {MAX_RATE} are accepted)")
             self.rate = self._decode.rate
         if not np.isfinite(pcm).all():
-            raise BadSound("not a number among the samples")
+            raise BadAudio("samples that are not finite numbers")
         return np.clip(pcm, -1.0, 1.0)
 
     def _decoder(self, start: bytes) -> _Pcm | _Wav | _Mp3:
@@ -64,7 +71,7 @@ class SoundStream:
         if start[:3] == b"ID3" or (start[0] == 0xFF and start[1] & 0xE6 == 0xE2):
             return _Mp3()
         if start.lstrip()[:1] in (b"<", b"{") and all(32 <= byte < 127 or byte in b"\r\n\t" for byte in start[:12]):
-            raise BadSound("text instead of sound")
+            raise BadAudio("text instead of audio")
         return _Pcm(self._pcm_rate, 1, "<i2", 1 / 32768)
 
 
@@ -87,7 +94,7 @@ class _Pcm:
 
 
 class _Wav:
-    """The sizes in a streamed header are not believed: data goes on until the response ends."""
+    """Ignores the sizes in the header, which a streaming server cannot know: the data ends with the response."""
 
     def __init__(self) -> None:
         self.rate: int | None = None
@@ -109,20 +116,20 @@ class _Wav:
             if name == b"fmt ":
                 layout = self._header[at + 8 : at + 8 + size]
             at += 8 + size + size % 2
-            if at > _LONGEST_HEADER:
-                raise BadSound("a WAV header without sound")
+            if at > _MAX_SILENT_BYTES:
+                raise BadAudio("a WAV header without audio")
         return np.zeros(0, np.float32)
 
 
 def _wav_samples(layout: bytes) -> _Pcm:
     if len(layout) < 16:
-        raise BadSound("a WAV without a format")
+        raise BadAudio("WAV without a valid format chunk")
     kind, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", layout)
     if kind == 0xFFFE and len(layout) >= 26:
         (kind,) = struct.unpack_from("<H", layout, 24)
     forms = {(1, 16): ("<i2", 1 / 32768), (1, 32): ("<i4", 1 / 2**31), (3, 32): ("<f4", 1.0)}
     if (kind, bits) not in forms or not 1 <= channels <= 8:
-        raise BadSound(f"WAV of kind {kind}, {bits} bits, {channels} channels")
+        raise BadAudio(f"WAV with the unsupported format {kind}, {bits} bits, {channels} channels")
     return _Pcm(rate, channels, *forms[kind, bits])
 
 
@@ -133,7 +140,7 @@ class _Mp3:
         assert isinstance(codec, AudioCodecContext)
         self._codec = codec
         self._tag: bytes | None = b""
-        """An ID3 tag while it is still coming, None when past it."""
+        """The first bytes until there are enough to recognize an ID3 tag, then None."""
         self._skip = 0
         self._damaged, self._silent_bytes = 0, 0
 
@@ -147,11 +154,11 @@ class _Mp3:
                     pieces.append(frame.to_ndarray().mean(axis=0, dtype=np.float32))
             except av.error.InvalidDataError as error:
                 self._damaged += 1
-                if self._damaged > _MOST_DAMAGED:
-                    raise BadSound("damaged MP3") from error
+                if self._damaged > _MAX_DAMAGED_PACKETS:
+                    raise BadAudio("damaged MP3") from error
         self._silent_bytes = 0 if pieces else self._silent_bytes + len(data)
-        if self._silent_bytes > _LONGEST_HEADER:
-            raise BadSound("MP3 without sound")
+        if self._silent_bytes > _MAX_SILENT_BYTES:
+            raise BadAudio("MP3 without audio")
         return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
     def _past_tag(self, data: bytes) -> bytes:
@@ -161,7 +168,7 @@ class _Mp3:
                 return b""
             data, self._tag = self._tag, None
             if data[:3] == b"ID3":
-                # Four bytes of seven bits, the header itself not counted.
+                # The size is four bytes of seven bits, without the ten bytes of the header itself.
                 self._skip = 10 + sum((byte & 0x7F) << (21 - 7 * i) for i, byte in enumerate(data[6:10]))
         dropped = min(self._skip, len(data))
         self._skip -= dropped

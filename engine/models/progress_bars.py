@@ -1,4 +1,4 @@
-"""Progress bars on a terminal, plain lines in a log, for whoever reads or writes large files."""
+"""Progress bars for reading and writing large files. Nothing is shown when stderr is not a terminal."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from types import TracebackType
 
 from tqdm import tqdm
 
-_SMALL = 4 << 20
+_MIN_BYTES = 4 << 20
+"""Smaller files are read too quickly for a bar to be worth showing."""
 
 
-class Bars:
-    """A ``Progress`` that shows one bar a file; files under 4 MB pass unseen.
+class ProgressBars:
+    """A ``Progress`` that shows one bar per file of at least 4 MiB.
 
-    Used as a context manager: the last bar is closed on the way out.
+    A context manager: leaving it closes the last bar. Not thread safe.
     """
 
     def __init__(self) -> None:
         self._bar: tqdm[None] | None = None
         self._label = ""
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> ProgressBars:
         return self
 
     def __exit__(
@@ -29,8 +30,8 @@ class Bars:
         self.close()
 
     def __call__(self, label: str, done: int, total: int) -> None:
-        """Moves the bar of ``label`` to ``done`` of ``total`` bytes."""
-        if total < _SMALL:
+        """Moves the bar of ``label`` to ``done`` of ``total`` bytes, opening it if necessary."""
+        if total < _MIN_BYTES:
             return
         if label != self._label or self._bar is None:
             self.close()
@@ -51,7 +52,7 @@ class Bars:
             self.close()
 
     def close(self) -> None:
-        """Ends the bar that is shown."""
+        """Closes the current bar, if any."""
         if self._bar is not None:
             self._bar.close()
         self._bar, self._label = None, ""
