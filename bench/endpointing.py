@@ -31,9 +31,9 @@ from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
 from engine.recognition.silero import SileroVad
 from engine.settings import EndpointOptions, ListeningOptions
+from engine.turn_taking.actions import Action, AskTurnModel, AskWords
 from engine.turn_taking.events import UserTurnEnded, UserTurnReopened
 from engine.turn_taking.smart_turn import SmartTurn
-from engine.turn_taking.turn_state import Action, AskTurnModel, AskWords
 from engine.turn_taking.turn_taker import TurnTaker
 
 matplotlib.use("Agg")

@@ -24,6 +24,7 @@ from engine.errors import EngineError, RecognitionFailed
 from engine.items import INPUT_RATE, VAD_FRAME_MS, AudioChunk
 from engine.settings import Patience, Settings
 from engine.telemetry import log_fault
+from engine.turn_taking.actions import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
 from engine.turn_taking.events import (
     BeginPreemptiveReply,
     Interrupt,
@@ -36,7 +37,6 @@ from engine.turn_taking.events import (
 )
 from engine.turn_taking.framing import FrameAssembler, MicrophoneFrame, RecentAudio
 from engine.turn_taking.reopening import LONGEST_MS
-from engine.turn_taking.turn_state import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
 from engine.turn_taking.turn_taker import TurnTaker
 
 BACKLOG_FRAMES = 125

@@ -1,160 +1,220 @@
-"""What turn taking remembers of the turn in progress, and what it may ask of its shell."""
+"""What turn taking remembers: the user turn in progress, the words for it, its claim to the floor, the tutor's voice.
+
+Times are ms of the student's stream. Pure data: the decisions are made elsewhere.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from enum import Enum
 
 from engine.items import Transcript
-from engine.turn_taking.events import ListenEvent
+from engine.turn_taking.actions import Kind
 from engine.turn_taking.transcript_cues import Completeness, added_words, completeness
 
-Kind = Literal["revise", "preview"]
-"""The two ways to ask a ``RecognitionStream`` for words."""
-
-
-@dataclass(frozen=True, slots=True)
-class BeginUtterance:
-    """Open a recognition stream and give it the sound from a little before ``start_ms`` on."""
-
-    utterance: int
-    start_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class EndUtterance:
-    """Close the stream; answers to what was asked for it are not wanted any more."""
-
-    utterance: int
-
-
-@dataclass(frozen=True, slots=True)
-class AskWords:
-    """Call ``revise`` or ``preview`` and report with ``TurnTaker.words``; give up the call before, if it still runs."""
-
-    utterance: int
-    kind: Kind
-
-
-@dataclass(frozen=True, slots=True)
-class AskTurnModel:
-    """Judge the sound so far and report with ``TurnTaker.verdict``. One at a time."""
-
-    utterance: int
-
-
-Action = ListenEvent | BeginUtterance | EndUtterance | AskWords | AskTurnModel
+STUDENT_FIRST = float("inf")
+"""``Contest.tutor_ms`` where the student was speaking before the tutor."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecognizedWords:
-    """Words, and up to where the sound was that they were taken from."""
+    """Words, and how much of the audio they were recognised from."""
 
     transcript: Transcript
     upto_ms: float
+    """Where that audio ended."""
+
     at_ms: float
-    """When they were known, ms of the stream."""
+    """When the words were known."""
 
 
 @dataclass(slots=True)
-class Bid:
-    """One bid for the floor, from its first sound to the end of the turn or its dismissal."""
+class UtteranceWords:
+    """What the recognizer has said about an utterance, and what it still owes."""
 
-    id: int
-    start_ms: float
-    voiced_ms: float = 0.0
-    """Speech in it, silences left out."""
+    partial: RecognizedWords | None = None
+    preview: RecognizedWords | None = None
+    asked: Kind | None = None
+    """The open question."""
+
+    asked_ms: float = 0.0
+    """Where the audio ended when it was asked."""
+
+    asked_voiced_ms: float = 0.0
+    """Speech there had been by then."""
+
+    failures: int = 0
+    """Since the last answer."""
+
+    def ask(self, kind: Kind, now_ms: float, voiced_ms: float) -> None:
+        """Note a question to the recognizer."""
+        self.asked, self.asked_ms, self.asked_voiced_ms = kind, now_ms, voiced_ms
+
+    def answer(self, transcript: Transcript, now_ms: float) -> None:
+        """Note the answer to the open question."""
+        recognized = RecognizedWords(transcript, self.asked_ms, now_ms)
+        if self.asked == "preview":
+            self.preview = recognized
+        else:
+            self.partial = recognized
+        self.asked, self.failures = None, 0
+
+    def latest(self) -> RecognizedWords | None:
+        """The newest words, whether or not they cover all speech."""
+        found = [words for words in (self.partial, self.preview) if words is not None]
+        return max(found, key=lambda words: words.upto_ms, default=None)
+
+
+@dataclass(slots=True)
+class TurnModelOpinion:
+    """The turn model's P(finished)."""
+
+    probability: float | None = None
+    judged_ms: float = -1.0
+    """Where the audio ended that ``probability`` is about."""
+
+    asked_ms: float | None = None
+    """The same for the open question."""
+
+    def answer(self, probability: float | None) -> None:
+        """Note the answer to the open question."""
+        assert self.asked_ms is not None
+        self.probability, self.judged_ms, self.asked_ms = probability, self.asked_ms, None
+
+
+class FloorState(Enum):
+    """Who has the floor while a student speaks. ``Contest.become`` allows only the transitions of ``_FOLLOWING``."""
+
+    UNCONTESTED = "uncontested"
+    """The tutor is silent."""
+
+    ON_TRIAL = "on trial"
+    """The tutor's voice is lowered: ``Duck`` was told, and neither ``Resume`` nor ``Interrupt`` yet."""
+
+    DISMISSED = "dismissed"
+    """Noise that goes on: the tutor's voice is back, and only words can still take the floor."""
+
+    TAKEN = "taken"
+    """The student has it until the user turn ends. Nothing the tutor says is weighed against their words."""
+
+
+_FOLLOWING = {
+    FloorState.UNCONTESTED: {FloorState.ON_TRIAL},
+    FloorState.ON_TRIAL: {FloorState.UNCONTESTED, FloorState.DISMISSED, FloorState.TAKEN},
+    FloorState.DISMISSED: {FloorState.UNCONTESTED, FloorState.TAKEN},
+    FloorState.TAKEN: set[FloorState](),
+}
+
+
+@dataclass(slots=True)
+class Contest:
+    """A user turn against the tutor's voice."""
+
+    floor: FloorState = FloorState.UNCONTESTED
+    over_tutor: bool = False
+    """It began, or went on, while the tutor's voice was in the room."""
+
+    tutor_ms: float = 0.0
+    """How long the tutor had been speaking when it began, or ``STUDENT_FIRST``."""
+
+    ducked_ms: float = 0.0
+    """When the tutor's voice was lowered."""
+
+    @property
+    def undecided(self) -> bool:
+        """Barge-in has still to say whether the student takes the floor."""
+        return self.floor in (FloorState.ON_TRIAL, FloorState.DISMISSED)
+
+    def become(self, floor: FloorState) -> None:
+        """Change ``floor``.
+
+        Raises:
+            ValueError: that cannot follow.
+        """
+        if floor not in _FOLLOWING[self.floor]:
+            raise ValueError(f"{floor.value} cannot follow {self.floor.value}")
+        self.floor = floor
+
+
+@dataclass(slots=True)
+class Continuation:
+    """How a user turn relates to the one before, which may not have been over."""
 
     pause_ms: float | None = None
-    """Since the turn before, where that turn may not have been over."""
+    """Silence between the two, where it is short enough for a pause within one."""
 
     reopens_ms: float | None = None
-    """Where that turn began, until it is heard anew together with this one."""
+    """Where the one before began, until the two are recognised as one."""
 
     before: str | None = None
-    """What was understood of that turn, while it is to be seen whether the two heard as one say more."""
+    """The words of the one before, while it is undecided whether the two together say more."""
 
-    end_ms: float = 0.0
+
+@dataclass(slots=True)
+class UserTurn:
+    """One user turn, from its first sound to its end or its dismissal. It is recognised as one utterance."""
+
+    id: int
+    """Of the utterance."""
+
+    start_ms: float
+    end_ms: float
     """Acoustic end of its latest speech."""
+
+    voiced_ms: float = 0.0
+    """Speech in it, silences left out."""
 
     stopped: bool = False
     """``SpeechStopped`` was told and no ``SpeechStarted`` since."""
 
-    # --- words
-    partial: RecognizedWords | None = None
-    preview: RecognizedWords | None = None
-    asked: Kind | None = None
-    asked_ms: float = 0.0
-    """Where the sound ended when words were asked for."""
-
-    asked_voiced_ms: float = 0.0
-    failures: int = 0
-
-    # --- the turn model
-    probability: float | None = None
-    judged_ms: float = -1.0
-    """Where the sound ended that ``probability`` is of."""
-
-    judging_ms: float | None = None
-    """The same for the question that is open."""
-
-    # --- over the tutor
-    over_tutor: bool = False
-    """It began, or went on, while the tutor's voice was in the room."""
-
-    ducked: bool = False
-    """``Duck`` was told, and neither ``Resume`` nor ``Interrupt`` yet."""
-
-    dismissed: bool = False
-    """Judged to be noise while it lasts; only words can still take the floor."""
-
-    floor: bool = False
-    """It has the floor; nothing the tutor says is weighed against it."""
-
-    tutor_ms: float = 0.0
-    """How long the tutor had been speaking when it began; infinite when the student was first."""
-
-    duck_ms: float = 0.0
-
-    # --- its end
+    words: UtteranceWords = field(default_factory=UtteranceWords)
+    turn_model: TurnModelOpinion = field(default_factory=TurnModelOpinion)
+    contest: Contest = field(default_factory=Contest)
+    continuation: Continuation = field(default_factory=Continuation)
     forced_ms: float | None = None
     """When it was decided that the turn is over, whatever the policy says."""
 
     marks: dict[str, float] = field(default_factory=dict)
-    """When things became known in this silence, ms of the stream."""
-
-    @property
-    def on_trial(self) -> bool:
-        """Barge-in has still to say whether it counts."""
-        return (self.ducked or self.dismissed) and not self.floor
+    """When things became known in this silence."""
 
     def fresh_preview(self) -> RecognizedWords | None:
         """The preview, if it covers all speech there was."""
-        if self.preview is not None and self.preview.upto_ms >= self.end_ms:
-            return self.preview
-        return None
+        preview = self.words.preview
+        return preview if preview is not None and preview.upto_ms >= self.end_ms else None
 
     def fresh_probability(self) -> float | None:
-        return self.probability if self.judged_ms >= self.end_ms else None
+        """The turn model's P(finished), if it heard all speech there was."""
+        return self.turn_model.probability if self.turn_model.judged_ms >= self.end_ms else None
 
     def reading(self) -> Completeness | None:
         """How finished the words read, or None while not all are known."""
-        heard = self.fresh_preview()
-        return completeness(heard.transcript.text, heard.transcript.language) if heard else None
+        preview = self.fresh_preview()
+        return completeness(preview.transcript.text, preview.transcript.language) if preview else None
 
-    def own_words(self, heard: RecognizedWords) -> Transcript:
+    def own_words(self, recognized: RecognizedWords) -> Transcript:
         """These words without those of the turn before."""
-        if self.before is None:
-            return heard.transcript
-        return replace(heard.transcript, text=added_words(self.before, heard.transcript.text))
+        before = self.continuation.before
+        if before is None:
+            return recognized.transcript
+        return replace(recognized.transcript, text=added_words(before, recognized.transcript.text))
 
-    def hear_anew(self, utterance: int, start_ms: float, before: str) -> None:
-        """Go on as another utterance, which began with what was understood as ``before``."""
-        self.id, self.start_ms, self.before = utterance, start_ms, before
-        self.reopens_ms = self.partial = self.preview = self.asked = self.judging_ms = None
-        self.asked_voiced_ms = float("-inf")
+    def restart_as(self, utterance: int, start_ms: float, before: str) -> None:
+        """Go on as another utterance, which begins with what was understood as ``before``."""
+        self.id, self.start_ms = utterance, start_ms
+        self.continuation.before, self.continuation.reopens_ms = before, None
+        self.words = UtteranceWords(asked_voiced_ms=float("-inf"), failures=self.words.failures)
+        self.turn_model.asked_ms = None
 
-    def latest(self) -> RecognizedWords | None:
-        """The newest words, whether or not they cover everything."""
-        found = [heard for heard in (self.partial, self.preview) if heard is not None]
-        return max(found, key=lambda heard: heard.upto_ms, default=None)
+
+@dataclass(slots=True)
+class TutorVoice:
+    """The tutor's voice in the student's room."""
+
+    since_ms: float | None = None
+    """When it began; None while the tutor is silent."""
+
+    end_ms: float = float("-inf")
+    """When it last ended."""
+
+    text: str = ""
+    """What it has said."""

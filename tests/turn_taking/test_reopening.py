@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from engine.items import VAD_FRAME_MS, Transcript
+from engine.turn_taking.actions import Action, AskWords, BeginUtterance, EndUtterance
 from engine.turn_taking.events import Duck, Interrupt, PreemptiveReplyDropped, Resume, UserTurnEnded, UserTurnReopened
 from engine.turn_taking.reopening import AFTERTHOUGHT_MS, LONGEST_MS, PAUSE_MS, Reopening
-from engine.turn_taking.turn_state import Action, AskWords, BeginUtterance, EndUtterance
 from engine.turn_taking.turn_taker import TurnTaker
 
 QUESTION = "What is a metaphor?"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.errors import RecognitionFailed
 from engine.items import VAD_FRAME_MS, Transcript
 from engine.settings import ListeningOptions
+from engine.turn_taking.actions import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
 from engine.turn_taking.events import (
     BeginPreemptiveReply,
     Duck,
@@ -23,7 +24,6 @@ from engine.turn_taking.events import (
     SpeechStopped,
     UserTurnEnded,
 )
-from engine.turn_taking.turn_state import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
 from engine.turn_taking.turn_taker import TurnTaker
 
 TEXTS = (
