@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field
 
 from engine.text.abbreviations import ABBREVIATIONS, BEFORE_NUMBERS, HELD_WORDS, TITLES
-from engine.text.protected import NEVER, protected_end
+from engine.text.protected import NEVER, PROTECTING, protected_end
 from engine.text.scripts import is_unspaced
 
 FIRST_WORDS = 6
@@ -89,6 +89,8 @@ class ClauseSplitter:
     _late: bool = field(default=False)
     _inside: bool = field(default=False)
     """The buffer ends inside a formula, code or a nested list."""
+    _ends: dict[int, int] = field(default_factory=dict)
+    """Where what begins at a place of the buffer ends."""
 
     def push(self, delta: str) -> list[str]:
         """Add text; gives the clauses that are complete now, usually none or one."""
@@ -125,6 +127,7 @@ class ClauseSplitter:
     def _take(self, cut: int) -> str:
         piece, self._buffer = self._buffer[:cut], self._buffer[cut:]
         self._first = self._late = False
+        self._ends.clear()
         return piece
 
     @staticmethod
@@ -151,7 +154,7 @@ class ClauseSplitter:
         char = text[at]
         if at - scan.start >= LONGEST_CHARS * 2:
             return at, at
-        whole = protected_end(text, at, final=final)
+        whole = self._protected_end(text, at, final)
         if whole == NEVER:
             self._inside = True
             raise _Wait
@@ -172,6 +175,15 @@ class ClauseSplitter:
             return at + 1, self._at_unspaced(text, at, scan)
         scan.in_word = scan.in_word or char.isalnum()
         return at + 1, None
+
+    def _protected_end(self, text: str, at: int, final: bool) -> int:
+        """See ``protected_end``; what is settled about a place stays so while more text comes."""
+        if text[at] not in PROTECTING:
+            return at
+        end = self._ends.get(at, NEVER)
+        if end == NEVER:
+            end = self._ends[at] = protected_end(text, at, final=final)
+        return end
 
     def _at_space(self, text: str, at: int, scan: _Scan, final: bool) -> int | None:
         """A word is over; long enough? A line is over; then so is the clause."""

@@ -9,6 +9,9 @@ from engine.text.math_words import FUNCTIONS
 NEVER = -1
 """More text is needed to tell."""
 
+PROTECTING = "`[$\\"
+"""What such a stretch may begin with."""
+
 MAX_CODE = 4800
 MAX_FORMULA = 1500
 MAX_INLINE = 400
