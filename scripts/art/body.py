@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from art.brush import Point, Shape, Sheet, blob, mix, outline, spline, stroke_shape, symmetric, taper
+from art.brush import Point, Shape, Sheet, blob, mix, spline, stroke_shape, symmetric, taper
 from art.look import AXIS, Skin
 
 
@@ -84,20 +84,3 @@ def garment(sheet: Sheet, shape: Shape, tones: tuple[str, str, str], folds: list
         for fold in folds or []:
             sheet.line(fold, taper(24, 0.1, 0.1), dark, 0.42, blur=9, mode="multiply")
             sheet.line([(x - 13, y - 3) for x, y in fold], taper(14, 0.1, 0.1), light, 0.4, blur=7)
-
-
-def shoulders(top: float, width: float, slope: float = 62, neck: float = 108) -> Shape:
-    """The outline of the shoulders down to the bottom of the picture."""
-    half = [
-        (0.0, top + 46),
-        (neck, top),
-        (neck + 40, top + 16),
-        (width * 0.62, top + slope * 0.55),
-        (width * 0.88, top + slope),
-        (width, top + slope + 62),
-        (width + 22, 1090),
-        (0.0, 1090),
-    ]
-    right = spline([(AXIS + dx, y) for dx, y in half[1:7]])
-    left = [(2 * AXIS - x, y) for x, y in right[::-1]]
-    return outline([*right, *left])

@@ -184,12 +184,6 @@ class Sheet:
         yield
         self.canvas.restore()
 
-    @contextmanager
-    def faded(self, alpha: float) -> Iterator[None]:
-        self.canvas.saveLayerAlpha(None, round(alpha * 255))
-        yield
-        self.canvas.restore()
-
     def image(self) -> Image.Image:
         """The finished layer: 1024 x 1024 RGBA, straight alpha."""
         pixels = self.surface.makeImageSnapshot().toarray(colorType=skia.kRGBA_8888_ColorType)

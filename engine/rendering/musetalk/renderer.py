@@ -56,8 +56,6 @@ class MuseTalkRenderer:
         self._copy_back, self._upload = CopyBack(self._device), Upload(self._device)
         self.batches: dict[int, int] = {}
         """Calls of the networks so far, by the number of pictures in the batch."""
-        self.shared_batches = 0
-        """Of these, how many painted for several sessions at once."""
 
     def warm_up(self) -> dict[int, float]:
         """Run every batch size, as a CUDA graph where that works; gives the seconds the networks take for each."""
@@ -140,7 +138,6 @@ class MuseTalkRenderer:
         if any(features is None for features in found):
             return to_yuv420(base)
         self.batches[len(requests)] = self.batches.get(len(requests), 0) + 1
-        self.shared_batches += len({request.session for request in requests}) > 1
         features = self._upload(np.stack([each for each in found if each is not None]))
         faces = self._generator(_gather(avatars, places, "latents"), features.to(self._dtype))
         masks, boxes = _gather(avatars, places, "masks"), _gather(avatars, places, "boxes")

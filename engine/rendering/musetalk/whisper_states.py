@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-STEPS_PER_S = 50
 HOP, FFT_SIZE = 160, 400
 """Samples of 16 kHz audio between two mel columns, and in each; Whisper's."""
 

@@ -87,16 +87,6 @@ class _Due:
     tick: int
 
 
-@dataclass(slots=True)
-class BroadcastStats:
-    """Counters since the clock began."""
-
-    pictures: int = 0
-    dropped: int = 0
-    """Speaking pictures left out: coder behind, or too few bits."""
-    stalls: int = 0
-
-
 class Broadcast:
     """Sound and pictures of one peer.
 
@@ -125,7 +115,6 @@ class Broadcast:
         on_left_out: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.playout = playout
-        self.stats = BroadcastStats()
         self.audio_track = PacketTrack("audio", 50)
         self.video_track = PacketTrack("video", 25)
         self._opus: OpusPackets | None = opus
@@ -190,7 +179,6 @@ class Broadcast:
                     await asyncio.sleep(-late)
                 elif late > STALL_S:
                     self._tick += int(late / TICK_S)
-                    self.stats.stalls += 1
                 tick = self.playout.tick()
                 self._show(tick, group)
                 self._silent_ticks = self._silent_ticks + 1 if tick.silent else 0
@@ -221,7 +209,6 @@ class Broadcast:
 
     def _leave_out(self, count: int) -> None:
         if count:
-            self.stats.dropped += count
             self._on_left_out(count)
 
     async def _draw_idle(self) -> None:
@@ -247,6 +234,5 @@ class Broadcast:
             packet = await self._picture_worker.run(
                 video.encode, due.picture, due.tick, keyframe=keyframe, bitrate=self._congestion.bitrate
             )
-            self.stats.pictures += 1
             if not self.video_track.put(packet):
                 self.request_keyframe()

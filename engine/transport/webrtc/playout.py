@@ -91,8 +91,6 @@ class Playout:
         self._since_picture = idle_ticks
         self._gain = self._target_gain = 1.0
         self._ducked_ticks: int | None = None
-        self.underruns = 0
-        """Times a reply was late with its next frame."""
 
     @property
     def room(self) -> int:
@@ -179,7 +177,6 @@ class Playout:
 
     def _quiet(self) -> Tick:
         if self._quiet_ticks == 0 and not self._finished and not self.paused:
-            self.underruns += 1
             self._wanted_frames = min(2 * self._wanted_frames, MOST_START_FRAMES)
         self._quiet_ticks += 1
         self._gain = self._target_gain

@@ -33,7 +33,7 @@ def test_sessions_and_avatars_share_one_call(renderer: MuseTalkRenderer):
     requests = [request(renderer, "ada", "one"), request(renderer, "bob", "two"), request(renderer, "ada", "three")]
     pictures = renderer.render(requests)
     assert [(p.width, p.height, p.yuv.shape) for p in pictures] == [(SIZE, SIZE, (SIZE * 3 // 2, SIZE))] * 3
-    assert renderer.batches == {3: 1} and renderer.shared_batches == 1
+    assert renderer.batches == {3: 1}
     # each is what it is alone, whoever else is in the batch
     for one, together in zip(requests, pictures, strict=True):
         fresh = renderer.render([FrameRequest(one.avatar, one.frame, 0.0, "new " + one.session)])

@@ -115,7 +115,7 @@ async def test_sessions_share_batches(engine: Engine) -> None:
     """Turns with slack: the engine's scheduler puts their pictures into common calls of the networks."""
     assert engine.parts is not None
     scheduler, renderer = engine.parts.scheduler, drawer(engine)
-    shared, rng = renderer.shared_batches, np.random.default_rng(2)
+    rng = np.random.default_rng(2)
     due = asyncio.get_running_loop().time() + 30
 
     def wanted(avatar: str, session: str) -> list[FrameRequest]:
@@ -126,7 +126,7 @@ async def test_sessions_share_batches(engine: Engine) -> None:
 
     one, two = wanted("ada", "first"), wanted("bob", "second")
     together = await asyncio.gather(scheduler.render(one), scheduler.render(two))
-    assert renderer.shared_batches > shared and max(renderer.batches) >= 8
+    assert max(renderer.batches) >= 8, "more than the five frames of one session"
     for requests, pictures in zip((one, two), together, strict=True):
         again = [FrameRequest(r.avatar, r.frame, due, f"again {r.session}") for r in requests]
         alone = await scheduler.render(again)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -68,7 +70,6 @@ def test_a_late_reply_holds_its_last_picture_then_shows_the_idle_face_then_goes_
     playout.push(frames(1, 2))
     run(playout, 4)
     waiting = run(playout, HOLD_TICKS + 5)
-    assert playout.underruns == 1
     assert not any(t.idle for t in waiting[:HOLD_TICKS])
     assert any(t.idle for t in waiting[HOLD_TICKS:])
     playout.push(frames(1, 4, first=2))
@@ -85,7 +86,7 @@ def test_a_machine_too_slow_makes_pauses_that_grow_instead_of_a_rattle() -> None
             index += 1
         heard.append(playout.tick().turn)
     runs = "".join(map(str, heard)).strip("0").split("0" * 4)
-    assert playout.underruns < 12, "not at every frame"
+    assert sum(one and not then for one, then in pairwise(heard)) < 12, "not at every frame"
     assert len(runs[-1].strip("0")) >= 16
     playout.finish(1)
     while playout.busy:
@@ -107,7 +108,8 @@ def test_the_end_of_a_reply_is_no_underrun_and_idling_begins_at_once() -> None:
     playout.finish(1)
     run(playout, 4)
     assert any(t.idle for t in run(playout, 4))
-    assert playout.underruns == 0
+    playout.push(frames(1, 2, first=2))
+    assert playout.tick().turn == 1, "after an underrun it would wait for more frames"
 
 
 @pytest.mark.parametrize("ticks_before", [1, 2, 3])
@@ -163,7 +165,6 @@ def test_a_reply_ducked_for_long_waits_in_silence_and_goes_on_without_losing_a_w
     after = run(playout, 8)
     assert after[0].played_ms == played_ms + 20
     assert [tick.turn for tick in after] == [1] * 8
-    assert playout.underruns == 0
     playout.duck(True)
     run(playout, PAUSE_TICKS + 3)
     playout.drop(1)
