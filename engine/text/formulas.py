@@ -104,7 +104,8 @@ class _Reader(NodeReader):
             return []
         if is_modulus(node):
             return [","]
-        if function_of(before) or is_operator(before):
+        prescripts = before.kind == "script" and before.children[0].text == "" and not before.children[0].children
+        if prescripts or function_of(before) or is_operator(before):
             return []
         if node.kind == "frac":
             if before.kind == "num" and self._common(node):

@@ -84,6 +84,7 @@ def test_different_formulas_never_sound_the_same(one: str, other: str) -> None:
          "the two by two matrix with first row one, zero, second row zero, one, inverse"),
         (r"\log_{10} 100 = 2", "log base ten of one hundred equals two"),
         (r"\binom52", "five choose two"),
+        (r"^{14}\mathrm{C}", "mass number fourteen, C"),
         (r"\{x : |x|<2\}", "the set of x such that the absolute value of x is less than two"),
         (r"a ⊛ b", "a circled asterisk operator b"),
     ],
