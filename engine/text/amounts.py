@@ -11,8 +11,8 @@ _SCALES = {"k": "thousand", "K": "thousand", "M": "million", "m": "million", "bn
 _CHINESE_SCALES = {"thousand": "千", "million": "百万", "billion": "十亿", "trillion": "万亿"}
 _SCALE = r"(?:\s?(thousand|million|billion|trillion|bn|[kKMmB])\b)?"
 _AMOUNT = r"(\d(?:[\d.,]{0,18}\d)?)"
-_BEFORE = re.compile(rf"(?<![\w$])(-?)(US\$|[$€£¥₹])\s?{_AMOUNT}{_SCALE}(?![\w%]|[.,]\d)")
-_AFTER = re.compile(rf"(?<![\w.,$]){_AMOUNT}\s?([€£¥₹])(?![\w])")
+_BEFORE = re.compile(rf"(?<![\w$])(-?)(US\$|[$€£¥₹])\s?{_AMOUNT}{_SCALE}(?![\w%]|[.,]\d)", re.ASCII)
+_AFTER = re.compile(rf"(?<![\w.,$]){_AMOUNT}\s?([€£¥₹])(?![\w])", re.ASCII)
 _CURRENCIES = {
     "$": ("dollar", "美元", "cent"),
     "US$": ("dollar", "美元", "cent"),
@@ -22,14 +22,16 @@ _CURRENCIES = {
     "₹": ("rupee", "卢比", "paisa"),
 }
 _POWER_OF_TEN = re.compile(
-    r"(?<![\w.,])(-?)(\d{1,9}(?:\.\d{1,12})?)[eE]([-+]?)(\d{1,4})(?![\w.]\d|\w)(?: ([A-Za-zμΩ/²³^]{1,9})(?!\w))?"
+    r"(?<![\w.,])(-?)(\d{1,9}(?:\.\d{1,12})?)[eE]([-+]?)(\d{1,4})(?![\w.]\d|\w)(?: ([A-Za-zμΩ/²³^]{1,9})(?!\w))?",
+    re.ASCII,
 )
-_EUROPEAN = re.compile(r"(?<![\w.,])(\d{1,3}(?:\.\d{3}){1,4}),(\d{1,6})(?![\w,]|\.\d)")
-_GROUPED = re.compile(r"(?<![\w.,$€£¥])(\d{1,3}(?:,\d{3}){1,4}\.\d{1,6})(?![\w,%]|\.\d)")
-_VERSION = re.compile(r"(?<![\w.])(v?)(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?![\w]|\.\d)")
-_LONG_NUMBER = re.compile(r"(?<![\d.,])\d{13,40}(?![\d.,]\d|\d)")
+_EUROPEAN = re.compile(r"(?<![\w.,])(\d{1,3}(?:\.\d{3}){1,4}),(\d{1,6})(?![\w,]|\.\d)", re.ASCII)
+_GROUPED = re.compile(r"(?<![\w.,$€£¥])(\d{1,3}(?:,\d{3}){1,4}\.\d{1,6})(?![\w,%]|\.\d)", re.ASCII)
+_VERSION = re.compile(r"(?<![\w.])(v?)(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?![\w]|\.\d)", re.ASCII)
+_LONG_NUMBER = re.compile(r"(?<![\d.,])\d{13,40}(?![\d.,]\d|\d)", re.ASCII)
 _UNIT = re.compile(
-    r"(?<![\w.,])(\d[\d.,]{0,18})(\s?)([A-Za-zΩμµ]{1,4}(?:[²³]|\^[23])?(?:/[A-Za-z]{1,4}(?:[²³]|\^[23])?)?)(?![\w/²³^'’]|\.\w)"
+    r"(?<![\w.,])(\d[\d.,]{0,18})(\s?)([A-Za-zΩμµ]{1,4}(?:[²³]|\^[23])?(?:/[A-Za-z]{1,4}(?:[²³]|\^[23])?)?)(?![\w/²³^'’]|\.\w)",
+    re.ASCII,
 )
 _OTHERWISE_READ = frozenset(str.split("A B C F H T K t l h d in min ft mi lb mph m g km cm mm kg mg"))
 """Left to the grammars, or more often something else after a number."""

@@ -34,7 +34,7 @@ _ROLE = re.compile(
     re.IGNORECASE,
 )
 _COMPARED_BEFORE = re.compile(r"(?:^|[\s(])(?:[A-HJ-Za-z]|\d+)\s*$")
-_INDEXED = re.compile(r"(?<![\w\]])([A-Za-z_]\w{0,30})((?:\[(?:-?\d{1,4}|[A-Za-z]\w{0,15})\]){1,4})(?!\()")
+_INDEXED = re.compile(r"(?<![A-Za-z0-9_\]])([A-Za-z_]\w{0,30})((?:\[(?:-?\d{1,4}|[A-Za-z]\w{0,15})\]){1,4})(?!\()")
 _INDEX = re.compile(r"\[([^\]]*)\]")
 _ARRAY_NAMES = frozenset(
     str.split("arr array list lst nums numbers data matrix grid table items values words letters dp args argv row col")

@@ -61,9 +61,9 @@ _ROOT = re.compile(r"(√|∛|∜|sqrt)\s*(?:\(((?>[^()]{1,80}|\([^()]{0,80}\)){
 _NAMED = re.compile(rf"(?<![A-Za-z\\])({_NAMES})(?![A-Za-z])")
 _FORMULA_BRACES = re.compile(r"(?<![\\^_])\{|(?<!\\)\}")
 _SPECIES = re.compile(
-    rf"(?<![\w.$\\])(?=[A-Z])(?>[A-Z][a-z]?[{_SUBSCRIPTS}0-9]{{0,4}}"
+    rf"(?<![A-Za-z0-9_.$\\])(?=[A-Z])(?>[A-Z][a-z]?[{_SUBSCRIPTS}0-9]{{0,4}}"
     rf"|\((?:[A-Z][a-z]?[{_SUBSCRIPTS}0-9]{{0,4}}){{1,8}}\)[{_SUBSCRIPTS}0-9]{{0,4}}){{1,12}}"
-    rf"(?:[{_SUPERSCRIPTS}]{{1,4}})?(?!\w|\.\w)"
+    rf"(?:[{_SUPERSCRIPTS}]{{1,4}})?(?![A-Za-z0-9_]|\.[A-Za-z0-9_])"
 )
 
 _LONGEST = 60

@@ -111,7 +111,9 @@ def _environment_end(text: str, at: int, final: bool) -> int:
 
 def _inline_end(text: str, at: int, final: bool) -> int:
     """``$x = 1$``; two prices are no formula."""
-    if (at and (text[at - 1].isalnum() or text[at - 1] in "\\$")) or text[at + 1].isspace():
+    if (at and ((text[at - 1].isascii() and text[at - 1].isalnum()) or text[at - 1] in "\\$")) or text[
+        at + 1
+    ].isspace():
         return at
     end = at
     while (end := text.find("$", end + 1, at + MAX_INLINE)) >= 0:

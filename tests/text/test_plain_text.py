@@ -109,6 +109,20 @@ def test_look_alikes_and_asides(shown: str, spoken: str) -> None:
     assert speakable(shown, "en") == spoken
 
 
+@pytest.mark.parametrize(
+    ("shown", "spoken"),
+    [
+        ("设$x=5$，则$x^2=25$。", "设x等于五，则x的平方等于二十五。"),
+        ("费用$1,500。", "费用一千五百美元。"),
+        ("速度是20 m/s。", "速度是二十米每秒。"),
+        ("3-5天", "三到五天"),
+        ("第1题：2+3=5", "第一题：二加三等于五"),
+    ],
+)
+def test_dollars_and_numbers_between_chinese_characters(shown: str, spoken: str) -> None:
+    assert speakable(shown, "zh") == spoken
+
+
 @pytest.mark.parametrize("language", ["en", "zh", "de", "fr"])
 @pytest.mark.parametrize(
     "text", ["[[1, 2], [3, 4]]", "say [[h@loU]]", "[[[a]]]", "[ [x], [y] ]", "array [[1,2],[3", "]] [["]
