@@ -228,7 +228,7 @@ def started_engine(*arguments: str, log_path: Path | None = None) -> Iterator[tu
             str(port),
             "--log-format",
             "json",
-            "--admission",
+            "--sessions-admission",
             "fixed",
             *arguments,
         ],

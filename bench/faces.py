@@ -143,7 +143,7 @@ async def _share(pid: int, seconds: float) -> float:
 @contextlib.contextmanager
 def engine(args: argparse.Namespace, log: str) -> Iterator[tuple[str, int]]:
     """A fresh one."""
-    options = ["--max-sessions", "64", *(["--voice", args.voice] if args.voice else [])]
+    options = ["--sessions-max", "64", *(["--voice", args.voice] if args.voice else [])]
     with contextlib.ExitStack() as stack:
         if args.elsewhere:
             options += ["--llm-base-url", stack.enter_context(reader(20)), "--llm-model", "reader"]

@@ -90,7 +90,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    with started_engine("--max-sessions", "64", log_path=args.out / "memory-engine.log") as (base, pid):
+    with started_engine("--sessions-max", "64", log_path=args.out / "memory-engine.log") as (base, pid):
         samples, left = asyncio.run(run(base, pid, args.speaking, args.waiting, args.minutes))
     report = {"machine": machine(), "slope_mb_an_hour": slope(samples), "samples": samples, "left": left}
     print(f"\n{report['machine']}\nslope of the second half: {report['slope_mb_an_hour']:.1f} MB an hour")

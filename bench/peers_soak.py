@@ -65,7 +65,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    options = ["--max-sessions", "64", "--session-idle-s", str(SESSION_IDLE_S)]
+    options = ["--sessions-max", "64", "--sessions-idle-s", str(SESSION_IDLE_S)]
     with started_engine(*options, log_path=args.out / "peers-engine.log") as (base, pid):
         counts = asyncio.run(run(base, pid, args.cycles, args.at_once))
     print(f"\n{machine()}")

@@ -205,7 +205,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    with started_engine("--max-sessions", "64", log_path=args.out / "engine.log") as (base, pid):
+    with started_engine("--sessions-max", "64", log_path=args.out / "engine.log") as (base, pid):
         counts = asyncio.run(run(base, pid, args.sessions, args.at_once))
         print(f"\n{machine()}")
         show(counts)

@@ -131,7 +131,7 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         base = args.url
         if base is None:
-            base, _ = stack.enter_context(started_engine("--max-sessions", "64", log_path=args.out / "engine.log"))
+            base, _ = stack.enter_context(started_engine("--sessions-max", "64", log_path=args.out / "engine.log"))
         if args.clips:
             waits, lengths = asyncio.run(whole_clips(base, args.turns))
             summary = {"whole clip": _percentiles(waits), "its length": _percentiles(lengths)}

@@ -7,6 +7,7 @@ file that declares it; an outgoing one must be set where its message is made, a 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +24,8 @@ from engine.settings.names import settings_of
 from engine.telemetry import Metrics
 from engine.tutors.profile import TutorProfile
 
-ENGINE = Path(__file__).parents[1] / "engine"
+ROOT = Path(__file__).parents[1]
+ENGINE = ROOT / "engine"
 
 KNOWN_UNKEPT: set[str] = set()
 """Promises that are not kept yet. Only ever shrinks."""
@@ -139,6 +141,15 @@ def unkept(found: Facts) -> set[str]:
 
 def test_every_promise_is_kept() -> None:
     assert unkept(facts()) - KNOWN_UNKEPT == set()
+
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_name_settings_as_they_are_called_today(page: Path) -> None:
+    named = set(re.findall(r"\bENGINE_[A-Z_]+\b", page.read_text()))
+    assert named <= {setting.variable for setting in settings_of(Settings)} | {"ENGINE_CONFIG"}
 
 
 def test_no_promise_is_excused_that_is_kept() -> None:

@@ -39,7 +39,7 @@ class TextMessage(_Part):
 
     type: Literal["text"]
     content: str = Field(min_length=1)
-    """At most ``ENGINE_MAX_TEXT_CHARS`` characters."""
+    """At most ``ENGINE_LIMITS_TEXT_CHARS`` characters."""
     avatar_id: AvatarId | None = None
     """Who answers; without ``stream``, a missing avatar means that nothing is spoken."""
 

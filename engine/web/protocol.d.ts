@@ -3,7 +3,7 @@
 /** The student typed. */
 export interface TextMessage {
   type: "text";
-  /** At most `ENGINE_MAX_TEXT_CHARS` characters. */
+  /** At most `ENGINE_LIMITS_TEXT_CHARS` characters. */
   content: string;
   /** Who answers; without `stream`, a missing avatar means that nothing is spoken. */
   avatar_id?: string;

@@ -113,7 +113,15 @@ def engine_url() -> Iterator[str]:
         return
     url = f"http://127.0.0.1:{free_port()}"
     # Short replies: a test waits for the end of one.
-    command = ["run_engine.py", "--port", url.rpartition(":")[2], "--llm-max-tokens", "40", "--admission", "fixed"]
+    command = [
+        "run_engine.py",
+        "--port",
+        url.rpartition(":")[2],
+        "--llm-max-tokens",
+        "40",
+        "--sessions-admission",
+        "fixed",
+    ]
     with process("engine", *command, ready=f"{url}/ready"):
         yield url
 

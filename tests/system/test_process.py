@@ -105,7 +105,7 @@ async def test_a_missing_model_is_told_with_a_remedy_and_nothing_else() -> None:
 
 
 async def test_sigterm_lets_the_answer_finish_and_admits_nobody() -> None:
-    async with run_engine("--port", "0", "--drain-s", "50", "--llm-max-tokens", "40") as engine:
+    async with run_engine("--port", "0", "--sessions-drain-s", "50", "--llm-max-tokens", "40") as engine:
         base = (await engine.logged("ready"))["page"].rstrip("/")
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as http:
             body = {"tutor_id": 1, "student_id": 1}
@@ -128,7 +128,7 @@ async def test_sigterm_lets_the_answer_finish_and_admits_nobody() -> None:
 
 
 async def test_a_second_sigint_ends_at_once() -> None:
-    async with run_engine("--port", "0", "--drain-s", "600") as engine:
+    async with run_engine("--port", "0", "--sessions-drain-s", "600") as engine:
         base = (await engine.logged("ready"))["page"].rstrip("/")
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as http:
             async with http.post(f"{base}/v1/sessions", json={"tutor_id": 1, "student_id": 1}) as reply:
