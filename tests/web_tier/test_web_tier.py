@@ -123,7 +123,7 @@ async def test_unknown_tutors_and_bad_bodies(web_tier: Any, login: Any, engine: 
 async def test_a_full_engine_is_503_with_retry_after(web_tier: Any, login: Any, engine: Any) -> None:
     async with web_tier() as http:
         student = await login(http)
-        for _ in range(engine.settings.max_sessions):
+        for _ in range(engine.settings.sessions.max):
             engine.registry.create(1, 99, None)
         answer = await http.post("/api/student/sessions", json={"tutor_id": 1}, headers=student)
         assert answer.status_code == 503
