@@ -232,6 +232,17 @@ def test_word_equations_are_written_out(omml: str, text: str, alone: bool) -> No
     assert read("a.docx", docx(build)) == [f"We get {text} here."]
 
 
+@pytest.mark.parametrize("part", ["word/document.xml", "word/styles.xml", "word/_rels/document.xml.rels"])
+def test_a_docx_with_damaged_xml_is_refused(part: str) -> None:
+    whole, out = docx(lambda document: document.add_paragraph("A noun names a thing.")), io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(whole)) as source, zipfile.ZipFile(out, "w") as damaged:
+        for entry in source.infolist():
+            data = source.read(entry)
+            damaged.writestr(entry, data[:-40] + b"<\x01" + data[-40:] if entry.filename == part else data)
+    with pytest.raises(Unreadable, match="not a readable DOCX"):
+        read_document("a.docx", out.getvalue())
+
+
 def test_a_docx_that_unpacks_to_too_much_is_refused() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:

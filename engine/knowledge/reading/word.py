@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Iterator
+from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile, ZipFile
 
 from engine.knowledge.items import Block, Unreadable
@@ -51,6 +52,7 @@ def docx_blocks(data: bytes) -> Iterator[Block]:
         zlib.error,
         RuntimeError,
         LxmlError,
+        ExpatError,
         ValueError,
         LookupError,
         AttributeError,
