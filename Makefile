@@ -3,7 +3,7 @@
 # make test-browser tests in a real Chromium
 # make bench        what it costs, measured over a socket
 # make check        formatter, linters, types and the fast tests: within a minute
-# make lint         ruff, import contracts, vulture (dead code), mypy --strict
+# make lint         ruff, import contracts, vulture (dead code), promises nobody keeps, mypy --strict
 # make coverage     what `make test` covers of engine/, with branches
 # make fuzz         parsers against damaged input, some ten minutes   (make fuzz ARGS="--hypothesis-seed 7")
 # make test-coqui   Coqui voices in an environment of their own (several GB), on small random models
@@ -126,6 +126,7 @@ lint: $(STAMPS)/dev
 	@$(PY) -m ruff format --check .
 	@$(VENV)/bin/lint-imports --no-logo > $(VENV)/lint-imports.txt || { cat $(VENV)/lint-imports.txt; exit 1; }
 	@$(PY) -m vulture
+	@$(PY) -m pytest -q tests/test_promises.py
 	@$(PY) -m mypy
 
 # Tests without real models, whole engines or real time (tests/conftest.py says which those are).

@@ -38,23 +38,36 @@ SLOW_PLACES = (
     "system/",
     "web_tier/",
     "animation/test_lipsync_pixels.py",
+    "avatars/test_avatars_api.py::test_made_shown_replaced_and_deleted",
+    "avatars/test_portrait.py",
+    "conversation/test_conversation_by_voice.py::test_whatever_the_pauses_one_voice_at_a_time",
+    "conversation/test_conversation_turns.py::test_an_interruption_at_any_step_of_a_beginning_reply_ends_it",
+    "conversation/test_interruptions.py::test_memory_is_what_was_played_whenever_the_student_cuts_in",
+    "fuzz/test_client_bytes.py::test_documents",
     "knowledge/test_injection.py::test_the_embedded_model_does_not_obey",
     "knowledge/test_knowledge_store.py::test_a_parser_that_hangs_or_eats_memory_is_ended",
     "knowledge/test_knowledge_store.py::test_command_line",
     "knowledge/test_knowledge_store.py::test_killed_in_the_middle_it_is_whole",
+    "knowledge/test_reading.py::test_reading_grows_with_the_size_of_a_document",
     "knowledge/test_retrieval.py",
     "llm/test_llm.py::test_an_answer_without_end_is_cut_off_and_not_kept",
     "llm/test_llm_server.py",
     "models/test_catalog.py::test_every_embedded_model_is_there_with_its_hash",
+    "rendering/puppet/test_puppet_pictures.py::test_nothing_is_kept_for_a_session_that_was_forgotten",
     "speaking/test_heard_by_whisper.py",
     "speaking/test_piper_graph.py",
+    "test_sessions.py::test_a_session_does_not_expire_while_its_tutor_speaks",
+    "text/test_growth.py",
     "transport/media/test_media_browser.py",
+    "transport/media/test_media_firefox.py",
     "transport/webrtc/test_webrtc_browser.py",
     "transport/webrtc/test_webrtc_peer.py",
+    "transport/webrtc/test_webrtc_poor_networks.py",
     "turn_taking/test_listener_on_real_models.py",
     "turn_taking/test_voice_models.py",
 )
-"""Where tests are that load models otherwise, start processes or wait in real time: a folder, file or test each."""
+"""Tests that load models without a fixture, start processes, wait in real time or try very many cases: a folder, file
+or test each."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,6 +76,45 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         place = item.nodeid.removeprefix("tests/")
         if place.startswith(SLOW_PLACES) or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+
+
+FAST_TEST_CPU_S = 1.5
+"""Processor time a test of the fast tier may take, with its fixtures and child processes. Time on the clock would
+depend on what else runs on the machine."""
+
+_too_long_for_fast: list[tuple[float, str]] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Notes the fast tests that take too long to be fast."""
+    before = _cpu_s()
+    result = yield
+    spent = _cpu_s() - before
+    if spent > FAST_TEST_CPU_S and item.get_closest_marker("slow") is None:
+        _too_long_for_fast.append((spent, item.nodeid))
+    return result
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """`make fast` fails on such a test; CI, whose machines may be slow, and other runs only report it."""
+    fast_tier = session.config.getoption("markexpr") == "not slow"
+    if _too_long_for_fast and fast_tier and not os.environ.get("CI") and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Lists them."""
+    if _too_long_for_fast:
+        terminalreporter.section(f"fast tests over {FAST_TEST_CPU_S} s of processor time: mark them slow or mend them")
+        for spent, nodeid in sorted(_too_long_for_fast, reverse=True):
+            terminalreporter.line(f"{spent:5.1f} s  {nodeid}")
+
+
+def _cpu_s() -> float:
+    """Processor time of this process and of the child processes it has waited for, in seconds."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 LASTING_THREADS = ("pytest_", "asyncio_", "ThreadPoolExecutor", "AnyIO", "tqdm")
