@@ -26,13 +26,15 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from asr_clips import NOISES_DB, SPEAKERS, TEXTS, SpokenClip, spoken_clips
+from asr_clips import NOISES_DB, TEXTS, SpokenClip, spoken_clips
 from faster_whisper import WhisperModel
 from tqdm import tqdm
+from turn_clips import SPEAKERS
 
 from engine.items import INPUT_RATE, VAD_FRAME
 from engine.models.catalog import locate
@@ -132,6 +134,10 @@ def stock_text(model: WhisperModel, clip: SpokenClip) -> str:
     return " ".join(segment.text.strip() for segment in segments)
 
 
+def engine_text(recognizer: WhisperRecognizer, clip: SpokenClip, loop: asyncio.Runner) -> str:
+    return loop.run(recognizer.transcribe(clip.pcm, "en")).text
+
+
 def compare(name: str, clips: Sequence[SpokenClip], detector: SileroVad, loop: asyncio.Runner) -> dict[str, Any]:
     """Stock and engine on the same recordings, by noise."""
     stock = WhisperModel(str(locate(name)), device="cpu", compute_type="int8", cpu_threads=1, num_workers=1)
@@ -141,8 +147,8 @@ def compare(name: str, clips: Sequence[SpokenClip], detector: SileroVad, loop: a
     for db in dict.fromkeys(clip.noise_db for clip in clips):
         tallies = {"stock": Tally(), "engine": Tally()}
         for clip in tqdm([clip for clip in clips if clip.noise_db == db], f"{name} {noise_name(db)}", leave=False):
-            tallies["stock"].add(clip, *timed(lambda clip=clip: stock_text(stock, clip)))
-            tallies["engine"].add(clip, *timed(lambda clip=clip: loop.run(engine.transcribe(clip.pcm, "en")).text))
+            tallies["stock"].add(clip, *timed(partial(stock_text, stock, clip)))
+            tallies["engine"].add(clip, *timed(partial(engine_text, engine, clip, loop)))
         sets[noise_name(db)] = tallies
     engine.close()
     sets["all"] = {method: joined([tallies[method] for tallies in sets.values()]) for method in ("stock", "engine")}

@@ -90,4 +90,5 @@ def _in_a_room(pcm: FloatArray, noise_db: float | None, random: np.random.Genera
     if noise_db is not None:
         level = float(np.sqrt((pcm**2).mean())) / 10 ** (noise_db / 20)
     noise = random.normal(0, 1, len(pcm)) + 2 * np.convolve(random.normal(0, 1, len(pcm)), np.full(16, 0.25), "same")
-    return (pcm + level * noise / noise.std()).astype(np.float32)
+    noisy: FloatArray = (pcm + level * noise / noise.std()).astype(np.float32)
+    return noisy

@@ -47,7 +47,7 @@ class FragmentDecoder:
         else:
             source = self._init + data
         self._all.write(data)
-        with av.open(io.BytesIO(source), format="mp4") as container:
+        with av.open(io.BytesIO(source), mode="r", format="mp4") as container:
             if not container.streams.video:
                 return
             stream = container.streams.video[0]
@@ -64,7 +64,7 @@ class FragmentDecoder:
     def sound(self) -> tuple[np.ndarray, int]:
         """All sound so far: (n,) float32 mono and its rate."""
         self._all.seek(0)
-        with av.open(self._all, format="mp4") as container:
+        with av.open(self._all, mode="r", format="mp4") as container:
             pieces = [frame.to_ndarray().mean(axis=0) for frame in container.decode(audio=0)]
             rate = container.streams.audio[0].rate
         return (np.concatenate(pieces) if pieces else np.zeros(0, np.float32)), rate

@@ -50,7 +50,7 @@ async def ask(client: Client, question: str, openings: list[str]) -> tuple[float
     def shown(word: dict[str, Any]) -> float | None:
         for at, begin, end in media:
             if begin <= word["start_ms"] < end:
-                return max((at - sent) * 1000, (media[0][0] - sent) * 1000 + word["start_ms"])
+                return float(max((at - sent) * 1000, (media[0][0] - sent) * 1000 + word["start_ms"]))
         return None
 
     speaking = informing = None

@@ -135,12 +135,14 @@ def decode(data: bytes, box_of: str, phonemes: tuple[Phoneme, ...] = ()) -> Seen
     seen: dict[int, FloatArray] = {}
     sound: list[tuple[int, npt.NDArray[np.float32]]] = []
     resampler = av.AudioResampler(format="flt", layout="mono", rate=OUTPUT_RATE)
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), mode="r") as container:
         box: MouthBox | None = None
         for frame in container.decode(video=0, audio=0):
             if isinstance(frame, av.VideoFrame):
                 box = box or mouth_box(box_of, frame.width)
-                seen[round(float(frame.time or 0) * FPS)] = features(frame.to_ndarray(format="yuv420p"), box)
+                seen[round(float(frame.time or 0) * FPS)] = features(
+                    frame.to_ndarray(format="yuv420p").astype(np.uint8, copy=False), box
+                )
             elif isinstance(frame, av.AudioFrame):
                 start = round(float(frame.time or 0) * OUTPUT_RATE)
                 for part in resampler.resample(frame):

@@ -55,7 +55,8 @@ class Seen:
 
     @property
     def opening(self) -> FloatArray:
-        return openings(self.features, self.rest if len(self.rest) else self._quietest())
+        found: FloatArray = openings(self.features, self.rest if len(self.rest) else self._quietest())
+        return found
 
     @property
     def times(self) -> FloatArray:
@@ -71,7 +72,8 @@ def loudness(pcm: npt.NDArray[np.float32], frames: int) -> FloatArray:
     padded = np.zeros(frames * FRAME_SAMPLES, dtype=np.float32)
     padded[: min(len(pcm), len(padded))] = pcm[: len(padded)]
     level = 10 * np.log10(np.mean(padded.reshape(frames, FRAME_SAMPLES) ** 2, axis=1) + 1e-9)
-    return np.maximum(level, level.max() - 45)
+    floored: FloatArray = np.maximum(level, level.max() - 45)
+    return floored
 
 
 def correlation(a: FloatArray, b: FloatArray) -> float:
@@ -115,7 +117,8 @@ def demanded(phonemes: Sequence[Phoneme], frames: int) -> FloatArray:
         timeline.viseme, timeline.start_s, timeline.end_s, timeline.openness, strict=True
     ):
         track[(fine >= start) & (fine < end)] = wanted[viseme] * openness
-    return track.reshape(frames, 8).mean(axis=1)
+    mean: FloatArray = track.reshape(frames, 8).mean(axis=1)
+    return mean
 
 
 def closure_centres(phonemes: Sequence[Phoneme]) -> FloatArray:

@@ -20,6 +20,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def networks_alone(networks: Networks, sizes: list[int], seconds: float, graphs:
     table: dict[str, Any] = {}
     for size in sizes:
         inputs = networks.generator.inputs(size)
-        cost = timed(lambda inputs=inputs: generator(*inputs), seconds, networks.generator.device)
+        cost = timed(partial(generator, *inputs), seconds, networks.generator.device)
         table[str(size)] = {**cost, "pictures_s": round(size * 1000 / cost["p50_ms"], 1)}
     if graphs:
         table["captured"] = list(generator.captured)
@@ -108,7 +109,7 @@ class Stand:
         table = {}
         for size in sizes:
             requests = [self.request(session, session) for session in range(size)]
-            cost = timed(lambda requests=requests: self.renderer.render(requests), seconds, device)
+            cost = timed(partial(self.renderer.render, requests), seconds, device)
             table[str(size)] = {**cost, "pictures_s": round(size * 1000 / cost["p50_ms"], 1)}
         return table
 
@@ -231,7 +232,7 @@ def main() -> None:
             "torch": torch.__version__,
         }
         for decoder in ("vae", "taesd"):
-            networks = load_networks(root / "models", device, decoder)  # type: ignore[arg-type]
+            networks = load_networks(root / "models", device, decoder)
             for graphs in (False, True) if cuda else (False,):
                 name = f"networks, {decoder}, {'graphs' if graphs else 'eager'}"
                 report[name] = networks_alone(networks, sizes, seconds, graphs)

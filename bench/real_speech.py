@@ -64,7 +64,7 @@ async def run(files: list[Path], asr: str) -> None:
         for file in files:
             pcm = sound_of(file)
             print(f"\n{file.name}, {len(pcm) / INPUT_RATE - AFTER_S:.0f} s")
-            settings = Settings(_cli_parse_args=False)  # type: ignore[call-arg]
+            settings = Settings(_cli_parse_args=False)
             await listen(Listener(recognizer, detector, model, settings, language="en"), pcm)
     finally:
         recognizer.close()

@@ -182,8 +182,9 @@ async def beside_a_slow_client(base: str, pid: int, seconds: float) -> dict[str,
 async def _pictures(client: Client, seconds: float) -> dict[str, float]:
     """Questions for so long: pictures that came, and how late against the clock of the first of their answer."""
     ends, frames, late = asyncio.get_running_loop().time() + seconds, 0, []
-    for text in itertools.cycle(QUESTIONS):
-        result = await client.ask(text)
+    questions = itertools.cycle(QUESTIONS)
+    while True:
+        result = await client.ask(next(questions))
         frames += result.frames
         late += result.late_ms
         if asyncio.get_running_loop().time() > ends:

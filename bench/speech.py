@@ -46,7 +46,7 @@ class Speakers:
     """Synthesizes clips. Close it at the end."""
 
     def __init__(self) -> None:
-        settings = Settings(_cli_parse_args=False)  # type: ignore[call-arg]
+        settings = Settings(_cli_parse_args=False)
         self._book: VoiceBook = build_voicebook(settings)
 
     async def say(self, text: str, voice: str) -> Clip:
@@ -83,7 +83,8 @@ def fan_noise(rng: np.random.Generator, seconds: float = 5.0) -> FloatArray:
     n = int(seconds * INPUT_RATE)
     rumble = np.convolve(rng.standard_normal(n + 32), np.ones(33) / 33, "valid")
     hum = np.sin(2 * np.pi * 120 * np.arange(n) / INPUT_RATE)
-    return (0.02 * rumble / rumble.std() * 0.8 + 0.008 * hum).astype(np.float32)
+    noise: FloatArray = (0.02 * rumble / rumble.std() * 0.8 + 0.008 * hum).astype(np.float32)
+    return noise
 
 
 def melody(seconds: float = 6.0) -> FloatArray:

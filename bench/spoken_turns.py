@@ -246,4 +246,4 @@ def process_cpu_s(pid: int | None) -> float:
         return 0.0
     process = psutil.Process(pid)
     times = [p.cpu_times() for p in (process, *process.children(recursive=True))]
-    return sum(t.user + t.system for t in times)
+    return float(sum(t.user + t.system for t in times))

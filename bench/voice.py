@@ -159,7 +159,7 @@ def main() -> int:
     if "pauses" in args.parts:
         sentences = HELD_OUT[:: max(1, len(HELD_OUT) * len(HELD_OUT_SPEAKERS) // args.turns)]
         hesitating = clips(sentences, HELD_OUT_SPEAKERS)
-        np.random.default_rng(3).shuffle(hesitating)  # type: ignore[arg-type]
+        np.random.default_rng(3).shuffle(hesitating)
     with contextlib.ExitStack() as stack:
         base, pid = args.url, None
         if base is None:

@@ -141,7 +141,7 @@ class HeadlessPeer:
 
         for sender in self._pc.getSenders():
             ice = sender.transport.transport
-            ice._send = ice._connection.send = nowhere
+            ice._send = ice._connection.send = nowhere  # type: ignore[method-assign]
         await self._pc.close()
         await asyncio.gather(*self._readers)
 
@@ -285,20 +285,21 @@ def main() -> int:
         if base is None:
             base, _ = stack.enter_context(started_engine(*options, log_path=args.out / "webrtc-engine.log"))
         for peers in [1] if args.browser else args.peers:
+            receivers: dict[str, float] = {}
             if args.browser:
                 questions = [QUESTIONS[i % len(QUESTIONS)] for i in range(1 if args.long else args.turns)]
-                turns, receivers = asyncio.run(browser_turns(base, questions, args.long or args.reply_s))
-                name, rows = "browser", browser_table(turns)
+                shown, receivers = asyncio.run(browser_turns(base, questions, args.long or args.reply_s))
+                name, rows, outcomes = "browser", browser_table(shown), [t.error for t in shown]
                 print(f"receivers: { {key: round(value, 1) for key, value in receivers.items()} }")
-                print(as_json(turns))
+                print(as_json(shown))
             else:
-                turns, receivers = asyncio.run(headless_turns(base, peers, args.turns, speech)), {}
-                name, rows = f"{peers} peers", table(turns)
-            errors = [t.error for t in turns if t.error]
+                turns = asyncio.run(headless_turns(base, peers, args.turns, speech))
+                name, rows, outcomes = f"{peers} peers", table(turns), [t.error for t in turns]
+            errors = [error for error in outcomes if error]
             failed += len(errors)
             summary = summarize(rows)
             report["runs"][name] = {"ms": summary, "receivers": receivers, "errors": errors}
-            print(f"\n{machine()}; {name}, {len(turns)} turns, {len(errors)} failed {sorted(set(errors))}")
+            print(f"\n{machine()}; {name}, {len(outcomes)} turns, {len(errors)} failed {sorted(set(errors))}")
             print(f"{'ms':<30}{'p50':>8}{'p95':>8}{'max':>8}{'n':>7}")
             for row, ms in summary.items():
                 print(f"{row:<30}{ms['p50']:>8.0f}{ms['p95']:>8.0f}{ms['max']:>8.0f}{ms['n']:>7.0f}")
