@@ -39,7 +39,7 @@ from engine.conversation.tasks import SessionTasks
 from engine.errors import Busy, EngineError, InvalidField, ReplyFailed
 from engine.items import AnimatedFrame, AudioChunk
 from engine.llm.history import ChatHistory
-from engine.protocol.outgoing import TranscriptionEvent
+from engine.protocol.outgoing import TranscriptionEvent, TurnDoneEvent
 from engine.settings import Patience
 from engine.turn_taking import events as listening
 from engine.tutors.profile import TutorProfile
@@ -308,6 +308,7 @@ class Conversation:
                 await self._floor.give(reply, self._microphone)
             except ReplyFailed as error:
                 await self._client.tell_error(error, reply.number)
+                await self._client.tell(TurnDoneEvent(turn=reply.number, timings=reply.timeline.marks))
             finally:
                 self._microphone.tutor_silent()
         except EngineError as error:

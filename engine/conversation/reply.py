@@ -131,7 +131,7 @@ class Reply:
         if self._failure is not None:
             self._parts.metrics.turns.labels("failed").inc()
             raise self._failure
-        self._parts.metrics.turns.labels("done").inc()
+        self._parts.metrics.turns.labels("failed" if self._text.failed else "done").inc()
         await self._sink.event(TurnDoneEvent(turn=number, timings=self.timeline.marks))
         if self._options.avatar is not None and self._options.live:
             now = asyncio.get_running_loop().time()

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from engine.concurrency.channel import Channel
 from engine.concurrency.streams import closing
+from engine.contracts import CutShort
 from engine.conversation.prompt import Prompt
 from engine.conversation.reply_context import ReplyContext
 from engine.errors import LanguageModelFailed
 from engine.items import Clause
 from engine.protocol.outgoing import ErrorEvent, TextDeltaEvent, TextEvent
-from engine.text.clauses import ClauseSplitter
+from engine.text.clauses import CLOSERS, STOPS, ClauseSplitter
 from engine.text.language import detect_language
 from engine.text.language_runs import language_runs
 
@@ -23,6 +24,8 @@ class TextStage:
     def __init__(self, context: ReplyContext) -> None:
         self.text = ""
         """The reply so far, as shown."""
+        self.failed = False
+        """The model failed, and the reply ends in an apology."""
         self.clauses: Channel[Clause] = Channel("clauses", 8)
         self._context = context
         self._spoken = context.options.avatar is not None
@@ -43,16 +46,38 @@ class TextStage:
         try:
             await self._write(prompt)
         except LanguageModelFailed as error:
-            if self.text.strip() != prompt.opening or not self._spoken or not context.options.live:
+            if not self._spoken or not context.options.live:
                 raise
-            await context.out.put(ErrorEvent.of(error))
-            self.text = context.options.profile.apology
-            await self._cut([self.text])
+            await self._apologise(error)
         await self._cut(self._splitter.flush())
         context.mark("llm_done")
         self.clauses.close()
         self.text = self.text.strip()
         await context.out.put(TextEvent(content=self.text, sources=prompt.sources))
+
+    async def _apologise(self, error: LanguageModelFailed) -> None:
+        """Say what came of the answer, then that the rest was lost."""
+        context = self._context
+        self.failed = True
+        context.parts.metrics.errors.labels(error.code).inc()
+        await context.out.put(ErrorEvent.of(error))
+        await self._end_early()
+        apology = context.options.profile.apology
+        self.text = f"{self.text.rstrip()} {apology}".strip()
+        await self._cut([apology])
+
+    async def _end_early(self) -> None:
+        """No more text comes: leave out the sentence that is not whole, unless part of it has been spoken."""
+        pieces = self._splitter.flush()
+        self.text = self.text.rstrip()
+        if self.text and not _ends_sentence(self.text):
+            said = self.text.removesuffix(pieces[-1].rstrip()) if pieces else ""
+            if _ends_sentence(said):
+                pieces.pop()
+                self.text = said.rstrip()
+            else:
+                self.text += "…"
+        await self._cut(pieces)
 
     async def _write(self, prompt: Prompt) -> None:
         context, profile = self._context, self._context.options.profile
@@ -65,6 +90,9 @@ class TextStage:
         try:
             async with closing(deltas) as stream:
                 async for delta in stream:
+                    if isinstance(delta, CutShort):
+                        await self._end_early()
+                        break
                     context.mark("llm_first_token")
                     if early is None:
                         loop = asyncio.get_running_loop()
@@ -100,3 +128,7 @@ class TextStage:
             clauses.append(Clause(text=piece.strip(), spoken="", language=spoken_in, index=self._clauses_cut))
             self._clauses_cut += 1
         return clauses
+
+
+def _ends_sentence(text: str) -> bool:
+    return text.rstrip().rstrip(CLOSERS)[-1:] in tuple(STOPS)

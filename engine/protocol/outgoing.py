@@ -271,7 +271,7 @@ class PlayingEvent(_OfReply):
 
 
 class TurnDoneEvent(_OfReply):
-    """All of the reply has been sent."""
+    """All of the reply has been sent, or an error of this turn has ended it."""
 
     type: Literal["turn_done"] = "turn_done"
     timings: dict[str, float]
