@@ -21,7 +21,7 @@ from aiohttp import web
 
 from engine.avatars.making import AvatarMaker
 from engine.conversation.parts import Parts
-from engine.errors import Busy, EngineError, InvalidField, SettingsError
+from engine.errors import EngineError, InvalidField, SettingsError
 from engine.knowledge.service import open_knowledge
 from engine.sessions import SessionRegistry
 from engine.settings import Settings, former_names, load_settings, unknown_variables
@@ -96,7 +96,7 @@ class Engine:
 
     def _warm(self) -> Parts:
         if self.parts is None:
-            raise Busy("not ready: the models are still loading", retry_after_s=2)
+            raise self.readiness.refusal()
         return self.parts
 
     def _check_tutors(self, parts: Parts) -> None:
@@ -109,7 +109,7 @@ class Engine:
 
     def _avatar_maker(self) -> AvatarMaker:
         if self.avatars is None:
-            raise Busy("not ready: the models are still loading", retry_after_s=2)
+            raise self.readiness.refusal()
         return self.avatars
 
     async def drain(self) -> None:

@@ -72,8 +72,17 @@ class Metrics:
             registry=r,
         )
         self.frames = Counter("tutor_frames_total", "Pictures made, late, repeated, dropped.", ["what"], registry=r)
-        self.queue_depth = Gauge("tutor_queue_depth", "Items waiting, by queue.", ["queue"], registry=r)
-        self.queue_dropped = Counter("tutor_queue_dropped_total", "Items discarded on overflow.", ["queue"], registry=r)
+        self.queue_depth = Gauge(
+            "tutor_queue_depth", "Messages waiting in the outbox that changed last, by kind.", ["queue"], registry=r
+        )
+        # Counted: "microphone" (32 ms frames), "outbox" and "peer-events" (messages), "audio-packets" and
+        # "video-packets" (RTP payloads a peer's sender did not take in time). Not counted here: pictures that are
+        # replaced while they wait for an encoder, which are tutor_frames_total{what="dropped"}; and listener-notes,
+        # the answers of the recognizer and the turn model, which fill only when the listener itself has stalled for
+        # 256 answers, and then its microphone overflows too.
+        self.queue_dropped = Counter(
+            "tutor_queue_dropped_total", "Items discarded on overflow or interruption.", ["queue"], registry=r
+        )
         self.speculations = Counter(
             "tutor_speculations_total", "Replies begun before the student had finished.", ["end"], registry=r
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -131,6 +131,16 @@ class Channel(Generic[T]):
         for _ in items:
             _wake_one(self._putters)
         return items
+
+    def discard(self, unwanted: Callable[[T], bool]) -> int:
+        """Remove the items for which ``unwanted`` is true, also from a closed channel; gives how many."""
+        kept = deque(item for item in self._items if not unwanted(item))
+        removed = len(self._items) - len(kept)
+        self._items = kept
+        self.stats.dropped += removed
+        for _ in range(removed):
+            _wake_one(self._putters)
+        return removed
 
     def close(self) -> None:
         """Refuse further puts and wake waiting getters and putters. Idempotent."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from engine.concurrency.channel import Channel, ChannelClosed
 from engine.protocol.outgoing import Event, InterruptedEvent
 from engine.telemetry import Metrics
+from engine.transport.dropped_replies import DroppedReplies
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Outbox:
         self._queue: Channel[_Outgoing] = Channel(name, capacity)
         self._depth = metrics.queue_depth.labels(name)
         self._dropped = metrics.queue_dropped.labels(name)
-        self._dropped_through = 0
+        self._interrupted = DroppedReplies()
 
     @property
     def closed(self) -> bool:
@@ -71,12 +72,8 @@ class Outbox:
 
     def drop(self, number: int) -> None:
         """Discard what waits of reply ``number`` and earlier replies, and all that is still put of them."""
-        self._dropped_through = max(self._dropped_through, number)
-        for item in self._queue.drain():
-            if self._stale(item):
-                self._dropped.inc()
-            else:
-                self._queue.put_nowait(item)
+        self._interrupted.drop(number)
+        self._dropped.inc(self._queue.discard(self._stale))
         self._depth.set(len(self._queue))
 
     def close(self) -> None:
@@ -92,7 +89,7 @@ class Outbox:
                 yield item.text
 
     def _stale(self, item: _Outgoing) -> bool:
-        return 0 < item.reply_number <= self._dropped_through
+        return item.reply_number in self._interrupted
 
 
 def _pack(event: Event) -> _Outgoing:

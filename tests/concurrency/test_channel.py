@@ -44,6 +44,41 @@ async def test_put_nowait_refuses_when_full() -> None:
     assert len(channel) == 1
 
 
+async def test_put_front_overtakes_what_waits_even_when_full() -> None:
+    channel: Channel[int] = Channel("c", 2)
+    await channel.put(1)
+    await channel.put(2)
+    channel.put_front(0)
+    assert (channel.stats.puts, channel.stats.peak, channel.stats.dropped) == (3, 3, 0)
+    assert not channel.put_nowait(3), "it is over its capacity"
+    assert channel.drain() == [0, 1, 2]
+
+
+async def test_put_front_wakes_a_reader_and_is_refused_once_closed() -> None:
+    channel: Channel[int] = Channel("c", 1)
+    reader = asyncio.create_task(channel.get())
+    await asyncio.sleep(0)
+    channel.put_front(1)
+    assert await asyncio.wait_for(reader, 1) == 1
+    channel.close()
+    with pytest.raises(ChannelClosed):
+        channel.put_front(2)
+
+
+async def test_discard_keeps_the_order_counts_and_makes_room() -> None:
+    channel: Channel[int] = Channel("c", 3)
+    for value in range(3):
+        await channel.put(value)
+    waiting = asyncio.create_task(channel.put(3))
+    await asyncio.sleep(0)
+    assert channel.discard(lambda value: value == 1) == 1
+    await asyncio.wait_for(waiting, 1)
+    assert channel.stats.dropped == 1
+    channel.close()
+    assert channel.discard(lambda value: value == 2) == 1
+    assert [item async for item in channel] == [0, 3]
+
+
 async def test_close_hands_out_the_rest_then_ends() -> None:
     channel: Channel[int] = Channel("c", 4)
     await channel.put(1)

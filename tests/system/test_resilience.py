@@ -54,14 +54,15 @@ async def test_sessions_leave_nothing_behind(caller: Any) -> None:
         await asyncio.gather(*(one_session(caller, "Hi") for _ in range(8)))
         await asyncio.sleep(1)
 
-    await many()  # pools, arenas and coders reach their size
+    await many()  # pools, arenas and encoders reach their size
     memory, before = held_memory(), census()
     await many()
     grown, after = held_memory() - memory, census()
     assert after[0] <= before[0] and after[3] == before[3], (before, after)
-    # Kept-alive HTTP connections of the test's own client come and go.
-    assert after[1] <= before[1] + 1 and after[2] <= before[2] + 24, (before, after)
-    # One session's coders and pictures are 3 MB: twenty that stayed would be seen.
+    # Pools may start one more thread, and a connection may still be closing. One descriptor or thread per session
+    # would make twenty.
+    assert after[1] <= before[1] + 1 and after[2] <= before[2] + 2, (before, after)
+    # One session's encoders and pictures are 3 MB: twenty that stayed would be seen.
     assert grown < 20_000_000
 
 

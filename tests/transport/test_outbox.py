@@ -76,6 +76,20 @@ def test_what_finds_no_room_is_counted_and_depth_is_told() -> None:
     asyncio.run(main())
 
 
+def test_a_drop_after_the_close_removes_only_the_interrupted_reply() -> None:
+    async def main() -> None:
+        metrics = Metrics()
+        outbox = Outbox("test", 4, metrics)
+        for event in (delta(1, "a"), PongEvent(), delta(2, "b")):
+            await outbox.put(event)
+        outbox.close()
+        outbox.drop(1)
+        assert await _sent(outbox) == ["pong", "b"]
+        assert dropped(metrics) == 1
+
+    asyncio.run(main())
+
+
 def test_a_closed_outbox_ignores_messages_and_ends_its_reader() -> None:
     async def main() -> None:
         outbox = Outbox("test", 1, Metrics())

@@ -51,7 +51,9 @@ class PacketTrack(MediaStreamTrack):
         """RTP time of the last packet a sender took."""
         self.waiting = False
         """The sender has sent all it took and asks for more."""
-        self._packets: Channel[Packet[Any]] = Channel(f"{kind}-packets", capacity, "drop_oldest")
+        self.queue = f"{kind}-packets"
+        """The name of its queue, for metrics."""
+        self._packets: Channel[Packet[Any]] = Channel(self.queue, capacity, "drop_oldest")
 
     def put(self, packet: Packet[Any]) -> bool:
         """Send a packet; False when the sender is so far behind that an older one was discarded."""
@@ -94,11 +96,12 @@ class Broadcast:
         playout: what is to be said.
         opus, video: coders; ``video`` is None when the peer takes no pictures.
         congestion: how many bits pictures may have.
-        sound_worker, picture_worker: threads that code.
+        audio_worker, picture_worker: threads that code.
         idle_picture: draws the idle face as it is now; None when it looks as it did the last time (which does not
             count when called with True: that picture is not what is seen) or cannot be drawn in time.
         on_tick: told what left, on the event loop.
         on_left_out: told how many speaking pictures were left out.
+        on_packet_dropped: told the name of a packet queue that discarded its oldest packet.
     """
 
     def __init__(
@@ -108,11 +111,12 @@ class Broadcast:
         video: VideoPackets | None,
         congestion: Congestion,
         *,
-        sound_worker: Worker,
+        audio_worker: Worker,
         picture_worker: Worker,
         idle_picture: Callable[[bool], Awaitable[Picture | None]],
         on_tick: Callable[[Tick], None],
         on_left_out: Callable[[int], None] = lambda _: None,
+        on_packet_dropped: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.playout = playout
         self.audio_track = PacketTrack("audio", 50)
@@ -120,11 +124,12 @@ class Broadcast:
         self._opus: OpusPackets | None = opus
         self._video = video
         self._congestion = congestion
-        self._sound_worker = sound_worker
+        self._audio_worker = audio_worker
         self._picture_worker = picture_worker
         self._idle_picture = idle_picture
         self._on_tick = on_tick
         self._on_left_out = on_left_out
+        self._on_packet_dropped = on_packet_dropped
         # One place: while the coder is busy, a newer picture replaces the one that waits.
         self._due: Channel[_Due] = Channel("picture-due", 1, "drop_oldest")
         self._drawing: asyncio.Task[None] | None = None
@@ -183,9 +188,10 @@ class Broadcast:
                 self._show(tick, group)
                 self._silent_ticks = self._silent_ticks + 1 if tick.silent else 0
                 if self._silent_ticks <= SILENCE_TICKS:
-                    self.audio_track.put(await self._sound_worker.run(opus.encode, tick.pcm, self._tick))
+                    packet = await self._audio_worker.run(opus.encode, tick.pcm, self._tick)
                 else:
-                    self.audio_track.put(opus.repeat(self._tick))
+                    packet = opus.repeat(self._tick)
+                self._send(self.audio_track, packet)
                 self._on_tick(tick)
                 self._tick += 1
 
@@ -211,6 +217,13 @@ class Broadcast:
         if count:
             self._on_left_out(count)
 
+    def _send(self, track: PacketTrack, packet: Packet[Any]) -> bool:
+        """As ``PacketTrack.put``; tells when a packet was dropped."""
+        complete = track.put(packet)
+        if not complete:
+            self._on_packet_dropped(track.queue)
+        return complete
+
     async def _draw_idle(self) -> None:
         try:
             picture = await self._idle_picture(self._keyframe_wanted or not self._idle_seen)
@@ -234,5 +247,5 @@ class Broadcast:
             packet = await self._picture_worker.run(
                 video.encode, due.picture, due.tick, keyframe=keyframe, bitrate=self._congestion.bitrate
             )
-            if not self.video_track.put(packet):
+            if not self._send(self.video_track, packet):
                 self.request_keyframe()

@@ -220,8 +220,9 @@ class Peer:
         opus = await self._shared.sound.run(OpusPackets, settings.webrtc.voice_bitrate)
         return Broadcast(
             Playout(idle_ticks=round(1 / settings.webrtc.idle_fps / TICK_S)), opus, video, self._congestion,
-            sound_worker=self._shared.sound, picture_worker=parts.encoder, idle_picture=self._idle_picture,
+            audio_worker=self._shared.sound, picture_worker=parts.encoder, idle_picture=self._idle_picture,
             on_tick=self._on_tick, on_left_out=parts.metrics.frames.labels("dropped").inc,
+            on_packet_dropped=lambda queue: parts.metrics.queue_dropped.labels(queue).inc(),
         )  # fmt: skip
 
     def _begin_talking(self) -> None:
@@ -264,7 +265,7 @@ class Peer:
             return None
         # Speaking faces of other sessions are more urgent.
         request = FrameRequest(self._avatar, frame, now + 0.2, self.session.id)
-        pictures = await self.session.parts.scheduler.render([request])
+        pictures = await self.session.parts.draw([request])
         return pictures[0] if pictures else None
 
     async def _watch_line(self) -> None:

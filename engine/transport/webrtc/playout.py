@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.items import FRAME_MS, OUTPUT_RATE, FloatArray, MediaFrame, Picture
+from engine.transport.dropped_replies import DroppedReplies
 
 TICK_S = 0.02
 TICK_SAMPLES = OUTPUT_RATE // 50
@@ -82,7 +83,7 @@ class Playout:
         self._frames: deque[MediaFrame] = deque()
         self._second_half: MediaFrame | None = None
         self._fade: FloatArray | None = None
-        self._dropped_through = 0
+        self._dropped = DroppedReplies()
         self._finished_turn = 0
         self._last_turn = 0
         self._waited_ticks = 0
@@ -115,7 +116,7 @@ class Playout:
     def push(self, frames: Sequence[MediaFrame]) -> None:
         """Add frames in order; those of an interrupted turn are ignored."""
         for frame in frames:
-            if frame.turn > self._dropped_through:
+            if frame.turn not in self._dropped:
                 self._frames.append(frame)
                 if frame.turn != self._last_turn:
                     self._last_turn, self._wanted_frames = frame.turn, START_FRAMES
@@ -126,7 +127,7 @@ class Playout:
 
     def drop(self, turn: int) -> None:
         """``turn`` was interrupted: nothing of it leaves any more but a fade of 8 ms."""
-        self._dropped_through = max(self._dropped_through, turn)
+        self._dropped.drop(turn)
         cut = self._second_half
         if cut is not None and cut.turn <= turn:
             self._fade = cut.pcm[TICK_SAMPLES : TICK_SAMPLES + FADE_SAMPLES]
@@ -192,7 +193,7 @@ class Playout:
 
     @property
     def _finished(self) -> bool:
-        return self._last_turn <= max(self._finished_turn, self._dropped_through)
+        return self._last_turn <= max(self._finished_turn, self._dropped.through)
 
     def _loudness(self, pcm: FloatArray) -> FloatArray:
         if self._gain == self._target_gain:

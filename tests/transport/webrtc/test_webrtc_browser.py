@@ -1,10 +1,10 @@
-"""A real Chromium as the peer: it connects, shows the face, and hears what it sees at the same time."""
+"""A real Chromium as the peer: it connects, shows the face, and plays audio and frames in sync."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +13,9 @@ from playwright.async_api import Page, async_playwright
 from tests.transport.webrtc.webrtc_stage import TOKEN, Stage, beeps, open_stage
 
 CHROMIUM = "/usr/bin/chromium"
+ATTEMPTS = 4
+"""Replies of which one must be in sync: a machine may be too busy for a while, a wrong clock is wrong each time."""
+
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -104,26 +107,35 @@ async def test_chromium_sees_and_hears_together() -> None:
         await asyncio.wait_for(stage.conversation.attached.wait(), 5)
         # Lip sync at the receiver settles with the first sender reports.
         await asyncio.sleep(3)
-        marks = list(range(10, 250, 30))
-        frames = beeps(1, 260, marks, flash=6)
-        sink = stage.conversation.sink
-        for i in range(0, 260, 5):
-            await sink.media(frames[i : i + 5])
-        await sink.finish(1)
-        await until(page, f"seen.beeps.length >= {len(marks)} && seen.flashes.length >= {len(marks)}")
-        seen = await page.evaluate("seen")
+        for turn in range(1, ATTEMPTS + 1):
+            seen = await beep_and_flash(stage, page, turn)
+            # What the browser itself plans to play together, and what a page measures of it: Web Audio's own way to
+            # the loudspeaker is in the second, and a browser that falls behind catches up gradually.
+            planned_ms = float(np.median(np.abs(seen["sync"][-50:])))
+            measured_ms = float(abs(np.median((np.array(seen["flashes"]) - np.array(seen["beeps"]))[-3:])))
+            if planned_ms < 60 and measured_ms < 250:
+                break
         heard = sum(len(c.pcm) for c in stage.conversation.heard)
         await browser.close()
         await gone(stage)
     assert seen["states"][-1] == "connected"
     assert heard > 16_000, "the microphone arrived"
+    assert (planned_ms < 60, measured_ms < 250) == (True, True), (planned_ms, measured_ms)
+
+
+async def beep_and_flash(stage: Stage, page: Page, turn: int) -> dict[str, Any]:
+    """Let the tutor beep and flash at the same moments; gives what the page noted meanwhile."""
+    marks = list(range(10, 250, 30))
+    frames = beeps(turn, 260, marks, flash=6)
+    await page.evaluate("seen.beeps = [], seen.flashes = [], seen.sync = []")
+    sink = stage.conversation.sink
+    for i in range(0, 260, 5):
+        await sink.media(frames[i : i + 5])
+    await sink.finish(turn)
+    await until(page, f"seen.beeps.length >= {len(marks)} && seen.flashes.length >= {len(marks)}")
+    seen: dict[str, Any] = await page.evaluate("seen")
     assert len(seen["beeps"]) == len(seen["flashes"]) == len(marks)
-    if os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1):
-        pytest.skip("connected, seen and heard; too busy a machine to judge sync in the browser")
-    assert np.median(np.abs(seen["sync"][-50:])) < 60, "the browser plays sound and picture of one moment"
-    # Web Audio's own way to the loudspeaker is in these, and a browser that falls behind catches up gradually.
-    skew = np.array(seen["flashes"]) - np.array(seen["beeps"])
-    assert np.abs(np.median(skew[-3:])) < 250
+    return seen
 
 
 async def gone(stage: Stage) -> None:

@@ -67,7 +67,7 @@ class ScriptedConversation:
 
     def __init__(self) -> None:
         self._idle_motion = IdleMotion(seed=1)
-        self.profile = SimpleNamespace(name="Tutor", greeting="Hello", avatar=None)
+        self.profile = SimpleNamespace(id=1, name="Tutor", greeting="Hello", avatar=None)
         self.sink: Any = None
         self.heard: list[AudioChunk] = []
         self.calls: list[tuple[Any, ...]] = []
@@ -102,12 +102,12 @@ class ScriptedConversation:
 
 
 class IdlePictures:
-    """A scheduler whose renderer draws grey."""
+    """Draws grey."""
 
     def __init__(self) -> None:
         self.drawn = 0
 
-    async def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
+    async def draw(self, requests: Sequence[FrameRequest]) -> list[Picture]:
         self.drawn += len(requests)
         return [IDLE for _ in requests]
 
@@ -120,7 +120,7 @@ class ScriptedSession:
         self.conversation = ScriptedConversation()
         self.connections: list[Any] = []
         self.parts = SimpleNamespace(
-            settings=settings, metrics=Metrics(), encoder=encoder, scheduler=IdlePictures(), load_avatar=self._avatar
+            settings=settings, metrics=Metrics(), encoder=encoder, draw=IdlePictures().draw, load_avatar=self._avatar
         )
 
     def _avatar(self, avatar_id: str) -> Any:
@@ -148,6 +148,7 @@ class Seen:
     """Seconds of RTP time, from the first of its track."""
     level: float
     """Brightness 0..255, or loudness 0..1."""
+    keyframe: bool = False
 
 
 @dataclass
@@ -271,7 +272,7 @@ async def _watch(track: MediaStreamTrack, browser: Browser) -> None:
             return
         if isinstance(frame, VideoFrame):
             level = float(frame.to_ndarray(format="gray").mean())
-            browser.pictures.append(Seen(loop.time(), float(frame.time), level))
+            browser.pictures.append(Seen(loop.time(), float(frame.time), level, frame.key_frame))
         elif isinstance(frame, AudioFrame):
             level = float(np.abs(frame.to_ndarray()).max()) / 32768
             browser.sounds.append(Seen(loop.time(), float(frame.time), level))

@@ -1,0 +1,210 @@
+"""The streaming sink with a client that stops reading: what it is spared, and what it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import av
+import numpy as np
+
+from engine.items import FRAME_MS, FRAME_SAMPLES, MediaFrame, Picture
+from engine.protocol.outgoing import DuckEvent, ResumeEvent
+from engine.telemetry import Metrics
+from engine.transport.media import MediaFormat
+from engine.transport.outbox import Outbox
+from engine.transport.websocket.sinks import DEGRADE_S, LONGEST_HOLD_S, StreamSink
+from engine.transport.websocket.writer import SocketWriter
+from tests.virtual_time import run_virtual
+
+SIZE = 64
+FRAGMENT = 5
+FRAGMENT_S = FRAGMENT * FRAME_MS / 1000
+AHEAD_S = 1.0
+SLOW_CLIENT_S = 60.0
+
+
+class InlineWorker:
+    """A ``Worker`` without threads: virtual time cannot wait for one."""
+
+    async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(0)
+        return function(*args, **kwargs)
+
+
+class StallingSocket:
+    """A client's socket: a message is taken at once, or when the client reads again."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[float, dict[str, Any]]] = []
+        self._reads = asyncio.Event()
+        self._reads.set()
+
+    def stop_reading(self) -> None:
+        self._reads.clear()
+
+    def read_again(self) -> None:
+        self._reads.set()
+
+    async def send_str(self, text: str) -> None:
+        await self._reads.wait()
+        self.taken.append((asyncio.get_running_loop().time(), json.loads(text)))
+
+    def media(self) -> list[dict[str, Any]]:
+        return [message for _, message in self.taken if message["type"] == "media"]
+
+
+class Line:
+    """A sink, its outbox and the writer that empties it into a socket."""
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self.socket = StallingSocket()
+        outbox = Outbox("outbox", 128, self.metrics)
+        writer = SocketWriter(self.socket, outbox, SLOW_CLIENT_S)  # type: ignore[arg-type]
+        form = MediaFormat(width=SIZE, height=SIZE)
+        worker: Any = InlineWorker()
+        self.outbox = outbox
+        self.sink = StreamSink(outbox, worker, form, AHEAD_S, self.metrics, lambda: writer.behind_s)
+        self._writing = asyncio.create_task(writer.run())
+
+    async def speak(self, fragments: range) -> None:
+        """Send these fragments of reply 1; the pictures of fragment n have brightness ``shade(n)``."""
+        for number in fragments:
+            picture = plain(shade(number))
+            first = number * FRAGMENT
+            await self.sink.media(
+                [MediaFrame(1, first + i, np.zeros(FRAME_SAMPLES, np.float32), picture, True) for i in range(FRAGMENT)]
+            )
+
+    async def end(self) -> None:
+        await self.sink.finish(1)
+        self.outbox.close()
+        await self._writing
+
+    def dropped(self) -> float:
+        return self.metrics.registry.get_sample_value("tutor_frames_total", {"what": "dropped"}) or 0.0
+
+
+def shade(fragment: int) -> int:
+    """The brightness of a fragment's pictures: neighbours differ by far more than the encoder's error."""
+    return 40 + 60 * (fragment % 4)
+
+
+def plain(brightness: int) -> Picture:
+    yuv = np.full((SIZE * 3 // 2, SIZE), 128, np.uint8)
+    yuv[:SIZE] = brightness
+    return Picture(yuv, SIZE, SIZE)
+
+
+def decode(messages: list[dict[str, Any]]) -> tuple[list[int], float]:
+    """Brightness of every picture as the client sees them, and the seconds of audio."""
+    stream = b"".join(base64.b64decode(message["data"]) for message in messages)
+    with av.open(io.BytesIO(stream)) as container:
+        shades = [round(float(frame.to_ndarray(format="gray").mean())) for frame in container.decode(video=0)]
+    with av.open(io.BytesIO(stream)) as container:
+        audio_s = sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
+    return shades, audio_s
+
+
+def shown(shades: list[int], fragment: int) -> set[int]:
+    """The nearest ``shade`` of every picture in a fragment."""
+    known = sorted({shade(n) for n in range(4)})
+    pictures = shades[fragment * FRAGMENT : (fragment + 1) * FRAGMENT]
+    assert len(pictures) == FRAGMENT
+    return {min(known, key=lambda k: abs(k - seen)) for seen in pictures}
+
+
+def test_a_client_that_reads_gets_every_picture_paced_to_playback() -> None:
+    async def main() -> None:
+        line = Line()
+        began = asyncio.get_running_loop().time()
+        await line.speak(range(20))
+        elapsed = asyncio.get_running_loop().time() - began
+        await line.end()
+        shades, audio_s = decode(line.socket.media())
+        assert [shown(shades, n) for n in range(20)] == [{shade(n)} for n in range(20)]
+        assert line.dropped() == 0
+        assert abs(audio_s - 20 * FRAGMENT_S) < 0.09
+        # The last fragment is handed over when the client has at most AHEAD_S in store.
+        assert abs(elapsed - (19 * FRAGMENT_S - AHEAD_S)) < 0.01
+
+    run_virtual(main())
+
+
+def test_a_client_that_is_behind_gets_pictures_repeated_and_all_of_the_audio() -> None:
+    async def main() -> None:
+        line = Line()
+        loop = asyncio.get_running_loop()
+        await line.speak(range(5))
+        line.socket.stop_reading()
+        stalled_at = loop.time()
+        fresh = 5
+        while loop.time() - stalled_at <= DEGRADE_S - FRAGMENT_S:
+            await line.speak(range(fresh, fresh + 1))
+            fresh += 1
+        assert line.dropped() == 0, "not yet far enough behind"
+        await asyncio.sleep(stalled_at + DEGRADE_S + 2 * FRAGMENT_S - loop.time())
+        stale = range(fresh, fresh + 6)
+        await line.speak(stale)
+        assert line.dropped() == len(stale) * FRAGMENT
+        line.socket.read_again()
+        await asyncio.sleep(0.1)
+        again = range(stale.stop, stale.stop + 4)
+        await line.speak(again)
+        await line.end()
+
+        messages = line.socket.media()
+        shades, audio_s = decode(messages)
+        assert [shown(shades, n) for n in range(fresh)] == [{shade(n)} for n in range(fresh)]
+        assert [shown(shades, n) for n in stale] == [{shade(fresh - 1)}] * len(stale), "the last picture stays"
+        assert [shown(shades, n) for n in again] == [{shade(n)} for n in again]
+        assert line.dropped() == len(stale) * FRAGMENT
+        assert abs(audio_s - again.stop * FRAGMENT_S) < 0.09, "no audio is lost"
+        assert [m["seq"] for m in messages] == list(range(len(messages)))
+        assert all(a["start_ms"] + a["duration_ms"] == b["start_ms"] for a, b in pairwise(messages))
+
+    run_virtual(main())
+
+
+def test_media_is_held_while_the_reply_is_ducked_and_goes_on_when_it_is_resumed_or_forgotten() -> None:
+    async def main() -> None:
+        line = Line()
+        loop = asyncio.get_running_loop()
+        await line.speak(range(1))
+        await line.sink.event(DuckEvent(ms=0))
+        began = loop.time()
+        held = asyncio.create_task(line.speak(range(1, 2)))
+        await asyncio.sleep(1)
+        assert not held.done()
+        await line.sink.event(ResumeEvent(reason="noise"))
+        await held
+        assert loop.time() - began < 1.01
+        await line.sink.event(DuckEvent(ms=0))
+        began = loop.time()
+        await line.speak(range(2, 3))
+        assert abs(loop.time() - began - LONGEST_HOLD_S) < 0.01
+        await line.end()
+
+    run_virtual(main())
+
+
+def test_an_interrupted_reply_leaves_nothing_for_a_client_that_reads_again() -> None:
+    async def main() -> None:
+        line = Line()
+        await line.speak(range(1))
+        await asyncio.sleep(0.01)
+        line.socket.stop_reading()
+        await line.speak(range(1, 5))
+        line.sink.drop(1)
+        line.socket.read_again()
+        await line.end()
+        # One message was already with the socket; the other three were not.
+        assert [message["seq"] for message in line.socket.media()] == [0, 1]
+
+    run_virtual(main())
