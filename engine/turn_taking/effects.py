@@ -39,6 +39,9 @@ class TurnEffects:
         self.turn: UserTurn | None = None
         """The one in progress."""
 
+        self.unsent_ms = 0.0
+        """Time in which the client has sent nothing, which the ms of the stream leave out. See ``Reopening``."""
+
         self._options = options
         self._gate = gate
         self._habit = habit
@@ -68,7 +71,9 @@ class TurnEffects:
             now_ms,
             voiced_ms=max(0.0, self._options.vad.min_speech_ms - VAD_FRAME_MS),
             contest=Contest(over_tutor=over_tutor),
-            continuation=Continuation(self._reopening.pause_ms(start_ms), self._reopening.start_ms(start_ms)),
+            continuation=Continuation(
+                self._reopening.pause_ms(start_ms, self.unsent_ms), self._reopening.start_ms(start_ms, self.unsent_ms)
+            ),
         )
         self.turn = turn
         self.tell(BeginUtterance(turn.id, start_ms))
@@ -160,7 +165,7 @@ class TurnEffects:
         self.tell(UserTurnReopened(turn.start_ms))
 
     def forget_turn_before(self) -> None:
-        """Nothing reopens it."""
+        """Nothing reopens the latest user turn that ended."""
         self._reopening = Reopening()
 
     # --- the end
@@ -174,7 +179,7 @@ class TurnEffects:
         self.stop(turn, turn.end_ms)
         if turn.continuation.pause_ms is not None:
             self._habit.learn(turn.continuation.pause_ms)
-        self._reopening.ended(turn.start_ms, turn.end_ms, now_ms, transcript.text)
+        self._reopening.ended(turn.start_ms, turn.end_ms, now_ms, transcript.text, self.unsent_ms)
         marks = {**turn.marks, "transcript": words.at_ms, "commit": now_ms}
         timings = {name: at_ms - turn.end_ms for name, at_ms in marks.items()}
         probability = turn.fresh_probability()
@@ -199,5 +204,7 @@ class TurnEffects:
         self._close(turn)
 
     def _close(self, turn: UserTurn) -> None:
+        if turn.closed:
+            self.forget_turn_before()
         self.tell(EndUtterance(turn.id))
         self.turn = None

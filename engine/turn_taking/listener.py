@@ -168,7 +168,7 @@ class Listener:
         Call with True when the first sound of a reply is sent and whenever ``text`` grows, with
         False when its playback ended or it was interrupted.
         """
-        self._note(partial(self._taker.tutor, speaking, text))
+        self._note(partial(self._tutor_now, speaking, text, self._unsent_ms(asyncio.get_running_loop().time())))
 
     def end_turn(self) -> None:
         """Commit what was pushed so far without waiting for silence (the client released its talk button)."""
@@ -186,6 +186,10 @@ class Listener:
         self._silent_until = self._microphone.stats.puts
         self._discarding = True
         self._note(self._discard_now)
+
+    def _tutor_now(self, speaking: bool, text: str, unsent_ms: float) -> list[Action]:
+        self._taker.unsent(unsent_ms)
+        return self._taker.tutor(speaking, text)
 
     def _discard_now(self) -> list[Action]:
         self._discarding = False
@@ -253,6 +257,7 @@ class Listener:
             await self._output.put(ListeningFailed(_failure("voice_detector", error)))
             probabilities = np.zeros(len(frames), np.float32)
         probabilities[: max(0, self._silent_until - first)] = 0.0
+        self._taker.unsent(self._unsent_ms(self._line_at))
         for frame, probability in zip(frames, probabilities, strict=True):
             self._past.add(frame, float(probability))
             if self._stream is not None:
@@ -333,6 +338,11 @@ class Listener:
         except Exception as error:  # noqa: BLE001 - the words decide without it
             log_fault(_log, error, part="turn_model")
         self._note(partial(self._taker.verdict, action.utterance, probability))
+
+    def _unsent_ms(self, now: float) -> float:
+        """How long the client has sent nothing in all, ms with a fixed offset. A gap that is jitter does not count."""
+        line_at = now if now - self._line_at > PATIENCE_S else self._line_at
+        return 1000 * line_at - self._timeline.received_ms
 
     def _at(self, ms: float) -> float:
         """When this moment of the stream was, on the loop's clock."""

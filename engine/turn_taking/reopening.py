@@ -1,41 +1,61 @@
-"""A turn that ended in what was only a pause: the student goes on, and it is one turn after all. Pure."""
+"""A user turn that ended in what was only a pause: the student goes on, and it is one turn after all. Pure.
+
+Two clocks count here. Positions in the student's stream are ms of audio, and that clock stands still while a
+client sends nothing (push to talk). How long the student was silent is the audio's silence and the time in
+which nothing was sent, taken together.
+"""
 
 from __future__ import annotations
 
 AFTERTHOUGHT_MS = 1500.0
-"""Speech so soon after a turn was taken for over belongs to it: the tutor's first words, which began some
+"""Speech this soon after a user turn was taken for over belongs to it: the tutor's first words, which began some
 130 ms after, do not yet call for an answer, and a real second question is well answered with the first."""
 
 PAUSE_MS = 1200.0
-"""Silence before it that is still taken for one of the student's usual pauses."""
+"""The longest silence before it that is still taken for one of the student's usual pauses. A judgement."""
 
 LONGEST_MS = 10_000.0
-"""A turn is heard anew as a whole only while it is not longer: its sound is kept, and read again, for so long."""
+"""A longer user turn is not reopened: its audio is kept, and recognised again, for no more than this."""
 
 
 class Reopening:
-    """The latest turn of a student, as long as it may turn out not to have been over."""
+    """The student's latest user turn, as long as it may turn out not to have been over."""
 
     def __init__(self) -> None:
         self.text = ""
         """What was understood of it."""
-        self._turn: tuple[float, float] | None = None
-        self._until_ms = float("-inf")
+        self._start_ms: float | None = None
+        self._end_ms = 0.0
+        self._commit_ms = 0.0
+        self._unsent_ms = 0.0
 
-    def ended(self, start_ms: float, end_ms: float, commit_ms: float, text: str) -> None:
-        """A turn was taken for over at ``commit_ms``; the other times are of its sound."""
+    def ended(self, start_ms: float, end_ms: float, commit_ms: float, text: str, unsent_ms: float = 0.0) -> None:
+        """A user turn was taken for over.
+
+        Args:
+            start_ms: where in the stream its speech began.
+            end_ms: where it ended.
+            commit_ms: where the stream was when that was decided.
+            text: its words.
+            unsent_ms: time, since any fixed moment, in which nothing was sent; the same moment for all calls.
+        """
         self.text = text
-        self._turn = start_ms, end_ms
-        self._until_ms = commit_ms + AFTERTHOUGHT_MS
+        self._start_ms, self._end_ms, self._commit_ms, self._unsent_ms = start_ms, end_ms, commit_ms, unsent_ms
 
-    def pause_ms(self, start_ms: float) -> float | None:
-        """The pause before speech that begins now, where it seems to be one within the turn."""
-        if self._turn is None or start_ms - self._turn[1] > PAUSE_MS:
+    def pause_ms(self, start_ms: float, unsent_ms: float = 0.0) -> float | None:
+        """The pause before speech that begins now, where it seems to be one within the user turn."""
+        if self._start_ms is None:
             return None
-        return start_ms - self._turn[1]
+        pause_ms = start_ms - self._end_ms + self._muted_ms(unsent_ms)
+        return pause_ms if pause_ms <= PAUSE_MS else None
 
-    def start_ms(self, start_ms: float) -> float | None:
-        """Where the turn began that speech at ``start_ms`` goes on with; None when there is none."""
-        if self._turn is None or start_ms > self._until_ms or start_ms - self._turn[0] > LONGEST_MS:
+    def start_ms(self, start_ms: float, unsent_ms: float = 0.0) -> float | None:
+        """Where the user turn began that speech at ``start_ms`` goes on with; None when there is none."""
+        if self._start_ms is None or start_ms - self._start_ms > LONGEST_MS:
             return None
-        return self._turn[0]
+        late_ms = start_ms - self._commit_ms + self._muted_ms(unsent_ms)
+        return self._start_ms if late_ms <= AFTERTHOUGHT_MS else None
+
+    def _muted_ms(self, unsent_ms: float) -> float:
+        """How long nothing was sent since the user turn. A line that stalls and catches up counts as sending."""
+        return max(0.0, unsent_ms - self._unsent_ms)

@@ -174,6 +174,9 @@ class UserTurn:
     forced_ms: float | None = None
     """When it was decided that the turn is over, whatever the policy says."""
 
+    closed: bool = False
+    """The client said that it is over: speech that follows is another user turn, however soon it comes."""
+
     marks: dict[str, float] = field(default_factory=dict)
     """When things became known in this silence."""
 
@@ -208,7 +211,7 @@ class UserTurn:
 
 @dataclass(slots=True)
 class TutorVoice:
-    """The tutor's voice in the student's room."""
+    """The tutor's voice in the student's room. Times include those in which the client sent nothing."""
 
     since_ms: float | None = None
     """When it began; None while the tutor is silent."""

@@ -77,6 +77,13 @@ class TurnTaker:
 
     # --- what happens
 
+    def unsent(self, total_ms: float) -> None:
+        """For so long in all has the client sent nothing; the ms of the stream leave that time out.
+
+        Only differences count, so the total may have any offset. Call before what happens is told.
+        """
+        self._effects.unsent_ms = total_ms
+
     def frame(self, probability: float, end_ms: float) -> list[Action]:
         """The next 32 ms of the microphone, which end at ``end_ms``, hold speech with ``probability``."""
         self._now_ms = end_ms
@@ -139,20 +146,25 @@ class TurnTaker:
         if speaking:
             self._tutor.text = text
             if self._tutor.since_ms is None:
-                self._tutor.since_ms = self._now_ms
+                self._tutor.since_ms = self._now_ms + self._effects.unsent_ms
                 if turn is not None and turn.contest.floor is not FloorState.TAKEN and self._may_interrupt:
                     self._effects.duck(turn, self._now_ms, STUDENT_FIRST)
         elif self._tutor.since_ms is not None:
-            self._tutor.since_ms, self._tutor.end_ms = None, self._now_ms
+            self._tutor.since_ms = None
+            self._tutor.end_ms = self._now_ms + self._effects.unsent_ms
             if turn is not None:
                 self._effects.tutor_finished(turn)
         return self._advance()
 
     def end_turn(self) -> list[Action]:
-        """The client says that the student has finished."""
+        """The client says that the student has finished: nothing reopens this user turn."""
         turn = self._effects.turn
-        if turn is not None and turn.forced_ms is None:
-            self._effects.force_end(turn, self._now_ms)
+        if turn is None:
+            self._effects.forget_turn_before()
+        else:
+            turn.closed = True
+            if turn.forced_ms is None:
+                self._effects.force_end(turn, self._now_ms)
         return self._advance()
 
     def discard(self) -> list[Action]:
@@ -179,9 +191,10 @@ class TurnTaker:
         if turn is not None:
             self._effects.go_on(turn, ms)
             return turn
-        turn = self._effects.begin(ms, self._now_ms, over_tutor=ms - self._tutor.end_ms <= ECHO_TAIL_MS)
+        at_ms = ms + self._effects.unsent_ms
+        turn = self._effects.begin(ms, self._now_ms, over_tutor=at_ms - self._tutor.end_ms <= ECHO_TAIL_MS)
         if self._tutor.since_ms is not None:
-            self._effects.duck(turn, self._now_ms, ms - self._tutor.since_ms)
+            self._effects.duck(turn, self._now_ms, at_ms - self._tutor.since_ms)
         return turn
 
     def _advance(self) -> list[Action]:
