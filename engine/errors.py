@@ -1,6 +1,6 @@
 """Every error the engine raises on purpose, each with its wire code and HTTP status.
 
-A caller can tell its own fault (4xx) from ours (5xx). ``message`` is safe to show to a
+A caller can tell its own errors (4xx) from the engine's (5xx). ``message`` is safe to show to a
 student: it names the field and the limit, never a token, a path of this machine or the
 student's words.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 class EngineError(Exception):
-    """Base of all. ``code`` goes out on the wire, ``status`` over HTTP."""
+    """Base class. ``code`` is sent on the wire, ``status`` over HTTP."""
 
     code = "internal"
     status = 500
@@ -27,7 +27,7 @@ class EngineError(Exception):
         return wire
 
 
-# --- the caller's fault -------------------------------------------------------------------
+# --- the caller's errors -------------------------------------------------------------------
 
 
 class BadRequest(EngineError):
@@ -55,7 +55,7 @@ class Unauthorized(EngineError):
 
 
 class Forbidden(EngineError):
-    """Good credentials for something else."""
+    """Valid credentials, but not for this object."""
 
     code, status = "forbidden", 403
 
@@ -91,7 +91,7 @@ class TooLarge(EngineError):
 
 
 class UnreadableMedia(EngineError):
-    """Bytes that no decoder makes sound or pictures of."""
+    """Bytes that cannot be decoded as audio or pictures."""
 
     code, status = "unreadable_media", 415
 
@@ -108,7 +108,7 @@ class TooFast(EngineError):
     code, status = "too_fast", 429
 
 
-# --- ours, or a neighbour's ---------------------------------------------------------------
+# --- the engine's errors, or a neighbour's ---------------------------------------------------------------
 
 
 class Busy(EngineError):
@@ -124,13 +124,13 @@ class NotAvailable(EngineError):
 
 
 class ReplyFailed(EngineError):
-    """The reply could not be made; the session lives and the next turn may work."""
+    """The reply could not be made; the session goes on, and the next reply may work."""
 
     code, status = "reply_failed", 502
 
 
 class LanguageModelFailed(ReplyFailed):
-    """The language model is down, slow, rate-limited or sends rubbish."""
+    """The language model is down, slow, rate-limited or sends invalid data."""
 
     code = "llm_failed"
 
@@ -142,7 +142,7 @@ class SynthesisFailed(ReplyFailed):
 
 
 class RecognitionFailed(ReplyFailed):
-    """The recognizer broke on this recording."""
+    """The recognizer failed on this recording."""
 
     code = "asr_failed"
 
@@ -154,12 +154,12 @@ class RenderFailed(ReplyFailed):
 
 
 class ModelMissing(EngineError):
-    """A model's file is not there, or not the right one: file, place and remedy are named."""
+    """A model file is missing or has the wrong hash; the message names the file, where it belongs and the remedy."""
 
     code, status = "model_missing", 500
 
 
 class SettingsError(EngineError):
-    """A setting's value is refused at start."""
+    """A setting has a value that is refused at start."""
 
     code, status = "settings", 500

@@ -1,7 +1,7 @@
-"""Hands memory that the C library holds back to the system.
+"""Returns freed memory that the C library keeps to the operating system.
 
-glibc keeps what was freed in each thread's arena, after some sessions at once 150 to 200 MB. Only it can be told
-to let go; with any other C library nothing happens.
+glibc keeps freed memory in each thread's arena: 150 to 200 MB after several simultaneous sessions. With any other C
+library nothing happens.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ def _c_library() -> Any:
 
 
 def give_back_memory() -> bool:
-    """Give back what is free; True when some was.
+    """Return free memory to the system; True if there was some.
 
     Takes 25 ms for 200 MB without holding the interpreter's lock, but other threads that allocate may wait
-    for it: for moments in which nobody speaks. Computes: in a worker thread only.
+    for it, so call it while nobody speaks, and from a worker thread.
     """
     trim = getattr(_c_library(), "malloc_trim", None)
     return trim is not None and bool(trim(0))

@@ -1,6 +1,6 @@
-"""Structured logs, Prometheus metrics and the timeline of a turn.
+"""Structured logs, Prometheus metrics and the timeline of a reply.
 
-No log line and no label carries a token or a word a student or tutor said.
+No log line and no label contains a token, or a word that a student or tutor said.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LAG_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1)
 
 
 def configure_logging(settings: Settings) -> None:
-    """Set structlog and the standard library's logging up once, at start."""
+    """Set up structlog and the standard library's logging; once, at start."""
     console = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
     renderer: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
@@ -47,7 +47,7 @@ def configure_logging(settings: Settings) -> None:
 
 
 def log_fault(log: Any, error: Exception, **where: object) -> None:
-    """Log what nobody expected, with its trace but without its message: that may hold what was said."""
+    """Log an unexpected exception with its traceback but without its message, which may contain what was said."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     log.error("unexpected failure", **where, kind=type(error).__name__,
@@ -63,10 +63,10 @@ class Metrics:
         self.sessions = Gauge("tutor_sessions", "Live sessions.", registry=r)
         self.sessions_total = Counter("tutor_sessions_ended_total", "Sessions by how they ended.", ["end"], registry=r)
         self.sockets = Gauge("tutor_connections", "Open connections.", ["kind"], registry=r)
-        self.turns = Counter("tutor_turns_total", "Turns by how they ended.", ["end"], registry=r)
+        self.turns = Counter("tutor_turns_total", "Replies by how they ended.", ["end"], registry=r)
         self.stage = Histogram(
             "tutor_stage_seconds",
-            "From the start of a turn to the end of a stage.",
+            "From the start of a reply to the end of a stage.",
             ["stage"],
             buckets=STAGE_BUCKETS,
             registry=r,
@@ -86,16 +86,16 @@ class Metrics:
         self.speculations = Counter(
             "tutor_speculations_total", "Replies begun before the student had finished.", ["end"], registry=r
         )
-        self.interruptions = Counter("tutor_interruptions_total", "Turns cut short.", ["reason"], registry=r)
+        self.interruptions = Counter("tutor_interruptions_total", "Replies cut short.", ["reason"], registry=r)
         self.turns_reopened = Counter(
-            "tutor_turns_reopened_total", "Turns the student went on with after they seemed to be over.", registry=r
+            "tutor_turns_reopened_total", "User turns that went on after they seemed to be over.", registry=r
         )
-        self.errors = Counter("tutor_errors_total", "Errors told to clients.", ["code"], registry=r)
+        self.errors = Counter("tutor_errors_total", "Errors sent to clients.", ["code"], registry=r)
         self.loop_lag = Histogram(
             "tutor_loop_lag_seconds", "How late the event loop wakes up.", buckets=LAG_BUCKETS, registry=r
         )
         self.tasks = Gauge("tutor_tasks", "Tasks of the event loop.", registry=r)
-        self.llm_prefills = Gauge("tutor_llm_prefills", "Prompts read before they were asked.", registry=r)
+        self.llm_prefills = Gauge("tutor_llm_prefills", "Prompts read by the model ahead of the reply.", registry=r)
         self.llm_restarts = Gauge("tutor_llm_restarts", "Restarts of the embedded model since the start.", registry=r)
 
     def render(self) -> bytes:
@@ -124,7 +124,7 @@ class Metrics:
 
 
 class Timeline:
-    """When the stages of one turn were reached, in ms since it began. First mark counts."""
+    """When the stages of one reply were reached, in ms since its start. The first mark of a stage counts."""
 
     def __init__(self, start: float) -> None:
         self.start = start

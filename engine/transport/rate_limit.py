@@ -1,4 +1,4 @@
-"""How often something may happen: at most so many times in a sliding window. Pure."""
+"""How often something may happen: at most a given number of times in a sliding window. Pure."""
 
 from __future__ import annotations
 

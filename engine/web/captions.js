@@ -1,4 +1,4 @@
-/** Words of the tutor with their times, told one by one as they are heard. */
+/** Words of the tutor with their times, reported one by one as they are played. */
 export class Captions {
   #words = [];
   #onWord;
@@ -8,17 +8,17 @@ export class Captions {
     this.#onWord = onWord;
   }
 
-  /** One `captions` message. */
+  /** @param {import("./protocol.d.ts").CaptionsEvent} message */
   add({ turn, words }) {
     this.#words.push(...words.map((word) => ({ ...word, turn })));
   }
 
-  /** Forget what has not been said. */
+  /** Discard the words that have not been played. */
   clear() {
     this.#words = [];
   }
 
-  /** The turn is heard up to here: tell the words begun by now, and forget those of earlier turns. */
+  /** The reply was played up to here: report the words begun by now, and discard those of earlier replies. */
   heard(turn, positionMs) {
     const words = this.#words;
     while (words.length && (words[0].turn < turn || (words[0].turn === turn && words[0].start_ms <= positionMs))) {

@@ -10,17 +10,17 @@
  *   await tutor.openMicrophone();
  *
  * `engineUrl` and `token` are `engine_url` and `engine_token` of POST /v1/sessions. Every message of
- * the engine is dispatched as a CustomEvent of its type with the message as `detail`; besides there are
+ * the engine is dispatched as a CustomEvent of its type with the message as `detail`; in addition there are
  *
  *   state      {state}            connecting, listening, hearing, thinking, speaking, offline
- *   word       {text, turn}       a word of the tutor as it is heard
+ *   word       {text, turn}       a word of the tutor as it is played
  *   firstframe {turn, ms}         ms from what the student did to the first painted picture of the answer
  *   closed     {code, reason}     the connection is gone; connect() opens another one of the same conversation
  *
  * Over WebRTC the picture is always live; over a WebSocket `video` shows something only while the tutor speaks (state
  * `speaking`): show the loop at `ready`'s `idle_url` meanwhile.
  *
- * Call `connect()` from a click: browsers play sound only after one.
+ * Call `connect()` from a click: browsers play audio only after one.
  */
 import { NoPeer, Refused, WebRtcLink } from "./webrtc-link.js";
 import { WebSocketLink } from "./websocket-link.js";
@@ -80,7 +80,7 @@ export class TutorClient extends EventTarget {
     }
   }
 
-  /** The student typed. Interrupts what is being said. */
+  /** The student typed. Interrupts the reply that is being spoken. */
   say(text) {
     this.#askedAt = performance.now();
     this.#link.send({ type: "text", content: text });
@@ -93,7 +93,7 @@ export class TutorClient extends EventTarget {
   }
 
   /**
-   * Open the microphone. With `pushToTalk` it is heard only between `talk(true)` and `talk(false)`.
+   * Open the microphone. With `pushToTalk` it is sent only between `talk(true)` and `talk(false)`.
    * @param {{deviceId?: string, pushToTalk?: boolean, onLevel?: (level: number) => void}} [options]
    */
   async openMicrophone({ deviceId, pushToTalk = false, onLevel } = {}) {
@@ -165,6 +165,7 @@ export class TutorClient extends EventTarget {
     return ready;
   }
 
+  /** @param {import("./protocol.d.ts").ServerMessage} message */
   #receive(message) {
     switch (message.type) {
       case "speech_started":
@@ -183,7 +184,7 @@ export class TutorClient extends EventTarget {
         this.#askedAt = null;
         break;
       case "interrupted":
-        // What the student said instead is being thought about already.
+        // The reply to what the student said instead may be under way already.
         if (this.#state === "speaking") this.#setState("listening");
         break;
       case "turn_done":

@@ -44,7 +44,7 @@ export class Conversation {
     return line;
   }
 
-  /** Dots where the tutor's answer will be, while it is being thought about. */
+  /** Dots where the tutor's answer will be, until it begins. */
   waiting(on) {
     const growing = this.#answer?.line.node.ariaBusy === "true";
     if ((on && !growing) === (this.#dots !== null)) return;
@@ -58,7 +58,7 @@ export class Conversation {
     this.#put(this.#dots);
   }
 
-  /** What is being heard of the student: `stable` characters of it will not change. Nothing: it is over. */
+  /** The partial transcript of the student: `stable` characters of it will not change. Empty: it is over. */
   hearing(content = "", stable = 0) {
     if (!content) {
       this.#draft?.remove();
@@ -94,7 +94,7 @@ export class Conversation {
     if (this.#answer) this.#answer.line.node.ariaBusy = "false";
   }
 
-  /** Only `heard` of the answer was heard. */
+  /** Only `heard` of the answer was played before it was interrupted. */
   cut(turn, heard) {
     if (this.#answer?.turn !== turn) return;
     this.whole();
@@ -108,7 +108,7 @@ export class Conversation {
     this.#save();
   }
 
-  /** What the student said last was not all: they go on, and say it whole in their next line. */
+  /** The student's last line was not complete: the next one contains all of it. */
   reopen() {
     const asked = this.#lines.findLastIndex(({ role }) => role === "user");
     if (asked < 0) return;

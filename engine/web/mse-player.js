@@ -1,4 +1,4 @@
-/** Plays fragmented MP4 of one turn after the other through one MediaSource. Used by websocket-link.js. */
+/** Plays the fragmented MP4 of one reply after another through one MediaSource. Used by websocket-link.js. */
 
 const TICK_MS = 40;
 const KEEP_PLAYED_S = 20;
@@ -57,7 +57,7 @@ export class MsePlayer {
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** One `media` message. */
+  /** @param {import("./protocol.d.ts").MediaEvent} message */
   append({ turn, data }) {
     if (turn !== this.turn) {
       this.turn = turn;
@@ -68,7 +68,7 @@ export class MsePlayer {
     this.#next();
   }
 
-  /** All media of the turn has come. */
+  /** All media of the reply has arrived. */
   finish(turn) {
     if (turn !== this.turn) return;
     this.#finished = true;
@@ -76,7 +76,7 @@ export class MsePlayer {
     this.#next();
   }
 
-  /** Silence at once, and forget what was still to come. */
+  /** Stop at once, and discard what is still to be played. */
   drop() {
     this.#video.pause();
     this.#queue = [{ reset: this.#video.currentTime }];
@@ -87,7 +87,7 @@ export class MsePlayer {
     this.#setSpeaking(false);
   }
 
-  /** Milliseconds of the current turn that were heard. */
+  /** Milliseconds of the current reply that were played. */
   get positionMs() {
     return Math.max(0, (this.#video.currentTime - this.#offset) * 1000);
   }
@@ -113,7 +113,7 @@ export class MsePlayer {
     const now = this.#video.currentTime;
     if (bytes) this.#buffer.appendBuffer(bytes);
     else if (over) {
-      // A browser that ran dry waits for more than is left of the turn unless it is told that nothing follows;
+      // A browser that ran dry waits for more than is left of the reply unless it is told that nothing follows;
       // the next append opens the source again.
       if (this.#source.readyState === "open") this.#source.endOfStream();
       this.#next();

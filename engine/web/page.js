@@ -8,7 +8,7 @@ import {
 } from "./view.js";
 
 const LOADING_MS = 2000;
-/** A connection that held so long is opened anew when it is lost; one that never held is left to the student. */
+/** A connection that lasted this long is reopened when it is lost; otherwise the student decides. */
 const STEADY_MS = 5000;
 /** Waits before each attempt to connect again: a network that changes needs some seconds, an engine that starts anew more. */
 const AGAIN_MS = [0, 1000, 3000, 6000, 10000];

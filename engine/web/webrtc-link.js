@@ -161,6 +161,7 @@ export class WebRtcLink {
     throw [401, 403, 404].includes(response.status) ? new Refused(error.message) : new NoPeer(error.message);
   }
 
+  /** @param {import("./protocol.d.ts").ServerMessage} message */
   #receive(message) {
     switch (message.type) {
       case "playing":
@@ -186,7 +187,10 @@ export class WebRtcLink {
     this.#on.message(message);
   }
 
-  /** The engine holds the clock and tells what leaves it; turn 0 is silence. */
+  /**
+   * The engine keeps the media clock and reports what it sends; turn 0 is silence.
+   * @param {import("./protocol.d.ts").PlayingEvent} message
+   */
   #playing({ turn, position_ms: positionMs }) {
     clearTimeout(this.#ending);
     this.#silent = turn === 0;
@@ -207,7 +211,7 @@ export class WebRtcLink {
     video.requestVideoFrameCallback?.(seen);
   }
 
-  /** Silence within a turn is a reply that is late with its next words. */
+  /** Silence before `turn_done` is a reply that is late with its next words. */
   #endIfOver() {
     if (this.#silent && this.#turn && this.#done >= this.#turn) this.#ending = setTimeout(() => this.#end(), ENDED_AFTER_MS);
   }

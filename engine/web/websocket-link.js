@@ -4,7 +4,7 @@ import { MsePlayer, audioCodec } from "./mse-player.js";
 
 const ACKNOWLEDGE_MS = 250;
 const DUCKED_VOLUME = 0.15;
-/** What was turned down for so long waits for the outcome: the student goes on speaking, or it was a cough. */
+/** A reply that has been ducked for this long is paused until it is known whether the student interrupts it. */
 const PAUSE_MS = 200;
 const RATE = 16000;
 
@@ -59,11 +59,12 @@ export class WebSocketLink {
     return ready;
   }
 
+  /** @param {import("./protocol.d.ts").ClientMessage} message */
   send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  /** Hear this MediaStream from now on; null for none. */
+  /** Send the audio of this MediaStream from now on; null for none. */
   async setMicrophone(stream) {
     await this.#context?.close();
     this.#context = null;
@@ -92,6 +93,7 @@ export class WebSocketLink {
     this.#socket = null;
   }
 
+  /** @param {import("./protocol.d.ts").ServerMessage} message */
   #receive(message) {
     switch (message.type) {
       case "media":

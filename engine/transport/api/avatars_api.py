@@ -1,7 +1,7 @@
 """An operator's own avatars over HTTP: ``POST /v1/avatars``, ``GET`` and ``DELETE /v1/avatars/{avatar_id}``.
 
 The body of a POST is the portrait itself; what it is called comes in the query. Making takes a
-while, so it answers 202 with the address that tells how it goes.
+while, so the answer is 202 with the address of its progress.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class AvatarsApi:
             raise InvalidField("field 'id' is missing in the query")
         replace = request.query.get("replace", "0")
         if replace not in ("0", "1"):
-            raise InvalidField("field 'replace': 0 or 1")
+            raise InvalidField("field 'replace' must be 0 or 1")
         if request.content_type.startswith("multipart/"):
             raise UnreadableMedia("send the picture itself as the body, not a form")
         data = await read_bytes(request, self._limit, "a portrait")

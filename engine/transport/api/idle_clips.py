@@ -1,6 +1,6 @@
 """Idle clips: the tutor breathing and blinking, as a loop a page plays while nobody speaks.
 
-Made once an avatar in the encoder threads, kept in memory; callers that come meanwhile wait
+Made once per avatar in the encoder threads, kept in memory; callers that come meanwhile wait
 for the same clip. A still is one picture, for as long as there is no clip.
 """
 
@@ -76,7 +76,7 @@ class IdleClips:
             avatar = await self._parts.encoder.run(self._parts.load_avatar, avatar_id)
             pictures = await self._draw(avatar, 0, in_s=1)
             if not pictures:
-                raise Busy("no time to draw a face right now", retry_after_s=2)
+                raise Busy("the machine is too busy to draw an avatar; try again in 2 s", retry_after_s=2)
             self._stills[avatar_id] = await self._parts.encoder.run(_jpeg, pictures[0])
             if len(self._stills) > CLIPS_KEPT:
                 self._stills.popitem(last=False)

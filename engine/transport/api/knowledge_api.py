@@ -18,7 +18,7 @@ from engine.transport.api.bodies import read_bytes
 from engine.transport.api.middleware import management
 
 LOOK_S = 1.0
-"""How often it is looked whether the client of a long addition is still there; aiohttp tells nobody."""
+"""How often the client of a long addition is checked to be still connected; aiohttp gives no event for it."""
 
 
 def routes(knowledge: Knowledge) -> list[web.RouteDef]:
@@ -95,7 +95,7 @@ class _KnowledgeApi:
             while not work.done() and request.transport is not None:
                 await asyncio.wait([work], timeout=LOOK_S)
         finally:
-            # Does nothing to what is done.
+            # Has no effect once the work is done.
             work.cancel()
         return web.json_response(asdict(await work))
 

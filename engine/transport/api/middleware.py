@@ -1,4 +1,4 @@
-"""What every request passes: errors as JSON, CORS, the API key, no surprises.
+"""What every request passes through: errors as JSON, CORS and the API key.
 
 Order, outermost first: CORS, errors, authentication.
 """
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 BODY_S = 20.0
-"""How long a JSON body may take to arrive: a client that trickles must not hold a connection for ever."""
+"""How long a JSON body may take to arrive: a client that sends slowly must not hold a connection forever."""
 
 H = TypeVar("H", bound=Callable[..., Awaitable[web.StreamResponse]])
 
@@ -89,7 +89,7 @@ async def _expectation(request: web.Request) -> web.StreamResponse | None:
     if request.version < HttpVersion11:
         return None
     if request.headers[hdrs.EXPECT].lower() != "100-continue":
-        error = BadRequest("expect: only 100-continue can be met")
+        error = BadRequest("header 'Expect' must be 100-continue")
         error.status = 417
         return json_error(error)
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -36,7 +36,7 @@ class Readiness:
         self.waiting_for: str | None = "models"
 
     def refusal(self) -> Busy:
-        """What a request is told that came too early."""
+        """The error for a request that comes before the models are loaded."""
         return Busy(f"not ready: waiting for {self.waiting_for}", retry_after_s=2)
 
 
@@ -87,7 +87,7 @@ class Api:
     # --- health
 
     async def health(self, request: web.Request) -> web.Response:
-        """The process lives."""
+        """The process is alive."""
         return web.json_response({"status": "healthy", "service": "GPU Server"})
 
     async def ready(self, request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""WebRTC peers: one media clock a peer, coders off the event loop, aiortc for the wire."""
+"""WebRTC peers: one media clock per peer, encoders off the event loop, aiortc for the wire."""
 
 from engine.transport.webrtc.described import PATHS
 from engine.transport.webrtc.routes import WebRtcApi

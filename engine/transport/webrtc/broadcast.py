@@ -1,10 +1,10 @@
-"""One peer's media clock at work: fifty times a second sound leaves, and the picture that goes with it.
+"""One peer's media clock at work: fifty times a second audio leaves, with the picture that belongs to it.
 
 In: frames of replies in a ``Playout``, and a callable that draws the idle face. Out: packets in
-two tracks that aiortc's senders read. ``run`` holds the clock until it is cancelled; coding is
-done in worker threads, sound in its own so that no picture makes it late. RTP time is the tick
-number and nothing else, so sound and picture cannot drift apart: pictures that come too late
-are left out.
+two tracks that aiortc's senders read. ``run`` is the pacing loop, until it is cancelled. Encoding is
+done in worker threads, audio in its own so that no picture delays it. RTP time is the tick
+number and nothing else, so audio and video cannot drift apart: pictures that come too late
+are dropped.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from engine.transport.webrtc.rtp_encoders import OpusPackets, VideoPackets
 log = structlog.get_logger(__name__)
 
 STALL_S = 0.5
-"""When the whole process stood still for longer, the missed sound is left out instead of sent in a burst."""
+"""When the whole process stood still for longer, the missed audio is skipped instead of sent in a burst."""
 
 KEYFRAME_GAP_TICKS = 15
-"""Receivers may ask for keyframes as often as they like; they get one in 300 ms."""
+"""Receivers may ask for keyframes as often as they like; they get at most one in 300 ms."""
 
 
 SILENCE_TICKS = 25
-"""After half a second of silence it is not coded any more, only sent. (Sending nothing, as DTX does, makes a browser
-hold 10 ms more back when the voice begins.)"""
+"""After half a second of silence the last packet is repeated instead of encoding another one. (Sending nothing, as DTX
+does, makes a browser hold back 10 ms more when the voice begins.)"""
 
 
 class PacketTrack(MediaStreamTrack):
-    """A track of coded packets for a sender to pass through."""
+    """A track of encoded packets for a sender to pass through."""
 
     def __init__(self, kind: str, capacity: int) -> None:
         super().__init__()
@@ -83,20 +83,20 @@ class PacketTrack(MediaStreamTrack):
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A picture to code and the tick it belongs to."""
+    """A picture to encode and the tick it belongs to."""
 
     picture: Picture
     tick: int
 
 
 class Broadcast:
-    """Sound and pictures of one peer.
+    """Audio and video of one peer.
 
     Args:
         playout: what is to be said.
-        opus, video: coders; ``video`` is None when the peer takes no pictures.
+        opus, video: encoders; ``video`` is None when the peer takes no pictures.
         congestion: how many bits pictures may have.
-        audio_worker, picture_worker: threads that code.
+        audio_worker, picture_worker: threads that encode.
         idle_picture: draws the idle face as it is now; None when it looks as it did the last time (which does not
             count when called with True: that picture is not what is seen) or cannot be drawn in time.
         on_tick: told what left, on the event loop.
@@ -130,7 +130,7 @@ class Broadcast:
         self._on_tick = on_tick
         self._on_left_out = on_left_out
         self._on_packet_dropped = on_packet_dropped
-        # One place: while the coder is busy, a newer picture replaces the one that waits.
+        # One place: while the encoder is busy, a newer picture replaces the one that waits.
         self._due: Channel[_Due] = Channel("picture-due", 1, "drop_oldest")
         self._drawing: asyncio.Task[None] | None = None
         self._tick = 0
@@ -151,14 +151,14 @@ class Broadcast:
         return self._began_ntp + int(seconds * (1 << 32))
 
     def drop(self, turn: int) -> None:
-        """``turn`` was interrupted; its sound and pictures that have not left stay here."""
+        """``turn`` was interrupted; what has not left of its audio and pictures is discarded."""
         self.playout.drop(turn)
         self._due.drain()
 
     def close(self) -> None:
-        """End the tracks, and let coders and pictures go. ``run`` must have been cancelled.
+        """End the tracks, and release encoders and pictures. ``run`` must have been cancelled.
 
-        A closed peer is a ring of objects that may stay for minutes until the collector comes by; with its coders and
+        A closed peer is a reference cycle, which the garbage collector may leave for minutes; with its encoders and
         the pictures that waited it would keep 10 MB.
         """
         self.audio_track.stop()
@@ -169,7 +169,7 @@ class Broadcast:
         self._opus = self._video = None
 
     async def run(self) -> None:
-        """Hold the clock."""
+        """The pacing loop: one tick of media every 20 ms, until cancelled."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._began_ntp = clock.current_ntp_time()
@@ -230,7 +230,7 @@ class Broadcast:
         except EngineError as error:
             log.warning("idle picture failed", code=error.code)
             return
-        # While it was drawn a reply may have begun: then its pictures are on their way.
+        # A reply may have begun meanwhile; then its own pictures are on their way.
         if picture is not None and not self.playout.busy:
             self._idle_seen = True
             self._put(_Due(picture, self._tick))

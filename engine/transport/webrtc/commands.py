@@ -1,4 +1,4 @@
-"""What a peer sends on its ``events`` data channel: the socket's messages, sound excepted.
+"""What a peer sends on its ``events`` data channel: the socket's messages, except for audio.
 
 Called by aiortc on the event loop for each message; never waits. What cannot be done is answered
 with an ``error`` event, and the peer lives on.
@@ -53,9 +53,9 @@ class Commands:
     def _handle(self, message: messages.ClientMessage) -> None:
         match message:
             case messages.AudioMessage():
-                raise Conflict("sound comes over the audio track of this peer")
+                raise Conflict("type 'audio' is for WebSockets: this peer's microphone is its audio track")
             case messages.ConfigureMessage():
-                raise Conflict("a peer is configured by its offer")
+                raise Conflict("type 'configure' is for WebSockets: this peer was configured by its offer")
             case messages.TextMessage():
                 obey(self._session, message, self._face(message.avatar_id))
             case messages.PingMessage():
@@ -64,7 +64,7 @@ class Commands:
                 obey(self._session, message, None)
 
     def _face(self, avatar_id: str | None) -> Avatar:
-        """The peer's avatar; another one may not have the size its pictures are coded in."""
+        """The peer's avatar; another one may not have the size its pictures are encoded in."""
         if avatar_id not in (None, self._avatar.id):
             raise Conflict("the avatar is chosen with the offer (field 'avatar_id')")
         return self._avatar

@@ -1,6 +1,6 @@
 """How many bits and pictures the network takes now: pure, told what receivers report.
 
-Sound keeps its bits whatever happens; pictures get what is left, then fewer of them are sent.
+Audio keeps its bits whatever happens; video gets what is left, and below a limit fewer pictures are sent.
 
 A receiver's estimate (REMB) says little by itself: it starts at what little an idle face needs
 and never grows past half as much again as is being sent. Only its falling means that a queue is
@@ -17,7 +17,7 @@ FLOOR = 60_000
 """Fewest bits per second a picture stream is worth having at."""
 
 HALF_RATE_BELOW = 150_000
-"""Below this every second picture stays out, so that the others are not mud. Only losses lead there."""
+"""Below this every second picture is dropped, so that the others stay recognisable. Only losses lead there."""
 
 HEADROOM = 0.85
 FALL = 0.97

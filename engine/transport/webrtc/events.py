@@ -1,7 +1,7 @@
-"""The ``events`` data channel's way out: JSON messages in order, bounded, none of an interrupted turn.
+"""The ``events`` data channel's way out: JSON messages in order, bounded, none of an interrupted reply.
 
 Messages wait until the browser has opened the channel. One task, ``write``, sends; a peer that
-takes nothing for too long is given up.
+takes nothing for too long is disconnected.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BUFFERED_BYTES = 256_000
 """What SCTP may hold for a slow peer before messages wait here."""
 
 GOODBYE_S = 0.2
-"""So long the last message has to arrive before the connection is closed under it."""
+"""How long the last message has to arrive before the connection is closed."""
 
 
 class PeerTooSlow(Exception):

@@ -15,7 +15,7 @@ from engine.errors import BadRequest, InvalidField, TooLarge
 from engine.transport.webrtc.rtp_encoders import VideoCodecName
 
 OFFER_CHARS = 64_000
-MOST_LINES = 2_000
+MAX_LINES = 2_000
 MIME_TYPES: dict[VideoCodecName, str] = {"h264": "video/H264", "vp8": "video/VP8"}
 
 
@@ -40,8 +40,8 @@ def read_offer(sdp: str) -> Offer:
         BadRequest: not SDP.
         InvalidField: SDP, but without a microphone, or with more than there is use for.
     """
-    if len(sdp) > OFFER_CHARS or sdp.count("\n") > MOST_LINES:
-        raise TooLarge(f"field 'sdp' is longer than {OFFER_CHARS} characters or {MOST_LINES} lines")
+    if len(sdp) > OFFER_CHARS or sdp.count("\n") > MAX_LINES:
+        raise TooLarge(f"field 'sdp' is longer than {OFFER_CHARS} characters or {MAX_LINES} lines")
     if not sdp.startswith("v=0"):
         raise BadRequest("field 'sdp' is not SDP")
     try:
@@ -52,7 +52,7 @@ def read_offer(sdp: str) -> Offer:
     kinds = [media.kind for media in description.media]
     for kind in ("audio", "video", "application"):
         if kinds.count(kind) > 1:
-            raise InvalidField(f"field 'sdp' has {kinds.count(kind)} {kind} sections; one is the most")
+            raise InvalidField(f"field 'sdp' has {kinds.count(kind)} {kind} sections; the limit is 1")
     if set(kinds) - {"audio", "video", "application"}:
         raise InvalidField("field 'sdp' has a section that is neither audio, video nor application")
     audio = next((media for media in description.media if media.kind == "audio"), None)

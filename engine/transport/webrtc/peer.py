@@ -2,7 +2,7 @@
 
 ``Peer.answer`` takes an offer; from then on the peer lives by itself on the event loop until it
 is closed: by the client (``DELETE``, a closed connection, silence on the line for 12 s), by the
-session's end, or by another connection of the session. ``close`` ends every task, track, coder
+session's end, or by another connection of the session. ``close`` ends every task, track, encoder
 and socket it has; the conversation and its history stay with the session.
 """
 
@@ -46,10 +46,10 @@ from engine.transport.webrtc.sink import PeerSink
 log = structlog.get_logger(__name__)
 
 CONNECT_S = 15
-"""A peer that is not connected so long after its answer is given up."""
+"""A peer that is not connected this long after its answer is closed."""
 
 SILENT_LINE_S = 12
-"""A peer from which no packet has come for so long has vanished (reports come every second)."""
+"""A peer that has sent no packet for this long has vanished (reports come every second)."""
 
 CHECK_LINE_S = 2
 CLOSE_S = 5
@@ -65,7 +65,7 @@ class PeerParts:
     """What all peers share besides the session's parts."""
 
     sound: Worker
-    """Codes voices, so that no picture makes one late."""
+    """Encodes audio, so that no picture delays it."""
 
 
 class Peer:
@@ -236,7 +236,7 @@ class Peer:
         self._spawn(self._events.write(), "peer-events")
 
     def _on_tick(self, tick: Tick) -> None:
-        """Tell both sides what was heard: the clock that sends is ours, so nobody knows better."""
+        """Tell both sides what was played: the media clock is ours, so it is known here best."""
         assert self._sink is not None and self._broadcast is not None
         self._sink.ticked(tick)
         self._ticks += 1
@@ -248,7 +248,7 @@ class Peer:
             self._outbox.put_nowait(PlayingEvent(turn=tick.turn, position_ms=round(tick.played_ms)))
         if tick.turn:
             self._played = (tick.turn, tick.played_ms)
-        # A reply that waits is told about too, lest the time that passes is taken for words heard.
+        # Also while a reply is paused; otherwise the time that passes would count as played.
         if (tick.turn or playout.paused) and self._ticks % TELL_PLAYED_TICKS == 0:
             self.session.touch()
             turn, played_ms = self._played

@@ -1,9 +1,9 @@
-"""The media clock's decisions: which 20 ms of sound and which picture leave now.
+"""The media clock's decisions: which 20 ms of audio and which picture leave now.
 
 Pure and synchronous: told to ``push`` what a reply made and asked ``tick`` fifty times a second
-by whoever holds the clock. Sound is the master. A frame of a reply is two ticks: its picture
-leaves with the first half of its sound. When nothing is due there is silence, and an idle
-picture is asked for at the moment it would leave; none waits anywhere.
+by the pacing loop. Audio is the master clock. A frame of a reply is two ticks: its picture
+leaves with the first half of its audio. When nothing is due there is silence, and an idle
+picture is requested at the moment it would leave; none is drawn in advance.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from engine.transport.dropped_replies import DroppedReplies
 TICK_S = 0.02
 TICK_SAMPLES = OUTPUT_RATE // 50
 FADE_SAMPLES = OUTPUT_RATE * 8 // 1000
-"""What was cut off in the middle of a sound fades out over 8 ms; a hard edge would click."""
+"""Audio that is cut off fades out over 8 ms; a hard edge would click."""
 
 START_FRAMES, START_TICKS = 2, 2
 """A reply begins with two frames in hand, or after 40 ms with one, so that it does not stumble at once."""
 
-MOST_START_FRAMES, RESTART_TICKS = 16, 50
+MAX_START_FRAMES, RESTART_TICKS = 16, 50
 """Each time a reply ran dry it gathers twice as many before it goes on, for a second at most: on a machine
 that is too slow, words with pauses between them are better than a rattle."""
 
@@ -52,20 +52,20 @@ class Tick:
     """(480,) float32, 24 kHz."""
 
     picture: Picture | None = None
-    """A speaking picture that leaves with this sound."""
+    """A speaking picture that leaves with this audio."""
 
     idle: bool = False
     """An idle picture is due instead."""
 
     turn: int = 0
-    """Of which reply the sound is; 0 for silence."""
+    """The number of the reply the audio belongs to; 0 for silence."""
 
     played_ms: float = 0.0
     """How much of that reply has left once this tick has."""
 
     @property
     def silent(self) -> bool:
-        """Nobody says anything, and nothing fades out."""
+        """Nothing is said, and nothing fades out."""
         return self.pcm is _SILENCE
 
 
@@ -73,7 +73,7 @@ class Playout:
     """Frames of the current reply waiting for their moment.
 
     Args:
-        capacity: most frames held.
+        capacity: limit of frames held.
         idle_ticks: ticks between two idle pictures; 4 is 12.5 a second.
     """
 
@@ -110,11 +110,11 @@ class Playout:
 
     @property
     def busy(self) -> bool:
-        """Sound of a reply is waiting or half sent."""
+        """Audio of a reply is waiting or half sent."""
         return bool(self._frames) or self._second_half is not None
 
     def push(self, frames: Sequence[MediaFrame]) -> None:
-        """Add frames in order; those of an interrupted turn are ignored."""
+        """Add frames in order; those of an interrupted reply are ignored."""
         for frame in frames:
             if frame.turn not in self._dropped:
                 self._frames.append(frame)
@@ -140,7 +140,7 @@ class Playout:
         self.duck(False)
 
     def clear(self) -> None:
-        """Forget all that waits: nobody will be told it."""
+        """Discard everything that waits: there is no client any more."""
         self._frames.clear()
         self._second_half = self._fade = None
 
@@ -178,7 +178,7 @@ class Playout:
 
     def _quiet(self) -> Tick:
         if self._quiet_ticks == 0 and not self._finished and not self.paused:
-            self._wanted_frames = min(2 * self._wanted_frames, MOST_START_FRAMES)
+            self._wanted_frames = min(2 * self._wanted_frames, MAX_START_FRAMES)
         self._quiet_ticks += 1
         self._gain = self._target_gain
         holding = self._quiet_ticks <= HOLD_TICKS and not (self._finished and not self._frames)

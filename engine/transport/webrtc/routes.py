@@ -24,7 +24,7 @@ from engine.transport.webrtc.offers import Offer, read_offer
 from engine.transport.webrtc.peer import Peer, PeerParts
 
 OFFERS, OFFERS_WINDOW_S = 5, 5.0
-"""So many offers a session may make in so many seconds; a reload makes one."""
+"""How many offers a session may make in how many seconds; a reload of the page makes one."""
 
 NEGOTIATIONS = 4
 """Offers of all sessions worked on at once: each costs a certificate and some sockets."""
@@ -55,7 +55,7 @@ class WebRtcApi:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Peers can be made while the context lasts; leaving it closes those there still are."""
-        sound = Worker("voice-coder", threads=1, backlog=1024)
+        sound = Worker("audio-encoder", threads=1, backlog=1024)
         self._shared = PeerParts(sound)
         try:
             yield

@@ -1,6 +1,6 @@
-"""Coders of a peer's sound and pictures, as packets aiortc passes through.
+"""Encoders of a peer's audio and video, giving packets that aiortc passes through.
 
-aiortc's own coders are bypassed: they open x264 with its slow default preset, start anew with
+aiortc's own encoders are bypassed: they open x264 with its slow default preset, start anew with
 every change of bit rate, and one pool of threads serves DNS and all else too. Synchronous;
 each object is used by one worker thread at a time. Dropping the last reference frees the codec.
 """
@@ -35,7 +35,7 @@ VideoCodecName = Literal["h264", "vp8"]
 
 
 class OpusPackets:
-    """20 ms of sound to one packet; lags 6.5 ms and holds nothing else back."""
+    """20 ms of audio to one packet; lags 6.5 ms and holds nothing else back."""
 
     def __init__(self, bitrate: int) -> None:
         codec = AudioCodecContext.create("libopus", "w")
@@ -58,7 +58,7 @@ class OpusPackets:
         return packet
 
     def repeat(self, tick: int) -> Packet[Any]:
-        """The last packet once more. In a long silence all are the same three bytes, and need no coder."""
+        """The last packet once more. In a long silence all are the same three bytes, and need no encoder."""
         packet: Packet[Any] = Packet(self._last)
         packet.pts, packet.time_base = tick * AUDIO_TICK, Fraction(1, AUDIO_CLOCK)
         return packet
@@ -79,7 +79,7 @@ class VideoPackets:
         self._codec = _open_h264(width, height, bitrate) if name == "h264" else _open_vp8(width, height, bitrate)
 
     def encode(self, picture: Picture, tick: int, *, keyframe: bool, bitrate: int) -> Packet[Any]:
-        """Code the picture that leaves in tick number ``tick``, at ``bitrate`` from now on."""
+        """Encode the picture that leaves in tick number ``tick``, at ``bitrate`` from now on."""
         if abs(bitrate - self._bitrate) > _RATE_STEP * self._bitrate:
             self._codec.bit_rate = self._bitrate = bitrate
         frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture.yuv), format="yuv420p")

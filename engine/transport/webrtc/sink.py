@@ -58,6 +58,6 @@ class PeerSink:
         self._room.set()
 
     def ticked(self, tick: Tick) -> None:
-        """The clock took something: there may be room."""
+        """A tick has left: there may be room for more frames."""
         if tick.turn:
             self._room.set()

@@ -141,7 +141,7 @@ class Client:
 
     def _hear_live(self, data: bytes) -> None:
         if self._microphone is None:
-            raise BadRequest("binary frames need input_audio in a configure message first")
+            raise BadRequest("binary frames need field 'input_audio' in a configure message first")
         if len(data) > BINARY_CHUNK_BYTES:
             raise InvalidField(f"field 'data' has {len(data)} bytes of live audio; the limit is {BINARY_CHUNK_BYTES}")
         self._microphone.push(data)
@@ -170,7 +170,7 @@ class Client:
 def _keep_backlog_short(request: web.Request) -> None:
     """Let the kernel hold little of what was not sent yet.
 
-    What it has taken cannot be dropped when the turn is interrupted, and hides for many seconds that a
+    What it has taken cannot be dropped when a reply is interrupted, and hides for many seconds that a
     client has stopped reading.
     """
     connection = request.transport.get_extra_info("socket") if request.transport is not None else None

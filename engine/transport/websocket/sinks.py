@@ -1,4 +1,4 @@
-"""A conversation's output on a WebSocket: a whole clip a reply, or a stream of fragments.
+"""A conversation's output on a WebSocket: one clip per reply, or a stream of fragments.
 
 Sinks encode in the shared encoder threads and hand JSON messages to an ``Outbox``; the
 outbox's one reader owns the socket. Nothing of an interrupted reply leaves the outbox.
@@ -39,7 +39,7 @@ DEGRADE_S = 2.0
 
 
 class ClipSink:
-    """The fixed part of the protocol: ``transcription``, ``text`` and one ``video`` a reply.
+    """The fixed part of the protocol: ``transcription``, ``text``, and one ``video`` per reply.
 
     Args:
         outbox: the client's.
@@ -54,7 +54,7 @@ class ClipSink:
         self._encoder = encoder
         self._form = form
         self._clip: ClipWriter | None = None
-        self._sound: list[FloatArray] = []
+        self._audio: list[FloatArray] = []
         self._text = ""
 
     async def event(self, event: Event) -> None:
@@ -64,7 +64,7 @@ class ClipSink:
             await self._outbox.put(event)
 
     async def media(self, frames: Sequence[MediaFrame]) -> None:
-        self._sound += [frame.pcm for frame in frames]
+        self._audio += [frame.pcm for frame in frames]
         await self._encoder.run(self._add, frames)
 
     def _add(self, frames: Sequence[MediaFrame]) -> None:
@@ -75,36 +75,36 @@ class ClipSink:
 
     async def finish(self, turn: int) -> None:
         clip, self._clip = self._clip, None
-        sound, self._sound = self._sound, []
+        pcm, self._audio = self._audio, []
         if clip is None:
             return
-        video, audio = await self._encoder.run(_pack_clip, clip, sound)
+        video, audio = await self._encoder.run(_pack_clip, clip, pcm)
         await self._outbox.put(
             VideoEvent(turn=turn, video=video, audio=audio, content=self._text, duration_ms=clip.frames * FRAME_MS)
         )
 
     def drop(self, turn: int) -> None:
         self._clip = None
-        self._sound = []
+        self._audio = []
         self._outbox.drop(turn)
 
 
-def _pack_clip(clip: ClipWriter, sound: Sequence[FloatArray]) -> tuple[str, str]:
+def _pack_clip(clip: ClipWriter, pcm: Sequence[FloatArray]) -> tuple[str, str]:
     return (
         base64.b64encode(clip.finish()).decode(),
-        base64.b64encode(wav(np.concatenate(sound))).decode(),
+        base64.b64encode(wav(np.concatenate(pcm))).decode(),
     )
 
 
 class StreamSink:
-    """The streaming part: every event as it comes, media as fMP4 fragments paced to playback.
+    """The streaming part of the protocol: every event as it comes, media as fMP4 fragments paced to playback.
 
     Args:
         outbox: the client's.
         encoder: the worker that encodes.
         form: size, bit rates and codec of the media.
         ahead_s: seconds the media may be sent ahead of playback.
-        metrics: count the pictures that are left out.
+        metrics: count the pictures that are dropped.
         behind_s: gives how many seconds the client has not been taking the current message.
     """
 
@@ -135,7 +135,7 @@ class StreamSink:
         self._going_on = asyncio.Event()
 
     async def prepare(self) -> str:
-        """Open the coders of the first turn; gives the MSE codec string."""
+        """Open the encoders of the first reply; gives the MIME type for Media Source Extensions."""
         self._spare = await self._encoder.run(FragmentWriter, self._form)
         return self._spare.codecs
 
@@ -150,7 +150,7 @@ class StreamSink:
 
     async def media(self, frames: Sequence[MediaFrame]) -> None:
         if self._lowered:
-            # The client has some in store; what may be cut off in a moment need not be sent to it.
+            # The client has some frames in store; do not send what may be cut off in a moment.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LONGEST_HOLD_S):
                     await self._going_on.wait()
