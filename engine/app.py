@@ -23,6 +23,7 @@ from engine.avatars.making import AvatarMaker
 from engine.conversation.parts import Parts
 from engine.errors import EngineError, InvalidField, SettingsError
 from engine.knowledge.service import open_knowledge
+from engine.llm.client import OpenAIChat
 from engine.sessions import SessionRegistry
 from engine.settings import Settings, former_names, load_settings, unknown_variables
 from engine.telemetry import Metrics, configure_logging
@@ -78,6 +79,8 @@ class Engine:
             await stack.enter_async_context(registry.running())
             self.registry = registry
             self.parts = parts
+            if isinstance(model := parts.language_model, OpenAIChat):
+                self.readiness.trouble = lambda: model.trouble
             idle_clips = IdleClips(parts)
             renderer = parts.scheduler.renderer
 

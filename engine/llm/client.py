@@ -65,6 +65,9 @@ class OpenAIChat:
     trouble: str | None = None
     """What is wrong with the endpoint, for the operator; None while it works, or is not known yet not to."""
 
+    troubled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while there is trouble."""
+
     _http: ChatHttp | None = None
 
     async def close(self) -> None:
@@ -117,12 +120,19 @@ class OpenAIChat:
         try:
             async with aclosing(tries) as deltas:
                 async for delta in deltas:
-                    self.trouble = None
+                    self._note_trouble(None)
                     yield delta
         except RequestFailed as error:
             if error.setting or self.breaker.open:
-                self.trouble = f"{error.message}; check {error.setting or 'the server'}"
+                self._note_trouble(f"{error.message}: check {error.setting or 'the server'}")
             raise
+
+    def _note_trouble(self, trouble: str | None) -> None:
+        self.trouble = trouble
+        if trouble is None:
+            self.troubled.clear()
+        else:
+            self.troubled.set()
 
     async def _attempt(self, wish: Wish, deadline: float) -> AsyncGenerator[str, None]:
         """One attempt: requests, each as the endpoint's refusal of the one before teaches.

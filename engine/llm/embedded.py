@@ -29,7 +29,9 @@ STOP_S = 2.0
 
 HEALTH_S = 2.0
 FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 30.0
+LONGEST_PAUSE_S = 3.0
+"""Between two starts of a child that keeps dying: a start takes under a second, and students wait for it."""
+
 HEALTHY_S = 30.0
 """A child that lived this long is restarted without a pause again."""
 

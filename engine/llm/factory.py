@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import LanguageModelFailed
+from engine.llm.check import watching
 from engine.llm.client import OpenAIChat
 from engine.llm.embedded import EmbeddedModel, EmbeddedServer
 from engine.llm.endpoint import Endpoint, EndpointSource, FixedEndpoint
@@ -41,6 +42,7 @@ async def language_model(
         connect_s=settings.llm.connect_timeout_s,
         first_token_s=settings.llm.first_token_timeout_s,
         token_s=settings.llm.token_timeout_s,
+        thinking_s=settings.llm.thinking_timeout_s,
         max_tokens=settings.llm.max_tokens,
     )
     async with AsyncExitStack() as stack:
@@ -64,8 +66,18 @@ async def language_model(
                     )
                 )
             )
-        chat = OpenAIChat(source, settings.llm.model, limits, settings.llm.temperature, extra)
+        chat = OpenAIChat(
+            source,
+            settings.llm.model,
+            limits,
+            settings.llm.temperature,
+            extra,
+            settings.llm.thinking,
+            suspicious=extra is None,
+        )
         stack.push_async_callback(chat.close)
         if extra is not None:
             await chat.prefill([{"role": "user", "content": "Hello!"}])
+        else:
+            await stack.enter_async_context(watching(chat, settings.llm.connect_timeout_s))
         yield chat

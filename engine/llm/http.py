@@ -48,6 +48,13 @@ class ChatHttp:
         Raises:
             aiohttp.ClientError, OSError: no answer, or none of HTTP.
         """
+        try:
+            return await self._post(at, body)
+        except aiohttp.ServerDisconnectedError:
+            # A kept connection that the server had closed by then. Nothing was answered, so it may be asked again.
+            return await self._post(at, body)
+
+    async def _post(self, at: Endpoint, body: dict[str, Any]) -> aiohttp.ClientResponse:
         return await self._session.post(
             f"{at.base_url.rstrip('/')}/chat/completions",
             json=body,

@@ -98,6 +98,12 @@ class LlmSettings(Group):
     connect_timeout_s: float = Field(default=5, gt=0, le=120, description="Time to reach the endpoint, seconds.")
     first_token_timeout_s: float = Field(default=20, gt=0, le=600, description="Time to the first token, seconds.")
     token_timeout_s: float = Field(default=10, gt=0, le=600, description="Longest gap between tokens, seconds.")
+    thinking: Literal["off", "on"] = Field(
+        default="off", description="off asks a model that thinks before it answers not to; on allows it."
+    )
+    thinking_timeout_s: float = Field(
+        default=60, gt=0, le=600, description="Time to the first word of a model that thinks, seconds."
+    )
 
 
 class TtsSettings(Group):

@@ -24,6 +24,7 @@ from engine.llm.factory import SMALL_MODEL_SAMPLING
 from engine.models.catalog import locate
 from engine.models.gguf import faster_prompts
 from engine.settings import Settings
+from engine.text.tokens import estimate_tokens
 from tests.slow_child import first_of
 
 ROOT = Path(__file__).parents[2]
@@ -135,3 +136,26 @@ def test_child_dies_with_a_killed_engine(model: EmbeddedModel) -> None:
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "😀" * 200,
+        "👩‍🏫🏳️‍🌈" * 40,
+        "?!?!" * 150,
+        "पौधे सूर्य के प्रकाश से अपना भोजन बनाते हैं। " * 10,
+        "Растения делают сахар из света. " * 10,
+        "3.14159265358979 + 2718281828 = ?",
+        "Plants make sugar from light, and they need water too. " * 10,
+        "光合作用是植物制造食物的方式。" * 10,
+        "النباتات تصنع السكر من الضوء. " * 10,
+    ],
+)
+async def test_a_text_takes_no_more_tokens_than_estimated(model: EmbeddedModel, text: str) -> None:
+    async with EmbeddedServer(model) as server, aiohttp.ClientSession() as http:
+        at = await server.endpoint()
+        url = f"{at.base_url.removesuffix('/v1')}/tokenize"
+        async with http.post(url, json={"content": text}, headers={"Authorization": f"Bearer {at.api_key}"}) as answer:
+            tokens = len((await answer.json())["tokens"])
+    assert 0 < tokens <= estimate_tokens(text) <= 4 * tokens + 8

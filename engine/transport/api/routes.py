@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -34,6 +35,8 @@ class Readiness:
 
     def __init__(self) -> None:
         self.waiting_for: str | None = "models"
+        self.trouble: Callable[[], str | None] = lambda: None
+        """What keeps a running engine from answering students; None when nothing does."""
 
     def refusal(self) -> Busy:
         """The error for a request that comes before the models are loaded."""
@@ -91,11 +94,13 @@ class Api:
         return web.json_response({"status": "healthy", "service": "GPU Server"})
 
     async def ready(self, request: web.Request) -> web.Response:
-        """200 when models are warm and the engine is not draining."""
+        """200 when models are warm, the language model answers and the engine is not draining."""
         if self._readiness.waiting_for is not None:
             raise self._readiness.refusal()
         if self._registry is not None and self._registry.draining:
             raise Busy("draining", retry_after_s=5)
+        if (trouble := self._readiness.trouble()) is not None:
+            raise Busy(f"not ready: {trouble}", retry_after_s=10)
         return web.json_response({"status": "ready"})
 
     @management
