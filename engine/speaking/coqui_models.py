@@ -21,6 +21,7 @@ from engine.audio.decoding import decode
 from engine.errors import ModelMissing
 from engine.items import INPUT_RATE, Clause, FloatArray
 from engine.speaking.ipa import assemble
+from engine.speaking.languages import iso
 from engine.speaking.letters import clause_timeline, letter_durations
 from engine.speaking.pieces import PiecePlan
 from engine.speaking.timeline import ClauseTiming
@@ -214,11 +215,6 @@ class XttsVoice:
             audio, INPUT_RATE, length=config.gpt_cond_len, chunk_length=config.gpt_cond_chunk_len
         )
         return latent, self._model.get_speaker_embedding(audio, INPUT_RATE)
-
-
-def iso(language: str) -> str:
-    """The language of a tag, without the region: ``zh`` for ``zh-cn``, ``en`` for ``EN_us``."""
-    return language.lower().replace("_", "-").partition("-")[0]
 
 
 def _single_language(config: Any, folder: Path) -> str:

@@ -15,13 +15,12 @@ from engine.errors import SynthesisFailed
 from engine.items import Clause, Phoneme, Speech, Word
 from engine.speaking.espeak_library import EspeakSpeech, WordMark, library
 from engine.speaking.ipa import symbol_of
+from engine.speaking.languages import iso
 from engine.speaking.shaping import Leveller, Shaper
 from engine.speaking.timeline import ClauseTiming, Span, shown_words, spread, tokens
 
 PREFIX = "espeak:"
 
-_LANGUAGES = {"cmn": "zh", "nb": "no"}
-"""ISO 639-1 codes for espeak-ng's tags that begin with another code."""
 
 _FIRST = ("en-us", "cmn", "fr-fr", "es", "pt-br")
 """The preferred voices of languages that have several."""
@@ -38,8 +37,7 @@ class EspeakSynthesizer:
         listed = sorted(library().voices(), key=lambda voice: voice.tag not in _FIRST)
         self._files = {f"{PREFIX}{voice.tag}": voice.file for voice in listed}
         self._voices = [
-            Voice(f"{PREFIX}{voice.tag}", _language(voice.tag), f"espeak-ng {voice.name}", timed=True)
-            for voice in listed
+            Voice(f"{PREFIX}{voice.tag}", iso(voice.tag), f"espeak-ng {voice.name}", timed=True) for voice in listed
         ]
         self._levellers: dict[str, Leveller] = {}
         self._worker = Worker("espeak", 1)
@@ -62,11 +60,6 @@ class EspeakSynthesizer:
 
     def close(self) -> None:
         self._worker.close()
-
-
-def _language(tag: str) -> str:
-    base = tag.partition("-")[0]
-    return _LANGUAGES.get(base, base)
 
 
 def _speak(clause: Clause, file: str, leveller: Leveller, abandoned: threading.Event) -> Speech:

@@ -23,6 +23,7 @@ from engine.errors import ModelMissing, SynthesisFailed
 from engine.items import Clause, Speech
 from engine.models.catalog import voice_config
 from engine.speaking.ipa import Segment, assemble, is_letter
+from engine.speaking.languages import iso
 from engine.speaking.letters import clause_timeline, share_pads
 from engine.speaking.pieces import PiecePlan
 from engine.speaking.piper_graph import SPEAKING_ERRORS, IntArray, Latent, PiperGraph
@@ -85,8 +86,7 @@ def _load(path: Path, threads: int) -> _Loaded:
         raise ModelMissing(f"Piper voice {path.name}: its configuration {beside} cannot be read: {error!r}") from error
     name = path.stem.removeprefix("piper-")
     graph = PiperGraph(path, config.hop_length, threads)
-    language = str(raw.get("language", {}).get("family") or config.espeak_voice.split("-")[0])
-    language = {"cmn": "zh", "nb": "no"}.get(language, language)
+    language = iso(str(raw.get("language", {}).get("family") or config.espeak_voice))
     voice = Voice(f"{PREFIX}{name}", language, name, timed=graph.has_widths)
     piper = PiperVoice(session=None, config=config, download_dir=path.parent)
     return _Loaded(voice, piper, graph, Leveller())

@@ -22,6 +22,7 @@ from engine.models.catalog import locate, voice_config
 from engine.settings import Settings
 from engine.speaking.espeak import PREFIX as ESPEAK
 from engine.speaking.espeak import EspeakSynthesizer
+from engine.speaking.languages import iso
 from engine.speaking.piper import PREFIX as PIPER
 from engine.speaking.piper import PiperSynthesizer
 from engine.speaking.samples import sample_text
@@ -32,9 +33,6 @@ _log = structlog.get_logger(__name__)
 
 EMBEDDED = "en_US-joe-medium"
 """The Piper voice of the default install."""
-
-_ALIASES = {"cmn": "zh", "nb": "no", "nn": "no", "iw": "he", "in": "id", "jw": "jv"}
-"""Other codes of languages, and the ones that voices use."""
 
 
 class VoiceBook:
@@ -86,7 +84,7 @@ class VoiceBook:
         Raises:
             InvalidField: the preferred id is unknown.
         """
-        language = _ALIASES.get(language, language)
+        language = iso(language)
         wanted = self.voice(preferred or self.default)
         for voice in (wanted, self.voice(self.default), *self.voices):
             if voice.speaks(language):
@@ -104,7 +102,7 @@ class VoiceBook:
         Returns:
             The voice's id, or None if there is none.
         """
-        language = _ALIASES.get(language, language)
+        language = iso(language)
         engines = (failed.partition(":")[0], SPEECH.rstrip(":"))
         others = [voice for voice in self.voices if voice.id.partition(":")[0] not in engines]
         return next((voice.id for voice in others if voice.speaks(language)), None)
