@@ -54,7 +54,7 @@ class _Waiting:
 
 
 class DecodeQueue:
-    """Runs ``workers`` decodes at once, the one that is due first first.
+    """Runs ``workers`` decodes at once, the earliest deadline first.
 
     A decode is due at the time it was asked for, plus its urgency, plus its expected cost: finals
     go before partials and short ones before long ones, but whoever has waited long enough goes
@@ -124,12 +124,12 @@ class DecodeQueue:
 
     def _finished(self, job: asyncio.Future[R]) -> None:
         if not job.cancelled():
-            job.exception()  # an awaiter that went away must not leave an unheard one
+            job.exception()  # the awaiter may be gone; asyncio would warn that nobody retrieved it
         self._running -= 1
         self._next()
 
     def _next(self) -> None:
-        """Let run what may."""
+        """Start the decodes that may run."""
         while self._running < self._workers + self._express:
             self._waiting = [waiting for waiting in self._waiting if not waiting.turn.done()]
             chosen = min(filter(self._may_run, self._waiting), default=None)

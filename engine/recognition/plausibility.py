@@ -14,13 +14,13 @@ from engine.recognition.hallucinations import INVENTED
 from engine.recognition.speech_spans import SpeechTrack, find_speech
 
 LOOP_PASSES = 3
-"""So often in a row, up to the very end, a phrase is a loop; a single word one time more ("no, no, no")."""
+"""A phrase repeated this often, up to the very end, is a loop; a single word needs one more ("no, no, no")."""
 
 LONGEST_PHRASE = 24
-"""Words in a phrase that is looked for."""
+"""Most words in a phrase that is checked for repetition."""
 
 SHORTEST_ECHO = 3
-"""Words; who says "very, very" or "thank you, thank you" means it."""
+"""Words. People do say "very, very" and "thank you, thank you"."""
 
 UNSPOKEN_MS = 60
 """A word takes 100 ms and more to say. An echo's words are all found at the same place."""
@@ -51,7 +51,11 @@ def evidence_of(track: SpeechTrack, no_speech: float, avg_logprob: float) -> Evi
 
 
 def is_believable(words: Sequence[str], evidence: Evidence) -> bool:
-    """Whether somebody is likely to have said these words."""
+    """Whether somebody is likely to have said these words.
+
+    The thresholds are judgements: no recorded measurement backs them. Whisper's own defaults (0.6 for no speech,
+    -1 for the log probability) were the starting point. ``Evidence`` says what its values mean.
+    """
     spoken = "".join(normal(word) for word in words)
     if not spoken or evidence.speech_s <= 0:
         return False

@@ -59,7 +59,7 @@ MADE_UP_MS = 40
 """A word that begins so shortly before the end of open sound was made up."""
 
 SIMPLIFIED_CHINESE = "以下是普通话的句子。"
-"""Said before Chinese, so that it comes in simplified characters and with punctuation."""
+"""Initial prompt for Chinese, so that the text has simplified characters and punctuation."""
 
 LANGUAGES = frozenset(_LANGUAGE_CODES)
 
@@ -111,7 +111,7 @@ class WhisperWindow:
         default_language: taken when the detector is not sure of any.
 
     Raises:
-        ModelMissing: a file is not there, or CTranslate2 can not load it.
+        ModelMissing: a file is not there, or CTranslate2 cannot load it.
     """
 
     def __init__(

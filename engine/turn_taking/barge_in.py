@@ -64,9 +64,15 @@ class BargeInPolicy:
         listening = options or ListeningOptions()
         self._options = listening.barge_in
         self._late_ms = listening.late_ms
-        """Silence after a sound whose words the recognizer still owes: it is taken for noise."""
+        """After this much silence, a sound whose words are still being decoded is taken for noise."""
 
     def judge(self, sound: OverlappingSound) -> Judgement:
+        """What to do about ``sound``, from what is known of it now.
+
+        The tutor's own words are an echo. Words that are certain enough interrupt, and so does speech that lasts
+        while no words are known. Silence after anything else means noise, or a backchannel if the words are one.
+        ``WAIT``: ask again when more is known.
+        """
         options = self._options
         over = sound.silence_ms > 0 and sound.complete
         text, logprob = (sound.transcript.text, sound.transcript.logprob) if sound.transcript else ("", 0.0)
@@ -95,5 +101,5 @@ class BargeInPolicy:
         return voiced_ms >= options.brief_ms or logprob >= needed
 
     def _faded(self, sound: OverlappingSound) -> bool:
-        """So long silent that nothing more is to come."""
+        """It has been silent for so long that nothing more will come."""
         return sound.silence_ms >= (self._options.noise_silence_ms if sound.complete else self._late_ms)

@@ -95,7 +95,7 @@ class NoSpeechHeard:
 
 @dataclass(frozen=True, slots=True)
 class Duck:
-    """OverlappingSound while the tutor speaks: lower the tutor's voice now, and go on."""
+    """A sound while the tutor speaks: lower the tutor's voice now, and go on."""
 
     ms: float
 

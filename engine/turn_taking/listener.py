@@ -49,17 +49,17 @@ IDLE_FRAMES = 2
 """Judged in one go while nobody speaks: an open microphone costs a third less."""
 
 PATIENCE_S = 0.5
-"""A line that is silent for so long is jitter; for longer, it is the silence of the student."""
+"""A shorter gap in what arrives is jitter; a longer one counts as the student's silence."""
 
 STALL_PATIENCE_S = 1.2
 """The same where sound broke off in the middle of a voice: a line that stalled, more likely than a student who
 fell silent and stopped sending in the same 32 ms. A question that stalled would be answered by its first half."""
 
 LATE_S = 0.1
-"""The event loop itself came round so late: it did not listen, so the line was not silent."""
+"""A timer this late means that the event loop itself stalled, so the gap says nothing about the line."""
 
 GRACE_S = 0.25
-"""Then what came meanwhile is still in the sockets, and has so long to be read."""
+"""Time to read what arrived in the sockets during such a stall."""
 
 _log = structlog.get_logger(__name__)
 
@@ -243,7 +243,7 @@ class Listener:
 
     async def _hear(self, group: asyncio.TaskGroup) -> None:
         if len(self._microphone) > BATCH_FRAMES and self._taker.awaits_words and self._questions:
-            # OverlappingSound that came faster than real time must not outrun its own words.
+            # Audio that came faster than real time must not outrun its own words.
             await asyncio.wait(self._questions, timeout=self._late_s)
             return
         first = self._frames_heard
