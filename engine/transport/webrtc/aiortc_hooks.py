@@ -83,6 +83,24 @@ def ssrc_of(sender: RTCRtpSender) -> int:
     return sender._ssrc
 
 
+def share_one_transport(connection: RTCPeerConnection) -> None:
+    """Tell ``connection`` that its tracks share a transport, as they do with the policy ``MAX_BUNDLE``.
+
+    To be called before the remote description is set. aiortc does not mark the track it was given first, and stops
+    that track's transport, which is everyone's, when another section comes first in the offer.
+    Upstream: not to stop a transport that is in use.
+    """
+    for transceiver in connection.getTransceivers():
+        transceiver._bundled = True
+
+
+async def stop_transports(connection: RTCPeerConnection) -> None:
+    """Close the sockets of a connection whose ``close`` failed. Upstream: a ``close`` that always does so."""
+    for dtls in list(vars(connection).get("_RTCPeerConnection__dtlsTransports", ())):
+        await dtls.stop()
+        await dtls.transport.stop()
+
+
 def ice_connections(connection: RTCPeerConnection) -> set[aioice.Connection]:
     """The connections of aioice under a peer connection. Upstream: ``RTCIceGatherer`` with a public one."""
     users: list[RTCRtpReceiver | RTCSctpTransport] = [t.receiver for t in connection.getTransceivers()]

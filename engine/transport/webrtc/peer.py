@@ -30,7 +30,7 @@ from engine.sessions import Session
 from engine.transport.commands import ready
 from engine.transport.outbox import Outbox
 from engine.transport.webrtc import ice
-from engine.transport.webrtc.aiortc_hooks import replace_jitter_buffer
+from engine.transport.webrtc.aiortc_hooks import replace_jitter_buffer, share_one_transport, stop_transports
 from engine.transport.webrtc.broadcast import Broadcast
 from engine.transport.webrtc.commands import Commands
 from engine.transport.webrtc.congestion import Congestion
@@ -124,6 +124,7 @@ class Peer:
         if codec is not None:
             pc.addTrack(self._broadcast.video_track)
         prefer(pc, codec)
+        share_one_transport(pc)
         await pc.setRemoteDescription(RTCSessionDescription(ice.without_mdns(offer.sdp), "offer"))
         ice.prepare(pc, ice.port_range(self._settings.webrtc.ports))
         for transceiver in pc.getTransceivers():
@@ -155,27 +156,39 @@ class Peer:
 
     async def _close(self, reason: str, code: int | None) -> None:
         log.info("peer closed", session=self.session.id, peer=self.id, reason=reason)
-        if self._sink is not None:
-            self.session.conversation.detach(self._sink)
-        if self._connected.is_set():
-            self.session.parts.metrics.sockets.labels("webrtc").dec()
-        self.session.drop_connection(self)
-        self._outbox.close()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        if code is not None:
-            await self._events.say_goodbye(ClosedEvent(code=code, reason=reason))
-        if self._broadcast is not None:
-            self._broadcast.close()
+        try:
+            if self._sink is not None:
+                self.session.conversation.detach(self._sink)
+            if self._connected.is_set():
+                self.session.parts.metrics.sockets.labels("webrtc").dec()
+            self.session.drop_connection(self)
+            self._outbox.close()
+            for task in self._tasks:
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            if code is not None:
+                await self._events.say_goodbye(ClosedEvent(code=code, reason=reason))
+        finally:
+            if self._broadcast is not None:
+                self._broadcast.close()
+            await self._close_connection()
+            self._on_closed(self)
+
+    async def _close_connection(self) -> None:
+        """End the connection whatever state it is in: a bad offer may leave one that aiortc itself cannot close."""
         try:
             async with asyncio.timeout(CLOSE_S):
                 await self._connection.close()
         except TimeoutError:
             log.warning("peer did not close in time", session=self.session.id, peer=self.id)
-        self._connection.remove_all_listeners()
-        self._on_closed(self)
+        except Exception:
+            log.warning("peer could not be closed", session=self.session.id, peer=self.id, exc_info=True)
+            with suppress(Exception):
+                async with asyncio.timeout(CLOSE_S):
+                    await stop_transports(self._connection)
+        finally:
+            self._connection.remove_all_listeners()
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(self._guard(work), name=name)
