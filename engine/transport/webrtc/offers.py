@@ -123,7 +123,7 @@ def _bundle_only(sdp: str) -> list[bool]:
 
 def _bundle(description: SessionDescription) -> list[str]:
     """The ``mid`` of each bundled section; the first is tagged."""
-    return next((group.items for group in description.group if group.semantic == "BUNDLE"), [])
+    return next(([str(item) for item in group.items] for group in description.group if group.semantic == "BUNDLE"), [])
 
 
 def _check_bundle(description: SessionDescription) -> None:
