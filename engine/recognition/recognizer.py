@@ -107,7 +107,7 @@ class WhisperRecognizer:
 
         Raises:
             RecognitionFailed: the model broke.
-            SettingsError: a language this model can not do.
+            SettingsError: a language this model cannot do.
         """
         wanted = self._known(language) or self._language
         track = await self.run(Urgency.RECORDING, 0.0, self._detect_speech, pcm)
@@ -132,7 +132,7 @@ class WhisperRecognizer:
         """Begin an utterance of unknown length.
 
         Raises:
-            SettingsError: a language this model can not do.
+            SettingsError: a language this model cannot do.
         """
         return WhisperStream(self, UtteranceState(self._known(language) or self._language, *self._thresholds))
 
@@ -179,7 +179,7 @@ class WhisperRecognizer:
         return SpeechTrack(np.concatenate(judged), *self._thresholds)
 
     def _known(self, language: str | None) -> str | None:
-        """``language`` less the codes this model can not do; of a list, one that it can is enough."""
+        """``language`` less the codes this model cannot do; of a list, one that it can is enough."""
         if not language:
             return None
         codes = [code for code in language.split(",") if code != ANY_OTHER]

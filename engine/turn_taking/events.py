@@ -109,7 +109,7 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """The student takes the floor: cancel the tutor's turn. Their own ``UserTurnEnded`` comes later."""
+    """The student takes the floor: cancel the reply. Their own ``UserTurnEnded`` comes later."""
 
     ms: float
     """When they began."""

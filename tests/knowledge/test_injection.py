@@ -1,4 +1,4 @@
-"""Twenty documents that try to command the tutor: what they can and can not touch."""
+"""Twenty documents that try to command the tutor: what they can and cannot touch."""
 
 from __future__ import annotations
 
