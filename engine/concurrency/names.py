@@ -45,7 +45,11 @@ class NameResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """End the threads; a look-up that hangs is not waited for."""
+        """As ``stop``."""
+        self.stop()
+
+    def stop(self) -> None:
+        """End the threads; a look-up that hangs is not waited for. Idempotent."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

@@ -23,6 +23,7 @@ import aiohttp
 
 from engine.concurrency.attempts import AttemptFailed, Neighbour, attempts, retry_after_s
 from engine.concurrency.breaker import CircuitBreaker
+from engine.concurrency.names import NameResolver
 from engine.concurrency.worker import Worker
 from engine.contracts import Voice
 from engine.errors import SynthesisFailed
@@ -103,6 +104,7 @@ class SpeechEndpoint:
         self._paces = {voice: Pace() for voice in self._names}
         self._worker = Worker("speech-decode", 1)
         self._session: aiohttp.ClientSession | None = None
+        self._resolver: NameResolver | None = None
         self._closing: asyncio.Task[None] | None = None
         self.breaker = CircuitBreaker()
 
@@ -115,6 +117,8 @@ class SpeechEndpoint:
         session, self._session = self._session, None
         if session is not None:
             self._closing = asyncio.get_running_loop().create_task(session.close(), name="close speech server")
+        if self._resolver is not None:
+            self._resolver.stop()
         self._worker.close()
 
     async def speak(self, clause: Clause, voice: Voice) -> AsyncGenerator[Speech, None]:
@@ -171,8 +175,12 @@ class SpeechEndpoint:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect_s)
+            self._resolver = NameResolver()
             self._session = aiohttp.ClientSession(
-                timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+                connector=aiohttp.TCPConnector(resolver=self._resolver),
+                timeout=timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
             )
         return self._session
 
