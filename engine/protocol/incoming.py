@@ -101,7 +101,7 @@ class PlaybackMessage(_Part):
 
 
 class EndTalkMessage(_Part):
-    """The talk button was released: answer what was said."""
+    """The talk button was released: answer what was said. What comes after it is another question, however soon."""
 
     type: Literal["end_talk"]
 

@@ -60,7 +60,7 @@ export interface PlaybackMessage {
   position_ms: number;
 }
 
-/** The talk button was released: answer what was said. */
+/** The talk button was released: answer what was said. What comes after it is another question, however soon. */
 export interface EndTalkMessage {
   type: "end_talk";
 }
