@@ -29,12 +29,14 @@ from engine.settings import Settings, former_names, load_settings, unknown_varia
 from engine.telemetry import Metrics, configure_logging
 from engine.tokens import TokenSigner
 from engine.transport.api.avatars_api import AvatarsApi
+from engine.transport.api.headers import on_response_prepare
 from engine.transport.api.idle_clips import IdleClips
 from engine.transport.api.knowledge_api import routes as knowledge_routes
-from engine.transport.api.middleware import answering_expectations, api_key, cors, errors_as_json
+from engine.transport.api.middleware import answering_expectations, api_key, cors, errors_as_json, refuse_encodings
 from engine.transport.api.routes import Api, Readiness
 from engine.transport.api.tutors_api import TutorsApi, check_profile
-from engine.transport.port import open_port
+from engine.transport.connections import PER_ADDRESS
+from engine.transport.port import calm_accept_errors, open_port
 from engine.tutors.store import TutorStore
 from engine.wiring import open_parts
 
@@ -43,6 +45,9 @@ log = structlog.get_logger(__name__)
 MAX_BODY_BYTES = 256_000
 """Of JSON and offers; documents and portraits have limits of their own. A profile with every text at its longest,
 each character escaped, has 200 kB."""
+
+CONNECTIONS_PER_SESSION = 4
+"""From one address, which may be a web tier's or a whole school's: a socket, and some requests beside it."""
 
 
 class Engine:
@@ -124,8 +129,10 @@ class Engine:
     async def _listening(self) -> AsyncIterator[None]:
         settings = self.settings
         self.app = app = web.Application(
-            middlewares=[cors(settings), errors_as_json, api_key(settings)], client_max_size=MAX_BODY_BYTES
+            middlewares=[cors(settings), errors_as_json, refuse_encodings, api_key(settings)],
+            client_max_size=MAX_BODY_BYTES,
         )
+        app.on_response_prepare.append(on_response_prepare)
         app.add_routes(
             answering_expectations(
                 [
@@ -136,7 +143,9 @@ class Engine:
                 ]
             )
         )
-        async with open_port(app, settings.host, settings.port) as self.port:
+        per_address = max(PER_ADDRESS, CONNECTIONS_PER_SESSION * settings.sessions.max)
+        proxies = frozenset(settings.trusted_proxies)
+        async with open_port(app, settings.host, settings.port, per_address=per_address, proxies=proxies) as self.port:
             log.info("listening", host=settings.host, port=self.port)
             yield
 
@@ -146,6 +155,7 @@ async def serve(settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     main_task = asyncio.current_task()
+    calm_accept_errors(loop)
 
     def on_signal() -> None:
         if stop.is_set() and main_task is not None:

@@ -90,6 +90,12 @@ class TooLarge(EngineError):
     code, status = "too_large", 413
 
 
+class UnsupportedMedia(EngineError):
+    """A body of a type or encoding that is not taken here."""
+
+    code, status = "unsupported_media_type", 415
+
+
 class UnreadableMedia(EngineError):
     """Bytes that cannot be decoded as audio or pictures."""
 

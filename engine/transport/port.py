@@ -1,7 +1,8 @@
 """The port: accepts connections, answers what is not HTTP as the API answers errors, closes idle connections.
 
-aiohttp answers a malformed request in plain text before any middleware sees it, and waits an hour for
-the rest of a request's head. Runs on the event loop; leaving the context closes every connection.
+aiohttp answers a malformed request in plain text before any middleware sees it, waits an hour for
+the rest of a request's head, and unfolds compressed bodies before anybody has looked at the request. Runs on the
+event loop; leaving the context closes every connection.
 """
 
 from __future__ import annotations
@@ -17,18 +18,87 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from engine.errors import BadRequest, EngineError, SettingsError
+from engine.transport.api.headers import add_safe_headers
 from engine.transport.api.middleware import json_error
+from engine.transport.connections import (
+    PER_ADDRESS,
+    Connections,
+    RareWarning,
+    connection_limit,
+    raise_file_limit,
+)
 
 log = structlog.get_logger(__name__)
 
 IDLE_CONNECTION_S = 75.0
-"""For the whole head of a request, and between requests; longer than the usual proxy keeps one."""
+"""Between requests; longer than the usual proxy keeps a connection."""
+
+HEAD_S = 10.0
+"""For the whole head of a request."""
 
 SHUTDOWN_S = 2.0
 """How long requests may finish when the port closes."""
 
 
 class _Protocol(web.RequestHandler):
+    """One connection. Compressed bodies stay as they are; ``refuse_encodings`` refuses their requests."""
+
+    def __init__(self, server: web.Server, connections: Connections, loop: asyncio.AbstractEventLoop) -> None:
+        silent: Any = None  # no access log: it would carry the tokens of handshakes
+        super().__init__(
+            server, loop=loop, access_log=silent, keepalive_timeout=IDLE_CONNECTION_S, auto_decompress=False
+        )
+        self._connections = connections
+        self._address = ""
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def idle(self) -> bool:
+        """No request is under way."""
+        return self._current_request is None and not self._messages
+
+    def cut(self) -> None:
+        """Close at once, whatever is still to be sent."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Admit the connection, or cut it."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self._address = str(peer[0]) if peer else ""
+        if self._connections.admit(self, self._address):
+            self._expect_head()
+        else:
+            self.cut()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Let another connection have the place."""
+        self._connections.forget(self, self._address)
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """What began and is no request yet is the head of one, which has to come to its end."""
+        super().data_received(data)
+        if not self.idle:
+            self._stop_timer()
+        elif self._head_timer is None:
+            self._expect_head()
+
+    def _expect_head(self) -> None:
+        self._head_timer = self._loop.call_later(HEAD_S, self._give_up_head)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _give_up_head(self) -> None:
+        self._head_timer = None
+        if self.idle:
+            self.force_close()
+
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
@@ -43,25 +113,35 @@ class _Protocol(web.RequestHandler):
         else:
             error = BadRequest("the request is not valid HTTP")
         answer = json_error(error)
+        add_safe_headers(answer)
         answer.force_close()
         return answer
 
 
 @contextlib.asynccontextmanager
-async def open_port(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+async def open_port(
+    app: web.Application, host: str, port: int, *, per_address: int = PER_ADDRESS, proxies: frozenset[str] = frozenset()
+) -> AsyncIterator[int]:
     """Serve ``app`` while the context lasts; gives the port, which matters when 0 was asked for.
+
+    Args:
+        app: what answers.
+        host: the address to open the port on.
+        port: 0 takes a free one.
+        per_address: connections of one client address.
+        proxies: addresses that may have any number, since they stand for many clients.
 
     Raises:
         SettingsError: the port is taken or not allowed, or the host is no address of this machine.
     """
     loop = asyncio.get_running_loop()
+    connections = Connections(connection_limit(raise_file_limit()), per_address, proxies)
     runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
 
     def protocol() -> _Protocol:
         assert runner.server is not None
-        silent: Any = None  # no access log: it would carry the tokens of handshakes
-        return _Protocol(runner.server, loop=loop, access_log=silent, keepalive_timeout=IDLE_CONNECTION_S)
+        return _Protocol(runner.server, connections, loop)
 
     try:
         try:
@@ -74,6 +154,19 @@ async def open_port(app: web.Application, host: str, port: int) -> AsyncIterator
             server.close()
     finally:
         await runner.cleanup()
+
+
+def calm_accept_errors(loop: asyncio.AbstractEventLoop) -> None:
+    """Log "no more files" once in a while, without a trace: asyncio reports it a hundred times for each try."""
+    warn = RareWarning("connections cannot be accepted: the process is out of files or memory")
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if "accept()" in context.get("message", ""):
+            warn(loop.time(), error=str(context.get("exception")))
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(handle)
 
 
 def _refusal(host: str, port: int, error: OSError) -> str:

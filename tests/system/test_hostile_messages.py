@@ -132,6 +132,22 @@ async def test_a_flood_is_told_so_and_costs_nothing_but_itself(socket: Any) -> N
     await socket.expect("pong")
 
 
+@pytest.mark.parametrize("opcode", [9, 10])
+async def test_a_flood_of_control_frames_closes_the_socket(session: dict[str, Any], opcode: int) -> None:
+    async with RawSocket(session) as raw:
+        await raw.send(frame(b"", opcode) * 10_000)
+        said = await raw.rest(10)
+    assert b"\x88" in said and said.endswith(struct.pack(">H", 1008) + b"too many pings"), said[-40:]
+    assert said.count(b"\x8a\x00") == (20 if opcode == 9 else 0)
+
+
+async def test_honest_pings_are_answered(session: dict[str, Any]) -> None:
+    async with RawSocket(session) as raw:
+        for text in (b"", b"abc", b"x" * 125):
+            await raw.send(frame(text, 9))
+            assert await raw.reader.readexactly(2 + len(text)) == bytes([0x8A, len(text)]) + text
+
+
 async def test_more_recordings_than_can_wait_are_refused(socket: Any) -> None:
     for _ in range(8):
         await socket.send(type="text", content="Hello!")

@@ -14,7 +14,7 @@ import structlog
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.typedefs import Middleware
 
-from engine.errors import BadRequest, EngineError, NotFound, TooLarge, Unauthorized
+from engine.errors import BadRequest, EngineError, NotFound, TooLarge, Unauthorized, UnsupportedMedia
 from engine.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -114,6 +114,14 @@ def api_key(settings: Settings) -> Middleware:
         return await handler(request)
 
     return check
+
+
+@web.middleware
+async def refuse_encodings(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """No body may be compressed: a megabyte can unfold to a gigabyte. The port leaves bodies as they came."""
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() not in ("identity", ""):
+        raise UnsupportedMedia("header 'Content-Encoding': bodies are taken uncompressed only")
+    return await handler(request)
 
 
 async def read_text(request: web.Request) -> str:

@@ -16,6 +16,7 @@ from engine.settings import Settings
 from engine.telemetry import Metrics
 from engine.tokens import TokenSigner
 from engine.transport.api.bodies import read_body
+from engine.transport.api.headers import PAGE
 from engine.transport.api.idle_clips import IdleClips
 from engine.transport.api.middleware import bearer, management, origin_allowed
 from engine.transport.api.openapi import description
@@ -193,7 +194,9 @@ class Api:
 
     async def page(self, request: web.Request) -> web.FileResponse:
         """The built-in page."""
-        return web.FileResponse(WEB_DIR / "index.html", headers={hdrs.CACHE_CONTROL: "no-cache"})
+        return web.FileResponse(
+            WEB_DIR / "index.html", headers={hdrs.CACHE_CONTROL: "no-cache", "Content-Security-Policy": PAGE}
+        )
 
     async def asset(self, request: web.Request) -> web.FileResponse:
         """A module or style sheet of the page. Always asked for anew: old ones do not fit a new page."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from engine.contracts import Avatar
-from engine.errors import BadRequest, Conflict, EngineError, InvalidField
+from engine.errors import BadRequest, Conflict, EngineError, InvalidField, TooFast
 from engine.protocol import incoming as messages
 from engine.protocol.bounded_json import LOOP_CHARS
 from engine.protocol.outgoing import PongEvent
@@ -31,6 +31,8 @@ BINARY_CHUNK_BYTES = 96_000
 MESSAGES_PER_SECOND = 200
 """A client that sends more is told ``too_fast`` and slowed down."""
 
+CONTROL_FRAMES_PER_SECOND = 20
+"""Pings and pongs; browsers send none but answers to ours, libraries one every few seconds. More close the socket."""
 
 OUTBOX_MESSAGES = 128
 UNSENT_BYTES = 64_000
@@ -53,6 +55,7 @@ class Client:
         self._avatar: Avatar | None = None
         self._microphone: PcmMicrophone | None = None
         self._rate = RateLimit(MESSAGES_PER_SECOND, 1, "messages")
+        self._control_rate = RateLimit(CONTROL_FRAMES_PER_SECOND, 1, "control frames")
 
     async def serve(self, *, stream: bool) -> None:
         """Talk until the socket closes, from either side."""
@@ -64,6 +67,10 @@ class Client:
             else:
                 self._conversation.attach(self._sink, streaming=False, avatar=None)
             async for message in self._socket:
+                if message.type in (WSMsgType.PING, WSMsgType.PONG):
+                    if not await self._answer_control(message):
+                        return
+                    continue
                 self._session.touch()
                 try:
                     self._rate.check(loop.time())
@@ -84,6 +91,24 @@ class Client:
     async def close(self, code: int, reason: bytes) -> None:
         """Close from our side (session ended, replaced by another socket, shutdown)."""
         await close_hard(self._socket, code, reason)
+
+    async def _answer_control(self, message: WSMessage) -> bool:
+        """Answer a ping; False when the socket is closed, because there were too many or nothing can be sent."""
+        try:
+            self._control_rate.check(asyncio.get_running_loop().time())
+            if message.type is WSMsgType.PING:
+                async with asyncio.timeout(self._settings.sessions.slow_client_s):
+                    await self._socket.pong(message.data)
+        except TooFast as error:
+            refusal(self._session, error)
+            await self.close(WSCloseCode.POLICY_VIOLATION, b"too many pings")
+            return False
+        except TimeoutError:
+            await self.close(WSCloseCode.TRY_AGAIN_LATER, b"too slow")
+            return False
+        except (ConnectionError, RuntimeError):
+            return False
+        return True
 
     async def _read(self, text: str) -> None:
         if len(text) <= LOOP_CHARS:
@@ -182,7 +207,7 @@ async def serve_socket(request: web.Request, session: Session) -> web.StreamResp
     """Upgrade a request whose token was checked, and serve it. A second socket replaces the first."""
     _keep_backlog_short(request)
     websocket = web.WebSocketResponse(
-        max_msg_size=session.parts.settings.limits.message_bytes, heartbeat=20, compress=False, autoping=True
+        max_msg_size=session.parts.settings.limits.message_bytes, heartbeat=20, compress=False, autoping=False
     )
     await websocket.prepare(request)
     client = Client(websocket, session)
