@@ -32,7 +32,14 @@ from engine.transport.api.avatars_api import AvatarsApi
 from engine.transport.api.headers import on_response_prepare
 from engine.transport.api.idle_clips import IdleClips
 from engine.transport.api.knowledge_api import routes as knowledge_routes
-from engine.transport.api.middleware import answering_expectations, api_key, cors, errors_as_json, refuse_encodings
+from engine.transport.api.middleware import (
+    answering_expectations,
+    api_key,
+    cors,
+    errors_as_json,
+    only_own_pages,
+    refuse_encodings,
+)
 from engine.transport.api.routes import Api, Readiness
 from engine.transport.api.tutors_api import TutorsApi, check_profile
 from engine.transport.connections import PER_ADDRESS
@@ -129,7 +136,13 @@ class Engine:
     async def _listening(self) -> AsyncIterator[None]:
         settings = self.settings
         self.app = app = web.Application(
-            middlewares=[cors(settings), errors_as_json, refuse_encodings, api_key(settings)],
+            middlewares=[
+                cors(settings),
+                errors_as_json,
+                refuse_encodings,
+                only_own_pages(settings),
+                api_key(settings),
+            ],
             client_max_size=MAX_BODY_BYTES,
         )
         app.on_response_prepare.append(on_response_prepare)
@@ -186,6 +199,7 @@ def main() -> int:
         print(f"run_engine.py: {error.message}", file=sys.stderr)
         return 2
     configure_logging(settings)
+    os.umask(0o077)  # tutors, avatars and knowledge are nobody else's
     for name, now in former.items():
         log.warning("this setting has a new name", former=name, now=now)
     for name, meant in unknown_variables(os.environ).items():

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import math
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -73,6 +75,22 @@ class Session:
         self._active_at = asyncio.get_running_loop().time()
         self._connections: list[Connection] = []
         self.task: asyncio.Task[None] | None = None
+        self._authorized_until = math.inf
+
+    def authorize_until(self, expires_at: float) -> None:
+        """A token of this session expires at ``expires_at`` (Unix seconds); the latest one counts."""
+        known = 0.0 if self._authorized_until == math.inf else self._authorized_until
+        self._authorized_until = max(known, expires_at)
+
+    async def close_if_unauthorized(self, now: float) -> None:
+        """Close what is connected when every token has expired; a new one lets the student connect again.
+
+        Args:
+            now: Unix seconds.
+        """
+        if self._connections and now >= self._authorized_until:
+            log.info("token_expired", session=self.id)
+            await self.close_connections(WSCloseCode.POLICY_VIOLATION, b"token expired")
 
     def touch(self) -> None:
         """The client did something: the idle clock starts again."""
@@ -285,6 +303,8 @@ class SessionRegistry:
             for session in list(self._sessions.values()):
                 if session.idle_s(now) > limit:
                     await self.end(session, "expired", WSCloseCode.OK, b"session expired")
+                else:
+                    await session.close_if_unauthorized(time.time())
             speaking = any(session.conversation.speaking for session in self._sessions.values())
             collected = self._collect(speaking)
             if not speaking and (collected or now - given_back_at > GIVE_BACK_EVERY_S):

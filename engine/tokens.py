@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import jwt
 
@@ -27,6 +28,22 @@ class Claims:
     """Unix seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A new token."""
+
+    text: str
+    expires_at: int
+    """Unix seconds."""
+
+
+MAX_CHARS = 4096
+"""Longest token that is looked at; ours have some 300."""
+
+MAX_ID = 2**53
+"""Tutors and students are numbered below this, as in ``POST /v1/sessions``."""
+
+
 class TokenSigner:
     """Makes and checks tokens with one secret."""
 
@@ -35,7 +52,11 @@ class TokenSigner:
         self._ttl_s = ttl_s
 
     def sign(self, session_id: str, tutor_id: int, student_id: int) -> str:
-        """A token that opens ``session_id`` for the configured time."""
+        """The text of a token that opens ``session_id`` for the configured time."""
+        return self.issue(session_id, tutor_id, student_id).text
+
+    def issue(self, session_id: str, tutor_id: int, student_id: int) -> Token:
+        """A token that opens ``session_id`` for the configured time, and when that is over."""
         now = int(time.time())
         claims = {
             "sub": session_id,
@@ -45,7 +66,7 @@ class TokenSigner:
             "exp": now + self._ttl_s,
             "aud": AUDIENCE,
         }
-        return jwt.encode(claims, self._secret, algorithm="HS256")
+        return Token(jwt.encode(claims, self._secret, algorithm="HS256"), now + self._ttl_s)
 
     def check(self, token: str, session_id: str) -> Claims:
         """The claims of a token that is good for ``session_id``.
@@ -56,6 +77,8 @@ class TokenSigner:
         """
         if not token:
             raise Unauthorized("a session token is needed: ?token=… or Authorization: Bearer …")
+        if len(token) > MAX_CHARS:
+            raise Unauthorized("the session token is not valid")
         try:
             claims = jwt.decode(
                 token,
@@ -66,8 +89,17 @@ class TokenSigner:
             )
         except jwt.ExpiredSignatureError:
             raise Unauthorized("the session token has expired") from None
-        except (jwt.InvalidTokenError, ValueError):  # ValueError: characters no token has
+        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError):
+            # What is no token in ways the library does not know: characters, types, infinite times, depth.
             raise Unauthorized("the session token is not valid") from None
+        if not _well_formed(claims):
+            raise Unauthorized("the session token is not valid")
         if claims["sub"] != session_id:
             raise Forbidden("the session token is for another session")
-        return Claims(claims["sub"], int(claims["tutor"]), int(claims["student"]), int(claims["exp"]))
+        return Claims(claims["sub"], claims["tutor"], claims["student"], claims["exp"])
+
+
+def _well_formed(claims: dict[str, Any]) -> bool:
+    """Whether each claim has the type and range ``issue`` gives it: others share the secret, perhaps."""
+    whole = [claims[name] for name in ("tutor", "student", "iat", "exp")]
+    return isinstance(claims["sub"], str) and all(type(each) is int and 0 <= each < MAX_ID for each in whole)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -80,6 +81,24 @@ def test_an_idle_session_expires_and_its_socket_is_told() -> None:
         assert session.task is not None and session.task.done()
 
     assert ended_as(with_registry(drive), "expired") == 1
+
+
+def test_connections_close_with_the_newest_token_and_the_session_lives_on() -> None:
+    async def drive(registry: SessionRegistry, stage: Stage) -> None:
+        session, connection, renewed = registry.create(1, 2), FakeConnection(), FakeConnection()
+        session.authorize_until(time.time() - 1)
+        session.take_connection(connection)
+        other = registry.create(1, 3)
+        other.authorize_until(time.time() - 1)
+        other.authorize_until(time.time() + 3600)
+        other.authorize_until(time.time() - 2)
+        other.take_connection(renewed)
+        await asyncio.sleep(CHECK_S + 1)
+        assert connection.closed == (WSCloseCode.POLICY_VIOLATION, b"token expired")
+        assert renewed.closed is None
+        assert is_live(registry, session) and is_live(registry, other)
+
+    with_registry(drive)
 
 
 def test_every_message_of_the_client_starts_the_idle_clock_again() -> None:

@@ -44,6 +44,13 @@ def forged(secret: str = SECRET, algorithm: str | None = "HS256", **changes: obj
         forged(aud="other"),
         forged(exp=None),
         forged(secret="", algorithm="none"),
+        "x" * 5000,
+        *(
+            forged(**{name: value})
+            for name in ("tutor", "student", "exp", "iat", "sub")
+            for value in ([], {}, "1", 1.5, True, -1, 2**60, float("inf"), float("nan"), [1])
+            if (name, value) != ("sub", "1")
+        ),
     ],
 )
 def test_bad_tokens_are_refused(token: str) -> None:
@@ -54,3 +61,8 @@ def test_bad_tokens_are_refused(token: str) -> None:
 def test_a_foreign_token_opens_nothing_else() -> None:
     with pytest.raises(Forbidden):
         SIGNER.check(SIGNER.sign("other", 1, 1), "abc")
+
+
+def test_an_issued_token_tells_when_it_expires() -> None:
+    token = SIGNER.issue("abc", 13, 7)
+    assert SIGNER.check(token.text, "abc").expires_at == token.expires_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 TOOLS = {
@@ -16,6 +17,8 @@ TOOLS = {
 def main() -> int:
     """Runs the tool that the first argument names with the remaining ones, or the engine; returns the exit status."""
     if len(sys.argv) > 1 and sys.argv[1] in TOOLS:
+        if sys.argv[1] in ("avatars", "knowledge"):
+            os.umask(0o077)  # only the engine's user may read what it writes
         # Imported only when needed: some tools take seconds to import.
         return int(importlib.import_module(f"engine.cli.{sys.argv[1]}").main(sys.argv[2:]))
     from engine.app import main as serve

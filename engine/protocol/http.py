@@ -86,6 +86,15 @@ class SessionCreated(Answer):
     status: str
 
 
+class SessionToken(Answer):
+    """A new token of a session."""
+
+    engine_token: str
+    """JWT that opens this session."""
+    expires_at: int
+    """Unix seconds. Connections of the session are closed then, unless it got a newer token."""
+
+
 class SessionState(Answer):
     """A live session."""
 

@@ -42,7 +42,12 @@ class SessionSettings(Group):
     idle_s: float = Field(
         default=900, ge=1, le=86400, description="A session without activity ends after this, seconds."
     )
-    token_ttl_s: int = Field(default=3600, ge=10, le=86400, description="Lifetime of a session token, seconds.")
+    token_ttl_s: int = Field(
+        default=14_400,
+        ge=10,
+        le=86400,
+        description="Lifetime of a session token, seconds; connections end with it unless it is renewed.",
+    )
     drain_s: float = Field(
         default=20, ge=0, le=600, description="Time running replies get to finish after SIGTERM, seconds."
     )

@@ -59,7 +59,10 @@ class Settings(BaseSettings):
         default_factory=lambda: SecretStr(secrets.token_urlsafe(32)),
         description="Signs session tokens (HS256, 32 bytes or more); random at each start when unset.",
     )
-    allowed_origins: Names = Field(["*"], description="Origins browsers may call from (comma separated; * allows any).")
+    allowed_origins: Names = Field(
+        ["*"],
+        description="Origins pages may call from (comma separated; * allows any, but none without an API key).",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line.")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where torch and the recognizer run.")

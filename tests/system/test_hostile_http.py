@@ -16,6 +16,7 @@ from engine.transport.api import middleware
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 GOOD = b'{"tutor_id":1,"student_id":1}'
+JSON = b"Content-Type: application/json"
 
 
 async def talk(engine: Engine, request: bytes, *, end: bool = False) -> tuple[int, dict[str, str], bytes]:
@@ -35,7 +36,9 @@ async def talk(engine: Engine, request: bytes, *, end: bool = False) -> tuple[in
         writer.close()
 
 
-def post(body: bytes, *headers: bytes, path: bytes = b"/v1/sessions", host: bytes = b"x") -> bytes:
+def post(body: bytes, *headers: bytes, path: bytes = b"/v1/sessions", host: bytes = b"127.0.0.1") -> bytes:
+    if path == b"/v1/sessions" and not any(line.lower().startswith(b"content-type") for line in headers):
+        headers = (*headers, JSON)
     lines = [b"POST " + path + b" HTTP/1.1", b"Host: " + host, b"Connection: close", *headers]
     if not any(line.lower().startswith((b"content-length", b"transfer-encoding")) for line in headers):
         lines.append(b"Content-Length: %d" % len(body))
@@ -43,7 +46,9 @@ def post(body: bytes, *headers: bytes, path: bytes = b"/v1/sessions", host: byte
 
 
 def get(path: bytes, *headers: bytes) -> bytes:
-    return b"\r\n".join([b"GET " + path + b" HTTP/1.1", b"Host: x", b"Connection: close", *headers]) + b"\r\n\r\n"
+    return (
+        b"\r\n".join([b"GET " + path + b" HTTP/1.1", b"Host: 127.0.0.1", b"Connection: close", *headers]) + b"\r\n\r\n"
+    )
 
 
 async def refused(engine: Engine, request: bytes, statuses: tuple[int, ...]) -> str:
@@ -98,12 +103,25 @@ async def test_bodies_that_are_wrong(engine: Engine, body: bytes, headers: tuple
     await refused(engine, post(body, *headers), (status,))
 
 
-@pytest.mark.parametrize("content_type", [b"text/plain", b"application/octet-stream", b"multipart/form-data", b"\xff"])
-async def test_json_counts_whatever_it_is_called(engine: Engine, content_type: bytes) -> None:
-    status, _, body = await talk(engine, post(GOOD, b"Content-Type: " + content_type))
+@pytest.mark.parametrize(
+    "content_type",
+    [b"text/plain", b"application/octet-stream", b"multipart/form-data", b"application/x-www-form-urlencoded", b"\xff"],
+)
+async def test_json_must_be_called_so(engine: Engine, content_type: bytes) -> None:
+    assert "application/json" in await refused(engine, post(GOOD, b"Content-Type: " + content_type), (415,))
+    assert engine.registry is not None and not len(engine.registry)
+
+
+@pytest.mark.parametrize("host", [b"evil.test", b"evil.test:9000", b"10.0.0.1", b"localhost.evil.test", b"x"])
+async def test_without_a_key_only_this_machine_s_names_are_answered(engine: Engine, host: bytes) -> None:
+    assert "Host" in await refused(engine, post(GOOD, JSON, host=host), (403,))
+    assert engine.registry is not None and not len(engine.registry)
+
+
+@pytest.mark.parametrize("host", [b"localhost", b"127.0.0.1:9000", b"[::1]:9000", b"LOCALHOST:1"])
+async def test_this_machine_s_names_are_answered(engine: Engine, host: bytes) -> None:
+    status, _, _ = await talk(engine, get(b"/v1/sessions").replace(b"Host: 127.0.0.1", b"Host: " + host))
     assert status == 200
-    assert engine.registry is not None
-    await engine.registry.end(engine.registry.find(json.loads(body)["session_id"]), "deleted")
 
 
 @pytest.mark.parametrize(
@@ -121,16 +139,16 @@ async def test_forwarded_hosts_are_believed_only_from_a_trusted_proxy(
     assert engine.registry is not None
 
     async def url(*headers: bytes) -> str:
-        status, _, body = await talk(engine, post(GOOD, *headers, host=b"inside:9000"))
+        status, _, body = await talk(engine, post(GOOD, *headers, host=b"localhost:9000"))
         assert status == 200 and engine.registry is not None
         created = json.loads(body)
         await engine.registry.end(engine.registry.find(created["session_id"]), "deleted")
         return str(created["engine_url"])
 
-    assert (await url(*forwarded)).startswith("ws://inside:9000/")
+    assert (await url(*forwarded)).startswith("ws://localhost:9000/")
     monkeypatch.setattr(engine.settings, "trusted_proxies", ["127.0.0.1"])
     assert (await url(*forwarded)).startswith("wss://public.example/")
-    assert (await url()).startswith("ws://inside:9000/")
+    assert (await url()).startswith("ws://localhost:9000/")
     message = await refused(engine, post(GOOD, b'X-Forwarded-Host: "evil'), (400,))
     assert "X-Forwarded-Host" in message
 

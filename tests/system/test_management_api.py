@@ -119,6 +119,42 @@ async def test_token_in_the_header(caller: Any, session: dict[str, Any]) -> None
         assert (await ws.receive_json(timeout=5))["type"] == "pong"
 
 
+async def test_token_as_a_subprotocol(caller: Any, session: dict[str, Any]) -> None:
+    token = "tutor.token." + session["engine_token"]
+    async with caller.http.ws_connect(session["engine_url"], protocols=("tutor.v1", token)) as ws:
+        assert ws.protocol == "tutor.v1"
+        await ws.send_str('{"type":"ping"}')
+        assert (await ws.receive_json(timeout=5))["type"] == "pong"
+    for protocols, status in (((token,), 400), (("tutor.v1", "tutor.token.x"), 401), (("tutor.v1",), 401)):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await caller.http.ws_connect(session["engine_url"], protocols=protocols)
+        assert refused.value.status == status
+
+
+async def test_a_renewed_token_opens_the_session(caller: Any, session: dict[str, Any]) -> None:
+    async with caller.http.post(f"{caller.base}/v1/sessions/{session['session_id']}/token") as reply:
+        renewed = http.SessionToken.model_validate(await reply.json())
+    socket = await caller.connect({**session, "engine_token": renewed.engine_token})
+    await socket.send(type="ping")
+    await socket.expect("pong")
+    await socket.ws.close()
+
+
+@pytest.mark.parametrize("origin", ["http://evil.test", "null"])
+async def test_foreign_pages_open_no_socket(caller: Any, session: dict[str, Any], origin: str) -> None:
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await caller.http.ws_connect(f"{session['engine_url']}?token={session['engine_token']}", origin=origin)
+    assert refused.value.status == 403
+
+
+async def test_the_page_has_a_policy_without_inline_scripts(caller: Any) -> None:
+    async with caller.http.get(f"{caller.base}/") as reply:
+        policy = reply.headers["Content-Security-Policy"]
+        text = await reply.text()
+    assert "script-src 'self';" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+    assert "<script>" not in text and " onclick" not in text and " style=" not in text
+
+
 async def test_plain_get_of_the_socket_is_told_so(caller: Any, session: dict[str, Any]) -> None:
     status, body, _ = await get(caller, f"/ws/ws/{session['session_id']}?token={session['engine_token']}")
     assert (status, body["error"]["code"]) == (400, "bad_request")

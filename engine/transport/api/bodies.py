@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from engine.errors import BadRequest, InvalidField, TooLarge
+from engine.errors import BadRequest, InvalidField, TooLarge, UnsupportedMedia
 from engine.protocol.bounded_json import LOOP_CHARS, load_object
 from engine.protocol.incoming import explain
 from engine.transport.api.middleware import BODY_S, read_text
@@ -25,9 +25,12 @@ async def read_object(request: web.Request) -> dict[str, Any]:
     """The JSON object a request carries.
 
     Raises:
+        UnsupportedMedia: not called ``application/json``. Browsers send other types for any page without asking us.
         TooLarge: more bytes than the application allows, or more than ``MAX_VALUES`` values.
         BadRequest: not JSON, not an object, or it did not arrive in time.
     """
+    if request.content_type != "application/json":
+        raise UnsupportedMedia("header 'Content-Type': application/json is needed")
     text = await read_text(request)
     if len(text) > LOOP_CHARS:
         return await asyncio.to_thread(load_object, text, "the body", MAX_VALUES)

@@ -1,6 +1,6 @@
 """What every request passes through: errors as JSON, CORS and the API key.
 
-Order, outermost first: CORS, errors, authentication.
+Order, outermost first: CORS, errors, encodings, the caller's page, authentication.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from aiohttp.typedefs import Middleware
 
 from engine.errors import BadRequest, EngineError, NotFound, TooLarge, Unauthorized, UnsupportedMedia
 from engine.settings import Settings
+from engine.transport.api.callers import Callers
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +35,11 @@ def management(handler: H) -> H:
     """Decorates a handler that belongs to the management API."""
     setattr(handler, MANAGEMENT, True)
     return handler
+
+
+def is_management(request: web.Request) -> bool:
+    """Whether the request's handler belongs to the management API."""
+    return bool(getattr(request.match_info.handler, MANAGEMENT, False))
 
 
 def json_error(error: EngineError) -> web.Response:
@@ -107,7 +113,7 @@ def api_key(settings: Settings) -> Middleware:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if settings.api_key is not None and getattr(request.match_info.handler, MANAGEMENT, False):
+        if settings.api_key is not None and is_management(request):
             given = bearer(request).encode(errors="surrogateescape")
             if not hmac.compare_digest(given, settings.api_key.get_secret_value().encode()):
                 raise Unauthorized("the management API needs Authorization: Bearer with the API key")
@@ -146,30 +152,39 @@ def bearer(request: web.Request) -> str:
     return value.strip() if scheme.lower() == "bearer" else ""
 
 
+def only_own_pages(settings: Settings) -> Middleware:
+    """Without an API key, only this machine's own pages may call."""
+    callers = Callers(settings)
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        callers.check(request, management=is_management(request))
+        return await handler(request)
+
+    return check
+
+
 def cors(settings: Settings) -> Middleware:
-    """Lets browsers of the allowed origins call, and answers their preflights."""
-    allowed = set(settings.allowed_origins)
+    """Lets pages of the allowed origins read answers, and answers their preflights."""
+    callers = Callers(settings)
+    anybody = "*" in settings.allowed_origins and settings.api_key is not None
 
     @web.middleware
     async def add_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get(hdrs.ORIGIN)
         preflight = request.method == "OPTIONS" and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
         response: web.StreamResponse = web.Response(status=204) if preflight else await handler(request)
-        if origin and ("*" in allowed or origin in allowed) and not response.prepared:
-            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*" if "*" in allowed else origin
+        if response.prepared:
+            return response
+        if origin and callers.may_call(request, origin, management=is_management(request)):
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*" if anybody else origin
             response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "Location, Retry-After"
             if preflight:
                 response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = "GET, POST, PUT, DELETE, OPTIONS"
                 response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization, Content-Type"
                 response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
-            if "*" not in allowed:
-                response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+        if not anybody:
+            response.headers.add(hdrs.VARY, hdrs.ORIGIN)
         return response
 
     return add_headers
-
-
-def origin_allowed(request: web.Request, settings: Settings) -> bool:
-    """Browsers send an Origin with WebSocket handshakes, which CORS does not protect."""
-    origin = request.headers.get(hdrs.ORIGIN)
-    return origin is None or "*" in settings.allowed_origins or origin in settings.allowed_origins

@@ -36,7 +36,8 @@ def json_content(*names: str) -> JsonObject:
 
 MODELS: tuple[type[BaseModel], ...] = (
     http.CreateSession, http.PeerOffer, http.ErrorAnswer, http.Status, http.SessionCreated, http.SessionState,
-    http.SessionList, http.PeerAnswer, http.IceServers, http.AvatarList, http.AvatarState, http.VoiceList,
+    http.SessionToken, http.SessionList, http.PeerAnswer, http.IceServers, http.AvatarList, http.AvatarState,
+    http.VoiceList,
     http.KnowledgeList, http.KnowledgeState, http.DocumentStored, http.DocumentAdding, http.SourceList,
     TutorProfile, TutorList,
 )  # fmt: skip
@@ -105,7 +106,7 @@ PATHS: dict[str, dict[str, JsonObject]] = {
             answers=json_content("SessionCreated"),
             body="CreateSession",
             key=True,
-            errors=("400", "401", "422", "503"),
+            errors=("400", "401", "403", "413", "415", "422", "503"),
         ),
         "get": operation(
             "List live sessions",
@@ -127,6 +128,15 @@ PATHS: dict[str, dict[str, JsonObject]] = {
             status="204",
             key=True,
             errors=("401", "404"),
+            parameters=("session_id",),
+        ),
+    },
+    "/v1/sessions/{session_id}/token": {
+        "post": operation(
+            "A new token for a session; what is connected may stay until it expires",
+            answers=json_content("SessionToken"),
+            key=True,
+            errors=("401", "403", "404"),
             parameters=("session_id",),
         ),
     },
@@ -180,7 +190,7 @@ PATHS: dict[str, dict[str, JsonObject]] = {
             answers=json_content("TutorProfile"),
             body="TutorProfile",
             key=True,
-            errors=("400", "401", "409", "422", "503"),
+            errors=("400", "401", "403", "409", "413", "415", "422", "503"),
             parameters=("tutor_id",),
         ),
         "delete": operation(

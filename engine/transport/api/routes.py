@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,21 +13,23 @@ from engine.protocol.http import CreateSession
 from engine.sessions import Session, SessionRegistry
 from engine.settings import Settings
 from engine.telemetry import Metrics
-from engine.tokens import TokenSigner
+from engine.tokens import Token, TokenSigner
 from engine.transport.api.bodies import read_body
+from engine.transport.api.callers import HOST, Callers
 from engine.transport.api.headers import PAGE
 from engine.transport.api.idle_clips import IdleClips
-from engine.transport.api.middleware import bearer, management, origin_allowed
+from engine.transport.api.middleware import bearer, management
 from engine.transport.api.openapi import description
 from engine.transport.webrtc import PATHS as WEBRTC_PATHS
 from engine.transport.webrtc import WebRtcApi
-from engine.transport.websocket.client import serve_socket
+from engine.transport.websocket.client import SUBPROTOCOL, serve_socket
 
 WEB_DIR = Path(__file__).parents[2] / "web"
 ASSETS = frozenset(path.name for path in WEB_DIR.iterdir() if path.suffix in (".js", ".css"))
 
-_HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
-"""A name or address with or without a port, as a ``Host`` header has it."""
+
+TOKEN_PROTOCOL = "tutor.token."
+"""Begins the subprotocol that is a token."""
 
 
 class Readiness:
@@ -58,6 +59,7 @@ class Api:
         self._metrics = metrics
         self._readiness = readiness
         self._tokens = tokens
+        self._callers = Callers(settings)
         self._registry: SessionRegistry | None = None
         self._idle_clips: IdleClips | None = None
         self.webrtc = WebRtcApi(self.authorize)
@@ -78,6 +80,7 @@ class Api:
             web.get("/v1/sessions", self.list_sessions),
             web.get("/v1/sessions/{session_id}", self.get_session),
             web.delete("/v1/sessions/{session_id}", self.delete_session),
+            web.post("/v1/sessions/{session_id}/token", self.renew_token),
             web.get("/v1/avatars", self.list_avatars),
             web.get("/v1/avatars/{avatar_id}/idle.mp4", self.idle_clip),
             web.get("/v1/avatars/{avatar_id}/still.jpg", self.still),
@@ -121,10 +124,23 @@ class Api:
             {
                 "session_id": session.id,
                 "engine_url": f"{base}/ws/ws/{session.id}",
-                "engine_token": self._tokens.sign(session.id, session.tutor_id, session.student_id),
+                "engine_token": self._new_token(session).text,
                 "status": session.status,
             }
         )
+
+    @management
+    async def renew_token(self, request: web.Request) -> web.Response:
+        """``POST /v1/sessions/{id}/token``: a new token; what is connected may stay until that one expires."""
+        token = self._new_token(self._session(request))
+        return web.json_response(
+            {"engine_token": token.text, "expires_at": token.expires_at}, headers={hdrs.CACHE_CONTROL: "no-store"}
+        )
+
+    def _new_token(self, session: Session) -> Token:
+        token = self._tokens.issue(session.id, session.tutor_id, session.student_id)
+        session.authorize_until(token.expires_at)
+        return token
 
     @management
     async def list_sessions(self, request: web.Request) -> web.Response:
@@ -147,7 +163,8 @@ class Api:
     async def websocket(self, request: web.Request) -> web.StreamResponse:
         """The handshake: 401 for a bad token, 404 for an unknown session, then the protocol."""
         session = self.authorize(request)
-        if not origin_allowed(request, self._settings):
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin is not None and not self._callers.may_call(request, origin, management=False):
             raise Forbidden("this origin may not connect (ENGINE_ALLOWED_ORIGINS)")
         if not web.WebSocketResponse().can_prepare(request):
             raise BadRequest("this address needs a WebSocket upgrade")
@@ -160,13 +177,15 @@ class Api:
             Unauthorized, Forbidden, UnknownSession.
         """
         session_id = request.match_info["session_id"]
-        token = request.query.get("token") or bearer(request)
+        token = request.query.get("token") or bearer(request) or offered_token(request)
         try:
-            self._tokens.check(token, session_id)
+            claims = self._tokens.check(token, session_id)
         except Forbidden as error:
             # PROTOCOL: a bad token is refused with 401, whatever is bad about it.
             raise Unauthorized(error.message) from None
-        return self.registry.find(session_id)
+        session = self.registry.find(session_id)
+        session.authorize_until(claims.expires_at)
+        return session
 
     # --- avatars and the page
 
@@ -225,6 +244,18 @@ class Api:
         return self.registry.find(request.match_info["session_id"])
 
 
+def offered_token(request: web.Request) -> str:
+    """The token among the subprotocols a WebSocket client offers, or an empty string.
+
+    A page can send no other header with a handshake, and a token in an address ends up in the logs of proxies.
+    """
+    offered = [each.strip() for each in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(",")]
+    tokens = [each.removeprefix(TOKEN_PROTOCOL) for each in offered if each.startswith(TOKEN_PROTOCOL)]
+    if tokens and SUBPROTOCOL not in offered:
+        raise BadRequest(f"header 'Sec-WebSocket-Protocol': offer {SUBPROTOCOL} beside the token; it is what is chosen")
+    return tokens[0] if tokens else ""
+
+
 def websocket_base(request: web.Request, settings: Settings) -> str:
     """``ws://HOST`` as the caller reaches us: the public URL, a trusted proxy's word, or the Host header.
 
@@ -234,11 +265,11 @@ def websocket_base(request: web.Request, settings: Settings) -> str:
     if settings.public_url:
         base = settings.public_url.rstrip("/")
         return "ws" + base[4:] if base.startswith("http") else base
-    name, host, scheme = "Host", request.host, request.scheme
+    name, host, scheme = "Host", request.headers.get(hdrs.HOST, ""), request.scheme
     if request.remote in settings.trusted_proxies:
         if "X-Forwarded-Host" in request.headers:
             name, host = "X-Forwarded-Host", request.headers["X-Forwarded-Host"].split(",")[0].strip()
         scheme = request.headers.get("X-Forwarded-Proto", scheme).split(",")[0].strip()
-    if _HOST.fullmatch(host) is None:
+    if HOST.fullmatch(host) is None:
         raise BadRequest(f"header '{name}' is not a host, or host:port")
     return f"{'wss' if scheme == 'https' else 'ws'}://{host}"

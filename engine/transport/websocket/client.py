@@ -34,6 +34,9 @@ MESSAGES_PER_SECOND = 200
 CONTROL_FRAMES_PER_SECOND = 20
 """Pings and pongs; browsers send none but answers to ours, libraries one every few seconds. More close the socket."""
 
+SUBPROTOCOL = "tutor.v1"
+"""Chosen when a client offers it; one that offers none gets the same."""
+
 OUTBOX_MESSAGES = 128
 UNSENT_BYTES = 64_000
 """What the kernel keeps of a socket's unsent bytes: half a second of stream."""
@@ -207,7 +210,11 @@ async def serve_socket(request: web.Request, session: Session) -> web.StreamResp
     """Upgrade a request whose token was checked, and serve it. A second socket replaces the first."""
     _keep_backlog_short(request)
     websocket = web.WebSocketResponse(
-        max_msg_size=session.parts.settings.limits.message_bytes, heartbeat=20, compress=False, autoping=False
+        max_msg_size=session.parts.settings.limits.message_bytes,
+        heartbeat=20,
+        compress=False,
+        autoping=False,
+        protocols=(SUBPROTOCOL,),
     )
     await websocket.prepare(request)
     client = Client(websocket, session)
