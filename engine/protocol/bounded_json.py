@@ -31,15 +31,16 @@ def load_object(text: str, what: str, max_values: int) -> dict[str, Any]:
         TooLarge: more values.
         BadRequest: not JSON, or not an object.
     """
+    if not text.lstrip(" \t\r\n").startswith("{"):
+        raise BadRequest(f"{what} is not a JSON object")
     if _values(text, max_values) > max_values:
-        raise TooLarge(f"{what} has more than {max_values} values")
+        raise TooLarge(f"{what} has more than {max_values} values of JSON")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         raise BadRequest(f"{what} is not JSON") from None
-    if not isinstance(value, dict):
-        raise BadRequest(f"{what} is not a JSON object")
-    return value
+    parsed: dict[str, Any] = value
+    return parsed
 
 
 def _values(text: str, enough: int) -> int:

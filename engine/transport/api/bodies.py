@@ -29,6 +29,8 @@ async def read_object(request: web.Request) -> dict[str, Any]:
         TooLarge: more bytes than the application allows, or more than ``MAX_VALUES`` values.
         BadRequest: not JSON, not an object, or it did not arrive in time.
     """
+    if (request.content_length or 0) > request.client_max_size:
+        raise TooLarge(f"the body may have at most {request.client_max_size} bytes")
     if request.content_type != "application/json":
         raise UnsupportedMedia("header 'Content-Type': application/json is needed")
     text = await read_text(request)
