@@ -49,7 +49,7 @@ class Ticket:
 class _Waiting:
     due: float
     number: int
-    urgent: bool = field(compare=False)
+    urgency: Urgency = field(compare=False)
     turn: asyncio.Future[None] = field(compare=False)
 
 
@@ -110,8 +110,7 @@ class DecodeQueue:
 
     async def _take_turn(self, urgency: Urgency, cost_s: float) -> None:
         loop = asyncio.get_running_loop()
-        due, urgent = loop.time() + urgency.value + cost_s, urgency is Urgency.PREVIEW
-        waiting = _Waiting(due, next(self._numbers), urgent, loop.create_future())
+        waiting = _Waiting(loop.time() + urgency.value + cost_s, next(self._numbers), urgency, loop.create_future())
         self._waiting.append(waiting)
         self._next()
         try:
@@ -140,4 +139,7 @@ class DecodeQueue:
 
     def _may_run(self, waiting: _Waiting) -> bool:
         overdue = waiting.due <= asyncio.get_running_loop().time()
-        return self._running < self._workers or waiting.urgent or overdue
+        if self._running < self._workers or waiting.urgency is Urgency.PREVIEW:
+            return True
+        # A long recording is always overdue. Two would take the place that is kept for students who wait.
+        return overdue and waiting.urgency is not Urgency.RECORDING

@@ -39,6 +39,14 @@ R = TypeVar("R")
 VAD_BATCH = 60 * INPUT_RATE // VAD_FRAME
 """Frames of a recording judged in one go (60 s); between two batches the decode may be given up."""
 
+WHOLE_S = 25.0
+"""Longest window of a recording."""
+
+LONG_RECORDING_S = 30
+PIECE_S = 12.0
+"""Longest window of a recording of more than ``LONG_RECORDING_S`` seconds: a decode that has begun cannot be broken
+off, and others wait for it, so it must not take more than about 0.7 s of a core."""
+
 EXPRESS = 1
 """Decodes beside the others for students who have finished."""
 
@@ -112,10 +120,14 @@ class WhisperRecognizer:
         wanted = self._known(language) or self._language
         track = await self.run(Urgency.RECORDING, 0.0, self._detect_speech, pcm)
         pieces: list[Transcript] = []
-        for span in cut_windows(track):
+        longest_s = WHOLE_S if len(pcm) <= LONG_RECORDING_S * INPUT_RATE else PIECE_S
+        decoded_s = 0.0
+        for span in cut_windows(track, longest_s):
             window_track = track[span.start : span.end]
             window = closed(span, pcm, track)
-            said = await self.run(Urgency.RECORDING, span.seconds, self.decode, window, wanted)
+            # Each piece is due later than the one before: who sends much waits behind who sends little.
+            decoded_s += span.seconds
+            said = await self.run(Urgency.RECORDING, decoded_s, self.decode, window, wanted)
             if not self.believes(said, window_track):
                 continue
             wanted = wanted if wanted and "," not in wanted else said.language if said.language_p > 0.8 else wanted

@@ -139,3 +139,31 @@ async def test_as_many_at_once_as_there_are_workers() -> None:
     meet = threading.Barrier(2, timeout=2)
     await asyncio.gather(*(queue.run(Urgency.PREVIEW, 1.0, lambda _: meet.wait()) for _ in range(4)))
     queue.close()
+
+
+async def test_recordings_however_long_overdue_leave_the_express_place_free() -> None:
+    queue = DecodeQueue("test-asr", workers=1, express=1)
+    first, gate = threading.Event(), threading.Event()
+
+    def hold(_: Ticket) -> None:
+        first.set()
+        gate.wait(60)
+
+    running = asyncio.create_task(queue.run(Urgency.RECORDING, 12.0, hold))
+    await asyncio.to_thread(first.wait)
+    second = asyncio.create_task(queue.run(Urgency.RECORDING, -100.0, lambda _: None))  # overdue from the beginning
+    try:
+        async with asyncio.timeout(5):
+            await queue.run(Urgency.PREVIEW, 1.0, lambda _: None)
+            await queue.run(Urgency.PARTIAL, -100.0, lambda _: None)
+        assert not second.done()
+    finally:
+        gate.set()
+        await asyncio.gather(running, second)
+        queue.close()
+
+
+async def test_a_further_piece_of_a_long_recording_goes_behind_the_first_piece_of_another(blocked: Blocked) -> None:
+    blocked.ask("long, at 36 s", Urgency.RECORDING, 36.0)
+    blocked.ask("short", Urgency.RECORDING, 5.0)
+    assert await blocked.release() == ["short", "long, at 36 s"]

@@ -39,6 +39,7 @@ from engine.transport.webrtc.feedback import watch_feedback
 from engine.transport.webrtc.microphone import OpusMicrophone
 from engine.transport.webrtc.offers import Offer, prefer
 from engine.transport.webrtc.playout import TICK_S, Playout, Tick
+from engine.transport.webrtc.reassembly import bound_reassembly
 from engine.transport.webrtc.reports import report_media_time
 from engine.transport.webrtc.rtp_encoders import AUDIO_CLOCK, VIDEO_CLOCK, OpusPackets, VideoCodecName, VideoPackets
 from engine.transport.webrtc.sink import PeerSink
@@ -126,6 +127,8 @@ class Peer:
         prefer(pc, codec)
         share_one_transport(pc)
         await pc.setRemoteDescription(RTCSessionDescription(ice.without_mdns(offer.sdp), "offer"))
+        if pc.sctp is not None:
+            bound_reassembly(pc.sctp, lambda: self._begin_close("too much unfinished on a data channel", 1008))
         ice.prepare(pc, ice.port_range(self._settings.webrtc.ports))
         for transceiver in pc.getTransceivers():
             if transceiver.kind == "audio":
