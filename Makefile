@@ -1,6 +1,6 @@
 # make run          everything: environment, packages, models, engine   (make run ARGS="--port 9001")
 # make test         all tests that need no browser
-# make test-browser tests in a real Chromium
+# make test-browser tests in a real Chromium and a real Firefox
 # make bench        what it costs, measured over a socket
 # make check        formatter, linters, types and the fast tests: within a minute
 # make lint         ruff, import contracts, vulture (dead code), promises nobody keeps, mypy --strict
@@ -31,6 +31,8 @@ PIP := $(PY) -m pip --disable-pip-version-check install
 WITH_PORTRAIT = $(shell $(PYTHON) -c 'import sys; print("yes" * (sys.version_info[:2] in ((3, 11), (3, 12))))')
 # A Chromium that tests and recordings drive.
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+# A Firefox too; it decodes H.264 with the system's libavcodec.
+FIREFOX = $(shell command -v firefox-esr || command -v firefox)
 
 .PHONY: help install models run check fast fast-first-half fast-second-half test fuzz coverage test-browser test-coqui bench lint web portrait musetalk lock clean
 
@@ -39,8 +41,6 @@ help:
 
 $(STAMPS)/venv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed (on Debian: apt install python3 python3-venv)" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "PYTHON=$(PYTHON) does not work or is older than Python 3.11; name another, or none to find one" >&2; exit 1; }
 	@echo "== 1/4 environment in $(VENV), $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV) || { echo "No virtual environment could be made (on Debian: apt install python3-venv)" >&2; exit 1; }
 	@mkdir -p $(STAMPS) && touch $@
@@ -104,8 +104,9 @@ fuzz: $(STAMPS)/dev
 	@HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest tests/fuzz $(ARGS)
 
 test-browser: $(STAMPS)/dev models
-	@test -n "$(CHROMIUM)" || $(if $(filter 0,$(shell id -u)),,sudo) bash -c \
-		'apt-get update -qq && apt-get install -y --no-install-recommends chromium'
+	@test -n "$(CHROMIUM)" -a -n "$(FIREFOX)" || $(if $(filter 0,$(shell id -u)),,sudo) bash -c \
+		'apt-get update -qq && apt-get install -y --no-install-recommends chromium firefox-esr \
+		"$$(apt-cache search --names-only "^libavcodec[0-9]+$$" | sort | tail -1 | cut -d" " -f1)"'
 	@$(PY) -m pytest tests/browser $(ARGS)
 
 $(COQUI_VENV)/.installed: requirements/coqui-lock.txt requirements/weights.txt setup.cfg
