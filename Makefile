@@ -41,6 +41,8 @@ help:
 
 $(STAMPS)/venv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed (on Debian: apt install python3 python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "PYTHON=$(PYTHON) does not work or is older than Python 3.11; name another, or none to find one" >&2; exit 1; }
 	@echo "== 1/4 environment in $(VENV), $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV) || { echo "No virtual environment could be made (on Debian: apt install python3-venv)" >&2; exit 1; }
 	@mkdir -p $(STAMPS) && touch $@
