@@ -156,14 +156,16 @@ class OpenAIChat:
                         yield delta
                 return
             except Refused as refusal:
-                self._warn("llm_refused", refusal.error.reason, wish.messages, status=refusal.status)
+                failed = from_status(refusal.status, refusal.retry_after, refusal.error.reason)
+                details = {"status": refusal.status, "setting": failed.setting}
+                self._warn("llm_refused", refusal.error.reason, wish.messages, **details)
                 if too_long(refusal.error, refusal.status):
                     shortenings += 1
                     wish = self._shortened(wish, shortenings)
                 elif (other := dialect.adapted(refusal.error, refusal.status, wish)) is not None:
                     dialect = other
                 else:
-                    raise from_status(refusal.status, refusal.retry_after, refusal.error.reason) from None
+                    raise failed from None
             except RequestFailed as error:
                 self._warn("llm_failed", exchange.reason or error.message, wish.messages, setting=error.setting)
                 raise

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import structlog
@@ -130,7 +130,7 @@ class Exchange:
         except TimeoutError:
             error = ServerError("no reason in time")
         if 300 <= response.status < 400:
-            to = urlsplit(response.headers.get("Location", ""))
+            to = urlsplit(urljoin(str(response.url), response.headers.get("Location", "")))
             error = ServerError(f"a redirect to {to.scheme}://{to.netloc}{to.path}, which is not followed")
         raise Refused(response.status, error, response.headers.get("Retry-After"))
 

@@ -23,7 +23,8 @@ async def test_a_wrong_model_is_named_at_the_start_and_forgotten_when_it_works()
                 server.script[:] = [GOOD]
                 await answer(chat)
                 assert chat.trouble is None
-        assert any("not found" in str(entry.get("reason")) for entry in log)
+        refused = next(entry for entry in log if entry["event"] == "llm_refused")
+        assert "not found" in refused["reason"] and refused["setting"] == "llm.model"
 
 
 async def test_a_dead_address_is_named() -> None:
