@@ -32,22 +32,38 @@ MAX_DAMAGED_PACKETS = 64
 
 
 def sniff(data: bytes) -> str | None:
-    """libav's name of the container that begins with ``data`` (16 bytes are enough), or None if it is not known."""
-    head = bytes(data[:16])
+    """libav's name of the container that begins with ``data``, or None if it is not known.
+
+    16 bytes are enough, but for ID3 tags: what follows the last of them decides, and is taken for MP3 if it is missing.
+    """
+    start = _after_id3(data)
+    if start and start >= len(data):
+        return "mp3"
+    head = bytes(data[start : start + 16])
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
         return "wav"
     if head[:4] == b"\x1a\x45\xdf\xa3":
         return "matroska"
     if head[4:8] == b"ftyp":
         return "mp4"
-    for magic, name in ((b"OggS", "ogg"), (b"fLaC", "flac"), (b"ID3", "mp3")):
+    for magic, name in ((b"OggS", "ogg"), (b"fLaC", "flac")):
         if head.startswith(magic):
             return name
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
         return "aac"
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06:
         return "mp3"
-    return None
+    return "mp3" if start else None
+
+
+def _after_id3(data: bytes) -> int:
+    """Where the ID3v2 tags at the head end (https://id3.org/id3v2.4.0-structure, section 3); 0 if there is none."""
+    position = 0
+    while data[position : position + 3] == b"ID3" and len(data) >= position + 10:
+        flags, *size = data[position + 5 : position + 10]
+        length = sum((byte & 0x7F) << shift for byte, shift in zip(size, (21, 14, 7, 0), strict=True))
+        position += 10 + length + (10 if flags & 0x10 else 0)
+    return position
 
 
 def container_options(container_format: str) -> dict[str, str]:
