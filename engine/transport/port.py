@@ -33,6 +33,9 @@ log = structlog.get_logger(__name__)
 IDLE_CONNECTION_S = 75.0
 """Between requests; longer than the usual proxy keeps a connection."""
 
+BACKLOG = 1024
+"""Connections the kernel holds until they are accepted; one that finds no room tries again after a second."""
+
 HEAD_S = 10.0
 """For the whole head of a request."""
 
@@ -145,7 +148,7 @@ async def open_port(
 
     try:
         try:
-            server = await loop.create_server(protocol, host, port)
+            server = await loop.create_server(protocol, host, port, backlog=BACKLOG)
         except OSError as error:
             raise SettingsError(_refusal(host, port, error)) from None
         try:
