@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -32,6 +34,9 @@ log = structlog.get_logger(__name__)
 
 IDLE_CONNECTION_S = 75.0
 """Between requests; longer than the usual proxy keeps a connection."""
+
+ACCEPTED_AT_ONCE = 64
+"""Between two turns of the event loop; asyncio takes its backlog for this, too."""
 
 BACKLOG = 1024
 """Connections the kernel holds until they are accepted; one that finds no room tries again after a second."""
@@ -148,7 +153,10 @@ async def open_port(
 
     try:
         try:
-            server = await loop.create_server(protocol, host, port, backlog=BACKLOG)
+            server = await loop.create_server(protocol, host, port, backlog=ACCEPTED_AT_ONCE)
+            for each in server.sockets:
+                with socket.socket(fileno=os.dup(each.fileno())) as same:
+                    same.listen(BACKLOG)
         except OSError as error:
             raise SettingsError(_refusal(host, port, error)) from None
         try:
