@@ -209,12 +209,19 @@ def test_whatever_the_order_nothing_is_stale_and_memory_is_a_prefix(script: list
 
     stage = Stage().play_all(drive)
     remembered: list[Any] = [content for role, content in stage.history if role == "assistant"]
-    assert all(SAID.startswith(content) for content in remembered)
+    assert all(map(is_what_was_said, remembered))
     playing = 0
     for _, message in stage.sink.log:
         if message["type"] == "media":
             assert message["turn"] >= playing, "two turns speak at once"
             playing = message["turn"]
+
+
+def is_what_was_said(content: str) -> bool:
+    """A beginning of the answer; where the model failed, of what came of it and the apology."""
+    came, _, apology = content.partition("…")
+    sorry = TutorProfile(id="x", name="x").apology
+    return sorry.startswith(content) or (SAID.startswith(came) and sorry.startswith(apology.strip()))
 
 
 class ReadingModel(FakeModel):

@@ -79,6 +79,7 @@ async def test_killing_the_language_model_fails_that_turn_only(
     child.kill()
     error = (await socket.until("error"))[-1]
     assert error["code"] == "llm_failed" and error["turn"] == 1
+    assert (await socket.until("turn_done"))[-1]["turn"] == 1
     await socket.send(type="text", content="Are you there?")
     assert (await socket.until("turn_done"))[-1]["turn"] == 2
 

@@ -19,7 +19,8 @@ KB = "/v1/knowledge/school"
 
 async def call(caller: Any, method: str, path: str, body: bytes | dict[str, Any] | None = None) -> tuple[int, Any]:
     data = json.dumps(body).encode() if isinstance(body, dict) else body
-    async with caller.http.request(method, caller.base + path, data=data) as reply:
+    headers = {} if "/documents/" in path or data is None else {"Content-Type": "application/json"}
+    async with caller.http.request(method, caller.base + path, data=data, headers=headers) as reply:
         text = await reply.text()
         return reply.status, json.loads(text) if text else None
 

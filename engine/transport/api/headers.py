@@ -11,7 +11,8 @@ NOTHING = "default-src 'none'; frame-ancestors 'none'"
 """Content-Security-Policy of all that is not a page."""
 
 PAGE = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' blob: data:; "
     "connect-src 'self' ws: wss:; worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 """Of the built-in page: its own scripts only, none inline; media from memory; a WebSocket to wherever sessions are."""
