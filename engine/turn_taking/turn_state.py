@@ -211,13 +211,16 @@ class UserTurn:
 
 @dataclass(slots=True)
 class TutorVoice:
-    """The tutor's voice in the student's room. Times include those in which the client sent nothing."""
+    """The tutor's voice in the student's room. Times are those of the student's stream."""
 
     since_ms: float | None = None
     """When it began; None while the tutor is silent."""
 
     end_ms: float = float("-inf")
     """When it last ended."""
+
+    unsent_ms: float = 0.0
+    """How long the client had sent nothing in all when it last began or ended."""
 
     text: str = ""
     """What it has said."""

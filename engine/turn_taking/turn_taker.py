@@ -146,12 +146,12 @@ class TurnTaker:
         if speaking:
             self._tutor.text = text
             if self._tutor.since_ms is None:
-                self._tutor.since_ms = self._now_ms + self._effects.unsent_ms
+                self._tutor.since_ms, self._tutor.unsent_ms = self._now_ms, self._effects.unsent_ms
                 if turn is not None and turn.contest.floor is not FloorState.TAKEN and self._may_interrupt:
                     self._effects.duck(turn, self._now_ms, STUDENT_FIRST)
         elif self._tutor.since_ms is not None:
             self._tutor.since_ms = None
-            self._tutor.end_ms = self._now_ms + self._effects.unsent_ms
+            self._tutor.end_ms, self._tutor.unsent_ms = self._now_ms, self._effects.unsent_ms
             if turn is not None:
                 self._effects.tutor_finished(turn)
         return self._advance()
@@ -191,7 +191,8 @@ class TurnTaker:
         if turn is not None:
             self._effects.go_on(turn, ms)
             return turn
-        at_ms = ms + self._effects.unsent_ms
+        # Audio that comes faster than time (a line that catches up) takes nothing away.
+        at_ms = ms + max(0.0, self._effects.unsent_ms - self._tutor.unsent_ms)
         turn = self._effects.begin(ms, self._now_ms, over_tutor=at_ms - self._tutor.end_ms <= ECHO_TAIL_MS)
         if self._tutor.since_ms is not None:
             self._effects.duck(turn, self._now_ms, at_ms - self._tutor.since_ms)
