@@ -18,7 +18,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 NO_UDP = """
 const Peer = window.RTCPeerConnection;
 window.RTCPeerConnection = class extends Peer {
-  // As behind a firewall: the candidates of the other side lead nowhere.
+  // As behind a firewall: neither side learns where the other is.
+  get localDescription() {
+    const { type, sdp } = super.localDescription;
+    return { type, sdp: sdp.replace(/a=candidate.*\\r\\n/g, "") };
+  }
   setRemoteDescription({type, sdp}) {
     return super.setRemoteDescription({type, sdp: sdp.replace(/a=candidate.*\\r\\n/g, "")});
   }
