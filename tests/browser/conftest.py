@@ -178,6 +178,8 @@ async def browse(silence: Path, request: pytest.FixtureRequest) -> AsyncIterator
             )
             stack.push_async_callback(browser.close)
             options = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US", **context}
+            # The ears are a worklet from a blob, which the page's policy rightly refuses.
+            options["bypass_csp"] = EARS in script
             opened: BrowserContext = await browser.new_context(**options)
             opened.set_default_timeout(PATIENCE_MS)
             page = await opened.new_page()
