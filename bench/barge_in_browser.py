@@ -71,7 +71,7 @@ async def interrupt(playwright: Any, base: str, recording: Path) -> dict[str, fl
         async with http.post(f"{base}/v1/sessions", json={"tutor_id": TUTOR, "student_id": 1}) as reply:
             session = await reply.json()
         browser = await playwright.chromium.launch(executable_path=chromium, args=arguments)
-        page = await browser.new_page()
+        page = await browser.new_page(bypass_csp=True)
         await page.add_init_script(EARS)
         await page.goto(f"{base}/openapi.json")
         await page.evaluate(CONNECT, {"session": session, "avatarId": AVATAR, "question": QUESTION})

@@ -138,14 +138,14 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 def test_work_grows_with_the_text_whatever_it_is(kind: str, work: str) -> None:
     def seconds(n: int) -> float:
         text = HOSTILE[kind](n)
-        began = time.perf_counter()
+        began = time.process_time()
         if work == "cut":
             assert all(len(piece.text) <= MAX_CHARS for piece in cut_passages([Block(text)]))
         else:
             assert "[INST]" not in harmless(text)
             knowledge_prompt([Passage("d", text, 1.0)], 300)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     small = min(seconds(20_000) for _ in range(3))
-    large = min(seconds(80_000) for _ in range(2))
-    assert large < max(small, 0.005) * 4 * 2.5, (small, large)
+    large = min(seconds(80_000) for _ in range(3))
+    assert large < max(small, 0.005) * 4 * 3, (small, large)

@@ -319,15 +319,15 @@ def test_a_damaged_pdf_is_refused(data: bytes) -> None:
 def test_reading_grows_with_the_size_of_a_document(make: Callable[[int], tuple[str, str]]) -> None:
     def seconds(n: int) -> float:
         name, text = make(n)
-        began = time.perf_counter()
+        began = time.process_time()
         try:
             blocks: list[Block] = read_document(name, text.encode())
             assert all(block.text for block in blocks)
         except (Unreadable, RecursionError):
             pass
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     seconds(100)
     small = min(seconds(2_000) for _ in range(3))
-    large = min(seconds(8_000) for _ in range(2))
-    assert large < max(small, 0.01) * 4 * 2.5, (small, large)
+    large = min(seconds(8_000) for _ in range(3))
+    assert large < max(small, 0.01) * 4 * 3, (small, large)
