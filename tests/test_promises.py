@@ -61,7 +61,9 @@ class Facts:
 @cache
 def facts() -> Facts:
     """Of all of ``engine/``."""
-    reads, arguments, keys = set(), set(), set()
+    reads: set[tuple[str, tuple[str, ...]]] = set()
+    arguments: set[tuple[str, str]] = set()
+    keys: set[str] = set()
     for path in ENGINE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
@@ -71,10 +73,15 @@ def facts() -> Facts:
             elif isinstance(node, ast.Call):
                 arguments.update((chain(node.func)[-1], each.arg) for each in node.keywords if each.arg)
             elif isinstance(node, ast.Dict):
-                keys.update(key.value for key in node.keys if isinstance(key, ast.Constant))
+                keys.update(name for key in node.keys if (name := constant_name(key)))
             elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-                keys.update(each.value for each in [node.slice] if isinstance(each, ast.Constant))
+                keys.update(name for name in [constant_name(node.slice)] if name)
     return Facts(frozenset(reads), frozenset(arguments), frozenset(keys))
+
+
+def constant_name(key: ast.expr | None) -> str | None:
+    """The key of a dict where it is a text in the source."""
+    return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else None
 
 
 def chain(node: ast.expr) -> tuple[str, ...]:

@@ -119,8 +119,8 @@ def test_a_session_does_not_expire_while_its_tutor_speaks() -> None:
 
     async def drive(registry: SessionRegistry, stage: Stage) -> None:
         session = registry.create(1, 2)
-        session.conversation.attach(MemorySink(), streaming=True, avatar=AVATAR)  # type: ignore[arg-type]
-        session.conversation.say("Tell me a story.", AVATAR)  # type: ignore[arg-type]
+        session.conversation.attach(MemorySink(), streaming=True, avatar=AVATAR)
+        session.conversation.say("Tell me a story.", AVATAR)
         await asyncio.sleep(IDLE_S + CHECK_S + 1)
         assert is_live(registry, session) and session.idle_s(asyncio.get_running_loop().time()) == 0.0
         await session.conversation.wait_idle()

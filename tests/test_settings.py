@@ -12,6 +12,7 @@ from engine.errors import SettingsError
 from engine.settings import (
     EndpointOptions,
     ListeningOptions,
+    Patience,
     Settings,
     former_names,
     load_settings,
@@ -125,7 +126,7 @@ def test_a_former_name_works_in_every_place_and_is_reported(
     group, _, name = path.rpartition(".")
     value = str(other_than_default(path))
     by_option = load_settings([f"--{former.replace('_', '-')}", value])
-    assert value_of(by_option, path) == value_of(Settings(**{former: value}), path)
+    assert value_of(by_option, path) == value_of(Settings.model_validate({former: value}), path)
     assert value_of(by_option, path) != value_of(Settings(), path)
     variable = f"ENGINE_{former.upper()}"
     monkeypatch.setenv(variable, value)
@@ -167,7 +168,8 @@ def other_than_default(path: str) -> object:
 def test_patience_scales_the_waits_and_leaves_the_floor() -> None:
     normal = ListeningOptions()
     assert normal.with_patience("normal") == normal
-    for patience, factor in (("eager", 0.7), ("patient", 1.5)):
+    factors: dict[Patience, float] = {"eager": 0.7, "patient": 1.5}
+    for patience, factor in factors.items():
         endpoint = normal.with_patience(patience).endpoint
         assert endpoint.floor_ms == normal.endpoint.floor_ms
         assert endpoint.complete_max_ms == pytest.approx(factor * normal.endpoint.complete_max_ms)

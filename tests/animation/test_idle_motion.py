@@ -34,7 +34,8 @@ def live(seed: int, seconds: float, mood: Mood = "idle", start: float = 0.0) -> 
 
 def blink_starts(poses: FloatArray) -> FloatArray:
     shut = poses[:, BLINKS[0]] > 0.5
-    return np.flatnonzero(shut[1:] & ~shut[:-1]) / FPS
+    starts: FloatArray = (np.flatnonzero(shut[1:] & ~shut[:-1]) / FPS).astype(np.float32)
+    return starts
 
 
 @pytest.mark.parametrize("mood", MOODS)

@@ -10,12 +10,13 @@ import lipsync_figures as figures
 import numpy as np
 import pytest
 import torch
-from mouth_pixels import features, mouth_box
+from mouth_pixels import features, mouth_box, openings
 
 from engine.animation.idle_motion import IdleMotion
-from engine.animation.visemes import VISEMES, viseme_pose
+from engine.animation.phonemes import VISEMES
+from engine.animation.visemes import viseme_pose
 from engine.contracts import FrameRequest
-from engine.items import AnimatedFrame, Clause, Speech
+from engine.items import AnimatedFrame, Clause, MediaFrame, Picture, Speech
 from engine.rendering.puppet.renderer import PuppetRenderer
 from engine.speaking.espeak import EspeakSynthesizer
 
@@ -55,7 +56,7 @@ def seen(renderer: PuppetRenderer) -> list[figures.Seen]:
             utterance = figures.Seen(
                 rows, np.concatenate([f.pcm for f in frames]), lipsync.phonemes_of(pieces), np.stack(rest)
             )
-            utterance.wide = float(figures.openings(ah[None], utterance.rest)[0])
+            utterance.wide = float(openings(ah[None], utterance.rest)[0])
             found.append(utterance)
     finally:
         synthesizer.close()
@@ -70,7 +71,7 @@ def opening_of(renderer: PuppetRenderer, viseme: str) -> float:
         request = FrameRequest(renderer.load(AVATAR), frame, 0.0, "test")
         return features(renderer.render([request])[0].yuv, box)[None]
 
-    return float(figures.openings(look(viseme), look("sil"))[0])
+    return float(openings(look(viseme), look("sil"))[0])
 
 
 def test_visemes_open_the_drawn_mouth_as_they_should(renderer: PuppetRenderer) -> None:
@@ -116,7 +117,7 @@ def test_f_and_v_look_unlike_p_b_m(seen: list[figures.Seen]) -> None:
 @pytest.mark.parametrize("how", ["clip", "stream"])
 def test_a_decoded_file_keeps_the_sync(renderer: PuppetRenderer, seen: list[figures.Seen], how: str) -> None:
     frames = [
-        lipsync.MediaFrame(0, i, seen[0].pcm[i * 960 : (i + 1) * 960], picture, True)
+        MediaFrame(0, i, seen[0].pcm[i * 960 : (i + 1) * 960], picture, True)
         for i, picture in enumerate(_flaps(renderer, len(seen[0].features), seen[0]))
     ]
     decoded = lipsync.decode(lipsync.through_codec(frames, how, SIZE), AVATAR)
@@ -125,7 +126,7 @@ def test_a_decoded_file_keeps_the_sync(renderer: PuppetRenderer, seen: list[figu
     assert abs(figures.lag_ms([(decoded.opening, figures.sounding(decoded))])) <= 40
 
 
-def _flaps(renderer: PuppetRenderer, count: int, utterance: figures.Seen) -> list[lipsync.Picture]:
+def _flaps(renderer: PuppetRenderer, count: int, utterance: figures.Seen) -> list[Picture]:
     """A mouth that opens exactly with loudness, so that only the codecs can move it."""
     level = figures.sounding(utterance)
     openness = (level - level.min()) / np.ptp(level)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -212,7 +213,7 @@ def test_loudness_of_full_scale_is_zero_db() -> None:
 # --- gestures
 
 
-def worded(text: str, loud: int, **changes: object) -> Speech:
+def worded(text: str, loud: int, **changes: Any) -> Speech:
     """Half a second a word; the ``loud``-th is loud."""
     words = text.split()
     pcm = np.concatenate([tone(12000, i) * (1.0 if i == loud else 0.25) for i in range(len(words))])

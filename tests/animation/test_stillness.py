@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.animation.idle_motion import IdleMotion
+from engine.animation.idle_motion import IdleMotion, Mood
 from engine.animation.pose import CHANNEL, rest_pose
 from engine.animation.stillness import MAX_GAP_S, Stillness
 
@@ -14,7 +14,7 @@ DUE_S = 0.08
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("mood", ["idle", "listening", "thinking"])
-def test_a_waiting_face_is_drawn_seldom_and_its_blinks_are_seen(mood, seed):
+def test_a_waiting_face_is_drawn_seldom_and_its_blinks_are_seen(mood: Mood, seed: int) -> None:
     idle_motion, stillness = IdleMotion(seed), Stillness()
     shown_at, lids, seen_lids = [], [], []
     shown = rest_pose()
@@ -32,7 +32,7 @@ def test_a_waiting_face_is_drawn_seldom_and_its_blinks_are_seen(mood, seed):
     assert np.abs(np.array(lids) - seen_lids).max() < 0.06
 
 
-def test_the_same_pose_is_drawn_again_only_for_who_has_not_seen_it():
+def test_the_same_pose_is_drawn_again_only_for_who_has_not_seen_it() -> None:
     stillness, pose = Stillness(), rest_pose()
     assert stillness.shows(pose, 0.0)
     assert not stillness.shows(pose.copy(), 0.5)

@@ -30,6 +30,7 @@ def encode(
     options = {"live": "1", "cluster_time_limit": "100"} if live and kind == "webm" else {}
     with av.open(out, "w", format=container_format, options=options) as container:
         stream = container.add_stream(codec, rate=codec_rate, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         resampler = av.AudioResampler(stream.format, stream.layout, codec_rate)
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm[None], np.float32), "flt", "mono")
         frame.sample_rate = rate

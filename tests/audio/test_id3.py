@@ -15,6 +15,7 @@ def recording(container_format: str, codec: str) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=container_format) as output:
         stream = output.add_stream(codec, rate=16_000, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         pcm = (8000 * np.sin(np.arange(16_000) / 6)).astype(np.int16)[None]
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
         frame.sample_rate = 16_000
@@ -34,7 +35,7 @@ def test_a_recording_behind_id3_tags_is_recognised_and_decoded(
 ) -> None:
     data = tags + recording(container_format, codec)
     assert sniff(data) == name
-    with av.open(io.BytesIO(data), format=name, options=container_options(name)) as container:
+    with av.open(io.BytesIO(data), "r", format=name, options=container_options(name)) as container:
         stream = audio_stream(container)
         assert stream is not None
         samples = sum(frame.samples for frame in frames_of(container, stream))

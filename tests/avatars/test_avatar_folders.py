@@ -56,19 +56,19 @@ def change(folder: Path, **fields: object) -> None:
 
 
 @pytest.mark.parametrize("avatar_id", HOSTILE_IDS)
-def test_ids_that_are_not_names_are_unknown(avatar_id):
+def test_ids_that_are_not_names_are_unknown(avatar_id: str) -> None:
     with pytest.raises(UnknownAvatar):
         find_folder([BUILTIN], avatar_id)
 
 
-def test_links_out_of_the_folder_are_not_avatars(tmp_path, mine):
+def test_links_out_of_the_folder_are_not_avatars(tmp_path: Path, mine: Path) -> None:
     (mine.parent / "linked").symlink_to(mine)
     assert find_ids([mine.parent]) == ["mine"]
     with pytest.raises(UnknownAvatar):
         find_folder([mine.parent], "linked")
 
 
-def test_own_avatars_come_before_built_in_ones(mine):
+def test_own_avatars_come_before_built_in_ones(mine: Path) -> None:
     target = mine.parent / "avatar_tutor_7"
     mine.rename(target)
     assert find_folder([BUILTIN, mine.parent], "avatar_tutor_7") == target
@@ -87,14 +87,14 @@ def test_own_avatars_come_before_built_in_ones(mine):
         ({"head": {"x": float("nan")}}, "head"),
     ],
 )
-def test_wrong_manifests_name_the_field(mine, fields, word):
+def test_wrong_manifests_name_the_field(mine: Path, fields: dict[str, object], word: str) -> None:
     change(mine, **fields)
     with pytest.raises(BrokenAvatar, match=word):
         read_manifest(mine)
 
 
 @pytest.mark.parametrize("file", ["../secret.png", "/etc/passwd", "a.svg", "a.png.exe", "b/../a.png", ""])
-def test_layer_names_that_leave_the_folder_are_refused(mine, file):
+def test_layer_names_that_leave_the_folder_are_refused(mine: Path, file: str) -> None:
     layers = json.loads((mine / "manifest.json").read_text())["layers"]
     layers["head"]["file"] = file
     change(mine, layers=layers)
@@ -103,13 +103,13 @@ def test_layer_names_that_leave_the_folder_are_refused(mine, file):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", "[" * 100_000])
-def test_manifests_that_are_not_manifests(mine, text):
+def test_manifests_that_are_not_manifests(mine: Path, text: str) -> None:
     (mine / "manifest.json").write_text(text)
     with pytest.raises(BrokenAvatar):
         read_manifest(mine)
 
 
-def test_pictures_that_are_too_large_or_not_pictures(mine):
+def test_pictures_that_are_too_large_or_not_pictures(mine: Path) -> None:
     with pytest.raises(BrokenAvatar, match="missing"):
         read_layer(mine, LayerFile(file="nothing.png"))
     (mine / "text.png").write_text("not a picture")
@@ -129,7 +129,7 @@ def test_pictures_that_are_too_large_or_not_pictures(mine):
         read_layer(mine, LayerFile(file="linked.png"))
 
 
-def test_decompression_bomb_is_not_decoded(mine):
+def test_decompression_bomb_is_not_decoded(mine: Path) -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
@@ -142,7 +142,7 @@ def test_decompression_bomb_is_not_decoded(mine):
         read_layer(mine, LayerFile(file="bomb.png"))
 
 
-def test_broken_avatars_are_not_listed_and_do_not_load(mine):
+def test_broken_avatars_are_not_listed_and_do_not_load(mine: Path) -> None:
     change(mine, format=9)
     renderer = PuppetRenderer([mine.parent], size=128)
     assert "mine" not in {info.id for info in renderer.list_avatars()}

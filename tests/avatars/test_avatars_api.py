@@ -62,7 +62,7 @@ async def serve(directory: Path | None) -> AsyncIterator[Server]:
     connector = aiohttp.TCPConnector(force_close=True)
     async with aiohttp.ClientSession(connector=connector) as http:
         server = Server(directory, http)
-        settings = Settings(port=0, api_key=KEY)  # type: ignore[arg-type]
+        settings = Settings(port=0, api_key=KEY)
         app = web.Application(middlewares=[errors_as_json, api_key(settings)])
         app.add_routes(AvatarsApi(lambda: server.maker, LIMIT).routes())
         runner = web.AppRunner(app, shutdown_timeout=0.2, lingering_time=0.2)

@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -14,7 +15,11 @@ from engine.avatars.face_detection import FaceFinder
 from engine.avatars.folders import read_manifest
 from engine.avatars.portrait import UnsuitablePortrait, create_avatar, read_portrait
 from engine.cli.avatars import main
+from engine.contracts import Avatar
 from engine.errors import Conflict, InvalidField, ModelMissing, TooLarge, UnreadableMedia
+from engine.items import ByteArray
+from engine.rendering.puppet.compiled import CompiledFace
+from engine.rendering.puppet.face import Face
 from engine.rendering.puppet.renderer import PuppetRenderer
 
 PORTRAIT = Path(__file__).parent / "astronaut.jpg"
@@ -36,7 +41,7 @@ def finder() -> FaceFinder:
 
 
 @pytest.fixture(scope="module")
-def avatars(finder, tmp_path_factory) -> Path:
+def avatars(finder: FaceFinder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("avatars")
     steps: list[float] = []
     create_avatar(
@@ -51,14 +56,24 @@ def avatars(finder, tmp_path_factory) -> Path:
     return directory
 
 
-def luma(face, **channels: float) -> np.ndarray:
+def drawn(face: Avatar, **channels: float) -> ByteArray:
+    """(768, 512) YUV 4:2:0 in this pose."""
     pose = rest_pose()
     for name, value in channels.items():
         pose[CHANNEL[name]] = value
-    return np.asarray(face.draw(pose[None], face.scene()))[0, :512].astype(int)
+    assert isinstance(face, Face | CompiledFace)
+    if isinstance(face, CompiledFace):
+        yuv: ByteArray = face.draw(pose[None], face.scene())[0]
+    else:
+        yuv = face.draw(pose[None], face.scene())[0].numpy()
+    return yuv
 
 
-def test_landmarks_sit_on_the_face(avatars):
+def luma(face: Avatar, **channels: float) -> npt.NDArray[np.int_]:
+    return drawn(face, **channels)[:512].astype(int)
+
+
+def test_landmarks_sit_on_the_face(avatars: Path) -> None:
     manifest = read_manifest(avatars / "astronaut")
     assert manifest.name == "Eileen" and not manifest.head.cut_out
     left, right = manifest.eyes
@@ -68,7 +83,7 @@ def test_landmarks_sit_on_the_face(avatars):
     assert 0.5 < width / (2 * manifest.head.half_width) * 1.6 < 1.2, "a mouth of a plausible width"
 
 
-def test_portrait_speaks_and_blinks(avatars):
+def test_portrait_speaks_and_blinks(avatars: Path) -> None:
     renderer = PuppetRenderer([avatars], size=512)
     face = renderer.load("astronaut")
     manifest = read_manifest(avatars / "astronaut")
@@ -88,11 +103,11 @@ def test_portrait_speaks_and_blinks(avatars):
     renderer.close()
 
 
-def test_a_smile_is_closed(avatars):
+def test_a_smile_is_closed(avatars: Path) -> None:
     """The portrait shows teeth; the avatar at rest must not."""
     renderer = PuppetRenderer([avatars], size=512)
     manifest = read_manifest(avatars / "astronaut")
-    rest = np.asarray(renderer.load("astronaut").draw(rest_pose()[None], renderer.load("astronaut").scene()))[0]
+    rest = drawn(renderer.load("astronaut"))
     x = slice(int(manifest.mouth.x[16] / 4), int(manifest.mouth.x[32] / 4))
     y = slice(int(min(manifest.mouth.upper[16:32]) / 4) + 1, int(max(manifest.mouth.lower[16:32]) / 4) - 1)
     red = rest[512:].reshape(2, 256, 256)[1][y, x]
@@ -100,7 +115,7 @@ def test_a_smile_is_closed(avatars):
     renderer.close()
 
 
-def test_refusals_say_what_is_wrong(finder, tmp_path):
+def test_refusals_say_what_is_wrong(finder: FaceFinder, tmp_path: Path) -> None:
     portrait = Image.open(PORTRAIT).convert("RGB")
     blank = Image.new("RGB", (600, 600), "#88aacc")
     pair = Image.new("RGB", (portrait.width * 2, portrait.height))
@@ -141,15 +156,15 @@ def variants() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", variants())
-def test_unusual_pictures_of_a_face_become_the_same_avatar(finder, tmp_path, kind):
-    def drawn(data: bytes) -> np.ndarray:
+def test_unusual_pictures_of_a_face_become_the_same_avatar(finder: FaceFinder, tmp_path: Path, kind: str) -> None:
+    def shown(data: bytes) -> np.ndarray:
         folder = create_avatar(data, "a", tmp_path, finder=finder, replace=True)
         return np.asarray(Image.open(folder / "portrait.jpg").convert("L"), np.float32)
 
-    assert np.abs(drawn(variants()[kind])[200:] - drawn(PORTRAIT.read_bytes())[200:]).mean() < 12
+    assert np.abs(shown(variants()[kind])[200:] - shown(PORTRAIT.read_bytes())[200:]).mean() < 12
 
 
-def test_what_is_transparent_is_white_and_deep_grey_keeps_its_shades():
+def test_what_is_transparent_is_white_and_deep_grey_keeps_its_shades() -> None:
     clear = read_portrait(encoded(Image.new("RGBA", (64, 64), (0, 0, 0, 0))))
     assert clear.getpixel((5, 5)) == (255, 255, 255)
     ramp = (np.linspace(0, 65535, 64).astype(np.uint16))[None].repeat(64, 0)
@@ -159,7 +174,7 @@ def test_what_is_transparent_is_white_and_deep_grey_keeps_its_shades():
     )
 
 
-def test_turned_head_is_refused(finder, tmp_path):
+def test_turned_head_is_refused(finder: FaceFinder, tmp_path: Path) -> None:
     portrait = Image.open(PORTRAIT).convert("RGB")
     squeezed = portrait.rotate(55, expand=True, fillcolor="#999999")
     with pytest.raises(UnsuitablePortrait):
@@ -167,20 +182,20 @@ def test_turned_head_is_refused(finder, tmp_path):
 
 
 @pytest.mark.parametrize("avatar_id", ["../x", "", "A", "a/b", "x" * 65, ".hidden"])
-def test_ids_are_names(tmp_path, avatar_id):
+def test_ids_are_names(tmp_path: Path, avatar_id: str) -> None:
     with pytest.raises(InvalidField):
         create_avatar(PORTRAIT.read_bytes(), avatar_id, tmp_path)
     assert list(tmp_path.parent.glob("x")) == []
 
 
-def test_existing_avatar_is_kept_unless_told(avatars, finder):
+def test_existing_avatar_is_kept_unless_told(avatars: Path, finder: FaceFinder) -> None:
     with pytest.raises(Conflict):
         create_avatar(PORTRAIT.read_bytes(), "astronaut", avatars, finder=finder)
     create_avatar(PORTRAIT.read_bytes(), "astronaut", avatars, finder=finder, replace=True)
     assert sorted(path.name for path in avatars.iterdir()) == ["astronaut"]
 
 
-def test_command_lists_and_explains(avatars, capsys, tmp_path):
+def test_command_lists_and_explains(avatars: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["list", "--avatars-dir", str(avatars)]) == 0
     listed = capsys.readouterr().out
     assert "astronaut" in listed and "avatar_tutor_13" in listed
@@ -188,7 +203,7 @@ def test_command_lists_and_explains(avatars, capsys, tmp_path):
     assert "missing.png" in capsys.readouterr().err
 
 
-def test_a_musetalk_avatar_of_the_same_id_is_not_replaced(tmp_path, capsys):
+def test_a_musetalk_avatar_of_the_same_id_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     faces = tmp_path / "ada" / "musetalk" / "faces.npz"
     faces.parent.mkdir(parents=True)
     faces.write_bytes(b"hours of work")

@@ -122,6 +122,11 @@ class Inline:
         return function(*args, **kwargs)
 
 
+def scripted(**parts: Any) -> Any:
+    """Stands in for ``Parts``: all that a conversation uses of them."""
+    return SimpleNamespace(**parts)
+
+
 class Stage:
     """One conversation and everything around it."""
 
@@ -135,10 +140,10 @@ class Stage:
         profile = parts.pop("profile", TutorProfile()).model_copy(update={"voice": "fake:en"})
         assert not parts, parts
         self.scheduler = FakeScheduler()
-        self.settings = Settings(llm_base_url="http://127.0.0.1:1/v1")
+        self.settings = Settings(llm={"base_url": "http://127.0.0.1:1/v1"})
         self.metrics = Metrics()
         detector = FakeDetector()
-        self.parts: Any = SimpleNamespace(
+        self.parts = scripted(
             settings=self.settings,
             metrics=self.metrics,
             recognizer=self.recognizer,

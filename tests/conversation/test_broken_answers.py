@@ -22,7 +22,7 @@ THREE = "Plants make sugar from light. They need water too. The roots bring the 
 
 
 def counted(stage: Stage, outcome: str) -> float:
-    return stage.metrics.turns.labels(outcome)._value.get()
+    return float(stage.metrics.turns.labels(outcome)._value.get())
 
 
 @dataclass

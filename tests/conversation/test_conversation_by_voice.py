@@ -92,7 +92,7 @@ def test_what_was_typed_in_between_is_not_taken_back() -> None:
     async def drive(stage: Stage) -> None:
         sound = asyncio.create_task(play(stage.conversation.listen, script.pcm(9000)))
         await asyncio.sleep(2.7)
-        stage.conversation.say("Hello there.", AVATAR)  # type: ignore[arg-type]
+        stage.conversation.say("Hello there.", AVATAR)
         await sound
 
     stage = Stage(model=FakeModel(SHORTER)).play_all(drive)
@@ -120,7 +120,7 @@ def test_speaking_over_the_tutor_interrupts_and_is_answered() -> None:
     script = Script().say(4000, "Wait I have another question please.")
 
     async def drive(stage: Stage) -> None:
-        stage.conversation.say("Tell me a story.", AVATAR)  # type: ignore[arg-type]
+        stage.conversation.say("Tell me a story.", AVATAR)
         await play(stage.conversation.listen, script.pcm(12_000))
 
     stage = Stage(model=FakeModel(LONG), sink=MemorySink()).play_all(drive)
@@ -138,7 +138,7 @@ def test_a_cough_does_not_interrupt() -> None:
     script = Script().cough(4000, 250)
 
     async def drive(stage: Stage) -> None:
-        stage.conversation.say("Tell me a story.", AVATAR)  # type: ignore[arg-type]
+        stage.conversation.say("Tell me a story.", AVATAR)
         await play(stage.conversation.listen, script.pcm(9000))
 
     stage = Stage(model=FakeModel(LONG)).play_all(drive)
@@ -181,7 +181,7 @@ def test_typing_discards_what_the_student_was_saying() -> None:
     async def drive(stage: Stage) -> None:
         sound = asyncio.create_task(play(stage.conversation.listen, script.pcm(16_000)))
         await asyncio.sleep(1.9)
-        stage.conversation.say("What is a cell?", AVATAR)  # type: ignore[arg-type]
+        stage.conversation.say("What is a cell?", AVATAR)
         await sound
 
     stage = Stage(model=FakeModel("It is small.")).play_all(drive)
@@ -205,7 +205,7 @@ def test_whenever_the_student_types_the_typed_question_is_not_interrupted(typed_
     async def drive(stage: Stage) -> None:
         sound = asyncio.create_task(play(stage.conversation.listen, script.pcm(9000)))
         await asyncio.sleep(typed_after_ms / 1000)
-        stage.conversation.say("What is a cell?", AVATAR)  # type: ignore[arg-type]
+        stage.conversation.say("What is a cell?", AVATAR)
         await sound
 
     stage = Stage(model=FakeModel("It is small.")).play_all(drive)

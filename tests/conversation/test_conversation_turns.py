@@ -17,7 +17,7 @@ SAID = "Plants turn light into sugar. They need water and air for it."
 
 
 async def ask(stage: Stage, text: str = "What do plants do?", then_s: float = 0.0) -> None:
-    stage.conversation.say(text, AVATAR)  # type: ignore[arg-type]
+    stage.conversation.say(text, AVATAR)
     await asyncio.sleep(then_s)
 
 
@@ -202,7 +202,7 @@ def test_whatever_the_order_nothing_is_stale_and_memory_is_a_prefix(script: list
                 stage.conversation.acknowledge(1, wait * 1000)
             elif kind == "detach":
                 stage.conversation.detach(stage.sink)
-                stage.conversation.attach(stage.sink, streaming=True, avatar=AVATAR)  # type: ignore[arg-type]
+                stage.conversation.attach(stage.sink, streaming=True, avatar=AVATAR)
             elif kind == "fail":
                 stage.model.fails_after = None if stage.model.fails_after else 3
             await asyncio.sleep(wait)

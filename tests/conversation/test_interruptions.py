@@ -95,12 +95,12 @@ def test_memory_is_what_was_played_whenever_the_student_cuts_in() -> None:
         if how == "button":
             stage.conversation.interrupt()
             await asyncio.sleep(0.3)
-        stage.conversation.say("What is next?", AVATAR)  # type: ignore[arg-type]
+        stage.conversation.say("What is next?", AVATAR)
         return position
 
     async def drive(stage: Stage) -> None:
         talking = asyncio.create_task(acknowledge(stage))
-        stage.conversation.say("Tell me of rivers.", AVATAR)  # type: ignore[arg-type]
+        stage.conversation.say("Tell me of rivers.", AVATAR)
         position = 0
         for turn in range(1, ROUNDS + 1):
             await _until(sink, "media", turn)
@@ -143,7 +143,7 @@ def test_an_interruption_does_not_wait_for_a_client_that_takes_nothing(how: str)
 
     async def drive(stage: Stage) -> None:
         conversation, sink = stage.conversation, stage.sink
-        conversation.say("Tell me of rivers.", AVATAR)  # type: ignore[arg-type]
+        conversation.say("Tell me of rivers.", AVATAR)
         sound = asyncio.create_task(play(conversation.listen, script.pcm(8000 if how == "voice" else 2900)))
         await asyncio.sleep(1.4)
         assert "media" in sink.kinds() and "speech_started" not in sink.kinds()
@@ -155,7 +155,7 @@ def test_an_interruption_does_not_wait_for_a_client_that_takes_nothing(how: str)
         elif how == "button":
             conversation.interrupt()
         else:
-            conversation.say("What is next?", AVATAR)  # type: ignore[arg-type]
+            conversation.say("What is next?", AVATAR)
         assert not conversation.speaking and sink.dropped == 1
         taken = len(sink.log)
         sink.stuck.set()
@@ -182,11 +182,11 @@ def test_a_barge_in_while_the_connection_closes_does_not_end_listening() -> None
     script = Script().say(2000, "Wait please stop now.").say(7000, "And what do animals do?")
 
     async def drive(stage: Stage) -> None:
-        stage.conversation.say("Tell me of rivers.", AVATAR)  # type: ignore[arg-type]
+        stage.conversation.say("Tell me of rivers.", AVATAR)
         sound = asyncio.create_task(play(stage.conversation.listen, script.pcm(12_000)))
         await asyncio.sleep(4)
         stage.conversation.detach(closing)
-        stage.conversation.attach(stage.sink, streaming=True, avatar=AVATAR)  # type: ignore[arg-type]
+        stage.conversation.attach(stage.sink, streaming=True, avatar=AVATAR)
         await sound
 
     closing, stage = ClosingSink(), Stage(model=FakeModel(SAID))
@@ -202,11 +202,11 @@ async def _with_sink(stage: Stage, sink: MemorySink, drive: Drive) -> None:
 
 def test_stop_also_voids_what_was_typed_and_has_not_been_looked_at_yet() -> None:
     async def drive(stage: Stage) -> None:
-        stage.conversation.say("Tell me of rivers.", AVATAR)  # type: ignore[arg-type]
+        stage.conversation.say("Tell me of rivers.", AVATAR)
         stage.conversation.interrupt()
         await asyncio.sleep(5)
         assert stage.sink.log == [] and not stage.conversation.speaking
-        stage.conversation.say("Tell me of hills.", AVATAR)  # type: ignore[arg-type]
+        stage.conversation.say("Tell me of hills.", AVATAR)
         await asyncio.sleep(5)
 
     stage = Stage(model=FakeModel(SAID)).play_all(drive)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from pathlib import Path
+from typing import Any
 
 import av
 import espeakng_loader
@@ -23,13 +24,14 @@ def speak(voice: str, speed: int, text: str) -> tuple[npt.NDArray[np.int16], int
     rate = espeak.espeak_Initialize(SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0)
     pieces: list[npt.NDArray[np.int16]] = []
 
-    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-    def take(samples: object, count: int, _events: object) -> int:
+    def take(samples: Any, count: int, _events: object) -> int:
         if samples and count:
             pieces.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0
 
-    espeak.espeak_SetSynthCallback(take)
+    form = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+    callback = form(take)
+    espeak.espeak_SetSynthCallback(callback)
     if espeak.espeak_SetVoiceByName(voice.encode()):
         raise SystemExit(f"espeak-ng has no voice {voice}")
     espeak.espeak_SetParameter(RATE_PARAMETER, speed, 0)

@@ -9,7 +9,6 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,6 +31,7 @@ from engine.transport.webrtc.offers import read_offer
 from engine.tutors.profile import TutorProfile
 from tests.audio.containers import encode, tone
 from tests.fuzz.mutations import damaged, damaged_text
+from tests.transport.webrtc.opus_packet import OpusPacket
 
 SLOWEST_S = 15.0
 """For one input, on a machine busy with other things."""
@@ -161,8 +161,7 @@ def test_microphone_packets(script: list[tuple[int, int, bytes]]) -> None:
     microphone = OpusMicrophone(chunks.append)
     with soon():
         for number, timestamp, opus in script:
-            packet = SimpleNamespace(sequence_number=number, timestamp=timestamp, _data=opus)
-            assert microphone.add(packet) == (False, None)
+            assert microphone.add(OpusPacket(number, timestamp, opus)) == (False, None)
     total = sum(len(c.pcm) for c in chunks)
     assert total <= (MOST_AHEAD_S + 1 + len(script) * LONGEST_GAP_S) * INPUT_RATE
     assert all(np.isfinite(c.pcm).all() for c in chunks)

@@ -33,7 +33,8 @@ class LetterEmbedder:
 
     def embed(self, texts: list[str]) -> FloatArray:
         counts = np.array([[t.lower().count(chr(97 + i)) + 0.01 for i in range(26)] for t in texts], np.float32)
-        return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+        unit: FloatArray = counts / np.linalg.norm(counts, axis=1, keepdims=True)
+        return unit
 
 
 def make(folder: Path, limits: KnowledgeLimits | None = None, model: str = "letters") -> KnowledgeStore:

@@ -176,7 +176,7 @@ def docx(build: Callable[..., None]) -> bytes:
 
 
 def test_word_tables_keep_every_cell() -> None:
-    def build(document: Document) -> None:  # type: ignore[valid-type]
+    def build(document: Document) -> None:
         document.add_heading("Data", 1)
         table = document.add_table(1, 3)
         for cell, text in zip(table.rows[0].cells, ("0", "0", "5"), strict=True):
@@ -189,7 +189,7 @@ def test_word_tables_keep_every_cell() -> None:
 
 
 def test_word_insertions_links_boxes_and_notes_are_read_and_deletions_are_not() -> None:
-    def build(document: Document) -> None:  # type: ignore[valid-type]
+    def build(document: Document) -> None:
         paragraph = document.add_paragraph("The lamp is ")._p
         for xml in (
             f'<w:ins {W} w:id="1"><w:r><w:t>crimson</w:t></w:r></w:ins>',
@@ -223,7 +223,7 @@ M = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
 )  # fmt: skip
 @pytest.mark.parametrize("alone", [False, True])
 def test_word_equations_are_written_out(omml: str, text: str, alone: bool) -> None:
-    def build(document: Document) -> None:  # type: ignore[valid-type]
+    def build(document: Document) -> None:
         paragraph = document.add_paragraph("We get ")._p
         math = f"<m:oMath {M}>{omml}</m:oMath>"
         paragraph.append(parse_xml(f"<m:oMathPara {M}>{math}</m:oMathPara>" if alone else math))

@@ -33,7 +33,7 @@ async def reply(prefills: Prefills, log: list[str], head: tuple[Message, ...], t
 
 def test_a_reply_waits_for_its_own_prompt_only() -> None:
     async def main() -> list[str]:
-        prefills, log = Prefills(), []
+        prefills, log = Prefills(), list[str]()
         async with asyncio.TaskGroup() as group:
             group.create_task(read(prefills, log, "own", HEAD))
             await asyncio.sleep(0.5)
@@ -49,7 +49,7 @@ def test_a_reply_waits_for_its_own_prompt_only() -> None:
 
 def test_prompts_are_read_one_by_one_while_nobody_is_answered() -> None:
     async def main() -> list[str]:
-        prefills, log = Prefills(), []
+        prefills, log = Prefills(), list[str]()
         async with asyncio.TaskGroup() as group:
             group.create_task(reply(prefills, log, HEAD[:1]))
             await asyncio.sleep(0)
@@ -63,7 +63,7 @@ def test_prompts_are_read_one_by_one_while_nobody_is_answered() -> None:
 
 def test_a_prompt_that_waits_is_dropped_by_its_question() -> None:
     async def main() -> list[str]:
-        prefills, log = Prefills(), []
+        prefills, log = Prefills(), list[str]()
         async with asyncio.TaskGroup() as group:
             group.create_task(reply(prefills, log, HEAD[:1]))
             await asyncio.sleep(0)
@@ -78,7 +78,7 @@ def test_a_prompt_that_waits_is_dropped_by_its_question() -> None:
 
 def test_a_cancelled_reading_holds_nobody_up() -> None:
     async def main() -> list[str]:
-        prefills, log = Prefills(), []
+        prefills, log = Prefills(), list[str]()
         reading = asyncio.create_task(read(prefills, log, "own", HEAD, takes_s=100))
         await asyncio.sleep(0.1)
         async with asyncio.TaskGroup() as group:

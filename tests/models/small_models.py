@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.models import catalog
-from engine.models.known import Entry, ModelFile
+from engine.models.known import CATALOG, Entry, ModelFile
 
 HEAD, TAIL = b"first half " * 1000, b"second half" * 1000
 
@@ -73,5 +72,5 @@ def ship(site: Path, tail: bytes = TAIL) -> None:
 def know(monkeypatch: pytest.MonkeyPatch, site: Path) -> None:
     """Puts the toys into the catalog and their packages on the path."""
     for entry in (joined_entry(), plain_entry()):
-        monkeypatch.setitem(catalog.CATALOG, entry.name, entry)
+        monkeypatch.setitem(CATALOG, entry.name, entry)
     monkeypatch.setattr(sys, "path", [str(site), *sys.path])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
 from engine.recognition.silero import SileroVad
 from tests.audio.containers import encode
+from tests.recognition.conftest import Speaker
 
 QUESTION = "Why is the sky blue?"
 LONG = "Yesterday our teacher explained how the heart pumps blood through the body."
@@ -22,7 +24,9 @@ ROOM = np.random.default_rng(5)
 
 
 @pytest.fixture(params=["english", "multilingual"])
-def recognizer(request: pytest.FixtureRequest, english, multilingual) -> WhisperRecognizer:
+def recognizer(
+    request: pytest.FixtureRequest, english: WhisperRecognizer, multilingual: WhisperRecognizer
+) -> WhisperRecognizer:
     return english if request.param == "english" else multilingual
 
 
@@ -31,7 +35,7 @@ def plain(text: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["wav", "webm", "m4a"])
-async def test_a_spoken_question_in_any_container(kind: str, recognizer: WhisperRecognizer, say) -> None:
+async def test_a_spoken_question_in_any_container(kind: str, recognizer: WhisperRecognizer, say: Speaker) -> None:
     recording = decode(encode(say(QUESTION), 16_000, kind, live=True))
     transcript = await recognizer.transcribe(recording)
     assert plain(transcript.text) == plain(QUESTION)
@@ -70,13 +74,13 @@ async def test_where_nobody_speaks_nothing_is_said(recognizer: WhisperRecognizer
         assert transcript.final
 
 
-async def test_speech_in_noise_is_still_heard(english: WhisperRecognizer, say) -> None:
+async def test_speech_in_noise_is_still_heard(english: WhisperRecognizer, say: Speaker) -> None:
     speech = say(LONG)
     noise = ROOM.normal(0, float(np.sqrt(np.mean(speech**2))) / 10 ** (20 / 20), len(speech)).astype(np.float32)
     assert "explained how the heart pumps blood" in plain((await english.transcribe(speech + noise)).text)
 
 
-async def test_two_minutes_are_heard_to_the_end(english: WhisperRecognizer, say) -> None:
+async def test_two_minutes_are_heard_to_the_end(english: WhisperRecognizer, say: Speaker) -> None:
     room = np.zeros(9600, np.float32)
     names = ["heart", "lungs", "muscles"]
     turns = [(say(LONG), room, say(f"Now tell me about the {names[i % 3]}, please."), room) for i in range(14)]
@@ -90,20 +94,24 @@ async def test_two_minutes_are_heard_to_the_end(english: WhisperRecognizer, say)
     assert starts == sorted(starts) and transcript.words[-1].end_ms > len(pcm) / 16 - 2000
 
 
-async def test_a_long_silence_between_two_sentences_costs_no_words(english: WhisperRecognizer, say) -> None:
+async def test_a_long_silence_between_two_sentences_costs_no_words(english: WhisperRecognizer, say: Speaker) -> None:
     pcm = np.concatenate([say(QUESTION), np.zeros(16_000 * 20, np.float32), say(LONG)])
     transcript = await english.transcribe(pcm)
     assert plain(transcript.text) == plain(f"{QUESTION} {LONG}")
     assert transcript.words[5].start_ms > 20_000
 
 
-async def test_mandarin_is_detected_and_written_in_simplified_chinese(multilingual, mandarin) -> None:
+async def test_mandarin_is_detected_and_written_in_simplified_chinese(
+    multilingual: WhisperRecognizer, mandarin: FloatArray
+) -> None:
     transcript = await multilingual.transcribe(mandarin)
     assert transcript.language == "zh"
     assert "请问什么是" in transcript.text
 
 
-async def test_a_recording_that_ends_with_its_last_sound_is_heard_to_the_end(multilingual, mandarin, say) -> None:
+async def test_a_recording_that_ends_with_its_last_sound_is_heard_to_the_end(
+    multilingual: WhisperRecognizer, mandarin: FloatArray, say: Speaker
+) -> None:
     for pcm, language, words in ((mandarin, "zh", "请问什么是"), (say(QUESTION), "en", QUESTION)):
         loud = np.flatnonzero(np.abs(pcm) > 0.02 * np.abs(pcm).max())
         transcript = await multilingual.transcribe(pcm[: loud[-1] + 1], "en,zh,*")
@@ -111,13 +119,17 @@ async def test_a_recording_that_ends_with_its_last_sound_is_heard_to_the_end(mul
         assert words in transcript.text
 
 
-async def test_a_language_can_be_given_or_chosen_among_a_few(multilingual, mandarin, say) -> None:
+async def test_a_language_can_be_given_or_chosen_among_a_few(
+    multilingual: WhisperRecognizer, mandarin: FloatArray, say: Speaker
+) -> None:
     assert (await multilingual.transcribe(mandarin, "zh")).language == "zh"
     assert (await multilingual.transcribe(mandarin, "en,zh")).language == "zh"
     assert (await multilingual.transcribe(say(QUESTION), "zh,en")).text == QUESTION
 
 
-async def test_languages_it_can_not_do_are_refused_by_name(english, multilingual, detector: SileroVad) -> None:
+async def test_languages_it_can_not_do_are_refused_by_name(
+    english: WhisperRecognizer, multilingual: WhisperRecognizer, detector: SileroVad
+) -> None:
     with pytest.raises(SettingsError, match=r"'zh'.*only English"):
         english.stream("zh")
     with pytest.raises(SettingsError, match="'klingon'"):
@@ -126,7 +138,7 @@ async def test_languages_it_can_not_do_are_refused_by_name(english, multilingual
         WhisperRecognizer(locate("whisper-tiny.en"), detector, language="de")
 
 
-def test_a_folder_without_a_model_is_named(tmp_path, detector: SileroVad) -> None:
+def test_a_folder_without_a_model_is_named(tmp_path: Path, detector: SileroVad) -> None:
     with pytest.raises(ModelMissing, match=r"model\.bin is not in"):
         WhisperRecognizer(tmp_path, detector)
     for name in ("model.bin", "config.json", "tokenizer.json"):
@@ -135,12 +147,12 @@ def test_a_folder_without_a_model_is_named(tmp_path, detector: SileroVad) -> Non
         WhisperRecognizer(tmp_path, detector)
 
 
-async def test_recordings_of_several_students_do_not_mix(english: WhisperRecognizer, say) -> None:
+async def test_recordings_of_several_students_do_not_mix(english: WhisperRecognizer, say: Speaker) -> None:
     first, second = await asyncio.gather(english.transcribe(say(QUESTION)), english.transcribe(say(LONG)))
     assert plain(first.text) == plain(QUESTION) and plain(second.text) == plain(LONG)
 
 
-async def test_a_cancelled_recording_leaves_the_recognizer_free(english: WhisperRecognizer, say) -> None:
+async def test_a_cancelled_recording_leaves_the_recognizer_free(english: WhisperRecognizer, say: Speaker) -> None:
     task = asyncio.create_task(english.transcribe(np.tile(say(LONG), 10)))
     await asyncio.sleep(0.3)
     task.cancel()

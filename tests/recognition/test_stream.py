@@ -14,6 +14,7 @@ from engine.items import VAD_FRAME, FloatArray, Transcript
 from engine.recognition.agreement import normal
 from engine.recognition.recognizer import WhisperRecognizer, WhisperStream
 from engine.recognition.silero import SileroVad
+from tests.recognition.conftest import Speaker
 
 QUESTION = "What is the capital of France, and how large is it?"
 STORY = (
@@ -58,7 +59,7 @@ class Microphone:
 
 
 async def test_words_come_while_they_are_spoken_and_stable_ones_stay(
-    english: WhisperRecognizer, detector: SileroVad, say
+    english: WhisperRecognizer, detector: SileroVad, say: Speaker
 ) -> None:
     stream = english.stream()
     microphone = Microphone(stream, detector)
@@ -73,7 +74,7 @@ async def test_words_come_while_they_are_spoken_and_stable_ones_stay(
 
 
 async def test_a_second_preview_after_more_silence_is_immediate(
-    english: WhisperRecognizer, detector: SileroVad, say
+    english: WhisperRecognizer, detector: SileroVad, say: Speaker
 ) -> None:
     stream = english.stream()
     microphone = Microphone(stream, detector)
@@ -86,7 +87,9 @@ async def test_a_second_preview_after_more_silence_is_immediate(
     assert time.process_time() - begun < 0.05, "silence is not decoded again"
 
 
-async def test_after_a_preview_the_student_may_go_on(english: WhisperRecognizer, detector: SileroVad, say) -> None:
+async def test_after_a_preview_the_student_may_go_on(
+    english: WhisperRecognizer, detector: SileroVad, say: Speaker
+) -> None:
     stream = english.stream()
     microphone = Microphone(stream, detector)
     microphone.push(np.concatenate([say("I have a question."), quiet(0.3)]))
@@ -95,7 +98,9 @@ async def test_after_a_preview_the_student_may_go_on(english: WhisperRecognizer,
     assert forms((await stream.preview()).text) == forms("I have a question. Why is the sky blue?")
 
 
-async def test_long_speech_slides_and_loses_nothing(english: WhisperRecognizer, detector: SileroVad, say) -> None:
+async def test_long_speech_slides_and_loses_nothing(
+    english: WhisperRecognizer, detector: SileroVad, say: Speaker
+) -> None:
     stream = english.stream()
     microphone = Microphone(stream, detector)
     pcm = np.concatenate([say(STORY), quiet(0.4)])
@@ -115,7 +120,9 @@ async def test_long_speech_slides_and_loses_nothing(english: WhisperRecognizer, 
     assert starts == sorted(starts) and final.words[-1].end_ms == pytest.approx(len(pcm) / 16 - 400, abs=500)
 
 
-async def test_a_preview_without_a_single_revision_takes_all_of_a_long_utterance(english, detector, say) -> None:
+async def test_a_preview_without_a_single_revision_takes_all_of_a_long_utterance(
+    english: WhisperRecognizer, detector: SileroVad, say: Speaker
+) -> None:
     stream = english.stream()
     microphone = Microphone(stream, detector)
     microphone.push(np.concatenate([say(STORY), quiet(1.0), say(STORY), quiet(0.4)]))
@@ -133,7 +140,9 @@ async def test_silence_says_nothing(english: WhisperRecognizer, detector: Silero
         assert transcript.text == "" and transcript.stable == "" and transcript.no_speech == 1.0
 
 
-async def test_a_cancelled_revision_loses_no_sound(english: WhisperRecognizer, detector: SileroVad, say) -> None:
+async def test_a_cancelled_revision_loses_no_sound(
+    english: WhisperRecognizer, detector: SileroVad, say: Speaker
+) -> None:
     stream = english.stream()
     microphone = Microphone(stream, detector)
     pcm = np.concatenate([say(QUESTION), quiet(0.3)])
@@ -145,7 +154,9 @@ async def test_a_cancelled_revision_loses_no_sound(english: WhisperRecognizer, d
     assert forms((await stream.preview()).text) == forms(QUESTION)
 
 
-async def test_two_students_at_once_hear_only_themselves(english: WhisperRecognizer, detector: SileroVad, say) -> None:
+async def test_two_students_at_once_hear_only_themselves(
+    english: WhisperRecognizer, detector: SileroVad, say: Speaker
+) -> None:
     other = "Please show me the next step of this long division."
     one, two = english.stream(), english.stream()
     first_microphone, second_microphone = Microphone(one, detector), Microphone(two, detector)
@@ -157,7 +168,7 @@ async def test_two_students_at_once_hear_only_themselves(english: WhisperRecogni
 
 
 async def test_mandarin_stream_keeps_its_language(
-    multilingual: WhisperRecognizer, detector: SileroVad, mandarin
+    multilingual: WhisperRecognizer, detector: SileroVad, mandarin: FloatArray
 ) -> None:
     stream = multilingual.stream("en,zh")
     microphone = Microphone(stream, detector)
@@ -175,7 +186,7 @@ async def test_a_microphone_nobody_reads_is_bounded(english: WhisperRecognizer) 
 
 
 async def test_words_made_up_after_a_broken_off_sentence_are_left_out(
-    multilingual: WhisperRecognizer, detector: SileroVad, say
+    multilingual: WhisperRecognizer, detector: SileroVad, say: Speaker
 ) -> None:
     whole = say("If I have three apples, how many can I give away?")
     cut = whole[: int(0.42 * len(whole))]

@@ -23,7 +23,7 @@ class Notebook:
     """A renderer that notes what is asked of it, and draws when it is let."""
 
     name = "notebook"
-    batch_sizes = (1, 2, 4)
+    batch_sizes: Sequence[int] = (1, 2, 4)
 
     def __init__(self) -> None:
         self.notes: list[tuple[str, str]] = []
@@ -39,6 +39,12 @@ class Notebook:
 
     def list_avatars(self) -> Sequence[AvatarInfo]:
         return []
+
+    def audio_features(self) -> None:
+        """None: drawn without sound."""
+
+    def forget(self, avatar_id: str) -> None:
+        """Nothing is kept."""
 
     def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
         self.drawing.set()

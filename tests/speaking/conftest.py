@@ -13,7 +13,7 @@ from engine.speaking.voices import VoiceBook, build_voicebook
 
 @pytest.fixture(scope="session")
 def voicebook() -> Iterator[VoiceBook]:
-    book = build_voicebook(Settings(tts_workers=1))
+    book = build_voicebook(Settings(tts={"workers": 1}))
     asyncio.run(book.warm_up(["espeak:en-us"]))
     yield book
     book.close()

@@ -70,7 +70,8 @@ class SpeechServer:
         self.requests.append({**asked, "authorization": request.headers.get("Authorization")})
         voice = self.mode if asked["voice"] == "tutor" else str(asked["voice"])
         try:
-            return await getattr(self, f"_{voice.replace('-', '_')}")(request)
+            response: web.StreamResponse = await getattr(self, f"_{voice.replace('-', '_')}")(request)
+            return response
         except (ConnectionResetError, asyncio.CancelledError):
             self.hung_up += 1
             raise

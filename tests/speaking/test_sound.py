@@ -109,7 +109,9 @@ def hiss(pcm: FloatArray) -> tuple[FloatArray, FloatArray]:
     windows = np.lib.stride_tricks.sliding_window_view(pcm, size)[::hop] * np.hanning(size)
     spectrum = np.abs(np.fft.rfft(windows)) ** 2
     high = spectrum[:, np.fft.rfftfreq(size, 1 / OUTPUT_RATE) > 4500].sum(axis=1)
-    return np.maximum(10 * np.log10(high + 1e-7), -40), (np.arange(len(high)) * hop + size / 2) * 1000 / OUTPUT_RATE
+    loudness = np.maximum(10 * np.log10(high + 1e-7), -40)
+    middles = (np.arange(len(high)) * hop + size / 2) * 1000 / OUTPUT_RATE
+    return loudness.astype(np.float32), middles.astype(np.float32)
 
 
 @pytest.mark.parametrize("voice", [JOE, ROBOT])

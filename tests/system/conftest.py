@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
-import av
-import numpy as np
 import psutil
 import pytest
 import pytest_asyncio
 
 from engine.app import Engine
+from engine.items import ByteArray, FloatArray
 from engine.settings import Settings
+from tests.decoded import pictures_of, sound_of
 
 TIMEOUT_S = 60
 
@@ -85,14 +84,11 @@ async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engi
     # A loaded machine may take its time with the last words of a question, or stall in the middle of one.
     settings = Settings(
         port=0,
-        max_sessions=30,
-        admission="fixed",
-        session_idle_s=600,
-        max_audio_s=60,
-        llm_max_tokens=40,
-        turn_late_ms=10_000,
-        turn_question_max_ms=1500,
-        knowledge_dir=own / "knowledge",
+        sessions={"max": 30, "admission": "fixed", "idle_s": 600},
+        limits={"audio_s": 60},
+        llm={"max_tokens": 40},
+        listening={"late_ms": 10_000, "endpoint": {"question_max_ms": 1500}},
+        knowledge={"dir": own / "knowledge"},
         tutors_dir=own / "tutors",
     )
     async with Engine(settings) as running:
@@ -135,16 +131,10 @@ async def socket(caller: Caller, session: dict[str, Any]) -> AsyncIterator[Socke
     await opened.ws.close()
 
 
-def decode_mp4(data: str) -> tuple[list[np.ndarray], np.ndarray, int]:
+def decode_mp4(data: str) -> tuple[list[ByteArray], FloatArray, int]:
     """Pictures (H, W, 3) uint8 RGB, sound (n,) float32, and its rate, of a base64 MP4."""
-    raw = io.BytesIO(base64.b64decode(data))
-    with av.open(raw) as container:
-        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    raw.seek(0)
-    with av.open(raw) as container:
-        stream = container.streams.audio[0]
-        sound = np.concatenate([frame.to_ndarray().mean(axis=0) for frame in container.decode(stream)])
-        return pictures, sound, int(stream.rate or 0)
+    raw = base64.b64decode(data)
+    return list(pictures_of(raw)), *sound_of(raw)
 
 
 @pytest.fixture

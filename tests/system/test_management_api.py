@@ -184,7 +184,7 @@ async def test_api_key_guards_the_management_calls() -> None:
     from engine.transport.api.middleware import api_key, cors, errors_as_json
     from engine.transport.api.routes import Api, Readiness
 
-    settings = Settings(port=0, api_key="k" * 40)  # type: ignore[arg-type]
+    settings = Settings(port=0, api_key="k" * 40)
     app = aiohttp.web.Application(middlewares=[cors(settings), errors_as_json, api_key(settings)])
     app.add_routes(Api(settings, Metrics(), Readiness(), TokenSigner("s" * 32, 60)).routes())
     runner = aiohttp.web.AppRunner(app)
@@ -227,6 +227,7 @@ async def test_answers_are_as_openapi_describes_them(
 
 
 async def test_openapi_describes_every_route(caller: Any, engine: Engine) -> None:
+    assert engine.app is not None
     served = {
         (route.method.lower(), route.resource.canonical)
         for route in engine.app.router.routes()

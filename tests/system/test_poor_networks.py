@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import fractions
-import io
 import itertools
 from typing import Any
 
@@ -17,6 +16,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from engine.app import Engine
 from engine.audio.resampling import resample
 from engine.items import FPS, OUTPUT_RATE, FloatArray
+from tests.decoded import pictures_of, sound_of
 from tests.network.emulator import Conditions
 from tests.network.relays import TcpProxy, tcp_proxy, udp_relay
 from tests.system.conftest import Caller, Socket
@@ -38,16 +38,13 @@ def whole(messages: Messages) -> tuple[int, FloatArray]:
     assert [m["seq"] for m in media] == list(range(len(media)))
     assert all(a["start_ms"] + a["duration_ms"] == b["start_ms"] for a, b in itertools.pairwise(media))
     raw = b"".join(base64.b64decode(m["data"]) for m in media)
-    with av.open(io.BytesIO(raw)) as container:
-        pictures = sum(1 for _ in container.decode(video=0))
-    with av.open(io.BytesIO(raw)) as container:
-        sound = np.concatenate([frame.to_ndarray().mean(axis=0) for frame in container.decode(audio=0)])
-        rate = int(container.streams.audio[0].rate)
+    count = sum(1 for _ in pictures_of(raw))
+    heard, rate = sound_of(raw)
     end_ms = media[-1]["start_ms"] + media[-1]["duration_ms"]
-    assert pictures == round(end_ms / 1000 * FPS)
-    assert len(sound) / rate == pytest.approx(end_ms / 1000, abs=0.1)
-    assert np.abs(sound).max() > 0.05, "a voice, not silence"
-    return pictures, sound
+    assert count == round(end_ms / 1000 * FPS)
+    assert len(heard) / rate == pytest.approx(end_ms / 1000, abs=0.1)
+    assert np.abs(heard).max() > 0.05, "a voice, not silence"
+    return count, heard
 
 
 async def test_a_late_line_with_jitter_brings_the_reply_whole_and_in_order(caller: Caller, session: Any) -> None:

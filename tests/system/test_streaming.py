@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import io
 from itertools import pairwise
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 
 from engine.app import Engine
+from engine.items import ByteArray, FloatArray
+from tests.decoded import pictures_of, sound_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -25,15 +24,10 @@ async def ready(socket: Any, **options: Any) -> dict[str, Any]:
     return message
 
 
-def play(messages: list[dict[str, Any]]) -> tuple[list[np.ndarray], np.ndarray, int]:
+def play(messages: list[dict[str, Any]]) -> tuple[list[ByteArray], FloatArray, int]:
     """Decodes all ``media`` of one turn, joined as a browser's source buffer would."""
     data = b"".join(base64.b64decode(m["data"]) for m in messages if m["type"] == "media")
-    with av.open(io.BytesIO(data), format="mp4") as container:
-        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    with av.open(io.BytesIO(data), format="mp4") as container:
-        stream = container.streams.audio[0]
-        sound = np.concatenate([frame.to_ndarray().mean(axis=0) for frame in container.decode(stream)])
-        return pictures, sound, int(stream.rate or 0)
+    return list(pictures_of(data)), *sound_of(data)
 
 
 async def test_ready_tells_what_a_player_needs(socket: Any) -> None:

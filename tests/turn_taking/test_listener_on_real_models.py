@@ -81,7 +81,7 @@ async def hear(models: Models, pcm: FloatArray, until: type[ListenEvent] | None,
     """Everything told up to the first event of type ``until``, however slow this machine is; None: of it all."""
     events: list[ListenEvent] = []
     sound = np.concatenate((room(800), pcm, room(3000)))
-    settings = Settings(turn_late_ms=10_000)
+    settings = Settings(listening={"late_ms": 10_000})
     async with Listener(models.recognizer, models.detector, models.turn_model, settings) as listener:
         if tutor:
             listener.tutor_speaking(True, tutor)

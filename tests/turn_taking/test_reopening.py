@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import pytest
 
 from engine.items import VAD_FRAME_MS, Transcript
@@ -11,6 +13,8 @@ from engine.turn_taking.reopening import AFTERTHOUGHT_MS, LONGEST_MS, PAUSE_MS, 
 from engine.turn_taking.turn_taker import TurnTaker
 
 QUESTION = "What is a metaphor?"
+
+A = TypeVar("A", bound=Action)
 
 
 @pytest.mark.parametrize(("late", "start"), [(0, 100.0), (AFTERTHOUGHT_MS, 100.0), (AFTERTHOUGHT_MS + 1, None)])
@@ -75,7 +79,7 @@ class Student:
             self.hear(int(VAD_FRAME_MS))
         self.take(self.taker.tutor(True, "A metaphor"))
 
-    def of(self, kind: type) -> list[Action]:
+    def of(self, kind: type[A]) -> list[A]:
         return [action for action in self.said if isinstance(action, kind)]
 
 
@@ -84,14 +88,14 @@ def test_going_on_is_heard_from_the_beginning_of_the_turn() -> None:
     student.asks()
     first = student.of(BeginUtterance)[0]
     student.hear(640, "in a poem?")
-    assert student.of(Interrupt) and student.of(UserTurnReopened) == [UserTurnReopened(first.start_ms)]  # type: ignore[attr-defined]
+    assert student.of(Interrupt) and student.of(UserTurnReopened) == [UserTurnReopened(first.start_ms)]
     student.hear(640, "What is a metaphor in a poem?")
     student.hear(1500)
-    begun = [action.start_ms for action in student.of(BeginUtterance)]  # type: ignore[attr-defined]
+    begun = [action.start_ms for action in student.of(BeginUtterance)]
     assert begun[2] == begun[0] < begun[1]
     ended = student.of(UserTurnEnded)
-    assert [turn.transcript.text for turn in ended] == [QUESTION, "What is a metaphor in a poem?"]  # type: ignore[attr-defined]
-    numbers = [action.utterance for action in student.of(EndUtterance)]  # type: ignore[attr-defined]
+    assert [turn.transcript.text for turn in ended] == [QUESTION, "What is a metaphor in a poem?"]
+    numbers = [action.utterance for action in student.of(EndUtterance)]
     assert numbers == sorted(set(numbers)), "an answer to what was asked before could be taken for one to all"
 
 
@@ -125,7 +129,7 @@ def test_an_ending_that_is_no_word_by_itself_is_understood_with_its_beginning() 
         Interrupt,
         UserTurnReopened,
     ]
-    assert student.of(UserTurnEnded)[-1].transcript.text == student.whole  # type: ignore[attr-defined]
+    assert student.of(UserTurnEnded)[-1].transcript.text == student.whole
 
 
 @pytest.mark.parametrize(
@@ -185,4 +189,4 @@ def test_a_reply_begun_ahead_to_the_second_half_alone_is_dropped() -> None:
     reopened = student.said.index(student.of(UserTurnReopened)[0])
     last = student.of(UserTurnEnded)[-1]
     before = [action for action in student.said[:reopened] if isinstance(action, PreemptiveReplyDropped)]
-    assert len(before) <= 1 and last.preemptive_id is not None  # type: ignore[attr-defined]
+    assert len(before) <= 1 and last.preemptive_id is not None

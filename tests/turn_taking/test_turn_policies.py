@@ -323,6 +323,6 @@ def test_the_past_is_bounded_and_starts_where_it_is_asked_to() -> None:
 
 def test_thresholds_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(ValueError, match=r"listening.vad\n.*stop .0.6. is above start .0.3."):
-        Settings(vad_start=0.3, vad_stop=0.6)
+        Settings(listening={"vad": {"start": 0.3, "stop": 0.6}})
     with pytest.raises(ValueError, match=r"floor_ms .3000.* is above ceiling_ms"):
-        Settings(turn_floor_ms=3000, turn_ceiling_ms=2000)
+        Settings(listening={"endpoint": {"floor_ms": 3000, "ceiling_ms": 2000}})

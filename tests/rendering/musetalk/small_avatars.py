@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.rendering.musetalk.avatar_files import write_avatar
 
@@ -17,7 +19,7 @@ def make_avatar(directory: Path, avatar_id: str, count: int = 3, size: int = SIZ
     pictures = [np.full((size, size, 3), 60 + 40 * index, np.uint8) for index in range(count)]
     masks = np.zeros((count, 256, 256), np.uint8)
     masks[:, 140:240, 40:216] = 255
-    numbers = {
+    numbers: dict[str, npt.NDArray[Any]] = {
         "latents": rng.standard_normal((count, 8, 32, 32)).astype(np.float16),
         "masks": masks,
         "boxes": np.tile(np.array([size // 4, size // 4, size * 3 // 4, size * 3 // 4], np.int32), (count, 1)),

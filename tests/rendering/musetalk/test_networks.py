@@ -33,7 +33,7 @@ def speechlike(seconds: float, rate: int = 24_000) -> np.ndarray:
     return (0.3 * pitch * (0.5 + 0.5 * np.sin(2 * np.pi * 4 * t)) ** 2).astype(np.float32)
 
 
-def test_full_size_is_the_official_network():
+def test_full_size_is_the_official_network() -> None:
     unet = build_unet(UNET_V15, "meta")
     assert sum(parameter.numel() for parameter in unet.parameters()) == 849_947_844  # 849.95 million
     names = {name: tuple(value.shape) for name, value in unet.state_dict().items()}
@@ -52,7 +52,7 @@ def test_full_size_is_the_official_network():
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 40])
-def test_windows_are_two_steps_a_picture_from_four_before_to_six_after(count):
+def test_windows_are_two_steps_a_picture_from_four_before_to_six_after(count: int) -> None:
     """Checked against the plain statement of it: pad 4 and 12, take ten at 2i, flatten time major."""
     states = torch.arange(2 * count * 5 * 3, dtype=torch.float32).reshape(2 * count, 5, 3) + 1
     got = picture_features(states, 0, range(count))
@@ -63,14 +63,14 @@ def test_windows_are_two_steps_a_picture_from_four_before_to_six_after(count):
     assert got.shape == (count, 50, 3)
 
 
-def test_windows_of_a_piece_are_those_of_the_whole():
+def test_windows_of_a_piece_are_those_of_the_whole() -> None:
     states = torch.randn(80, 5, 3)
     whole = picture_features(states, 0, range(40))
     torch.testing.assert_close(picture_features(states[20:60], 20, range(12, 27)), whole[12:27])
     assert picture_features(states, 0, range(3, 3)).shape == (0, 50, 3)
 
 
-def test_positions_are_the_sinusoidal_ones():
+def test_positions_are_the_sinusoidal_ones() -> None:
     encoding = positions(50, 384)
     assert encoding.shape == (50, 384)
     for place, channel in ((0, 0), (7, 10), (49, 383), (3, 1)):
@@ -79,7 +79,7 @@ def test_positions_are_the_sinusoidal_ones():
         assert float(encoding[place, channel]) == pytest.approx(expected, abs=2e-4)
 
 
-def test_whisper_states_are_the_librarys_own(networks: Networks, models_dir: Path):
+def test_whisper_states_are_the_librarys_own(networks: Networks, models_dir: Path) -> None:
     from transformers import WhisperFeatureExtractor, WhisperModel
 
     pcm = speechlike(4.0, 16_000)
@@ -98,7 +98,7 @@ def test_whisper_states_are_the_librarys_own(networks: Networks, models_dir: Pat
     assert float((short[:196] - theirs[:196]).abs().mean() / theirs[:200].std()) < 0.02
 
 
-def test_sound_in_pieces_gives_nearly_the_features_of_the_whole(networks: Networks):
+def test_sound_in_pieces_gives_nearly_the_features_of_the_whole(networks: Networks) -> None:
     frames = frames_of(speechlike(6.0))
     whole = WhisperFeatures(networks.whisper).feed(frames, last=True)
     assert [frame.index for frame in whole] == list(range(150))
@@ -116,7 +116,7 @@ def test_sound_in_pieces_gives_nearly_the_features_of_the_whole(networks: Networ
     assert np.abs(one - other[shuffled]).mean() > 20 * np.abs(one - other).mean(), "they tell pictures apart"
 
 
-def test_a_clause_ends_without_waiting_for_the_next(networks: Networks):
+def test_a_clause_ends_without_waiting_for_the_next(networks: Networks) -> None:
     features = WhisperFeatures(networks.whisper)
     frames = frames_of(speechlike(1.0))
     assert len(features.feed(frames[:10], last=False)) == 8
@@ -124,7 +124,7 @@ def test_a_clause_ends_without_waiting_for_the_next(networks: Networks):
     assert [f.index for f in features.feed(frames[10:], last=True)] == list(range(10, 25))
 
 
-def test_batches_are_filled_up_and_cut_and_change_nothing(networks: Networks):
+def test_batches_are_filled_up_and_cut_and_change_nothing(networks: Networks) -> None:
     generator = BucketedGenerator(networks.generator, (1, 2, 4))
     latents, features = torch.randn(3, 8, 32, 32), torch.randn(3, 50, 16)
     together = generator(latents, features)
@@ -138,7 +138,7 @@ def test_batches_are_filled_up_and_cut_and_change_nothing(networks: Networks):
     assert (louder.int() - together.int()).abs().float().mean() > 0.05, "what is heard matters"
 
 
-def test_latents_are_masked_before_they_are_normalised(models_dir: Path):
+def test_latents_are_masked_before_they_are_normalised(models_dir: Path) -> None:
     vae = load_vae(models_dir / "musetalk")
     face = torch.rand(1, 3, 256, 256)
     coded = face_latents(vae, face)
@@ -152,13 +152,13 @@ def test_latents_are_masked_before_they_are_normalised(models_dir: Path):
     torch.testing.assert_close(coded, face_latents(vae, face))
 
 
-def test_taesd_paints_too(models_dir: Path):
+def test_taesd_paints_too(models_dir: Path) -> None:
     networks = load_networks(models_dir, torch.device("cpu"), "taesd")
     faces = networks.generator(torch.randn(1, 8, 32, 32), torch.randn(1, 50, 16))
     assert faces.shape == (1, 3, 256, 256)
 
 
-def test_no_gpu_is_an_error_that_helps(monkeypatch: pytest.MonkeyPatch):
+def test_no_gpu_is_an_error_that_helps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for device in ("auto", "cuda"):
         with pytest.raises(SettingsError, match=r"ENGINE_RENDERER=puppet.*ENGINE_DEVICE=cpu"):
@@ -169,7 +169,7 @@ def test_no_gpu_is_an_error_that_helps(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     "gone", ["musetalkV15/unet.pth", "musetalkV15/musetalk.json", "sd-vae/config.json", "whisper/config.json"]
 )
-def test_missing_weights_are_named_with_their_folder(tmp_path: Path, gone: str):
+def test_missing_weights_are_named_with_their_folder(tmp_path: Path, gone: str) -> None:
     folder = write_random(tmp_path)
     (folder / gone).unlink()
     with pytest.raises(ModelMissing) as refused:
@@ -177,7 +177,7 @@ def test_missing_weights_are_named_with_their_folder(tmp_path: Path, gone: str):
     assert str(folder / gone) in refused.value.message and "official weights" in refused.value.message
 
 
-def test_wrong_weights_are_refused(tmp_path: Path):
+def test_wrong_weights_are_refused(tmp_path: Path) -> None:
     folder = write_random(tmp_path)
     with pytest.raises(ModelMissing, match="ENGINE_MODELS_DIR"):
         load_networks(None, torch.device("cpu"))

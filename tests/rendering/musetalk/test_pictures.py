@@ -29,7 +29,7 @@ def request(renderer: MuseTalkRenderer, avatar: str, session: str, *, silent: bo
     return FrameRequest(renderer.load(avatar), frame, 0.0, session)
 
 
-def test_sessions_and_avatars_share_one_call(renderer: MuseTalkRenderer):
+def test_sessions_and_avatars_share_one_call(renderer: MuseTalkRenderer) -> None:
     requests = [request(renderer, "ada", "one"), request(renderer, "bob", "two"), request(renderer, "ada", "three")]
     pictures = renderer.render(requests)
     assert [(p.width, p.height, p.yuv.shape) for p in pictures] == [(SIZE, SIZE, (SIZE * 3 // 2, SIZE))] * 3
@@ -40,7 +40,7 @@ def test_sessions_and_avatars_share_one_call(renderer: MuseTalkRenderer):
         assert np.abs(fresh[0].yuv.astype(int) - together.yuv).max() <= 2
 
 
-def test_only_the_masked_face_changes(renderer: MuseTalkRenderer):
+def test_only_the_masked_face_changes(renderer: MuseTalkRenderer) -> None:
     speaking = renderer.render([request(renderer, "ada", "a")])[0].yuv[:SIZE].astype(int)
     silent = renderer.render([request(renderer, "ada", "b", silent=True)])[0].yuv[:SIZE].astype(int)
     changed = np.abs(speaking - silent) > 1
@@ -51,7 +51,7 @@ def test_only_the_masked_face_changes(renderer: MuseTalkRenderer):
     assert 1 not in renderer.batches or renderer.batches[1] == 1, "silence costs no call of the networks"
 
 
-def test_sizes_do_not_mix_and_order_is_kept(renderer: MuseTalkRenderer):
+def test_sizes_do_not_mix_and_order_is_kept(renderer: MuseTalkRenderer) -> None:
     order = ["ada", "cleo", "bob", "cleo", "ada"]
     requests = [request(renderer, a, f"s{i}", silent=i == 2) for i, a in enumerate(order)]
     pictures = renderer.render(requests)
@@ -59,19 +59,19 @@ def test_sizes_do_not_mix_and_order_is_kept(renderer: MuseTalkRenderer):
     assert renderer.batches == {2: 2}
 
 
-def test_more_than_the_largest_batch(renderer: MuseTalkRenderer):
+def test_more_than_the_largest_batch(renderer: MuseTalkRenderer) -> None:
     pictures = renderer.render([request(renderer, "ada", f"s{i}") for i in range(18)])
     assert len(pictures) == 18 and renderer.batches == {16: 1, 2: 1}
 
 
-def test_the_cycle_goes_there_and_back(renderer: MuseTalkRenderer):
+def test_the_cycle_goes_there_and_back(renderer: MuseTalkRenderer) -> None:
     shown = [int(renderer.render([request(renderer, "ada", "x", silent=True)])[0].yuv[0, 0]) for _ in range(9)]
     levels = sorted(set(shown))
     assert len(levels) == 3
     assert [levels.index(value) for value in shown] == [0, 1, 2, 2, 1, 0, 0, 1, 2]
 
 
-def test_pasting_puts_a_face_exactly_into_its_box():
+def test_pasting_puts_a_face_exactly_into_its_box() -> None:
     pictures = torch.zeros(1, 3, 300, 400, dtype=torch.uint8)
     faces = torch.full((1, 3, 256, 256), 200, dtype=torch.uint8)
     faces[:, 0, :128] = 100
@@ -81,7 +81,7 @@ def test_pasting_puts_a_face_exactly_into_its_box():
     assert out[:, :, :19].max() == 0 and out[:, :, :, :99].max() == 0 and out[:, :, :, 357:].max() == 0
 
 
-def test_yuv_is_bt601():
+def test_yuv_is_bt601() -> None:
     import av
 
     rgb = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8).repeat_interleave(16, 2).repeat_interleave(16, 3)
@@ -92,7 +92,9 @@ def test_yuv_is_bt601():
         assert np.median(difference) <= 2 and np.percentile(difference, 90) <= 6
 
 
-def test_avatars_are_listed_loaded_once_and_forgotten(renderer: MuseTalkRenderer, avatars_dir: Path, tmp_path: Path):
+def test_avatars_are_listed_loaded_once_and_forgotten(
+    renderer: MuseTalkRenderer, avatars_dir: Path, tmp_path: Path
+) -> None:
     assert [(a.id, a.size[0]) for a in renderer.list_avatars()] == [("ada", SIZE), ("bob", SIZE), ("cleo", 160)]
     first = renderer.load("ada")
     assert renderer.load("ada") is first and first.device_bytes > 3 * SIZE * SIZE * 3
@@ -103,7 +105,7 @@ def test_avatars_are_listed_loaded_once_and_forgotten(renderer: MuseTalkRenderer
             renderer.load(hostile)
 
 
-def test_files_that_do_not_fit_are_refused(tmp_path: Path):
+def test_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     from safetensors.numpy import load_file, save_file
 
     folder = make_avatar(tmp_path, "eve")
@@ -147,7 +149,7 @@ def test_files_that_do_not_fit_are_refused(tmp_path: Path):
     assert read_avatar(folder).pictures.shape == (3, 3, SIZE, SIZE)
 
 
-def test_writing_is_whole_or_not_at_all(tmp_path: Path):
+def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:
     make_avatar(tmp_path, "eve")
     with pytest.raises(Conflict):
         make_avatar(tmp_path, "eve")
@@ -191,7 +193,7 @@ def upstream_folder(root: Path, *, mirrored: bool, count: int = 4, numpy_numbers
 
 @pytest.mark.parametrize("numpy_numbers", [False, True])
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_both_cycle_lengths_convert_to_the_same_avatar(tmp_path: Path, mirrored: bool, numpy_numbers: bool):
+def test_both_cycle_lengths_convert_to_the_same_avatar(tmp_path: Path, mirrored: bool, numpy_numbers: bool) -> None:
     source = upstream_folder(tmp_path / "theirs", mirrored=mirrored, numpy_numbers=numpy_numbers)
     made = read_avatar(convert_avatar(source, "ours", tmp_path / "avatars"))
     assert made.manifest.pictures == 4 and made.pictures.shape == (4, 3, 180, 200)
@@ -205,7 +207,7 @@ def test_both_cycle_lengths_convert_to_the_same_avatar(tmp_path: Path, mirrored:
     assert abs(shown[:, 0].min() - 60 / 110 * 256) < 4 and abs(shown[:, 1].max() - 70 / 80 * 256) < 4
 
 
-def test_pictures_without_a_face_lose_their_latent_too(tmp_path: Path):
+def test_pictures_without_a_face_lose_their_latent_too(tmp_path: Path) -> None:
     source = upstream_folder(tmp_path / "theirs", mirrored=False)
     boxes = pickle.loads((source / "coords.pkl").read_bytes())
     boxes[1] = (0.0, 0.0, 0.0, 0.0)
@@ -219,12 +221,12 @@ def test_pictures_without_a_face_lose_their_latent_too(tmp_path: Path):
 
 
 class Evil:
-    def __reduce__(self) -> object:
+    def __reduce__(self) -> tuple[object, ...]:
         return Path.touch, (Path("owned"),)
 
 
 @pytest.mark.parametrize("name", ["coords.pkl", "mask_coords.pkl", "latents.pt"])
-def test_pickles_run_nothing(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch):
+def test_pickles_run_nothing(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     source = upstream_folder(tmp_path / "theirs", mirrored=False)
     for payload in (
@@ -246,7 +248,7 @@ def test_pickles_run_nothing(tmp_path: Path, name: str, monkeypatch: pytest.Monk
     assert not (tmp_path / "owned").exists() and not (tmp_path / "avatars").exists()
 
 
-def test_folders_that_do_not_fit_are_refused_by_name(tmp_path: Path):
+def test_folders_that_do_not_fit_are_refused_by_name(tmp_path: Path) -> None:
     from PIL import Image
 
     def refused(words: str) -> None:

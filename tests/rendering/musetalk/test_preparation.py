@@ -61,7 +61,7 @@ def moving_face() -> list[np.ndarray]:
     return pictures
 
 
-def command(monkeypatch: pytest.MonkeyPatch, models_dir: Path, *arguments: str) -> int:
+def command(monkeypatch: pytest.MonkeyPatch, models_dir: Path, *arguments: object) -> int:
     monkeypatch.setenv("ENGINE_MODELS_DIR", str(models_dir))
     monkeypatch.setenv("ENGINE_DEVICE", "cpu")
     return main([str(argument) for argument in arguments])
@@ -69,7 +69,7 @@ def command(monkeypatch: pytest.MonkeyPatch, models_dir: Path, *arguments: str) 
 
 def test_a_portrait_becomes_an_avatar_of_one_picture(
     monkeypatch: pytest.MonkeyPatch, models_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     where = ("--avatars-dir", tmp_path, "--size", 256, "--title", "Eileen")
     assert command(monkeypatch, models_dir, "prepare", "eileen", PORTRAIT, *where) == 0
     out = capsys.readouterr()
@@ -90,7 +90,7 @@ def test_a_portrait_becomes_an_avatar_of_one_picture(
 
 def test_a_video_loses_pictures_without_a_face(
     monkeypatch: pytest.MonkeyPatch, models_dir: Path, tmp_path: Path, moving_face: list[np.ndarray]
-):
+) -> None:
     path = tmp_path / "face.mp4"
     path.write_bytes(video(moving_face))
     where = ("--avatars-dir", tmp_path / "avatars", "--size", 128)
@@ -100,7 +100,7 @@ def test_a_video_loses_pictures_without_a_face(
     assert (np.diff(made.boxes[:, 0]) >= 0).all() and made.boxes[-1, 0] > made.boxes[0, 0], "the box follows the face"
 
 
-def test_videos_that_are_none_or_cut_off_are_refused(moving_face: list[np.ndarray], tmp_path: Path):
+def test_videos_that_are_none_or_cut_off_are_refused(moving_face: list[np.ndarray], tmp_path: Path) -> None:
     whole = video(moving_face * 6)
     assert len(read_pictures(whole)) == 48
     slow = video(moving_face, fps=5)
@@ -119,7 +119,7 @@ def test_videos_that_are_none_or_cut_off_are_refused(moving_face: list[np.ndarra
             read_pictures(data)
 
 
-def test_long_and_large_videos_are_refused(monkeypatch: pytest.MonkeyPatch, moving_face: list[np.ndarray]):
+def test_long_and_large_videos_are_refused(monkeypatch: pytest.MonkeyPatch, moving_face: list[np.ndarray]) -> None:
     from engine.rendering.musetalk import footage
 
     data = video(moving_face * 2)
@@ -137,7 +137,7 @@ def test_long_and_large_videos_are_refused(monkeypatch: pytest.MonkeyPatch, movi
 
 def test_what_cannot_be_an_avatar_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, models_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     blank = tmp_path / "blank.png"
     Image.new("RGB", (400, 400), "#88aacc").save(blank)
     target = tmp_path / "avatars"
@@ -153,7 +153,7 @@ def test_what_cannot_be_an_avatar_leaves_nothing(
     assert not target.exists() and not (tmp_path / "up").exists()
 
 
-def test_the_factory_makes_what_the_renderer_draws(models_dir: Path, tmp_path: Path):
+def test_the_factory_makes_what_the_renderer_draws(models_dir: Path, tmp_path: Path) -> None:
     factory = MuseTalkAvatarFactory(models_dir / "musetalk", torch.device("cpu"), SIZE)
     factory.can_make_avatars()
     steps: list[float] = []

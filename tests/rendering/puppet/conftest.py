@@ -16,6 +16,7 @@ from engine.rendering.puppet.renderer import PuppetRenderer
 SIZE = 256
 
 Draw = Callable[..., Picture]
+RequestFor = Callable[..., FrameRequest]
 
 
 def make_pose(**channels: float) -> np.ndarray:
@@ -36,7 +37,7 @@ def renderer() -> Iterator[PuppetRenderer]:
 
 
 @pytest.fixture(scope="session")
-def request_for(renderer: PuppetRenderer) -> Callable[..., FrameRequest]:
+def request_for(renderer: PuppetRenderer) -> RequestFor:
     def build(avatar_id: str = "avatar_tutor_13", session: str = "s", **channels: float) -> FrameRequest:
         frame = AnimatedFrame(index=0, pcm=np.zeros(960, np.float32), pose=make_pose(**channels), speaking=True)
         return FrameRequest(avatar=renderer.load(avatar_id), frame=frame, deadline=0.0, session=session)
@@ -45,7 +46,7 @@ def request_for(renderer: PuppetRenderer) -> Callable[..., FrameRequest]:
 
 
 @pytest.fixture(scope="session")
-def draw(renderer: PuppetRenderer, request_for: Callable[..., FrameRequest]) -> Draw:
+def draw(renderer: PuppetRenderer, request_for: RequestFor) -> Draw:
     """Draw one picture: ``draw(avatar_id, session=..., jaw_open=0.5)``."""
 
     def one(avatar_id: str = "avatar_tutor_13", session: str = "s", **channels: float) -> Picture:

@@ -8,24 +8,29 @@ import threading
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
+from engine.animation.phonemes import VISEMES
 from engine.animation.pose import POSE_CHANNELS
-from engine.animation.visemes import VISEMES, viseme_pose
+from engine.animation.visemes import viseme_pose
 from engine.avatars.folders import BUILTIN, find_ids, read_manifest
 from engine.contracts import FrameRequest
+from engine.items import Picture
 from engine.rendering.puppet.compiled import CompiledFace, Sketch
 from engine.rendering.puppet.face import Face
 from engine.rendering.puppet.kernels import COMPILED
 from engine.rendering.puppet.renderer import PuppetRenderer
 from engine.rendering.puppet.scene import Scene
+from tests.rendering.puppet.conftest import Draw, RequestFor
 
+IntArray = npt.NDArray[np.int_]
 TUTORS = ("avatar_tutor_1", "avatar_tutor_7", "avatar_tutor_13")
 
 
-def luma(picture) -> np.ndarray:
-    return picture.yuv[: picture.height].astype(np.int32)
+def luma(picture: Picture) -> IntArray:
+    return picture.yuv[: picture.height].astype(int)
 
 
 def box(avatar_id: str, curves_of: str, size: int) -> tuple[slice, slice]:
@@ -37,13 +42,13 @@ def box(avatar_id: str, curves_of: str, size: int) -> tuple[slice, slice]:
     return rows, slice(int(lines.x[0] * scale), int(lines.x[-1] * scale) + 1)
 
 
-def viseme(draw, avatar_id: str, name: str):
+def viseme(draw: Draw, avatar_id: str, name: str) -> Picture:
     values = dict(zip(POSE_CHANNELS, viseme_pose(name).tolist(), strict=True))
     return draw(avatar_id, **values)
 
 
 @pytest.mark.parametrize("avatar_id", TUTORS)
-def test_pictures_are_limited_range_yuv(draw, avatar_id):
+def test_pictures_are_limited_range_yuv(draw: Draw, avatar_id: str) -> None:
     picture = draw(avatar_id, jaw_open=0.6, mouth_smile=0.4, head_yaw=0.5)
     assert picture.yuv.shape == (picture.height * 3 // 2, picture.width)
     assert picture.yuv.dtype == np.uint8
@@ -54,7 +59,7 @@ def test_pictures_are_limited_range_yuv(draw, avatar_id):
 
 
 @pytest.mark.parametrize("avatar_id", TUTORS)
-def test_mouth_is_shut_at_rest_and_dark_when_open(draw, avatar_id):
+def test_mouth_is_shut_at_rest_and_dark_when_open(draw: Draw, avatar_id: str) -> None:
     rest, wide = draw(avatar_id), draw(avatar_id, jaw_open=0.9)
     rows, columns = box(avatar_id, "mouth", rest.width)
     below = slice(rows.start, rows.stop + 12)
@@ -64,7 +69,7 @@ def test_mouth_is_shut_at_rest_and_dark_when_open(draw, avatar_id):
 
 
 @pytest.mark.parametrize("avatar_id", TUTORS)
-def test_closure_looks_shut_whatever_the_jaw_does(draw, avatar_id):
+def test_closure_looks_shut_whatever_the_jaw_does(draw: Draw, avatar_id: str) -> None:
     """Lips of p, b, m: no darker than at rest, though the jaw hangs a little."""
     rest, shut = draw(avatar_id), draw(avatar_id, mouth_close=1.0, jaw_open=0.25)
     rows, columns = box(avatar_id, "mouth", rest.width)
@@ -72,7 +77,7 @@ def test_closure_looks_shut_whatever_the_jaw_does(draw, avatar_id):
     assert (luma(shut)[area, columns] < 50).sum() <= (luma(rest)[area, columns] < 50).sum() + 4
 
 
-def test_every_viseme_looks_different(draw):
+def test_every_viseme_looks_different(draw: Draw) -> None:
     mouths = {}
     for name in VISEMES:
         picture = viseme(draw, "avatar_tutor_13", name)
@@ -82,12 +87,13 @@ def test_every_viseme_looks_different(draw):
         assert np.abs(mouths[one] - mouths[other]).max() > 12, f"{one} looks like {other}"
 
 
-def chroma_v(picture) -> np.ndarray:
+def chroma_v(picture: Picture) -> IntArray:
     """(h / 2, w / 2): red of the picture; lips are high, skin lower, teeth near 128."""
-    return picture.yuv[picture.height :].reshape(2, picture.height // 2, -1)[1].astype(int)
+    v: IntArray = picture.yuv[picture.height :].reshape(2, picture.height // 2, -1)[1].astype(int)
+    return v
 
 
-def test_a_still_face_costs_nothing(draw):
+def test_a_still_face_costs_nothing(draw: Draw) -> None:
     first = draw(session="still", jaw_open=0.3, breath=0.5)
     again = draw(session="still", jaw_open=0.3, breath=0.5)
     assert np.shares_memory(first.yuv, again.yuv)
@@ -98,7 +104,7 @@ def test_a_still_face_costs_nothing(draw):
     )
 
 
-def test_bitten_lip_shows_teeth_above_it(draw):
+def test_bitten_lip_shows_teeth_above_it(draw: Draw) -> None:
     rows, columns = box("avatar_tutor_13", "mouth", 256)
     inner = slice(rows.start // 2, rows.stop // 2), slice(columns.start // 2 + 3, columns.stop // 2 - 3)
     teeth = {
@@ -108,7 +114,7 @@ def test_bitten_lip_shows_teeth_above_it(draw):
     assert teeth["f"] > max(teeth["p"], teeth["rest"]) + 5
 
 
-def test_rounded_lips_are_narrower_and_spread_lips_wider(draw):
+def test_rounded_lips_are_narrower_and_spread_lips_wider(draw: Draw) -> None:
     rows, columns = box("avatar_tutor_13", "mouth", 256)
     around = slice(rows.start // 2 - 2, rows.stop // 2 + 4), slice(columns.start // 2 - 8, columns.stop // 2 + 8)
 
@@ -123,7 +129,7 @@ def test_rounded_lips_are_narrower_and_spread_lips_wider(draw):
 
 
 @pytest.mark.parametrize("avatar_id", TUTORS)
-def test_blink_hides_the_eye(draw, avatar_id):
+def test_blink_hides_the_eye(draw: Draw, avatar_id: str) -> None:
     open_, shut = draw(avatar_id), draw(avatar_id, blink_left=1.0, blink_right=1.0)
     rows, columns = box(avatar_id, "eye", open_.width)
     upper = slice(rows.start + 1, (rows.start + rows.stop) // 2)
@@ -131,7 +137,7 @@ def test_blink_hides_the_eye(draw, avatar_id):
     assert np.ptp(luma(shut)[upper, columns]) < 0.6 * np.ptp(luma(open_)[upper, columns])
 
 
-def test_one_eye_winks(draw):
+def test_one_eye_winks(draw: Draw) -> None:
     rest, wink = draw(), draw(blink_right=1.0)
     rows, columns = box("avatar_tutor_13", "eye", rest.width)
     changed = np.abs(luma(rest) - luma(wink)) > 20
@@ -139,7 +145,7 @@ def test_one_eye_winks(draw):
     assert not changed[rows, rest.width // 2 :].any(), "the tutor's left eye stays open"
 
 
-def test_gaze_moves_the_iris_the_right_way(draw):
+def test_gaze_moves_the_iris_the_right_way(draw: Draw) -> None:
     def darkest(look_x: float) -> float:
         picture = draw(look_x=look_x)
         rows, columns = box("avatar_tutor_13", "eye", picture.width)
@@ -149,7 +155,7 @@ def test_gaze_moves_the_iris_the_right_way(draw):
     assert darkest(1.0) > darkest(0.0) + 1 and darkest(-1.0) < darkest(0.0) - 1
 
 
-def test_head_turns_more_inside_than_at_its_edge(draw):
+def test_head_turns_more_inside_than_at_its_edge(draw: Draw) -> None:
     """Parallax: the eye travels further than the outline of the hair."""
 
     def shift(region: tuple[slice, slice]) -> int:
@@ -162,7 +168,9 @@ def test_head_turns_more_inside_than_at_its_edge(draw):
     assert shift((rows, columns)) > shift((slice(60, 110), slice(52, 72)))
 
 
-def test_same_pose_same_picture_whatever_came_before(draw, renderer, request_for):
+def test_same_pose_same_picture_whatever_came_before(
+    draw: Draw, renderer: PuppetRenderer, request_for: RequestFor
+) -> None:
     pose = {"jaw_open": 0.4, "head_yaw": 0.31, "breath": 0.6, "blink_left": 0.3}
     fresh = draw(session="fresh", **pose).yuv.copy()
     for step in range(5):
@@ -180,7 +188,7 @@ def test_same_pose_same_picture_whatever_came_before(draw, renderer, request_for
     assert not np.array_equal(batch[0].yuv, fresh)
 
 
-def test_batched_drawing_equals_one_by_one():
+def test_batched_drawing_equals_one_by_one() -> None:
     """The path a GPU takes, on the CPU."""
     face = Face(BUILTIN / "avatar_tutor_13", 256, torch.device("cpu"))
     poses = np.stack([viseme_pose(name) for name in VISEMES[:4]])
@@ -194,7 +202,7 @@ def test_batched_drawing_equals_one_by_one():
 @pytest.mark.parametrize("size", [256, 144])
 @pytest.mark.parametrize("layers", ["all", "one"])
 @pytest.mark.parametrize("avatar_id", TUTORS)
-def test_compiled_loops_draw_what_tensors_draw(avatar_id, layers, size):
+def test_compiled_loops_draw_what_tensors_draw(avatar_id: str, layers: str, size: int) -> None:
     """A sample on an edge may fall to its neighbour by rounding; nothing else differs."""
     face = Face(BUILTIN / avatar_id, size, torch.device("cpu"))
     if layers == "one":  # as a portrait is
@@ -214,7 +222,7 @@ def test_compiled_loops_draw_what_tensors_draw(avatar_id, layers, size):
 
 
 @pytest.mark.skipif(not COMPILED, reason="needs numba")
-def test_without_numba_tensors_draw(request_for):
+def test_without_numba_tensors_draw(request_for: RequestFor) -> None:
     renderer = PuppetRenderer(size=144, compiled=False)
     assert isinstance(renderer.load("avatar_tutor_1"), Face)
     request = replace(request_for(jaw_open=0.5), avatar=renderer.load("avatar_tutor_1"))
@@ -222,13 +230,13 @@ def test_without_numba_tensors_draw(request_for):
     renderer.close()
 
 
-def test_drawing_starts_no_threads(draw):
+def test_drawing_starts_no_threads(draw: Draw) -> None:
     before = threading.active_count()
     draw(jaw_open=0.5)
     assert threading.active_count() == before
 
 
-def test_other_sizes_draw(request_for):
+def test_other_sizes_draw(request_for: RequestFor) -> None:
     for size in (144, 640):
         other = PuppetRenderer(size=size)
         base = request_for(jaw_open=0.5)
@@ -239,13 +247,13 @@ def test_other_sizes_draw(request_for):
         other.close()
 
 
-def test_built_in_tutors_are_listed(renderer):
+def test_built_in_tutors_are_listed(renderer: PuppetRenderer) -> None:
     listed = {info.id: info for info in renderer.list_avatars()}
     assert set(TUTORS) <= set(listed) and set(TUTORS) <= set(find_ids([BUILTIN]))
     assert listed["avatar_tutor_13"].name == "Maya" and listed["avatar_tutor_13"].size == (256, 256)
 
 
-def test_warming_up_tells_what_batches_take():
+def test_warming_up_tells_what_batches_take() -> None:
     other = PuppetRenderer(size=64)
     other.load("avatar_tutor_1")
     seconds = other.warm_up()
@@ -254,7 +262,7 @@ def test_warming_up_tells_what_batches_take():
     other.close()
 
 
-def test_nothing_is_kept_for_a_session_that_was_forgotten(renderer, draw):
+def test_nothing_is_kept_for_a_session_that_was_forgotten(renderer: PuppetRenderer, draw: Draw) -> None:
     def kept() -> int:
         gc.collect()
         return sum(type(thing) in (Scene, Sketch) for thing in gc.get_objects())

@@ -35,19 +35,23 @@ async def neighbourhood() -> AsyncIterator[Neighbourhood]:
         speech = await stack.enter_async_context(speech_server())
         settings = Settings(
             port=0,
-            admission="fixed",
-            asr_model="whisper-tiny.en",
-            video_size=128,
-            llm_base_url=(await llm.endpoint()).base_url,
-            llm_connect_timeout_s=1,
-            llm_first_token_timeout_s=1,
-            llm_token_timeout_s=0.6,
-            speech_base_url=speech.url,
             voice="speech:tutor",
-            speech_voices=["tutor=en"],
-            speech_connect_timeout_s=1,
-            speech_first_sound_timeout_s=0.8,
-            speech_gap_timeout_s=0.5,
+            sessions={"admission": "fixed"},
+            asr={"model": "whisper-tiny.en"},
+            video={"size": 128},
+            llm={
+                "base_url": (await llm.endpoint()).base_url,
+                "connect_timeout_s": 1,
+                "first_token_timeout_s": 1,
+                "token_timeout_s": 0.6,
+            },
+            speech={
+                "base_url": speech.url,
+                "voices": ["tutor=en"],
+                "connect_timeout_s": 1,
+                "first_sound_timeout_s": 0.8,
+                "gap_timeout_s": 0.5,
+            },
         )
         engine = await stack.enter_async_context(Engine(settings))
         http = await stack.enter_async_context(aiohttp.ClientSession())

@@ -106,7 +106,7 @@ async def test_floods_leave_memory_flat(neighbourhood: Neighbourhood) -> None:
             neighbourhood.llm.script = [flood]
             await ask(neighbourhood, video="none")
             await works(neighbourhood)  # so that the breaker lets the next one in
-        return psutil.Process().memory_info().rss
+        return int(psutil.Process().memory_info().rss)
 
     before = await suffer()
     for _ in range(2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -39,18 +40,23 @@ def flashes_with_beeps(count: int) -> list[MediaFrame]:
 
 def seen_at(data: bytes) -> list[float]:
     """Times in seconds of the white pictures."""
-    with av.open(io.BytesIO(data)) as file:
+    with av.open(io.BytesIO(data), "r") as file:
         return [round(f.time, 3) for f in file.decode(video=0) if f.to_ndarray(format="gray").mean() > 128]
 
 
 def heard_at(data: bytes) -> list[float]:
     """Times in seconds at which a beep begins."""
-    with av.open(io.BytesIO(data)) as file:
+    with av.open(io.BytesIO(data), "r") as file:
         frames = list(file.decode(audio=0))
     sound = np.concatenate([f.to_ndarray()[0] for f in frames])
     loud = np.flatnonzero(np.abs(sound) > 0.1)
     onsets = loud[np.r_[True, np.diff(loud) > frames[0].sample_rate // 10]]
     return [frames[0].time + onset / frames[0].sample_rate for onset in onsets]
+
+
+def seconds(count: int | None, time_base: Fraction | None) -> float:
+    assert count is not None and time_base is not None
+    return float(count * time_base)
 
 
 def form(codec: str) -> MediaFormat:
@@ -74,8 +80,8 @@ def test_clip_shows_and_sounds_together_and_equally_long(codec: str, count: int)
     marks = [m / FPS for m in MARKS if m < count]
     assert seen_at(data) == marks
     assert heard_at(data) == pytest.approx(marks, abs=0.002)
-    with av.open(io.BytesIO(data)) as file:
-        lengths = [float(s.duration * s.time_base) for s in file.streams]
+    with av.open(io.BytesIO(data), "r") as file:
+        lengths = [seconds(s.duration, s.time_base) for s in file.streams]
         assert lengths == pytest.approx([count / FPS] * 2, abs=0.001)
         assert file.streams.video[0].start_time == 0
     assert [name for name, _ in boxes(data)] == ["ftyp", "moov", "mdat"]
@@ -90,10 +96,10 @@ def test_fragments_hold_exactly_their_frames_and_stay_in_step(codec: str, sizes:
     for size in sizes:
         out.append(writer.add(frames[position : position + size]))
         position += size
-        with av.open(io.BytesIO(b"".join(out))) as file:
+        with av.open(io.BytesIO(b"".join(out)), "r") as file:
             packets = [p for p in file.demux() if p.size]
             pictures = [p.is_keyframe for p in packets if p.stream.type == "video"]
-            sound = float(sum(p.duration * p.time_base for p in packets if p.stream.type == "audio"))
+            sound = sum(seconds(p.duration, p.time_base) for p in packets if p.stream.type == "audio")
         assert len(pictures) == position, "a picture was held back"
         lag = LEAD[codec] + position / FPS - sound
         assert lag <= (0.129 if codec == "aac" else 0.007), "sound was held back"
@@ -116,7 +122,7 @@ def test_a_missing_picture_repeats_the_one_before() -> None:
 def test_pictures_missing_from_the_start_are_black() -> None:
     writer = ClipWriter(form("aac"))
     writer.add(MediaFrame(1, 0, np.zeros(FRAME_SAMPLES, np.float32), None, speaking=False))
-    with av.open(io.BytesIO(writer.finish())) as file:
+    with av.open(io.BytesIO(writer.finish()), "r") as file:
         assert next(file.decode(video=0)).to_ndarray(format="gray").max() < 20
 
 
@@ -133,10 +139,10 @@ def test_no_edit_list_of_a_stream_hides_a_whole_audio_frame(codec: str) -> None:
     # Firefox drops such a frame and stands still at the gap.
     writer = FragmentWriter(form(codec))
     data = writer.init_segment + writer.add(flashes_with_beeps(10))
-    with av.open(io.BytesIO(data)) as file:
+    with av.open(io.BytesIO(data), "r") as file:
         packets = [p for p in file.demux(audio=0) if p.size]
-    assert all(p.pts + p.duration > 0 for p in packets)
-    with av.open(io.BytesIO(data)) as file:
+    assert all(p.pts is not None and p.duration is not None and p.pts + p.duration > 0 for p in packets)
+    with av.open(io.BytesIO(data), "r") as file:
         assert next(p.pts for p in file.demux(video=0) if p.size) == 0
 
 
@@ -149,7 +155,7 @@ def test_codec_string_tells_the_profile_in_the_stream() -> None:
 def test_keyframes_come_as_often_as_asked() -> None:
     writer = FragmentWriter(MediaFormat(SIZE, SIZE, gop_frames=10))
     data = writer.init_segment + writer.add(flashes_with_beeps(40))
-    with av.open(io.BytesIO(data)) as file:
+    with av.open(io.BytesIO(data), "r") as file:
         keys = [n for n, p in enumerate(p for p in file.demux(video=0) if p.size) if p.is_keyframe]
     assert set(keys) >= {0, 10, 20}
     assert max(np.diff(keys)) <= 10
@@ -180,7 +186,7 @@ def test_a_clip_without_frames_is_refused() -> None:
 
 def test_idle_clip_is_silent_and_complete() -> None:
     data = encode_idle([picture(b) for b in (16, 60, 120, 235)], MediaFormat(SIZE, SIZE))
-    with av.open(io.BytesIO(data)) as file:
+    with av.open(io.BytesIO(data), "r") as file:
         assert not file.streams.audio
         shown = [f.to_ndarray(format="gray").mean() for f in file.decode(video=0)]
     assert len(shown) == 4
@@ -191,7 +197,7 @@ def test_colours_survive() -> None:
     yuv = np.full((SIZE * 3 // 2, SIZE), 90, np.uint8)
     yuv[:SIZE] = 150
     data = encode_idle([Picture(yuv, SIZE, SIZE)], MediaFormat(SIZE, SIZE))
-    with av.open(io.BytesIO(data)) as file:
+    with av.open(io.BytesIO(data), "r") as file:
         frame = next(file.decode(video=0))
     assert frame.color_range == 1
     assert frame.colorspace in (5, 6), "BT.601"
@@ -201,7 +207,7 @@ def test_colours_survive() -> None:
 
 def test_wav_holds_the_samples_and_clips() -> None:
     data = wav(np.array([0.0, 0.5, -0.5, 2.0], np.float32))
-    with av.open(io.BytesIO(data)) as file:
+    with av.open(io.BytesIO(data), "r") as file:
         assert file.streams.audio[0].rate == OUTPUT_RATE
         samples = np.concatenate([f.to_ndarray()[0] for f in file.decode(audio=0)])
     assert samples.tolist() == [0, 16384, -16384, 32767]

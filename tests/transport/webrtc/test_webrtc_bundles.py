@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack
+from av import VideoFrame
 
 from engine.errors import BadRequest, InvalidField
 from engine.transport.webrtc.offers import read_offer
@@ -57,13 +58,16 @@ async def test_every_order_and_policy_connects_with_voice_face_and_events(
     kinds: tuple[str, ...], policy: RTCBundlePolicy, stage: Stage
 ) -> None:
     pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=policy))
-    made = {"application": lambda: pc.createDataChannel("events")}
-    made |= {"audio": lambda: pc.addTrack(AudioStreamTrack())}
-    made |= {"video": lambda: pc.addTransceiver("video", direction="recvonly")}
-    done = {kind: made[kind]() for kind in kinds}
+    for kind in kinds:
+        if kind == "application":
+            browser = Browser(pc, pc.createDataChannel("events"))
+        elif kind == "audio":
+            pc.addTrack(AudioStreamTrack())
+        else:
+            pc.addTransceiver("video", direction="recvonly")
     # The client's aiortc would stop the transport that all share: see aiortc_hooks.share_one_transport.
+    assert pc.sctp is not None
     pc.sctp._bundled = policy is RTCBundlePolicy.MAX_BUNDLE
-    browser = Browser(pc, done["application"])
     try:
         await pc.setLocalDescription(await pc.createOffer())
         status, answer, _ = await stage.post(in_order(pc.localDescription.sdp, kinds))
@@ -74,7 +78,7 @@ async def test_every_order_and_policy_connects_with_voice_face_and_events(
         await browser.wait(lambda: browser.channel.readyState == "open")
         video = next(t for t in pc.getTransceivers() if t.kind == "video")
         frame = await video.receiver.track.recv()
-        assert frame.width == 128
+        assert isinstance(frame, VideoFrame) and frame.width == 128
     finally:
         await pc.close()
 

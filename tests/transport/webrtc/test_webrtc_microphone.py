@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from engine.items import INPUT_RATE, OUTPUT_RATE, AudioChunk, FloatArray
 from engine.transport.webrtc.microphone import MOST_AHEAD_S, OpusMicrophone
 from engine.transport.webrtc.rtp_encoders import OpusPackets
+from tests.transport.webrtc.opus_packet import OpusPacket
 
 COUNT = 50
 NEAR_THE_WRAP = 2**32 - 10 * 960
@@ -30,10 +30,8 @@ def hear() -> Hear:
         chunks: list[AudioChunk] = []
         microphone = OpusMicrophone(chunks.append)
         for i in numbers:
-            packet = SimpleNamespace(
-                sequence_number=(65530 + i) % 65536, timestamp=(NEAR_THE_WRAP + i * 960) % 2**32,
-                _data=rubbish if i == spoilt else packets[i % COUNT],
-            )  # fmt: skip
+            opus = rubbish if i == spoilt else packets[i % COUNT]
+            packet = OpusPacket((65530 + i) % 65536, (NEAR_THE_WRAP + i * 960) % 2**32, opus)
             assert microphone.add(packet) == (False, None), "nothing is left for aiortc to decode"
         assert [c.start_sample for c in chunks] == [0, *np.cumsum([len(c.pcm) for c in chunks])[:-1]]
         return np.concatenate([c.pcm for c in chunks])

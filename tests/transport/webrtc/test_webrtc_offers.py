@@ -89,7 +89,8 @@ def test_turn_credentials_are_what_coturn_expects() -> None:
 
 
 def test_ice_servers_carry_passwords_for_turn_only() -> None:
-    chosen = Settings(ice_servers="stun:stun.example.org,turn:turn.example.org:3478?transport=udp", ice_turn_secret="s")
+    servers = "stun:stun.example.org,turn:turn.example.org:3478?transport=udp"
+    chosen = Settings(webrtc={"ice_servers": servers, "turn_secret": "s"})
     stun, turn = ice.ice_servers(chosen, "abc", now=1000.0)
     assert stun == {"urls": ["stun:stun.example.org"]}
     assert turn["username"] == "4600:abc"
@@ -100,16 +101,16 @@ def test_ice_servers_carry_passwords_for_turn_only() -> None:
     "bad",
     [
         {"ice_servers": "http://x"},
-        {"webrtc_ports": "5"},
-        {"webrtc_ports": "9000-8000"},
-        {"webrtc_ports": "80-90"},
-        {"webrtc_public_address": "example.org"},
-        {"webrtc_codec": "av1"},
+        {"ports": "5"},
+        {"ports": "9000-8000"},
+        {"ports": "80-90"},
+        {"public_address": "example.org"},
+        {"codec": "av1"},
     ],
 )
 def test_wrong_settings_are_refused(bad: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
-        Settings(**bad)
+        Settings(webrtc=bad)
 
 
 def test_mdns_candidates_are_left_out() -> None:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcrtpreceiver import RTCRtpReceiver
-from aiortc.rtp import RtcpSrPacket
+from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket
 from av import AudioFrame
 from structlog.testing import capture_logs
 
@@ -22,6 +22,7 @@ from engine.protocol.outgoing import InterruptedEvent, TextDeltaEvent
 from engine.transport.webrtc import peer as peer_module
 from engine.transport.webrtc import routes as routes_module
 from engine.transport.webrtc.broadcast import SILENCE_TICKS
+from engine.transport.webrtc.playout import TICK_S
 from engine.transport.webrtc.sink import PeerSink
 from tests.transport.webrtc.webrtc_stage import Browser, Seen, Stage, beeps, open_stage
 
@@ -105,17 +106,19 @@ async def test_sound_and_picture_of_a_frame_have_one_time(codec: str) -> None:
         assert 0 <= played[-1][2] <= 2000
 
 
-async def test_reports_lay_sound_and_picture_on_one_wall_clock(stage: Stage) -> None:
+async def test_reports_lay_sound_and_picture_on_one_wall_clock(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     async with stage.browser() as browser:
         reports: dict[str, list[tuple[int, int]]] = {"audio": [], "video": []}
         for transceiver in browser.pc.getTransceivers():
-            _note_reports(transceiver.receiver, reports[transceiver.kind])
+            _note_reports(transceiver.receiver, reports[transceiver.kind], monkeypatch)
         await settle(browser)
         sink = stage.conversation.sink
         await sink.media(beeps(1, 20, (10,)))
         await sink.finish(1)
         await browser.wait(lambda: browser.loud() and browser.bright() and all(len(r) > 3 for r in reports.values()))
-        origins = {t.kind: t.receiver._RTCRtpReceiver__timestamp_mapper._origin for t in browser.pc.getTransceivers()}
+        origins = {
+            t.kind: vars(t.receiver)["_RTCRtpReceiver__timestamp_mapper"]._origin for t in browser.pc.getTransceivers()
+        }
     rates = {"audio": 48_000, "video": 90_000}
     starts = {}
     for kind, pairs in reports.items():
@@ -128,15 +131,15 @@ async def test_reports_lay_sound_and_picture_on_one_wall_clock(stage: Stage) -> 
     assert heard == pytest.approx(seen, abs=0.021)
 
 
-def _note_reports(receiver: RTCRtpReceiver, into: list[tuple[int, int]]) -> None:
+def _note_reports(receiver: RTCRtpReceiver, into: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch) -> None:
     handle = receiver._handle_rtcp_packet
 
-    async def note(packet: object) -> None:
+    async def note(packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpSrPacket):
             into.append((packet.sender_info.ntp_timestamp, packet.sender_info.rtp_timestamp))
         await handle(packet)
 
-    receiver._handle_rtcp_packet = note
+    monkeypatch.setattr(receiver, "_handle_rtcp_packet", note)
 
 
 async def test_after_an_interruption_nothing_of_the_turn_is_seen_or_heard(stage: Stage) -> None:
@@ -283,7 +286,7 @@ async def test_a_hundred_offers_at_once_are_refused_and_a_conversation_goes_on(s
         await browser.wait(lambda: len(browser.loud()) > 25)
         await speech
         # The clock goes on; it may have skipped time when the whole process stood still, this test's part included.
-        steps = np.diff([s.time for s in browser.loud()]) / peer_module.TICK_S
+        steps = np.diff([s.time for s in browser.loud()]) / TICK_S
         assert np.median(steps) == pytest.approx(1.0)
         assert steps == pytest.approx(np.round(steps), abs=1e-4)
         browser.send(type="ping")

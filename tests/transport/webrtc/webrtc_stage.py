@@ -270,12 +270,13 @@ async def _watch(track: MediaStreamTrack, browser: Browser) -> None:
             frame = await track.recv()
         except MediaStreamError:
             return
+        assert isinstance(frame, VideoFrame | AudioFrame) and frame.time is not None
         if isinstance(frame, VideoFrame):
             level = float(frame.to_ndarray(format="gray").mean())
-            browser.pictures.append(Seen(loop.time(), float(frame.time), level, frame.key_frame))
-        elif isinstance(frame, AudioFrame):
+            browser.pictures.append(Seen(loop.time(), frame.time, level, bool(frame.key_frame)))
+        else:
             level = float(np.abs(frame.to_ndarray()).max()) / 32768
-            browser.sounds.append(Seen(loop.time(), float(frame.time), level))
+            browser.sounds.append(Seen(loop.time(), frame.time, level))
 
 
 async def _empty_page(request: web.Request) -> web.Response:
@@ -285,7 +286,7 @@ async def _empty_page(request: web.Request) -> web.Response:
 @asynccontextmanager
 async def open_stage(**settings: Any) -> AsyncIterator[Stage]:
     encoder = Worker("test-encode", threads=1)
-    session = ScriptedSession("s1", Settings(video_size=SIZE, **settings), encoder)
+    session = ScriptedSession("s1", Settings(video={"size": SIZE}, **settings), encoder)
 
     def authorize(request: web.Request) -> Any:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":

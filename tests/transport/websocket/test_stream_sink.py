@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import json
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-import av
 import numpy as np
 
 from engine.items import FRAME_MS, FRAME_SAMPLES, MediaFrame, Picture
@@ -20,6 +18,7 @@ from engine.transport.media import MediaFormat
 from engine.transport.outbox import Outbox
 from engine.transport.websocket.sinks import DEGRADE_S, LONGEST_HOLD_S, StreamSink
 from engine.transport.websocket.writer import SocketWriter
+from tests.decoded import pictures_of, sound_of
 from tests.virtual_time import run_virtual
 
 SIZE = 64
@@ -105,11 +104,8 @@ def plain(brightness: int) -> Picture:
 def decode(messages: list[dict[str, Any]]) -> tuple[list[int], float]:
     """Brightness of every picture as the client sees them, and the seconds of audio."""
     stream = b"".join(base64.b64decode(message["data"]) for message in messages)
-    with av.open(io.BytesIO(stream)) as container:
-        shades = [round(float(frame.to_ndarray(format="gray").mean())) for frame in container.decode(video=0)]
-    with av.open(io.BytesIO(stream)) as container:
-        audio_s = sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
-    return shades, audio_s
+    heard, rate = sound_of(stream)
+    return [round(float(gray.mean())) for gray in pictures_of(stream, "gray")], len(heard) / rate
 
 
 def shown(shades: list[int], fragment: int) -> set[int]:
