@@ -5,7 +5,8 @@
 # make check        formatter, linters, types and the fast tests: within a minute
 # make lint         ruff, import contracts, vulture (dead code), promises nobody keeps, mypy --strict
 # make coverage     what `make test` covers of engine/, with branches
-# make fuzz         parsers against damaged input, some ten minutes   (make fuzz ARGS="--hypothesis-seed 7")
+# make fuzz         damaged input for every parser and every socket, a quarter of an hour
+#                   (make fuzz ARGS="-k sockets --fuzz-seed 7 --fuzz-seconds 300"; parsers: --hypothesis-seed 7)
 # make test-coqui   Coqui voices in an environment of their own (several GB), on small random models
 # make portrait     face models, to make avatars of portraits
 # make musetalk     libraries of the MuseTalk renderer
@@ -37,7 +38,7 @@ FIREFOX = $(shell command -v firefox-esr || command -v firefox)
 .PHONY: help install models run check fast fast-first-half fast-second-half test fuzz coverage test-browser test-coqui bench lint web portrait musetalk lock clean
 
 help:
-	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+	@sed -n 's/^# \(make .*\|  .*\)/\1/p' Makefile
 
 $(STAMPS)/venv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed (on Debian: apt install python3 python3-venv)" >&2; exit 1; }
@@ -102,7 +103,7 @@ test: $(STAMPS)/dev $(STAMPS)/musetalk $(if $(WITH_PORTRAIT),$(STAMPS)/portrait)
 coverage:
 	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term:skip-covered $(ARGS)"
 
-fuzz: $(STAMPS)/dev
+fuzz: $(STAMPS)/dev models
 	@HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest tests/fuzz $(ARGS)
 
 test-browser: $(STAMPS)/dev models

@@ -46,6 +46,7 @@ SLOW_PLACES = (
     "conversation/test_conversation_turns.py::test_an_interruption_at_any_step_of_a_beginning_reply_ends_it",
     "conversation/test_interruptions.py::test_memory_is_what_was_played_whenever_the_student_cuts_in",
     "fuzz/test_client_bytes.py::test_documents",
+    "fuzz/test_sockets.py",
     "knowledge/test_injection.py::test_the_embedded_model_does_not_obey",
     "knowledge/test_knowledge_store.py::test_a_parser_that_hangs_or_eats_memory_is_ended",
     "knowledge/test_knowledge_store.py::test_command_line",
@@ -70,6 +71,14 @@ SLOW_PLACES = (
 )
 """Tests that load models without a fixture, start processes, wait in real time or try very many cases: a folder, file
 or test each."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of tests/fuzz/test_sockets.py."""
+    group = parser.getgroup("fuzz")
+    group.addoption("--fuzz-seed", type=int, default=0, help="what the fuzzer of sockets draws its cases from")
+    group.addoption("--fuzz-seconds", type=float, help="for each entry of the fuzzer of sockets")
+    group.addoption("--fuzz-case", help="ENTRY:NUMBER: this case of the fuzzer of sockets alone")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
