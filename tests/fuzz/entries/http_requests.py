@@ -19,7 +19,7 @@ METHODS = (
     b"PROPFIND", b"A" * 300, b"",
 )  # fmt: skip
 METHODS_OF_ROUTES = ("get", "post", "put", "delete")
-UNLISTED = {"/static/{name}": {"get": {"responses": {}}}}
+UNLISTED: dict[str, dict[str, Any]] = {"/static/{name}": {"get": {"responses": {}}}}
 """Routes that are no part of the described API."""
 
 HEADS = (
