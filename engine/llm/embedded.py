@@ -227,7 +227,10 @@ class EmbeddedServer:
             raise LanguageModelFailed(f"the embedded language model ended at its start (exit code {code})")
         answer: dict[str, str] = json.loads(line)
         if "error" in answer:
-            raise LanguageModelFailed(f"the embedded language model {self.model.path.name} did not load")
+            raise LanguageModelFailed(
+                f"the embedded language model {self.model.path.name} did not load: the file is damaged, is not GGUF, "
+                "or holds a kind of model that llama.cpp does not know"
+            )
         return answer["url"]
 
     async def _end_child(self) -> None:

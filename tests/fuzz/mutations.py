@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-LENGTHS = (0, 1, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
+LENGTHS = (0, 1, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 2**63 - 1, 2**64 - 1)
+FORMS = ("<I", ">I", "<H", ">H", "<Q")
 
 
 @st.composite
@@ -27,8 +28,8 @@ def damaged(draw: st.DrawFn, samples: Sequence[bytes], most: int = 6) -> bytes:
         elif kind == "repeat":
             data[at:at] = data[at : at + draw(st.integers(1, 64))]
         elif kind == "length":
-            value, form = draw(st.sampled_from(LENGTHS)), draw(st.sampled_from(("<I", ">I", "<H", ">H")))
-            raw = struct.pack(form, value & (0xFFFF if form[1] == "H" else 0xFFFFFFFF))
+            value, form = draw(st.sampled_from(LENGTHS)), draw(st.sampled_from(FORMS))
+            raw = struct.pack(form, value % (1 << 8 * struct.calcsize(form)))
             data[at : at + len(raw)] = raw
         elif kind == "insert":
             data[at:at] = draw(st.binary(max_size=16))

@@ -1,4 +1,4 @@
-"""Good examples of everything a stranger may send, for the fuzzers to spoil."""
+"""Good examples of everything a stranger may send and an operator may fetch, for the fuzzers to spoil."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PIL import Image
 
 from engine.items import INPUT_RATE
 from tests.audio.containers import encode, tone
+from tests.models.small_gguf import gguf
 
 MESSAGES = [
     json.dumps(message).encode()
@@ -103,3 +104,8 @@ def portraits() -> list[bytes]:
         Image.fromarray(pixels).save(out, form)
         made.append(out.getvalue())
     return made
+
+
+@lru_cache
+def language_models() -> list[bytes]:
+    return [gguf(np.random.default_rng(2).bytes(40), bytes(256)), gguf(bytes(40), bytes(256))]

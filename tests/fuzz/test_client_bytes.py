@@ -1,4 +1,5 @@
-"""Every parser that meets a stranger's bytes fails only in the documented way, soon, and with a bounded result."""
+"""Every parser of what strangers send and operators fetch fails only in the documented way, soon, and with a bounded
+result."""
 
 from __future__ import annotations
 
@@ -17,17 +18,28 @@ from pydantic import ValidationError
 from engine.audio.decoding import decode
 from engine.audio.live import StreamDecoder
 from engine.avatars.portrait import read_portrait
-from engine.errors import EngineError, Unauthorized
+from engine.errors import EngineError, ModelMissing, Unauthorized
 from engine.items import INPUT_RATE, AudioChunk
 from engine.knowledge.items import Unreadable
 from engine.knowledge.parse import MAX_CHARS, read_document
+from engine.models.gguf import rewrite
+from engine.models.gguf_layout import read_layout
 from engine.protocol.incoming import parse
 from engine.tokens import TokenSigner
 from engine.transport.webrtc.microphone import LONGEST_GAP_S, MOST_AHEAD_S, OpusMicrophone
 from engine.transport.webrtc.offers import read_offer
 from engine.tutors.profile import TutorProfile
 from tests.fuzz.mutations import damaged, damaged_text
-from tests.fuzz.samples import MESSAGES, OFFER, PROFILE, documents, live_recordings, portraits, recordings
+from tests.fuzz.samples import (
+    MESSAGES,
+    OFFER,
+    PROFILE,
+    documents,
+    language_models,
+    live_recordings,
+    portraits,
+    recordings,
+)
 from tests.transport.webrtc.opus_packet import OpusPacket
 
 SLOWEST_S = 15.0
@@ -156,6 +168,27 @@ def test_portraits(data: bytes) -> None:
         except EngineError:
             return
     assert picture.mode == "RGB" and max(picture.size) <= 3000
+
+
+@given(data=st.deferred(lambda: damaged(language_models())))
+def test_language_model_files(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    source, target = folder / "fuzzed.gguf", folder / "rewritten.gguf"
+    source.write_bytes(data)
+    with soon():
+        try:
+            layout = read_layout(source)
+            if layout is None:
+                return
+            rewrite(source, target)
+        except ModelMissing as error:
+            assert "is damaged" in error.message and len(error.message) < 1000
+            return
+    assert sum(tensor.size for tensor in layout.tensors) <= len(data)
+    assert target.stat().st_size < 2 * len(data) + len(layout.tensors) * layout.alignment
+    again = read_layout(target)
+    assert again is not None and again.metadata == layout.metadata
+    assert [tensor.name for tensor in again.tensors] == [tensor.name for tensor in layout.tensors]
 
 
 @given(damaged_text([PROFILE]))
