@@ -142,12 +142,16 @@ class LanguageModel(Protocol):
         """Prefill: let the model read a prompt it will see again. Only saves time; a failure is not raised."""
 
 
+Presents = Literal["woman", "man", "child", ""]
+"""Whom a voice sounds like or a face looks like; empty when it is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Voice:
     """A voice a synthesizer can speak with."""
 
     id: str
-    """Engine and name, for example ``piper:en_US-joe-medium`` or ``espeak:cmn``."""
+    """Engine and name, for example ``hibari:heart`` or ``espeak:cmn``."""
 
     language: str
     """ISO 639-1."""
@@ -158,6 +162,10 @@ class Voice:
 
     languages: tuple[str, ...] = ()
     """Other languages it speaks, ISO 639-1; ``*`` is any."""
+
+    presents: Presents = ""
+    licence: str = ""
+    """Of the voice's weights or data, as an SPDX identifier; empty when it is not known."""
 
     def speaks(self, language: str) -> bool:
         """Whether it can speak clauses in ``language`` (ISO 639-1)."""

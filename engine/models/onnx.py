@@ -5,6 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
+
+MODEL_ERRORS: tuple[type[Exception], ...] = (
+    RuntimeError, ValueError, LookupError,
+    *(kind for kind in vars(ort_state).values() if isinstance(kind, type) and issubclass(kind, Exception)),
+)  # fmt: skip
+"""What a network or the preparation of its input may raise. onnxruntime's exceptions have no common base class."""
 
 
 def open_session(model: Path | bytes, threads: int = 1, device: str = "cpu") -> ort.InferenceSession:

@@ -113,7 +113,32 @@ def align_voice(source: Path, target: Path) -> str:
         add_alignment_output(model)
     except ValueError as error:
         raise NoAlignment(str(error)) from error
-    content = model.SerializeToString()
+    return _write_model(model.SerializeToString(), target)
+
+
+HIBARI_DURATIONS = "/Clip_output_0"
+"""The tensor of hibari's graph with the duration of each input id, in units of two frames: (1, n) or (n,) float32."""
+
+
+def add_durations(source: Path, target: Path) -> str:
+    """Copies hibari's network, adding the phoneme durations as an output of the graph.
+
+    Returns:
+        The SHA-256 of the copy in lower-case hex.
+
+    Raises:
+        ModelMissing: the graph has no tensor ``HIBARI_DURATIONS``.
+    """
+    import onnx
+
+    model = onnx.load(str(source))
+    if not any(HIBARI_DURATIONS in node.output for node in model.graph.node):
+        raise ModelMissing(f"{source.name} has no phoneme durations: this is not the model it should be")
+    model.graph.output.append(onnx.ValueInfoProto(name=HIBARI_DURATIONS))
+    return _write_model(model.SerializeToString(), target)
+
+
+def _write_model(content: bytes, target: Path) -> str:
     target.write_bytes(content)
     return hashlib.sha256(content).hexdigest()
 

@@ -172,6 +172,12 @@ class VoiceListed(Answer):
     timed: bool
     """Gives the times of its phonemes, so that the lips follow them exactly."""
     default: bool
+    presents: Literal["woman", "man", "child", ""]
+    """Whom it sounds like; empty when that is not known."""
+    licence: str
+    """Of its weights or data; empty when that is not known."""
+    real_time_factor: float | None
+    """Seconds of computing for a second of speech, measured when the engine started; null for voices not tried then."""
     sample_text: str
     sample_url: str
     """WAV."""

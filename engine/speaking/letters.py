@@ -57,14 +57,14 @@ def clause_timeline(
     if not segments:
         return ClauseTiming(shown_words(clause.text, (), total_ms))
     spoken = _spoken_words(clause.spoken, segments, column_ms, phonemes_of)
-    phonemes = tuple(
-        Phoneme(s.symbol, s.start * column_ms, s.end * column_ms, s.stress) for s in _without_boundaries(segments)
-    )
-    return ClauseTiming(shown_words(clause.text, spoken, total_ms), phonemes)
+    return ClauseTiming(shown_words(clause.text, spoken, total_ms), phoneme_times(segments, column_ms))
 
 
-def _without_boundaries(segments: Sequence[Segment]) -> list[Segment]:
-    """Removes word boundaries: half of each one's time goes to either neighbour, as speech has no gap there."""
+def phoneme_times(segments: Sequence[Segment], column_ms: float) -> tuple[Phoneme, ...]:
+    """Phonemes and silences with times in ms, from segments with times in columns.
+
+    Half of the time of a word boundary goes to either neighbour, as speech has no gap there.
+    """
     kept: list[Segment] = []
     boundary: Segment | None = None
     for segment in segments:
@@ -78,7 +78,7 @@ def _without_boundaries(segments: Sequence[Segment]) -> list[Segment]:
                 kept[-1].end = start
             boundary = None
         kept.append(Segment(segment.symbol, start, segment.end, segment.stress))
-    return kept
+    return tuple(Phoneme(s.symbol, s.start * column_ms, s.end * column_ms, s.stress) for s in kept)
 
 
 def _spoken_words(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_FIRST_S, _GROWTH, _MAX_S = 0.3, 2.0, 2.4
+FIRST_S, _GROWTH, _MAX_S = 0.3, 2.0, 2.4
 """Length of the first piece (s), factor by which pieces grow, and the greatest length (s). Judgements.
 
 The first piece is short, since the student waits for it. Later ones grow, since each costs a margin that is computed
@@ -27,7 +27,7 @@ class PiecePlan:
         self._boundaries = np.array(boundaries, dtype=np.float64)
         self._columns = columns
         self._second = second
-        self._goal_s = _FIRST_S
+        self._goal_s = FIRST_S
         self._at = 0
 
     @property
@@ -39,8 +39,8 @@ class PiecePlan:
         """Start and end column of the next piece. A remainder too short for a piece is added to the last one."""
         start, goal = self._at, self._at + self._goal_s * self._second
         self._goal_s = min(self._goal_s * _GROWTH, _MAX_S)
-        near = self._boundaries[np.abs(self._boundaries - goal) < _FIRST_S / 2 * self._second]
+        near = self._boundaries[np.abs(self._boundaries - goal) < FIRST_S / 2 * self._second]
         end = round(float(near[np.argmin(np.abs(near - goal))])) if len(near) else round(goal)
-        too_little_left = self._columns - end < _FIRST_S * self._second
+        too_little_left = self._columns - end < FIRST_S * self._second
         self._at = self._columns if too_little_left or end <= start else end
         return start, self._at

@@ -22,11 +22,12 @@ from engine.contracts import Voice
 from engine.errors import ModelMissing, SynthesisFailed
 from engine.items import Clause, Speech
 from engine.models.catalog import voice_config
+from engine.models.onnx import MODEL_ERRORS
 from engine.speaking.ipa import Segment, assemble, is_letter
 from engine.speaking.languages import iso
 from engine.speaking.letters import clause_timeline, share_pads
 from engine.speaking.pieces import PiecePlan
-from engine.speaking.piper_graph import SPEAKING_ERRORS, IntArray, Latent, PiperGraph
+from engine.speaking.piper_graph import IntArray, Latent, PiperGraph
 from engine.speaking.shaping import Leveller, Shaper
 from engine.speaking.timeline import ClauseTiming
 
@@ -46,7 +47,7 @@ class PiperSynthesizer:
 
     Args:
         models: the voices' ``.onnx`` files, each with its ``.onnx.json`` beside it.
-        worker: where it computes; owned and closed by this object.
+        worker: where it computes; closed with this object. Synthesizers may share one.
         threads: per network call.
 
     Raises:
@@ -119,7 +120,7 @@ class _PiperClause:
                 if speech is not None:
                     return speech
             return self._shaper.finish()
-        except SPEAKING_ERRORS as error:
+        except MODEL_ERRORS as error:
             raise SynthesisFailed(f"voice {self._voice.voice.id} could not speak a clause") from error
 
     def _begin(self) -> Shaper:

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from engine.items import FloatArray
 from engine.models.onnx import open_session
@@ -27,12 +26,6 @@ MARGIN = 12
 
 FLOW_MARGIN = 32
 """Columns of context the flow needs on either side: four coupling layers of four convolutions over five columns."""
-
-SPEAKING_ERRORS: tuple[type[Exception], ...] = (
-    RuntimeError, ValueError, KeyError,
-    *(kind for kind in vars(ort_state).values() if isinstance(kind, type) and issubclass(kind, Exception)),
-)  # fmt: skip
-"""What phonemizing and the networks may raise. onnxruntime's exceptions have no common base class."""
 
 _VOCODER_INPUT_WEIGHT = "dec.conv_pre.weight"
 _FLOW = "/flow/"

@@ -217,7 +217,7 @@ class Shaper:
         self._emitted = True
         following = () if last else self._timeline.between(end, end + _AHEAD_MS).phonemes
         ahead = tuple(replace(p, start_ms=p.start_ms + end - start, end_ms=p.end_ms + end - start) for p in following)
-        return Speech(self._clause, piece, times.words, times.phonemes, last, ahead)
+        return Speech(self._clause, piece, times.words, times.phonemes, last, ahead, times.pitch)
 
 
 def _loud(pcm: FloatArray) -> tuple[int, int] | None:

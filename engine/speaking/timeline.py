@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
-from engine.items import Phoneme, Word
+from engine.items import PITCH_STEP_MS, FloatArray, Phoneme, Word
 from engine.text.scripts import UNSPACED
 
 Span = tuple[float, float]
@@ -93,6 +93,8 @@ class ClauseTiming:
 
     words: tuple[Word, ...] = ()
     phonemes: tuple[Phoneme, ...] = ()
+    pitch: FloatArray | None = None
+    """As in ``Speech``; None if the voice does not tell it."""
 
     def between(self, start_ms: float, end_ms: float, *, first: bool = False, last: bool = False) -> ClauseTiming:
         """The words and phonemes of one piece of the audio, with times from the piece's start.
@@ -116,7 +118,10 @@ class ClauseTiming:
                 begin = min(max(word.start_ms, start_ms), end_ms)
                 finish = max(begin, min(word.end_ms, end_ms) if last else word.end_ms)
                 words.append(replace(word, start_ms=begin - start_ms, end_ms=finish - start_ms))
-        return ClauseTiming(tuple(words), tuple(phonemes))
+        pitch = None
+        if self.pitch is not None:
+            pitch = self.pitch[max(0, round(start_ms / PITCH_STEP_MS)) : max(0, round(end_ms / PITCH_STEP_MS))]
+        return ClauseTiming(tuple(words), tuple(phonemes), pitch)
 
 
 def spread(texts: Sequence[str], known: Sequence[Span | None], start_ms: float, end_ms: float) -> tuple[Word, ...]:

@@ -7,6 +7,7 @@ compute in workers of their own. ``close`` ends them all.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from engine.models.catalog import locate, voice_config
 from engine.settings import Settings
 from engine.speaking.espeak import PREFIX as ESPEAK
 from engine.speaking.espeak import EspeakSynthesizer
+from engine.speaking.hibari import HibariSynthesizer
+from engine.speaking.hibari_speakers import PREFIX as HIBARI
 from engine.speaking.languages import iso
 from engine.speaking.piper import PREFIX as PIPER
 from engine.speaking.piper import PiperSynthesizer
@@ -48,8 +51,11 @@ class VoiceBook:
 
     def __init__(self, synthesizers: Sequence[Synthesizer], default: str) -> None:
         self._synthesizers = tuple(synthesizers)
+        self._hibari = next((synth for synth in synthesizers if isinstance(synth, HibariSynthesizer)), None)
         self._by_id = {voice.id: (synth, voice) for synth in synthesizers for voice in synth.voices}
         self._samples: dict[str, asyncio.Task[bytes]] = {}
+        self._costs: dict[str, float] = {}
+        """Real-time factors measured at warm-up, by voice id."""
         self.default = self.voice(default).id
 
     @property
@@ -63,6 +69,11 @@ class VoiceBook:
         Raises:
             InvalidField: there is none; the message lists those there are.
         """
+        return self._find(voice_id)[1]
+
+    def _find(self, voice_id: str) -> tuple[Synthesizer, Voice]:
+        if "?" in voice_id and self._hibari is not None and voice_id.startswith(HIBARI):
+            return self._hibari, self._hibari.variant(voice_id)
         if voice_id not in self._by_id:
             neural = [known for known in self._by_id if not known.startswith(ESPEAK)]
             robotic = len(self._by_id) - len(neural)
@@ -70,7 +81,7 @@ class VoiceBook:
                 f"voice: there is no voice {voice_id[:80]!r}; available: {', '.join(neural) or 'no neural voices'}"
                 + (f" and {robotic} of espeak-ng ({ESPEAK}en-us, {ESPEAK}cmn, …)" if robotic else "")
             )
-        return self._by_id[voice_id][1]
+        return self._by_id[voice_id]
 
     def choose(self, language: str, preferred: str | None = None) -> tuple[Synthesizer, Voice]:
         """The voice for a language: the preferred one if it speaks it, else the default one, else the first that does.
@@ -88,9 +99,9 @@ class VoiceBook:
         wanted = self.voice(preferred or self.default)
         for voice in (wanted, self.voice(self.default), *self.voices):
             if voice.speaks(language):
-                return self._by_id[voice.id]
+                return self._find(voice.id)
         _log.warning("no_voice_for_language", language=language, voice=wanted.id)
-        return self._by_id[wanted.id]
+        return self._find(wanted.id)
 
     def stand_in(self, language: str, failed: str) -> str | None:
         """A voice to replace ``failed``: one of this machine, of another engine, that speaks the language.
@@ -126,7 +137,8 @@ class VoiceBook:
     async def warm_up(self, preferred: Sequence[str] = ()) -> None:
         """Lets the default and the preferred voices speak once, so that the first reply is not slower than later ones.
 
-        It also measures each voice's loudness. A speech server that fails is only logged, since it may come up later.
+        It also measures each voice's loudness and cost. A speech server that fails is only logged, since it may come up
+        later.
 
         Raises:
             InvalidField: a preferred id is unknown.
@@ -134,7 +146,11 @@ class VoiceBook:
         """
         for voice_id in dict.fromkeys([self.default, *preferred]):
             try:
-                await self.render(voice_id, sample_text(self.voice(voice_id).language))
+                text = sample_text(self.voice(voice_id).language)
+                await self.render(voice_id, text)
+                began = time.perf_counter()
+                pcm = await self.render(voice_id, text)
+                self._costs[voice_id] = (time.perf_counter() - began) * OUTPUT_RATE / max(1, len(pcm))
             except SynthesisFailed as error:
                 if not voice_id.startswith(SPEECH):
                     raise
@@ -152,7 +168,7 @@ class VoiceBook:
             InvalidField: the voice is unknown.
             SynthesisFailed: the voice failed.
         """
-        synthesizer, voice = self._by_id[self.voice(voice_id).id]
+        synthesizer, voice = self._find(voice_id)
         clause = Clause(text, text, language or voice.language, 0)
         return np.concatenate([speech.pcm async for speech in synthesizer.speak(clause, voice)])
 
@@ -186,6 +202,9 @@ class VoiceBook:
                 "engine": voice.id.partition(":")[0],
                 "timed": voice.timed,
                 "default": voice.id == self.default,
+                "presents": voice.presents,
+                "licence": voice.licence,
+                "real_time_factor": round(self._costs[voice.id], 4) if voice.id in self._costs else None,
                 "sample_text": sample_text(voice.language),
             }
             for voice in self.voices
@@ -206,7 +225,11 @@ def build_voicebook(settings: Settings) -> VoiceBook:
         SettingsError: a voice of the speech server is not of the form NAME or NAME=LANGUAGE.
     """
     worker = Worker("tts", settings.tts.workers)
-    synthesizers: list[Synthesizer] = [PiperSynthesizer(piper_models(settings), worker, settings.tts.threads)]
+    hibari = locate("hibari-heart", settings.models_dir, settings.cache_dir)
+    synthesizers: list[Synthesizer] = [
+        HibariSynthesizer(hibari, worker, settings.tts.threads),
+        PiperSynthesizer(piper_models(settings), worker, settings.tts.threads),
+    ]
     coqui = coqui_models(settings)
     if coqui:
         # Coqui TTS is an extra, so it is imported only if there are models for it.

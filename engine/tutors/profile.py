@@ -15,7 +15,13 @@ TUTOR_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-VoiceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+:[A-Za-z0-9][A-Za-z0-9_./+-]{0,120}$")]
+VoiceId = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-z0-9]+:[A-Za-z0-9][A-Za-z0-9_./+-]{0,120}(\?[a-z]{1,20}=[0-9.]{1,12}(&[a-z]{1,20}=[0-9.]{1,12}){0,7})?$"
+    ),
+]
+"""Engine and name, and for some engines parameters: ``hibari:heart?pitch=0.9&stretch=1.06``."""
 
 DEFAULT_APOLOGY = "Sorry, I lost my train of thought. Please ask me again."
 DEFAULT_NOTHING_FOUND = "I cannot find that in our course material."
@@ -49,7 +55,7 @@ class TutorProfile(BaseModel):
     )
     language: Language = Field("en", description="ISO 639-1; spoken when the text does not tell its language.")
     languages: tuple[Language, ...] = Field((), description="Others it may answer in; empty allows any.")
-    voice: VoiceId | None = Field(None, description="For example piper:en_US-joe-medium; unset takes the setting's.")
+    voice: VoiceId | None = Field(None, description="For example hibari:heart; unset takes the setting's.")
     voices: dict[Language, VoiceId] = Field({}, description="A voice for each further language.")
     avatar: Identifier | None = Field(
         None, description="The face when the client asks for none; unset takes the setting's."

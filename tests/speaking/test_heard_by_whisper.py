@@ -35,7 +35,9 @@ def errors(wanted: list[str], got: list[str]) -> int:
     return row[-1]
 
 
-@pytest.mark.parametrize("voice", ["piper:en_US-joe-medium"])
+@pytest.mark.parametrize(
+    "voice", ["piper:en_US-joe-medium", "hibari:heart", "hibari:alto", "hibari:tenor", "hibari:treble"]
+)
 async def test_word_error_rate_of_neural_english_voices(voicebook: VoiceBook, voice: str) -> None:
     whisper = WhisperModel(str(locate("whisper-base")), device="cpu", compute_type="int8", cpu_threads=1)
     wrong = total = 0

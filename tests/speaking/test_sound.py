@@ -14,6 +14,7 @@ from engine.speaking.shaping import Leveller, Shaper, limit, speech_power, tail_
 from engine.speaking.timeline import ClauseTiming
 from engine.speaking.voices import VoiceBook
 
+HEART, TENOR = "hibari:heart", "hibari:tenor"
 JOE, ROBOT = "piper:en_US-joe-medium", "espeak:en-us"
 SENTENCES = (
     "Hello there, I am your tutor.",
@@ -49,25 +50,25 @@ def roughness(pcm: FloatArray, at: int) -> float:
     return float(bend[max(0, at - 3) : at + 3].max() / max(around.max(initial=0), 2e-3))
 
 
-@pytest.mark.parametrize("voice", [JOE, ROBOT, "espeak:cmn", "espeak:de"])
+@pytest.mark.parametrize("voice", [HEART, TENOR, JOE, ROBOT, "espeak:cmn", "espeak:de"])
 async def test_all_voices_are_equally_loud(voicebook: VoiceBook, voice: str) -> None:
     levels = [level(await voicebook.render(voice, text)) for text in SENTENCES]
     assert abs(np.mean(levels) + 20) < 2
     assert np.abs(await voicebook.render(voice, SENTENCES[0])).max() <= 1.0
 
 
-@pytest.mark.parametrize("voice", [JOE, ROBOT])
+@pytest.mark.parametrize("voice", [HEART, TENOR, JOE, ROBOT])
 async def test_a_clause_begins_and_ends_without_dead_air(voicebook: VoiceBook, voice: str) -> None:
     for text, tail in (("Hello there.", 180), ("Well, hello,", 90), ("Well hello", 30)):
         pcm = sound(await spoken(voicebook, text, voice))
         loud = np.flatnonzero(np.abs(pcm) > 0.01)
         assert loud[0] * 1000 / OUTPUT_RATE < 40
         silence = (len(pcm) - loud[-1]) * 1000 / OUTPUT_RATE
-        assert tail - 1 <= silence < tail + 40
+        assert tail - 5 <= silence < tail + 40
         assert pcm[0] == 0 and abs(pcm[-1]) < 1e-3
 
 
-@pytest.mark.parametrize("voice", [JOE, ROBOT])
+@pytest.mark.parametrize("voice", [HEART, TENOR, JOE, ROBOT])
 async def test_no_clicks_within_clauses_or_between_them(voicebook: VoiceBook, voice: str) -> None:
     joints: list[int] = []
     parts: list[FloatArray] = []
@@ -104,17 +105,17 @@ async def test_pieces_are_the_same_sound_as_the_whole(voicebook: VoiceBook) -> N
 
 
 def hiss(pcm: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """dB above 4.5 kHz in windows of 20 ms, and the ms of their middles: sibilants stand out."""
+    """dB above 4.5 kHz, less those below 3 kHz, in windows of 20 ms, and their middles in ms: sibilants stand out."""
     size, hop = 480, 120
     windows = np.lib.stride_tricks.sliding_window_view(pcm, size)[::hop] * np.hanning(size)
     spectrum = np.abs(np.fft.rfft(windows)) ** 2
-    high = spectrum[:, np.fft.rfftfreq(size, 1 / OUTPUT_RATE) > 4500].sum(axis=1)
-    loudness = np.maximum(10 * np.log10(high + 1e-7), -40)
+    hz = np.fft.rfftfreq(size, 1 / OUTPUT_RATE)
+    high, low = (spectrum[:, band].sum(axis=1) + 1e-4 for band in (hz > 4500, (hz > 300) & (hz < 3000)))
     middles = (np.arange(len(high)) * hop + size / 2) * 1000 / OUTPUT_RATE
-    return loudness.astype(np.float32), middles.astype(np.float32)
+    return (10 * np.log10(high / low)).astype(np.float32), middles.astype(np.float32)
 
 
-@pytest.mark.parametrize("voice", [JOE, ROBOT])
+@pytest.mark.parametrize("voice", [HEART, TENOR, JOE, ROBOT])
 async def test_phoneme_times_fit_the_sound_within_20_ms(voicebook: VoiceBook, voice: str) -> None:
     lags, quiet = [], []
     for text in (

@@ -12,7 +12,7 @@ from engine.errors import InvalidField
 from engine.items import OUTPUT_RATE, Clause, Speech
 from engine.speaking.voices import VoiceBook
 
-JOE = "piper:en_US-joe-medium"
+HEART, JOE = "hibari:heart", "piper:en_US-joe-medium"
 
 
 async def spoken(book: VoiceBook, text: str, language: str = "en", voice: str | None = None) -> list[Speech]:
