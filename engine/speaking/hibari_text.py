@@ -41,11 +41,6 @@ class EnglishPhonemes:
         except (OSError, ValueError, KeyError) as error:
             raise ModelMissing(f"hibari's lexicon cannot be read ({error!r}); install the package again") from error
 
-    @property
-    def alphabet(self) -> frozenset[str]:
-        """Every character the network knows."""
-        return frozenset(self._ids)
-
     def codes(self, text: str) -> list[Code]:
         """The phonemes of a text, a single space between words; empty if nothing in it can be pronounced.
 
