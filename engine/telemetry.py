@@ -96,6 +96,9 @@ class Metrics:
         )
         self.tasks = Gauge("tutor_tasks", "Tasks of the event loop.", registry=r)
         self.llm_prefills = Gauge("tutor_llm_prefills", "Prompts read by the model ahead of the reply.", registry=r)
+        self.llm_stumbles = Counter(
+            "tutor_llm_stumbles_total", "Answers the model spoiled, by what was wrong with them.", ["cause"], registry=r
+        )
         self.llm_restarts = Gauge("tutor_llm_restarts", "Restarts of the embedded model since the start.", registry=r)
 
     def render(self) -> bytes:

@@ -112,6 +112,7 @@ async def _language_model(settings: Settings, metrics: Metrics, stack: contextli
         path = await asyncio.to_thread(locate, settings.llm.model, settings.models_dir, settings.cache_dir)
     gpu_layers = 999 if torch_device(settings) == "cuda" else 0
     chat = await stack.enter_async_context(language_model(settings, path, gpu_layers=gpu_layers))
+    chat.stumbled = lambda cause: metrics.llm_stumbles.labels(cause).inc()
     metrics.llm_prefills.set_function(lambda: chat.prefills.read)
     if isinstance(chat.source, EmbeddedServer):
         server = chat.source

@@ -9,7 +9,7 @@ in the log gives the server's own reason.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,6 +26,7 @@ from engine.llm.exchange import Exchange, ReplyLimits
 from engine.llm.failures import Refused, RequestFailed, for_log, from_status
 from engine.llm.http import ChatHttp
 from engine.llm.prefills import Prefill, Prefills
+from engine.llm.stumbles import Stumbled, Watch, cleaned
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +68,9 @@ class OpenAIChat:
 
     troubled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while there is trouble."""
+
+    stumbled: Callable[[str], None] = lambda cause: None
+    """Told of every spoiled answer: ``echo``, ``script``, ``empty`` or ``repetition``."""
 
     _http: ChatHttp | None = None
 
@@ -140,9 +144,10 @@ class OpenAIChat:
         Raises:
             RequestFailed: the last one failed. The log says why.
         """
-        dialect, shortenings = self.dialect, 0
+        dialect, shortenings, spoiled = self.dialect, 0, False
         for _ in range(MAX_ADAPTATIONS):
-            exchange = Exchange(self.limits, suspicious=self.suspicious, unopened=dialect.unopened)
+            watch = Watch(wish.messages, lenient=spoiled)
+            exchange = Exchange(self.limits, watch, suspicious=self.suspicious, unopened=dialect.unopened)
             begun = False
             try:
                 answer = exchange.run(
@@ -154,7 +159,15 @@ class OpenAIChat:
                             begun = True
                             self._keep(dialect)
                         yield delta
+                if watch.repeats:
+                    self._note_stumble("repetition", "the answer goes round in circles; the rest is left out")
                 return
+            except Stumbled as stumble:
+                self._note_stumble(stumble.cause, stumble.reason)
+                if spoiled:
+                    self._warn("llm_failed", stumble.reason, wish.messages)
+                    raise RequestFailed("the language model gave no answer", again=False) from None
+                spoiled, wish = True, replace(wish, messages=cleaned(wish.messages, stumble, watch.held))
             except Refused as refusal:
                 failed = from_status(refusal.status, refusal.retry_after, refusal.error.reason)
                 details = {"status": refusal.status, "setting": failed.setting}
@@ -184,6 +197,10 @@ class OpenAIChat:
             raise RequestFailed(message, again=False, refused=True)
         log.warning("llm_prompt_too_long", kept=len(shorter), of=len(wish.messages), setting="llm.context")
         return replace(wish, messages=shorter)
+
+    def _note_stumble(self, cause: str, reason: str) -> None:
+        log.warning("llm_stumbled", model=self.model, cause=cause, reason=reason)
+        self.stumbled(cause)
 
     def _keep(self, dialect: Dialect) -> None:
         """``dialect`` worked: ask like this from now on."""

@@ -22,6 +22,7 @@ from engine.llm.endpoint import EndpointSource
 from engine.llm.events import EventReader, NotAnAnswer, TooMuch
 from engine.llm.failures import Refused, RequestFailed, plain_text, read_error, wrong_setting
 from engine.llm.http import BadEncoding, ChatHttp, body_pieces, error_body
+from engine.llm.stumbles import Stumbled, Watch
 
 log = structlog.get_logger(__name__)
 
@@ -55,11 +56,12 @@ class Exchange:
 
     Args:
         limits: times; the length limit is the request's.
+        watch: notices when the answer is spoiled.
         suspicious: hold back an answer that begins like thinking.
         unopened: thinking has no opening tag at this endpoint.
     """
 
-    def __init__(self, limits: ReplyLimits, *, suspicious: bool, unopened: bool) -> None:
+    def __init__(self, limits: ReplyLimits, watch: Watch, *, suspicious: bool, unopened: bool) -> None:
         self.reason = "no answer to the request; see llm.first_token_timeout_s"
         """What went wrong, for the log; may quote the server."""
         self.thought = False
@@ -67,6 +69,7 @@ class Exchange:
         self.unopened: bool | None = None
         """Whether thinking had no opening tag; None when there was nothing to learn."""
         self._limits = limits
+        self._watch = watch
         self._answer = Answer(unopened=unopened, suspicious=suspicious)
         self._expects_unopened = unopened
         self._said = False
@@ -76,7 +79,7 @@ class Exchange:
     async def run(
         self, http: ChatHttp, source: EndpointSource, body: dict[str, Any], max_tokens: int, deadline: float
     ) -> AsyncGenerator[str, None]:
-        """Send ``body``; yields the answer's text. At its length limit, a ``CutShort`` is the last item.
+        """Send ``body``; yields the answer's text. Where it is cut short, a ``CutShort`` is the last item.
 
         Args:
             http: the connections.
@@ -87,6 +90,7 @@ class Exchange:
 
         Raises:
             Refused: the server refuses the request, or fails before its answer begins.
+            Stumbled: the answer is spoiled, and nothing of it was yielded.
             RequestFailed: everything else; ``reason`` says more.
         """
         try:
@@ -143,15 +147,16 @@ class Exchange:
         async with aclosing(self._chunks(response, deadline)) as chunks:
             async for chunk in chunks:
                 if text := self._answer.push(chunk.text):
-                    self._said = True
-                    yield text[:chars_left]
                     chunks_left -= 1
                     chars_left -= len(text)
+                    if text := self._watch.push(text):
+                        self._said = True
+                        yield text[: len(text) + min(0, chars_left)]
                 if chunks_left <= 0 or chars_left <= 0:
                     self._finish = "length"
-                if self._answer.ended or chunks_left <= 0 or chars_left <= 0:
+                if self._answer.ended or self._watch.repeats or chunks_left <= 0 or chars_left <= 0:
                     break
-        if rest := self._answer.finish():
+        if not self._watch.repeats and (rest := self._rest()):
             self._said = True
             yield rest
         self._note_thinking()
@@ -160,9 +165,15 @@ class Exchange:
             raise RequestFailed("the language model may not answer this", again=False, refused=True)
         if not self._said:
             raise self._nothing_said()
-        if self._finish in ("length", "max_tokens"):
+        if self._watch.repeats:
+            yield CutShort("…")
+        elif self._finish in ("length", "max_tokens"):
             log.info("llm_answer_cut_short", setting="llm.max_tokens", max_tokens=max_tokens)
             yield CutShort("…")
+
+    def _rest(self) -> str:
+        """What was held back of the answer that is over."""
+        return self._watch.push(self._answer.finish()) + self._watch.finish()
 
     async def _chunks(self, response: aiohttp.ClientResponse, deadline: float) -> AsyncGenerator[Chunk, None]:
         """The pieces of the answer, each within its time."""
@@ -230,11 +241,12 @@ class Exchange:
         elif self._expects_unopened and self._said:
             self.unopened = False
 
-    def _nothing_said(self) -> RequestFailed:
+    def _nothing_said(self) -> RequestFailed | Stumbled:
         if self.thought:
             self.reason = f"it only thought (finish_reason {self._finish}); see llm.thinking and llm.max_tokens"
         elif self._answer.called_tool or self._finish == "tool_calls":
             self.reason = "it called a tool; the engine offers none"
         else:
             self.reason = f"an empty answer (finish_reason {self._finish})"
+            return Stumbled("empty", self.reason)
         return RequestFailed("the language model gave no answer")
