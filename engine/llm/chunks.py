@@ -32,16 +32,24 @@ class Chunk:
     finish: str | None = None
     """Why the answer ends: ``stop``, ``length``, ``content_filter``, ``tool_calls``…"""
 
+    choice: int | None = None
+    """Which of several answers it belongs to; None where the server gives one without a number."""
+
     error: ServerError | None = None
 
 
-def read_chunk(event: dict[str, Any]) -> Chunk:
-    """The piece of an answer that ``event`` is; an empty one when it has nothing to say."""
+def read_chunk(event: dict[str, Any], wanted: int | None = None) -> Chunk:
+    """The piece of an answer that ``event`` is; an empty one when it has nothing to say.
+
+    Args:
+        event: what the server sent.
+        wanted: which of several answers is read; None for the one with the lowest number.
+    """
     if (error := server_error(event)) is not None:
         return Chunk(error=error)
     choices = event.get("choices")
     if isinstance(choices, list):
-        choice = choices[0] if choices and isinstance(choices[0], dict) else {}
+        choice = _choice(choices, wanted)
     else:  # Ollama's own format
         choice = {"message": event.get("message"), "finish_reason": event.get("done_reason")}
     said: dict[str, Any] = next((choice[key] for key in ("delta", "message") if isinstance(choice.get(key), dict)), {})
@@ -55,7 +63,18 @@ def read_chunk(event: dict[str, Any]) -> Chunk:
         text,
         thinking or any(said.get(field) for field in THINKING_FIELDS),
         finish if isinstance(finish, str) and finish else None,
+        _index(choice),
     )
+
+
+def _choice(choices: list[Any], wanted: int | None) -> dict[str, Any]:
+    """The wanted one of several answers; an empty one where it is not among them."""
+    given = sorted((each for each in choices if isinstance(each, dict)), key=lambda each: _index(each) or 0)
+    return next((each for each in given if wanted is None or _index(each) in (wanted, None)), {})
+
+
+def _index(choice: dict[str, Any]) -> int | None:
+    return index if isinstance(index := choice.get("index"), int) else None
 
 
 def server_error(body: Any) -> ServerError | None:

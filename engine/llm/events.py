@@ -18,7 +18,8 @@ LARGEST_EVENT = 262_144
 LARGEST_BODY = 16_777_216
 """Bytes of a whole answer. A judgement: some 50,000 tokens, thinking included."""
 
-_FIELD = re.compile(rb"(?:(data|event)|id|retry)?:[ ]?")
+_FIELD = re.compile(rb"[ \t]*(?:(data|event)|id|retry)?:[ ]?")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 
 
@@ -45,6 +46,7 @@ class EventReader:
         self._data: list[bytes] = []
         self._held = 0
         self._event = b""
+        self._begun = False
         self._any = False
         """An object was found."""
         self._plain: list[bytes] = []
@@ -87,11 +89,15 @@ class EventReader:
                 found.append(whole)
             elif not self._any and not found:
                 raise NotAnAnswer(_text(body[:2000]))
+        if not self._size:
+            raise NotAnAnswer("")
         return found
 
     def _line(self, line: bytes, found: list[dict[str, Any]]) -> None:
         if self.done:
             return
+        if not self._begun:
+            self._begun, line = True, line.removeprefix(_BYTE_ORDER_MARK)
         field = _FIELD.match(line)
         if not line:
             self._dispatch(found)
@@ -143,13 +149,15 @@ class EventReader:
 
 
 def _parsed(data: bytes) -> dict[str, Any] | None:
-    """The JSON object that ``data`` is; None when it is none."""
-    if not data.lstrip().startswith(b"{"):
+    """The JSON object that ``data`` is, or the only one in a list; None when it is none."""
+    if not data.lstrip().startswith((b"{", b"[")):
         return None
     try:
         value = json.loads(_text(data))
     except (ValueError, RecursionError):
         return None
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
     return value if isinstance(value, dict) else None
 
 

@@ -74,6 +74,8 @@ class Exchange:
         self._expects_unopened = unopened
         self._said = False
         self._finish: str | None = None
+        self._choice: int | None = None
+        """Which of several answers is read: the first that came."""
         self._began = asyncio.get_running_loop().time()
 
     async def run(
@@ -125,8 +127,8 @@ class Exchange:
         return wrong_setting(message, "llm.base_url", again=True, refused=False)
 
     async def _check(self, response: aiohttp.ClientResponse, deadline: float) -> None:
-        """Raises unless the answer's status is 200."""
-        if response.status == 200:
+        """Raises unless the answer's status is a good one."""
+        if 200 <= response.status < 300:
             return
         try:
             async with asyncio.timeout_at(min(deadline, asyncio.get_running_loop().time() + self._limits.connect_s)):
@@ -188,7 +190,8 @@ class Exchange:
             except NotAnAnswer as error:
                 raise self._no_answer(response, error) from None
             for event in events:
-                chunk = read_chunk(event)
+                chunk = read_chunk(event, self._choice)
+                self._choice = chunk.choice if self._choice is None else self._choice
                 if chunk.error is not None:
                     raise self._broken(chunk.error)
                 if chunk.thinking:

@@ -79,6 +79,8 @@ def read_error(body: bytes) -> ServerError:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
         return ServerError(plain_text(text))
+    if isinstance(parsed, list) and parsed:
+        parsed = parsed[0]
     found = server_error(parsed) or (server_error({"error": parsed}) if isinstance(parsed, dict | str) else None)
     return found or ServerError("no reason given")
 

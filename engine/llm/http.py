@@ -7,7 +7,7 @@ pieces, unpacked within bounds, and no further than an answer can be long. One e
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -85,15 +85,38 @@ async def body_pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         return
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise BadEncoding(f"an answer in the encoding {encoding[:20]}, which nobody asked for")
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    unpacker = _Unpacker(encoding)
     async for piece in response.content.iter_any():
-        packed = piece
+        for unpacked in unpacker.push(piece):
+            yield unpacked
+
+
+class _Unpacker:
+    """Unpacks gzip of any number of members, zlib's format, and deflate without a header, which some servers send."""
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        self._begun = False
+
+    def push(self, packed: bytes) -> Iterator[bytes]:
+        """What ``packed`` adds, in pieces.
+
+        Raises:
+            BadEncoding: it is not compressed so.
+        """
         while packed:
+            if self._zlib.eof:
+                self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 32)
             try:
-                unpacked = unpacker.decompress(packed, PIECE)
+                unpacked = self._zlib.decompress(packed, PIECE)
             except zlib.error as error:
-                raise BadEncoding(f"a broken {encoding} body") from error
-            packed = unpacker.unconsumed_tail
+                if self._begun or self._encoding != "deflate":
+                    raise BadEncoding(f"a broken {self._encoding} body") from error
+                self._zlib, self._begun = zlib.decompressobj(-zlib.MAX_WBITS), True
+                continue
+            self._begun = True
+            packed = self._zlib.unused_data or self._zlib.unconsumed_tail
             if unpacked:
                 yield unpacked
 

@@ -16,7 +16,7 @@ MARK = re.compile(
     rf"|(?P<close></(?:{_TAGS})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|<channel\|>)"
     rf"|(?P<tool><(?P<tool_tag>{_TOOLS})(?:[=\s][^<>]{{0,80}})?>|\[TOOL_CALLS\]|<\|python_tag\|>|<\|tool_calls?_begin\|>)"
     r"|(?P<header><\|(?:channel|start)\|>)"
-    r"|(?P<final><\|message\|>|<\|(?:begin_of_solution|START_RESPONSE|START_TEXT)\|>)"
+    r"|(?P<final><\|message\|>|</?(?:answer|final_answer|response)>|<\|(?:begin_of_solution|START_RESPONSE|START_TEXT)\|>)"
     r"|(?P<begin>(?:<\|(?:im_start|start_header_id|begin_of_text|assistant|START_OF_TURN_TOKEN|CHATBOT_TOKEN)\|>"
     r"|<start_of_turn>|<s>|<bos>|<\|turn>|\[INST\]))"
     r"|(?P<end></s>|</?end_of_turn>|<end_of_utterance>|<eos>|<pad>|<unk>|<turn\|>|\[/?INST\]|<</?SYS>>"

@@ -36,8 +36,9 @@ async def ask(chat: OpenAIChat, messages: list[Message] = DIALOGUE) -> str:
 
 @pytest.mark.parametrize("quirk", ANSWERED)
 async def test_the_answer_behind_a_quirk(quirk: str) -> None:
-    async with chat_with(ANSWERED[quirk], GOOD) as (chat, _):
+    async with chat_with(ANSWERED[quirk], GOOD) as (chat, server):
         assert await answer(chat) == SAID
+        assert len(server.requests) == 1, "it took a second attempt"
         assert await answer(chat) == SAID
 
 
