@@ -67,7 +67,10 @@ class Repetition:
         tail = _OPEN_END.search(text, max(0, len(text) - 32))
         end = tail.start() if tail else len(text)
         self._rest = text[end:]
-        return any([self._read(match[0].casefold()) for match in _TOKEN.finditer(text[:end]) if not match["number"]])
+        noticed = False
+        for match in _TOKEN.finditer(text[:end]):
+            noticed |= not match["number"] and self._read(match[0].casefold())
+        return noticed
 
     def _read(self, word: str) -> bool:
         at = len(self._words)

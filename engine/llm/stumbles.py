@@ -30,8 +30,8 @@ LONGEST_HELD = 400
 """Characters; a beginning that is undecided for longer has no words."""
 
 _SAY_AGAIN = re.compile(
-    r"\b(?:again|repeat|once more|one more time|say that|say it|what did you|pardon|same|did(?:n't| not) (?:hear|catch|get"
-    r"|understand)|recite|remind)\b|再|重复|没听|没明白|又|一遍",
+    r"\b(?:again|repeat|once more|one more time|say that|say it|what did you|pardon|same|did(?:n't| not)"
+    r" (?:hear|catch|get|understand)|recite|remind)\b|再|重复|没听|没明白|又|一遍",
     re.I,
 )
 _ABOUT_LANGUAGE = re.compile(
@@ -112,7 +112,9 @@ class Watch:
             return not final and len(self.held) < LONGEST_HELD
         self._may_echo = [earlier for earlier in self._may_echo if earlier.startswith(key)]
         size = len(key) + 2 * count_unspaced(key)
-        if self._may_echo and (size >= ECHO_LETTERS or (final and size >= WHOLE_ECHO_LETTERS and key in self._may_echo)):
+        if self._may_echo and (
+            size >= ECHO_LETTERS or (final and size >= WHOLE_ECHO_LETTERS and key in self._may_echo)
+        ):
             raise Stumbled("echo", "it begins as an earlier answer did, word for word")
         if self._may_switch:
             self._may_switch = _foreign(key, self._messages)

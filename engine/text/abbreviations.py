@@ -7,14 +7,14 @@ def _words(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-TITLES = _words("dr mr mrs ms prof st rev gen col sgt capt lt hon pres gov sen rep mme mlle sr sra dott fr")
-"""Always followed by a name."""
+TITLES = _words("dr mr mrs ms prof st rev gen col sgt capt lt hon pres gov sen rep mme mlle sr sra dott fr vs")
+"""Always followed by a name, or what it is compared with."""
 
 BEFORE_NUMBERS = _words("no nos nr fig figs eq ch vol p pp sec núm pág")
 """Abbreviations when a number follows, else words."""
 
 ABBREVIATIONS = _words(
-    "e.g i.e eg ie etc vs cf al approx ca inc ltd co corp dept est jr min max sec hr hrs ft lb lbs oz am pm a.m p.m"
+    "e.g i.e eg ie etc cf al approx ca inc ltd co corp dept est jr min max sec hr hrs ft lb lbs oz am pm a.m p.m"
     " u.s u.k u.n e.u ph.d b.c a.d b.c.e c.e jan feb mar apr jun jul aug sep sept oct nov dec"
     " mon tue wed thu fri sat sun z.b d.h u.a bzw usw evtl ggf vgl p.ex ej p.ej vd ud uds"
 )

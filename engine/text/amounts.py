@@ -33,7 +33,7 @@ _UNIT = re.compile(
     r"(?<![\w.,])(\d[\d.,]{0,18})(\s?)([A-Za-zΩμµ]{1,4}(?:[²³]|\^[23])?(?:/[A-Za-z]{1,4}(?:[²³]|\^[23])?)?)(?![\w/²³^'’]|\.\w)",
     re.ASCII,
 )
-_OTHERWISE_READ = frozenset(str.split("A B C F H T K t l h d in min ft mi lb mph m g km cm mm kg mg"))
+_OTHERWISE_READ = frozenset(str.split("A B C F H T K t l h d in min ft mi lb mph m g km cm mm kg mg pm am PM AM"))
 """Left to the grammars, or more often something else after a number."""
 
 

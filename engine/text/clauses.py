@@ -201,7 +201,8 @@ class ClauseSplitter:
         if scan.words < enough or at - scan.start < SHORTEST_CHARS:
             return None
         last = _LAST_TOKEN.search(text, 0, at)
-        held = last is not None and last.group().lower() in HELD_WORDS
+        # A number is not parted from its unit, nor from the thousands that follow it.
+        held = last is not None and (last.group().lower() in HELD_WORDS or last.group()[-1:].isdigit())
         return None if held and scan.words < enough + FIRST_WORDS_AT_MOST - FIRST_WORDS else at
 
     def _at_stop(self, text: str, at: int, scan: _Scan, final: bool) -> tuple[int, int | None]:

@@ -89,6 +89,14 @@ _UNITS: dict[str, tuple[str, str]] = {
     "mph": ("mile per hour", "英里每小时"),
     "lb": ("pound", "磅"),
     "B": ("byte", "字节"),
+    "dB": ("decibel", "分贝"),
+    "Wh": ("watt hour", "瓦时"),
+    "Ah": ("ampere hour", "安时"),
+    "oz": ("ounce", "盎司"),
+    "yd": ("yard", "码"),
+    "gal": ("gallon", "加仑"),
+    "pt": ("pint", "品脱"),
+    "ha": ("hectare", "公顷"),
 }
 _PREFIXES: dict[str, tuple[str, str]] = {
     "k": ("kilo", "千"),
@@ -102,13 +110,24 @@ _PREFIXES: dict[str, tuple[str, str]] = {
     "n": ("nano", "纳"),
     "p": ("pico", "皮"),
 }
-_PLURALS = {"foot": "feet", "inch": "inches", "hertz": "hertz", "mile per hour": "miles per hour", "henry": "henries"}
+_PLURALS = {"foot": "feet", "inch": "inches", "mile per hour": "miles per hour", "henry": "henries"}
 _POWERS = {"2": ("square", "平方"), "3": ("cubic", "立方")}
 _UNIT = re.compile(r"^([A-Za-zΩμµ]+)(?:\^?\{?(-?\d)\}?|([²³]))?$")
+
+_OHMS = re.compile(r"(?<=\d)(?:\\[,;: ]|[~\s])*\\Omega(?![A-Za-z_^(])")
+_NORM = re.compile(r"(?<!\|)\|\|([^|]{1,60})\|\|(?!\|)")
+_EXISTS = re.compile(r"((?:\\exists\s?|∃)!?\s*[A-Za-z])\s*(?=\()")
+_ARC_MINUTES = re.compile(r"\^\{?\\circ\}?\s*(\d{1,2})\s?(?:'|′|\^\{?\\prime\}?)(?!['′])")
+_NAMED_MULTIPLE = re.compile(
+    r"\\(?:text|mathrm|operatorname)\s?\{\s?(lcm|LCM|gcd|GCD|hcf|HCF|gcf|GCF)\s?\}(?=\s*(?:\\left)?\s?\()"
+)
 
 
 def prepared(formula: str, chinese: bool) -> str:
     """LaTeX with chemistry, units and repeating decimals replaced by ``\\text{words}``."""
+    formula = _OHMS.sub(r"\\,\\mathrm{Ω}", _NORM.sub(r"\\|\1\\|", _NAMED_MULTIPLE.sub(_multiple, formula)))
+    formula = _EXISTS.sub(lambda m: m.group(1) + _text("满足" if chinese else "such that"), formula)
+    formula = _ARC_MINUTES.sub(lambda m: rf"^\circ {m.group(1)}" + _text("分" if chinese else "minutes"), formula)
     formula = _NOT_EQUAL.sub(r"\\neq ", formula)
     formula = _BINOMIAL.sub(lambda m: rf"\binom{{{m.group(1) or m.group(3)}}}{{{m.group(2) or m.group(4)}}}", formula)
     formula = _MONEY.sub(lambda m: m.group(2) + _text(_currency(m.group(1), chinese)), formula)
@@ -119,6 +138,10 @@ def prepared(formula: str, chinese: bool) -> str:
     formula = _QUANTITY.sub(r"\1\\,\\mathrm{\2}", formula)
     formula = _BOXED_SPECIES.sub(lambda m: _boxed_species(m, chinese), formula)
     return _UNIT_BOX.sub(lambda m: _boxed_unit(m, chinese), formula)
+
+
+def _multiple(match: re.Match[str]) -> str:
+    return "\\operatorname{lcm}" if match.group(1).lower() == "lcm" else "\\gcd "
 
 
 def _text(words: str) -> str:
@@ -179,7 +202,7 @@ def _species(part: str, chinese: bool) -> str:
 def is_species(text: str) -> bool:
     """Whether ``text`` (digits as plain subscripts, charges as ``^2⁺``) is a chemical formula beyond doubt."""
     bare, charge = re.sub(r"\^\d*[⁺⁻]$", "", text), re.search(r"\^(\d*)[⁺⁻]$", text)
-    if not _is_elements(bare):
+    if not is_elements(bare):
         return False
     letters = re.findall(r"[A-Z][a-z]?", bare)
     if charge and (charge.group(1) or len(letters[0]) == 2 or len(letters) > 1):
@@ -196,12 +219,13 @@ def _plain_chemistry(formula: str, chinese: bool) -> str:
     species = [re.sub(r"[\s{}]", "", side) for side in re.split(r"\+|" + _LATEX_ARROW.pattern, bare)]
     if not any(is_species(each) for each in species):
         return formula
-    if not all(is_species(each) or _is_elements(re.sub(r"\^\d*[⁺⁻]$", "", each)) for each in species):
+    if not all(is_species(each) or is_elements(re.sub(r"\^\d*[⁺⁻]$", "", each)) for each in species):
         return formula
     return _text(chemistry_in_words(bare.replace("+", " + ").replace("⁺", "+").replace("⁻", "-"), chinese))
 
 
-def _is_elements(text: str) -> bool:
+def is_elements(text: str) -> bool:
+    """Whether ``text`` is made of nothing but symbols of elements, counts and brackets: ``NaCl``, but also ``I``."""
     letters = re.findall(r"[A-Z][a-z]?", text)
     shaped = re.fullmatch(r"\d*(?:[A-Z][a-z]?\d*|[()]\d*)+", text) is not None
     return shaped and bool(letters) and all(each in _ELEMENTS for each in letters)
@@ -282,7 +306,7 @@ def _unit_english(parts: list[tuple[str, int]], one: bool) -> str:
     for at, (symbol, power) in enumerate(above):
         name = (_unit_name(symbol) or ("", ""))[0]
         if at == len(above) - 1 and not one:
-            name = _PLURALS.get(name, f"{name}s")
+            name = _PLURALS.get(name, name if name.endswith("hertz") else f"{name}s")
         words.append(f"{_POWERS[str(power)][0]} {name}" if str(power) in _POWERS else name + _to_the(power))
     for at, (symbol, power) in enumerate(part for part in parts if part[1] < 0):
         name = (_unit_name(symbol) or ("", ""))[0]

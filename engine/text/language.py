@@ -60,7 +60,11 @@ def detect_language(text: str, expected: str = "en", among: Sequence[str] = ()) 
         found = by_script
     elif expected in UNSPACED_LANGUAGES or expected in SAME_SCRIPT:
         # Latin letters alone in a text of another script: the model decides, there is no name to mistake.
-        found = _by_model([word.lower() for word in words if len(word) > 1], expected, sure=SURE)
+        # Units and variables ("60 km/h", "A、B、C三点") are no words of another language.
+        latin = [word.lower() for word in words if len(word) > 1 and not _script_of(word)]
+        if len(latin) < len([word for word in words if len(word) > 1]):
+            latin = [word for word in latin if len(word) > 2]
+        found = _by_model(latin, expected, sure=SURE)
     else:
         found = _by_words(prose, expected)
     return found if not among or found in among else expected
@@ -117,10 +121,14 @@ def _by_script(words: Sequence[str], expected: str) -> str | None:
     weight: dict[str, float] = {}
     for word in words:
         language = _script_of(word)
+        if language == "el" and len(word) == 1 and expected != "el":
+            continue  # a letter of mathematics
         weight[language] = weight.get(language, 0.0) + (len(word) / 2 if language in UNSPACED_LANGUAGES else 1.0)
     if "ja" in weight:
         # Kanji in a text that also has kana are Japanese.
         weight["ja"] += weight.pop("zh", 0.0)
+    if not weight:
+        return expected
     best = max(weight, key=lambda language: (weight[language], language == expected))
     if not best:
         return None

@@ -56,7 +56,7 @@ def fraction_in_words(numerator: str, denominator: str) -> str | None:
         return None
     top, bottom = int(numerator), int(denominator)
     common = 2 <= bottom <= 20 or bottom in _ORDINALS
-    if not common or top == 0 or not (top < bottom or (top <= 10 and bottom <= 10)):
+    if not common or top % bottom == 0 or not (top < bottom or (top <= 10 and bottom <= 10)):
         return None
     name = _ORDINALS.get(bottom) or f"{_UNITS[bottom]}th"
     if top > 1:

@@ -36,7 +36,6 @@ _MAX_CHINESE = 60
 """Characters of Chinese given to a grammar at once."""
 
 _CHINESE: _Rules = (
-    (re.compile(r"(?<![\d/.])(\d{1,4})/(\d{1,4})(?![\d/])"), r"\2分之\1"),
     (re.compile(r"(?<=\d)\s?m/s(?:²|\^2|\s?的平方)"), "米每二次方秒"),
     (re.compile(r"(?<=[\d方])\s?km/s\b"), "千米每秒"),
     (re.compile(r"(?<=[\d方])\s?m/s\b"), "米每秒"),
@@ -53,7 +52,7 @@ _ENGLISH: _Rules = (
     (re.compile(r"\bi\.\s?e\.,?", re.IGNORECASE), "that is,"),
     (re.compile(r"\betc\.(?=\s*[a-z,;)]|\s*$)"), "et cetera"),
     (re.compile(r"\betc\."), "et cetera."),
-    (re.compile(r"\bvs\.?(?=\s)"), "versus"),
+    (re.compile(r"\bvs\b\.?(?=\s|$)"), "versus"),
     (re.compile(r"\bapprox\.(?=\s)"), "approximately"),
     (re.compile(r"\bNo\.\s?(?=\d)"), "number "),
     (re.compile(r"\bFig\.\s?(?=\d)"), "figure "),
@@ -149,7 +148,8 @@ def _read(text: str, language: str) -> str:
     if not _WORTH_IT.search(text) or (len(text) > _MAX_WORD and " " not in text and text.isascii()):
         return text
     try:
-        return str(_grammar(language).normalize(text)) or text
+        # The grammars escape the double quotes they have seen.
+        return str(_grammar(language).normalize(text)).replace('\\"', '"') or text
     except (RuntimeError, ValueError, IndexError, KeyError, AssertionError):
         # The grammars assert that they could parse; a line of symbols must not silence the tutor.
         return text

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from engine.text.formula_parts import is_species, unit_in_words
+from engine.text.formula_parts import is_elements, is_species, unit_in_words
 from engine.text.math_words import GREEK, RELATIONS
 
 _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ"
@@ -40,7 +40,7 @@ _ATOMS = re.compile(
 _STRONG = re.compile(
     rf"[=^{_SUPERSCRIPTS}{_SUBSCRIPTS}{''.join(_FRACTIONS)}{_SIGNS}]"
     r"|(?<=[\w)])[*](?=[\w(])|^[<>+*/]$|^[<>]=$|^->$|^[<>]=?-?\d|^\d+[xyz]$|(?<=[\w)])[<>+](?=[\w(-])"
-    rf"|(?<![A-Za-z])[A-Za-z]\([A-Za-z]\)|\|[A-Za-z0-9+-]+\||sqrt\(|[{_GREEK}]|\b(?:sin|cos|tan|log|ln)\("
+    rf"|(?<![A-Za-z])[A-Za-z]\([A-Za-z]\)|\|[A-Za-z0-9+-]+\||sqrt\(|\)[-+*/]\(|[{_GREEK}]|\b(?:sin|cos|tan|log|ln)\("
 )
 _WORDS = frozenset(
     str.split(
@@ -65,6 +65,12 @@ _SPECIES = re.compile(
     rf"|\((?:[A-Z][a-z]?[{_SUBSCRIPTS}0-9]{{0,4}}){{1,8}}\)[{_SUBSCRIPTS}0-9]{{0,4}}){{1,12}}"
     rf"(?:[{_SUPERSCRIPTS}]{{1,4}})?(?![A-Za-z0-9_]|\.[A-Za-z0-9_])"
 )
+_SIMILAR = re.compile(r"([△∆]\s?[A-Z]{3}\s?)~(?=\s?[△∆])(\s?)")
+_TERM = rf"\d{{0,2}}\s?(?>[A-Z][A-Za-z()\[\]0-9{_SUBSCRIPTS}]{{0,24}})[{_SUPERSCRIPTS}]{{0,3}}"
+_EQUATION = re.compile(
+    rf"(?<![A-Za-z0-9_$\\]){_TERM}(?:\s?\+\s?{_TERM}){{0,5}}\s?(?:-{{1,2}}>|→|⟶|⇌|<=>|⇋)\s?{_TERM}(?:\s?\+\s?{_TERM}){{0,5}}"
+)
+_STATE = re.compile(r"\((?:s|l|g|aq)\)")
 
 _LONGEST = 60
 """Pieces (words and spaces) looked at for one formula."""
@@ -81,7 +87,7 @@ Read = Callable[[str], str]
 
 def with_formulas_read(text: str, read: Read) -> str:
     """``text`` with each formula in it replaced by what ``read`` makes of its LaTeX."""
-    pieces, kinds = _pieces(text)
+    pieces, kinds = _pieces(_SIMILAR.sub(r"\1∼\2", text))
     said: list[str] = []
     at = 0
     while at < len(pieces):
@@ -136,6 +142,7 @@ def _with_upright_unit(piece: str) -> str:
 def to_latex(plain: str) -> str:
     """Plain signs as LaTeX: ``x² ≤ √(y+1)`` becomes ``x^{2} ≤ \\sqrt{y+1}``."""
     plain = re.sub(r"(?<=\d)\s*[xX]\s*(?=\d)", r" \\times ", plain)
+    plain = re.sub(r"(?<=[\d)]) / (?=[\d(])", " ÷ ", plain)
     for signs, latex in _ASCII_SIGNS:
         plain = plain.replace(signs, latex)
     plain = _FORMULA_BRACES.sub(lambda m: "\\" + m.group(), plain)
@@ -161,7 +168,14 @@ def chemistry(text: str, read: Read) -> str:
         marked = plain + (f"^{charge.replace('+', '⁺').replace('-', '⁻')}" if charge else "")
         return read(plain + (f"^{charge}" if charge else "")) if is_species(marked) else match.group()
 
-    return _SPECIES.sub(species, text)
+    def equation(match: re.Match[str]) -> str:
+        terms = re.findall(r"[A-Z][^\s+]*", _STATE.sub("", match.group()).translate(_DOWN))
+        bare = [term.rstrip(_SUPERSCRIPTS).removesuffix("->") for term in terms]
+        if not any(map(is_species, bare)) or not all(map(is_elements, bare)):
+            return match.group()
+        return read(match.group().translate(_DOWN).replace("→", "->").replace("⟶", "->").replace("⇋", "⇌"))
+
+    return _SPECIES.sub(species, _EQUATION.sub(equation, text))
 
 
 def _root(match: re.Match[str]) -> str:

@@ -16,6 +16,7 @@ from engine.text.formulas import formula_in_words
 from engine.text.numbers import in_words
 from engine.text.plain_math import chemistry, with_formulas_read
 from engine.text.symbols import symbols_in_words
+from engine.text.written_forms import written_forms_in_words
 
 MAX_CHARS = 6000
 """No clause is longer; what is handed in beyond this is not read."""
@@ -31,14 +32,15 @@ _MATH = re.compile(
     r"|\\\[(?P<bracket>.{1,1500}?)(?:\\\]|\Z)"
     r"|\\\((?P<paren>.{1,1500}?)(?:\\\)|\Z)"
     r"|(?P<environment>\\begin\s?\{(?P<name>[a-z]{4,12}\*?)\}.{1,1500}?\\end\s?\{(?P=name)\})"
-    r"|(?<![\\$A-Za-z0-9_])\$(?=[^\s$])(?P<inline>[^$\n]{0,399}[^$\s\\])\$(?![\d$])",
+    r"|(?<![\\$A-Za-z0-9_])\$(?=[^\s$])(?P<inline>(?:\\\$|[^$\n]){0,399}[^$\s\\])\$(?![\d$])",
     re.DOTALL,
 )
 _AMOUNT = re.compile(r"\d[\d,.]*(?:\s+[A-Za-z]{2,}|[^A-Za-z]*[A-Za-z]{3,}|[^A-Za-z]*[.,;:!?]$)")
-_STRAY = re.compile(r"\\[\[\]()]|\${2,}")
+_STRAY = re.compile(r"\\[\[\]()]|\${2,}|\\n(?![A-Za-z])|^\s*(?:->|[→➡⇒])\s*(?=[A-Za-z]{3})")
 _TABLE_RULE = re.compile(r"^[ \t|:-]*-{2,}[ \t|:-]*$", re.MULTILINE)
 _TABLE_ROW = re.compile(r"^[ \t]*\|(.+?)\|?[ \t]*$", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*(?:[-*_][ \t]*){3,}$", re.MULTILINE)
+_NUMERAL = re.compile(r"[A-Z][a-z]+ [IVX]+\b|\b[A-Za-z]+ vs\b")
 _LINE_START = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[-*+•‣·–][ \t]+(?:\[[ xX]\][ \t]+)?)+", re.MULTILINE)
 _NUMBERED = re.compile(r"^([ \t]*\d{1,3})[.)](?=[ \t]+\S)", re.MULTILINE)
 _EMPHASIS = re.compile(r"\*\*\*|\*\*|__|~~|`+|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)")
@@ -47,7 +49,7 @@ _EMOJI = re.compile(
     "\u200d\u20e3\ufe0e\ufe0f]"
 )
 _SHAPES = re.compile("[△▵□■∎⌊⌋⌈⌉⟂]")
-_SHORTCODE = re.compile(r"(?<!\S):[a-z][a-z0-9_+-]{1,30}:(?!\S)")
+_SHORTCODE = re.compile(r"(?<!\S):[a-z+-][a-z0-9_+-]{1,30}:(?!\S)")
 _SPACES = re.compile(r"[ \t\u00a0]+")
 _AROUND_CHINESE = re.compile("(?<=[\u3001-\u9fff\uff01-\uff5e]) | (?=[\u3001-\u9fff\uff01-\uff5e])")
 _BREAKS = re.compile(r"[ \t]*\n[ \t\n]*")
@@ -69,7 +71,8 @@ def speakable(text: str, language: str) -> str:
         language: ISO 639-1; numbers and formulas become words in English and Chinese. LaTeX becomes words in every
             language, English ones where we know no others.
     """
-    if text.isascii() and text.replace(" ", "").replace("'", "").replace(",", "").rstrip(".?!").isalpha():
+    plain = text.isascii() and text.replace(" ", "").replace("'", "").replace(",", "").rstrip(".?!").isalpha()
+    if plain and not _NUMERAL.search(text):
         return text.strip()
     said = _FENCED.sub(f"\n{CODE_SPOKEN.get(language, '')}\n", text[:MAX_CHARS])
     said = without_asides(readable(said))
@@ -77,7 +80,7 @@ def speakable(text: str, language: str) -> str:
     said = _without_markdown(_STRAY.sub(" ", said), language)
     said = _EMOJI.sub(lambda m: m.group() if _SHAPES.match(m.group()) else "", _SHORTCODE.sub("", said))
     if language in ("en", "zh"):
-        said = _mathematics(said, language)
+        said = _mathematics(written_forms_in_words(said, language), language)
     said = _one_line(symbols_in_words(_SPACES.sub(" ", said), language), language)
     if not any(map(str.isalnum, said)):
         return ""

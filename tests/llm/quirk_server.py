@@ -152,9 +152,7 @@ ANSWERED: dict[str, Behaviour] = {
     "thinking and text in one": stream([chunk(reasoning_content="hm", content="Leaves"), *spoken(*words()[1:])]),
     "thinking letter by letter": byte_by_byte(bytes_of(spoken(*"<think>hm</think>", *words())), size=7),
     "thinking, then tags for the answer": stream(spoken("<think>hm</think>\n<answer>", *words(), "</answer>")),
-    "NaN": answers(
-        200, bytes_of([{**each, "logprob": float("nan"), "x": float("-inf")} for each in spoken(*words())])
-    ),
+    "NaN": answers(200, bytes_of([{**each, "logprob": float("nan"), "x": float("-inf")} for each in spoken(*words())])),
     "an error that is none": stream([{**each, "error": None} for each in spoken(*words())]),
     "an empty error": stream([{**each, "error": {}} for each in spoken(*words())]),
     "a code without an error": stream([{**each, "code": 0, "message": "ok"} for each in spoken(*words())]),
@@ -222,7 +220,10 @@ FAILING: dict[str, tuple[Behaviour, str]] = {
     "an error as text": (stream([{"error": "the engine died"}]), "the engine died"),
     "an error in 200": (answers(200, b'{"error": {"message": "no such deployment"}}'), "no such deployment"),
     "an error as a message": (answers(200, b'{"object": "error", "message": "bad length"}'), "bad length"),
-    "an error with a detail": (answers(422, b'{"detail": [{"loc": ["body"], "msg": "field required"}]}'), "field requi"),
+    "an error with a detail": (
+        answers(422, b'{"detail": [{"loc": ["body"], "msg": "field required"}]}'),
+        "field requi",
+    ),
     "nothing after the headers": (raw(head=CHUNKED), "ClientPayloadError"),
     "an empty body": (answers(200, b""), "an empty body"),
     "only the end mark": (stream([]), "an empty answer"),

@@ -52,15 +52,15 @@ def test_a_long_passage_is_not_told_twice_however_far_apart() -> None:
 
 
 SPOKEN_BY_PEOPLE = {
-    "a song": "Row, row, row your boat, gently down the stream. Merrily, merrily, merrily, merrily, life is but a dream. "
-    "Row, row, row your boat, gently down the stream. Merrily, merrily, merrily, merrily, life is but a dream.",
-    "another song": "If you're happy and you know it, clap your hands. If you're happy and you know it, clap your hands. "
-    "If you're happy and you know it and you really want to show it, if you're happy and you know it, clap your hands.",
+    "a song": 2
+    * "Row, row, row your boat, gently down the stream. Merrily, merrily, merrily, merrily, life is but a dream. ",
+    "another song": 2 * "If you're happy and you know it, clap your hands. "
+    + "If you're happy and you know it and you really want to show it, clap your hands.",
     "the wheels": "The wheels on the bus go round and round, round and round, round and round. "
     "The wheels on the bus go round and round, all through the town.",
     "a birthday": "Happy birthday to you! Happy birthday to you! Happy birthday, dear Ann! Happy birthday to you!",
-    "a chorus": "Jingle bells, jingle bells, jingle all the way. Oh what fun it is to ride in a one-horse open sleigh. "
-    "Jingle bells, jingle bells, jingle all the way. Oh what fun it is to ride in a one-horse open sleigh.",
+    "a chorus": 2
+    * "Jingle bells, jingle bells, jingle all the way. Oh what fun it is to ride in a one-horse open sleigh. ",
     "a drill": "Say after me: I am, you are, he is, she is. I was, you were, he was, she was.",
     "a times table": " ".join(f"3 times {n} is {3 * n}." for n in range(1, 13)),
     "a times table in signs": " ".join(f"3 × {n} = {3 * n}." for n in range(1, 13)),
@@ -69,7 +69,7 @@ SPOKEN_BY_PEOPLE = {
     "a table": "| a | b |\n|---|---|\n" + "".join(f"| {n} | {n * n} |\n" for n in range(30)),
     "a long decimal": "One third is 0.333333333333333333333333333333333333333333.",
     "laughing": "Ha ha ha ha ha ha! That was funny.",
-    "a series": r"$\frac{1}{2} + \frac{1}{4} + \frac{1}{8} + \frac{1}{16} + \frac{1}{32} + \frac{1}{64} = \frac{63}{64}$",
+    "a series": r"It is $\frac{1}{2} + \frac{1}{4} + \frac{1}{8} + \frac{1}{16} + \frac{1}{32} = \frac{31}{32}$",
     "counting": " ".join(f"{n} little ducks went swimming one day." for n in range(5, 0, -1)),
     "Chinese verse": "两只老虎，两只老虎，跑得快，跑得快。一只没有眼睛，一只没有尾巴，真奇怪，真奇怪。",
     "code": "```\n" + "".join(f"x{n} = input()\nprint(x{n})\n" for n in range(8)) + "```",
@@ -93,5 +93,5 @@ def test_time_grows_with_the_length() -> None:
             best = min(best, time.process_time() - began)
         return best
 
-    for text in ("I am a tutor. ", "a", "1. \n", "\n", "好", "- ", "​"):
+    for text in ("I am a tutor. ", "a", "1. \n", "\n", "好", "- ", "\u200b"):
         assert seconds(text * (80_000 // len(text))) < 3 * seconds(text * (40_000 // len(text))) + 0.05

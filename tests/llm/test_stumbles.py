@@ -122,7 +122,12 @@ def test_nothing_is_held_back_of_an_answer_that_is_new() -> None:
     watch = Watch(DIALOGUE)
     assert [watch.push(piece) for piece in ("Roots", " drink", " water.")] == ["Roots", " drink", " water."]
     watch = Watch(DIALOGUE)
-    assert [watch.push(piece) for piece in ("A", " triangle", " drinks", " not.")] == ["", "", "A triangle drinks", " not."]
+    assert [watch.push(piece) for piece in ("A", " triangle", " drinks", " not.")] == [
+        "",
+        "",
+        "A triangle drinks",
+        " not.",
+    ]
 
 
 @pytest.mark.parametrize("text", ["\n", "👏", "…", "- "])

@@ -26,7 +26,7 @@ from engine.text.speakable import speakable
         (r"Take \(\frac{a}{b}\) of it.", "Take a over b of it."),
         ("Use `print` now", "Use print now"),
         ("```python\nx = 1\n```", "I have written the code for you."),
-        ("snake_case stays", "snake_case stays"),
+        ("snake_case parts", "snake case parts"),
         ("<b>hi</b> &amp; bye", "hi and bye"),
         ("It costs $3.50.", "It costs three dollars and fifty cents."),
         ("It costs $5 or $7.", "It costs five dollars or seven dollars."),
