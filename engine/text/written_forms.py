@@ -162,7 +162,7 @@ _ENGLISH: Rules = (
     (re.compile(r"(?<![\d.,])1(?:,?000|00|0)s(?= of\b)"), lambda m: _ROUND[len(m.group().replace(",", ""))]),
     (re.compile(r"(?<=\d)\s?¢"), " cents"),
     (re.compile(r"(?<=\d) (ppm|ppb|bpm|fps)\b"), lambda m: _RATES[m.group(1)]),
-    (re.compile(r"(?<=\d) ft\.? (\d{1,2}) in\b\.?(?! [a-z])"), r" feet \1 inches"),
+    (re.compile(r"(?<=\d) ft\.? (\d{1,2}) in\b(?! the\b)"), r" feet \1 inches"),
     (re.compile(r"(?<![\w.,])(\d[\d.,]{0,9}) in(?= =|$|[.,;](?:\s|$))"), _inches),
     (re.compile(r"(?<=\d) ft\.(?= [a-z])"), " feet"),
     (re.compile(r"\b(?:c|ca)\.\s?(?=1?\d{2,3}\b)"), "circa "),

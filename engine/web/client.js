@@ -28,6 +28,10 @@ import { WebSocketLink } from "./websocket-link.js";
 export { Refused };
 
 const LEVEL_MS = 60;
+/** A token is renewed when this part of its life is over; after a failure, again after this time. */
+const RENEW_AT = 0.8;
+const RENEW_AGAIN_MS = 30_000;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export class TutorClient extends EventTarget {
   #options;
@@ -38,6 +42,7 @@ export class TutorClient extends EventTarget {
   #askedAt = null;
   #talking = false;
   #speaking = false;
+  #renewal = 0;
 
   /**
    * @param {object} options
@@ -46,10 +51,12 @@ export class TutorClient extends EventTarget {
    * @param {HTMLVideoElement} options.video  where the tutor is shown and heard
    * @param {string} [options.avatarId]  a face other than the tutor's own
    * @param {"auto"|"webrtc"|"websocket"} [options.transport]  auto: WebRTC, or a WebSocket when no peer connects
+   * @param {() => Promise<string>} [options.renew]  gives a new `engine_token` (POST /v1/sessions/{id}/token, through
+   *   whoever has the API key). Called before a token runs out; without it the engine hangs up when it has.
    */
-  constructor({ engineUrl, token, video, avatarId, transport = "auto" }) {
+  constructor({ engineUrl, token, video, avatarId, transport = "auto", renew }) {
     super();
-    this.#options = { engineUrl, token, video, avatarId, patient: transport === "webrtc" };
+    this.#options = { engineUrl, token, video, avatarId, patient: transport === "webrtc", renew };
     this.#transport = transport;
   }
 
@@ -70,6 +77,8 @@ export class TutorClient extends EventTarget {
   async connect() {
     this.#setState("connecting");
     try {
+      if (this.#options.renew && msToRenewal(this.#options.token) <= 0) await this.#renew();
+      else this.#renewIn(msToRenewal(this.#options.token));
       const ready = await this.#open();
       this.#emit("ready", ready);
       this.#setState("listening");
@@ -135,10 +144,29 @@ export class TutorClient extends EventTarget {
 
   /** Leave. The session lives on until it is deleted or expires. */
   close() {
+    clearTimeout(this.#renewal);
     this.closeMicrophone();
     this.#link?.close();
     this.#link = null;
     this.#setState("offline");
+  }
+
+  /** A new token in place of one that will run out. What is connected stays; a failure is tried again. */
+  async #renew() {
+    let again = RENEW_AGAIN_MS;
+    try {
+      this.#options.token = await this.#options.renew();
+      again = RENEW_AT * lifeMs(this.#options.token);
+    } catch (error) {
+      console.warn(`the session token was not renewed: ${error.message}`);
+    }
+    this.#renewIn(again);
+  }
+
+  #renewIn(ms) {
+    clearTimeout(this.#renewal);
+    if (!this.#options.renew || !Number.isFinite(ms)) return;
+    this.#renewal = setTimeout(() => this.#renew(), Math.min(Math.max(ms, 0), MAX_TIMER_MS));
   }
 
   async #open() {
@@ -207,6 +235,7 @@ export class TutorClient extends EventTarget {
   }
 
   #closed(detail) {
+    clearTimeout(this.#renewal);
     this.#link = null;
     this.closeMicrophone();
     this.#setState("offline");
@@ -223,6 +252,25 @@ export class TutorClient extends EventTarget {
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** What a session token says of itself: `iat` and `exp`, in Unix seconds. */
+function claims(token) {
+  try {
+    return JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+  } catch {
+    return {};
+  }
+}
+
+function lifeMs(token) {
+  const { iat, exp } = claims(token);
+  return (exp - iat) * 1000;
+}
+
+/** Until a token should be renewed; NaN when it does not tell. A clock that is wrong costs a renewal too many. */
+function msToRenewal(token) {
+  return claims(token).exp * 1000 - Date.now() - (1 - RENEW_AT) * lifeMs(token);
 }
 
 /** Calls back with the loudness (0 to 1) of a stream until the function it gives is called. */

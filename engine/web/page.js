@@ -207,11 +207,19 @@ function endSession() {
   keepSession(null);
 }
 
+/** A new token of this session, before the old one runs out. */
+async function renewToken() {
+  const mine = session;
+  const { engine_token } = await call("POST", `v1/sessions/${mine.session_id}/token`);
+  if (session?.session_id === mine.session_id) keepSession({ ...session, engine_token });
+  return engine_token;
+}
+
 async function connect() {
   tutor?.close();
   tutor = new TutorClient({
     engineUrl: session.engine_url, token: session.engine_token, video: $("speech"),
-    avatarId: faceNow(), transport: $("link").value,
+    avatarId: faceNow(), transport: $("link").value, renew: renewToken,
   });
   listen(tutor);
   ready = await tutor.connect();

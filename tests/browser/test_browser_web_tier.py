@@ -24,6 +24,8 @@ from tests.browser.readme import run
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 END_S = 90
+TOKEN_S = 20
+"""Lifetime of a session token here: shorter than a lesson."""
 
 
 @dataclass
@@ -44,7 +46,7 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
     with Path(ARTEFACTS / "school.log").open("wb") as log:
         runner = subprocess.Popen(
             [sys.executable, "web/run.py", *flags], cwd=ROOT, stdout=log, stderr=log,
-            env={**os.environ, "DATABASE_URL": f"sqlite:///{database}"},
+            env={**os.environ, "DATABASE_URL": f"sqlite:///{database}", "ENGINE_SESSIONS_TOKEN_TTL_S": str(TOKEN_S)},
         )  # fmt: skip
         try:
             frontend = f"http://127.0.0.1:{ports[2]}"
@@ -96,6 +98,26 @@ async def test_a_student_logs_in_chooses_a_tutor_and_talks(school: School, brows
     await page.get_by_role("button", name="End lesson").click()
     await expect(page.locator("#choice")).to_be_visible()
     await expect(page.locator("#resume")).to_be_hidden()
+
+
+async def test_a_lesson_outlives_its_token(school: School, browse: Any) -> None:
+    lesson = await browse(school.frontend)
+    await lesson.locator("#username").fill("ben")
+    await lesson.locator("#password").fill("blue-boat")
+    await lesson.get_by_role("button", name="Log in").click()
+    await lesson.get_by_role("button", name="Maya").click()
+    await expect(lesson.locator("#transcript .assistant")).to_contain_text("Maya")
+    built_in = await browse(f"http://127.0.0.1:{school.ports[0]}/")
+    await built_in.get_by_role("button", name="Start talking").click()
+    await expect(built_in.locator("#welcome")).to_be_hidden()
+    tokens = await lesson.evaluate("sessionStorage.lesson"), await built_in.evaluate("sessionStorage.session")
+    await asyncio.sleep(1.5 * TOKEN_S)
+    for page in (lesson, built_in):
+        await page.locator("#text").fill("Hello!")
+        await page.locator("#text").press("Enter")
+        await until(lambda page=page: page.evaluate("shown.speakingPictures > 1"), "pictures of a speaking tutor")
+    assert await lesson.evaluate("sessionStorage.lesson") != tokens[0]
+    assert await built_in.evaluate("sessionStorage.session") != tokens[1]
 
 
 async def test_ctrl_c_ends_all_three(school: School) -> None:

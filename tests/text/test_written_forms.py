@@ -60,7 +60,7 @@ from engine.text.written_forms import written_forms_in_words
         ("The 19th-century novel.", "The nineteenth century novel."),
         ("1,000s of people", "thousands of people"),
         ("1 in = 2.54 cm", "one inch equals two point five four centimeters"),
-        ("He is 6 ft 2 in.", "He is six feet two inches."),
+        ("He is 6 ft 2 in tall.", "He is six feet two inches tall."),
         ("I saw 5 in there.", "I saw five in there."),
         ("It costs 50¢.", "It costs fifty cents."),
         ('Send {"a": 1} now.', 'Send {"a": one} now.'),

@@ -93,6 +93,22 @@ async def test_a_session_the_engine_has_ended_is_told_and_can_be_deleted(
         assert (await http.delete(path, headers=student)).status_code == 204
 
 
+async def test_a_token_is_renewed_for_the_student_s_own_session_only(web_tier: Any, login: Any, engine: Any) -> None:
+    async with web_tier() as http:
+        anna, ben = await login(http), await login(http, "ben", "blue-boat")
+        opened = (await http.post("/api/student/sessions", json={"tutor_id": 1}, headers=anna)).json()
+        path = f"/api/student/sessions/{opened['session_id']}/token"
+        answer = await http.post(path, headers=anna)
+        assert answer.status_code == 200 and answer.headers["Cache-Control"] == "no-store"
+        renewed = answer.json()
+        claims = jwt.decode(renewed["engine_token"], options={"verify_signature": False})
+        assert claims["sub"] == opened["session_id"] and claims["exp"] == renewed["expires_at"]
+        assert (await http.post(path, headers=ben)).status_code == 404
+        assert (await http.post(path)).status_code == 401
+        await engine.registry.end(engine.registry.find(opened["session_id"]), "test")
+        assert (await http.post(path, headers=anna)).status_code == 404
+
+
 async def test_without_a_good_token_nothing_is_given(web_tier: Any, login: Any) -> None:
     def signed(secret: str = SECRET, minutes: float = 5, **claims: Any) -> dict[str, str]:
         expires = datetime.now(UTC) + timedelta(minutes=minutes)

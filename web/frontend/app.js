@@ -87,6 +87,7 @@ async function begin(tutorId, name) {
 async function connect() {
   tutor = new TutorClient({
     engineUrl: lesson.engine_url, token: lesson.engine_token, video: $("speech"), avatarId: lesson.avatar_id,
+    renew: renewToken,
   });
   listen();
   show("lesson");
@@ -106,6 +107,14 @@ async function connect() {
   }
   if (ready.greeting && !$("transcript").children.length) add("assistant", ready.greeting);
   $("text").focus();
+}
+
+/** A new token for the lesson that goes on, before the old one runs out. */
+async function renewToken() {
+  const mine = lesson;
+  const { engine_token } = await api("POST", `/api/student/sessions/${mine.session_id}/token`);
+  if (lesson?.session_id === mine.session_id) keepLesson({ ...lesson, engine_token });
+  return engine_token;
 }
 
 /** Give the tutor back. */

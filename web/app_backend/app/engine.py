@@ -48,6 +48,16 @@ class TutorEngine:
         found: dict[str, Any] = answer.json()
         return found
 
+    def renew_token(self, session_id: str) -> dict[str, Any] | None:
+        """``engine_token`` and ``expires_at`` of a new token, or None when the session has ended."""
+        answer = self._call("POST", f"/v1/sessions/{session_id}/token")
+        if answer.status_code == 404:
+            return None
+        if answer.status_code != 200:
+            raise _refused(answer)
+        renewed: dict[str, Any] = answer.json()
+        return renewed
+
     def delete_session(self, session_id: str) -> None:
         """End a session; one that has ended already is fine."""
         answer = self._call("DELETE", f"/v1/sessions/{session_id}")

@@ -92,6 +92,18 @@ def get_session(session_id: str, student: CurrentStudent, db: Database, engine: 
     return {**_to_json(session), "status": live["status"] if live else "ended"}
 
 
+@router.post("/student/sessions/{session_id}/token")
+def renew_token(
+    session_id: str, response: Response, student: CurrentStudent, db: Database, engine: Engine
+) -> dict[str, object]:
+    """A new engine token for one of the student's own sessions; ask before the old one expires."""
+    renewed = engine.renew_token(_own(session_id, student, db).id)
+    if renewed is None:
+        raise HTTPException(404, "the session has ended")
+    response.headers["Cache-Control"] = "no-store"
+    return {"engine_token": renewed["engine_token"], "expires_at": renewed["expires_at"]}
+
+
 @router.delete("/student/sessions/{session_id}", status_code=204)
 def delete_session(session_id: str, student: CurrentStudent, db: Database, engine: Engine) -> Response:
     """End one of the student's own sessions."""
