@@ -8,10 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from engine.concurrency.breaker import CircuitBreaker
 from engine.errors import LanguageModelFailed
 from engine.llm.check import watching
 from engine.llm.client import OpenAIChat
-from engine.llm.embedded import EmbeddedModel, EmbeddedServer
+from engine.llm.embedded import LONGEST_PAUSE_S, EmbeddedModel, EmbeddedServer
 from engine.llm.endpoint import Endpoint, EndpointSource, FixedEndpoint
 from engine.llm.exchange import ReplyLimits
 from engine.models.gguf import faster_prompts
@@ -75,6 +76,9 @@ async def language_model(
             settings.llm.thinking,
             suspicious=extra is None,
         )
+        if extra is not None:
+            # The child is started again within this time, whatever happens to it.
+            chat.breaker = CircuitBreaker(longest_pause_s=LONGEST_PAUSE_S)
         stack.push_async_callback(chat.close)
         if extra is not None:
             await chat.prefill([{"role": "user", "content": "Hello!"}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from engine.errors import LanguageModelFailed
 from engine.llm.client import OpenAIChat
 from engine.llm.embedded import EmbeddedModel, EmbeddedServer
 from engine.llm.exchange import ReplyLimits
-from engine.llm.factory import SMALL_MODEL_SAMPLING
+from engine.llm.factory import SMALL_MODEL_SAMPLING, language_model
 from engine.models.catalog import locate
 from engine.models.gguf import faster_prompts
 from engine.settings import Settings
@@ -105,6 +106,36 @@ async def test_a_hanging_child_is_replaced(model: EmbeddedModel) -> None:
         await server.suspect()
         await asyncio.wait_for(server.endpoint(), 10)
         assert server.pid not in (None, first)
+
+
+async def test_a_child_that_is_killed_again_and_again_is_back_soon(model: EmbeddedModel) -> None:
+    settings = Settings(llm_max_tokens=8)
+    async with language_model(settings, model.path) as chat:
+        server = chat.source
+        assert isinstance(server, EmbeddedServer)
+        until = time.monotonic() + 8
+        while time.monotonic() < until:
+            if server.pid is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(server.pid, signal.SIGKILL)
+            with contextlib.suppress(LanguageModelFailed):
+                await whole(chat)  # students go on asking meanwhile
+            await asyncio.sleep(0.05)
+        began = time.monotonic()
+        while not await answered(chat):
+            await asyncio.sleep(0.2)
+            assert time.monotonic() - began < 10, "the engine waits for long after the model is back"
+
+
+async def whole(chat: OpenAIChat) -> str:
+    return "".join([text async for text in chat.reply(ASK)])
+
+
+async def answered(chat: OpenAIChat) -> bool:
+    try:
+        return bool(await whole(chat))
+    except LanguageModelFailed:
+        return False
 
 
 async def test_a_file_that_is_no_model(tmp_path: Path) -> None:
