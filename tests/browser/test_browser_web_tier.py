@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ async def test_a_lesson_outlives_its_token(school: School, browse: Any) -> None:
     for page in (lesson, built_in):
         await page.locator("#text").fill("Hello!")
         await page.locator("#text").press("Enter")
-        await until(lambda page=page: page.evaluate("shown.speakingPictures > 1"), "pictures of a speaking tutor")
+        await until(partial(page.evaluate, "shown.speakingPictures > 1"), "pictures of a speaking tutor")
     assert await lesson.evaluate("sessionStorage.lesson") != tokens[0]
     assert await built_in.evaluate("sessionStorage.session") != tokens[1]
 

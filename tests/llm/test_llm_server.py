@@ -109,7 +109,7 @@ async def test_a_hanging_child_is_replaced(model: EmbeddedModel) -> None:
 
 
 async def test_a_child_that_is_killed_again_and_again_is_back_soon(model: EmbeddedModel) -> None:
-    settings = Settings(llm_max_tokens=8)
+    settings = Settings(llm={"max_tokens": 8})
     async with language_model(settings, model.path) as chat:
         server = chat.source
         assert isinstance(server, EmbeddedServer)

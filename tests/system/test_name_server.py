@@ -39,13 +39,10 @@ async def test_the_page_is_served_while_every_question_waits_for_a_name(
     monkeypatch.setattr(socket, "getaddrinfo", hangs)
     settings = Settings(
         port=0,
-        max_sessions=STUDENTS,
-        admission="fixed",
-        knowledge_dir=tmp_path / "knowledge",
+        sessions={"max": STUDENTS, "admission": "fixed"},
+        knowledge={"dir": tmp_path / "knowledge"},
         tutors_dir=tmp_path / "tutors",
-        llm_base_url=f"http://{HOST}:8000/v1",
-        llm_connect_timeout_s=1,
-        llm_first_token_timeout_s=30,
+        llm={"base_url": f"http://{HOST}:8000/v1", "connect_timeout_s": 1, "first_token_timeout_s": 30},
     )
     try:
         async with Engine(settings) as engine, aiohttp.ClientSession() as http:
