@@ -18,6 +18,7 @@ import structlog
 import torch
 
 from engine.avatars.portrait import PortraitFactory
+from engine.calculation import quantities
 from engine.concurrency.worker import Worker
 from engine.contracts import AvatarFactory, LanguageModel, Renderer
 from engine.conversation.parts import Parts
@@ -139,9 +140,10 @@ def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, S
 
 
 def _load_words(_: Settings) -> None:
-    """Warm up language detection and number spelling, which are slow the first time."""
+    """Warm up language detection, number spelling and units, which are slow the first time."""
     language.warm_up()
     numbers.warm_up()
+    quantities.warm_up()
 
 
 def _load_renderer(settings: Settings) -> tuple[Renderer, AvatarFactory, dict[int, float]]:

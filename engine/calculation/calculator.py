@@ -8,8 +8,9 @@ from datetime import date
 
 from engine.calculation.dates import NoDate, answer_date
 from engine.calculation.equations import NoEquation, solve
-from engine.calculation.expression import NoExpression, read_expression
+from engine.calculation.expression import read_expression
 from engine.calculation.facts import chinese_fact, english_fact
+from engine.calculation.lexicon import NoExpression
 from engine.calculation.number import NotComputable
 from engine.calculation.quantities import NoQuantity, convert
 from engine.calculation.shapes import english_shape

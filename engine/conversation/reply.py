@@ -19,10 +19,10 @@ import structlog
 
 from engine.animation.idle_motion import IdleMotion
 from engine.contracts import Avatar
+from engine.conversation.answers import find_answer
 from engine.conversation.parts import Parts
 from engine.conversation.picture_stage import PictureStage
 from engine.conversation.playback import Playback
-from engine.conversation.prompt import build_prompt
 from engine.conversation.reply_context import ReplyOptions, open_context
 from engine.conversation.sink import Sink
 from engine.conversation.speech_stage import SpeechStage
@@ -132,6 +132,7 @@ class Reply:
             self._parts.metrics.turns.labels("failed").inc()
             raise self._failure
         self._parts.metrics.turns.labels("failed" if self._text.failed else "done").inc()
+        self._parts.metrics.answers.labels(self._text.origin).inc()
         await self._sink.event(TurnDoneEvent(turn=number, timings=self.timeline.marks))
         if self._options.avatar is not None and self._options.live:
             now = asyncio.get_running_loop().time()
@@ -153,9 +154,9 @@ class Reply:
         if avatar is not None:
             group.create_task(self._speech.run(self._text.clauses), name="reply-speech")
             group.create_task(self._draw(avatar), name="reply-pictures")
-        prompt = await build_prompt(self._parts, self._options, self._history, self.question)
+        answer = await find_answer(self._parts, self._options, self._history, self.question)
         self._context.mark("prompt")
-        await self._text.run(prompt)
+        await self._text.run(answer)
         if avatar is None:
             self._context.out.close()
 

@@ -1,4 +1,4 @@
-"""The first stage of a reply: the language model's text, told as it is written and cut into clauses."""
+"""The first stage of a reply: its text, told as the language model writes it and cut into clauses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from engine.concurrency.channel import Channel
 from engine.concurrency.streams import closing
 from engine.contracts import CutShort
+from engine.conversation.answers import Origin, ReadyAnswer
 from engine.conversation.prompt import Prompt
 from engine.conversation.reply_context import ReplyContext
 from engine.errors import LanguageModelFailed
@@ -24,6 +25,8 @@ class TextStage:
     def __init__(self, context: ReplyContext) -> None:
         self.text = ""
         """The reply so far, as shown."""
+        self.origin: Origin = "model"
+        """Who wrote it."""
         self.failed = False
         """The model failed, and the reply ends in an apology."""
         self.clauses: Channel[Clause] = Channel("clauses", 8)
@@ -32,12 +35,25 @@ class TextStage:
         self._splitter = ClauseSplitter(context.options.profile.language)
         self._clauses_cut = 0
 
-    async def run(self, prompt: Prompt) -> None:
-        """Write the reply to ``prompt``.
+    async def run(self, answer: ReadyAnswer | Prompt) -> None:
+        """Give ``answer``, or write the one to a prompt.
 
         Raises:
             LanguageModelFailed: the model failed and the tutor cannot apologise for it.
         """
+        context = self._context
+        if isinstance(answer, ReadyAnswer):
+            self.origin = answer.origin
+            await self._add(answer.text)
+        else:
+            await self._answer(answer)
+        await self._cut(self._splitter.flush())
+        context.mark("llm_done")
+        self.clauses.close()
+        self.text = self.text.strip()
+        await context.out.put(TextEvent(content=self.text, sources=answer.sources))
+
+    async def _answer(self, prompt: Prompt) -> None:
         context = self._context
         if prompt.opening:
             self.text = f"{prompt.opening} "
@@ -49,11 +65,12 @@ class TextStage:
             if not self._spoken or not context.options.live:
                 raise
             await self._apologise(error)
-        await self._cut(self._splitter.flush())
-        context.mark("llm_done")
-        self.clauses.close()
-        self.text = self.text.strip()
-        await context.out.put(TextEvent(content=self.text, sources=prompt.sources))
+
+    async def _add(self, text: str) -> None:
+        """The reply goes on with ``text``."""
+        self.text += text
+        await self._context.out.put(TextDeltaEvent(content=text))
+        await self._cut(self._splitter.push(text))
 
     async def _apologise(self, error: LanguageModelFailed) -> None:
         """Say what came of the answer, then that the rest was lost."""
@@ -97,9 +114,7 @@ class TextStage:
                     if early is None:
                         loop = asyncio.get_running_loop()
                         early = loop.call_later(ClauseSplitter.DEADLINE_S, self._cut_early)
-                    self.text += delta
-                    await context.out.put(TextDeltaEvent(content=delta))
-                    await self._cut(self._splitter.push(delta))
+                    await self._add(delta)
         finally:
             if early is not None:
                 early.cancel()

@@ -64,6 +64,11 @@ class TutorProfile(BaseModel):
     apology: str = Field(
         DEFAULT_APOLOGY, min_length=1, max_length=300, description="Said when no answer could be made."
     )
+    calculator: bool = Field(
+        True,
+        description="Compute arithmetic, units, simple equations and dates instead of asking the model; "
+        "English and Chinese.",
+    )
     knowledge: Identifier | None = Field(None, description="Knowledge base used when the session names none.")
     openings: tuple[Annotated[str, StringConstraints(min_length=2, max_length=120)], ...] = Field(
         (),
