@@ -95,10 +95,6 @@ class Number:
             raise NotComputable("factorials go from 0 to 34")
         return self.with_value(Fraction(math.factorial(self.value.numerator)))
 
-    @property
-    def is_whole(self) -> bool:
-        return self.exact and self.value.denominator == 1
-
 
 def whole(number: int) -> Number:
     """``number`` as an exact ``Number``."""
