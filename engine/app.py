@@ -2,7 +2,8 @@
 
 The port opens at once, so that ``/health`` answers while the models load; sessions are admitted when
 they are warm. SIGTERM or SIGINT drains: no new sessions, the replies under way finish within the
-limit, then everything closes. A second signal ends the process at once.
+limit, then everything closes. A second signal, or one while the models load, ends the process at once. What cannot be
+interrupted is given up ``GRACE_S`` later.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import structlog
 from aiohttp import web
 
 from engine.avatars.making import AvatarMaker
+from engine.concurrency.hard_stop import HardStop
 from engine.conversation.parts import Parts
 from engine.errors import EngineError, InvalidField, SettingsError
 from engine.knowledge.service import open_knowledge
@@ -52,6 +54,9 @@ log = structlog.get_logger(__name__)
 MAX_BODY_BYTES = 256_000
 """Of JSON and offers; documents and portraits have limits of their own. A profile with every text at its longest,
 each character escaped, has 200 kB."""
+
+GRACE_S = 4.0
+"""For closing sessions, connections and files once draining is over. Orchestrators usually kill after 10 s more."""
 
 CONNECTIONS_PER_SESSION = 4
 """From one address, which may be a web tier's or a whole school's: a socket, and some requests beside it."""
@@ -165,13 +170,16 @@ class Engine:
 
 async def serve(settings: Settings) -> None:
     """Run an engine until a signal ends it."""
-    stop = asyncio.Event()
+    stop, warm = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     main_task = asyncio.current_task()
+    hard_stop = HardStop()
     calm_accept_errors(loop)
 
     def on_signal() -> None:
-        if stop.is_set() and main_task is not None:
+        at_once = stop.is_set() or not warm.is_set()
+        hard_stop.within(GRACE_S + (0 if at_once else settings.sessions.drain_s))
+        if at_once and main_task is not None:
             main_task.cancel()
         stop.set()
 
@@ -183,6 +191,7 @@ async def serve(settings: Settings) -> None:
         # event loop and come often: reference cycles of sessions (filter graphs, peers) do not pile up for minutes.
         gc.collect()
         gc.freeze()
+        warm.set()
         host = settings.host if settings.host not in ("0.0.0.0", "::") else "localhost"
         log.info("ready", seconds=round(time.monotonic() - began, 1), page=f"http://{host}:{engine.port}/")
         await stop.wait()

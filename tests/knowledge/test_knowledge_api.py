@@ -17,7 +17,7 @@ from engine.errors import EngineError
 from engine.items import FloatArray
 from engine.knowledge.items import KnowledgeLimits
 from engine.knowledge.service import Knowledge
-from engine.transport.api.knowledge_api import routes
+from engine.transport.api.knowledge_api import MAX_UPLOADS, routes
 from tests.knowledge.test_knowledge_store import LetterEmbedder
 
 Client = TestClient[web.Request, web.Application]
@@ -112,6 +112,24 @@ async def test_a_long_document_tells_how_far_it_is_and_stops_when_its_client_goe
 
     await until(gone)
     assert slow.embedded < 200, "the rest was never embedded"
+
+
+async def test_only_so_many_documents_are_held_at_once(slow: SlowEmbedder, client: Client) -> None:
+    body = "".join(f"# {i}\n\nzebra {i}\n\n" for i in range(60)).encode()
+    paths = [f"/v1/knowledge/school/documents/{number}.md" for number in range(MAX_UPLOADS + 1)]
+    slow.embedded = 48  # so that it waits at once
+    putting = [asyncio.create_task(call(client, "PUT", path, data=body)) for path in paths[:-1]]
+
+    async def all_wait() -> bool:
+        status, told = await call(client, "GET", paths[-2])
+        return status == 200 and told["stage"] == "waiting"
+
+    await until(all_wait)
+    status, answer = await call(client, "PUT", paths[-1], data=body)
+    assert (status, answer["error"]["code"]) == (503, "busy")
+    slow.go.set()
+    assert {status for status, _ in await asyncio.gather(*putting)} == {200}
+    assert (await call(client, "PUT", paths[-1], data=body))[0] == 200
 
 
 async def test_deleting_stops_what_is_being_added(slow: SlowEmbedder, client: Client) -> None:

@@ -126,6 +126,15 @@ def test_a_parser_that_hangs_or_eats_memory_is_ended(tmp_path: Path) -> None:
         assert store.put("kb", "good.txt", b"good").passages == 1
 
 
+def test_a_reading_process_that_nobody_watches_ends_by_itself() -> None:
+    script = "from engine.knowledge import extract as e; import sys; e.serve(sys.stdin.buffer, sys.stdout.buffer, 0.2)"
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdin=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        child.stdin.write(b'{"name": "a.txt", "size": 10}\nhalf')
+        child.stdin.flush()
+        assert child.wait(30) == -signal.SIGALRM
+
+
 def test_limits(tmp_path: Path) -> None:
     with make(tmp_path, KnowledgeLimits(document_bytes=2000, documents=2, passages=6)) as store:
         with pytest.raises(TooLarge):

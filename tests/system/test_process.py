@@ -2,91 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
 import re
 import signal
 import socket
-import sys
-import time
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 
 import aiohttp
-import psutil
 import pytest
 
 from engine.app import Engine
 from engine.errors import SettingsError
 from engine.settings import Settings
-
-ROOT = Path(__file__).parents[2]
-LIMIT_S = 60
+from tests.system.engine_process import LIMIT_S, all_gone, run_engine
 
 
 @pytest.fixture(autouse=True)
 def no_leaked_threads_or_sockets() -> None:
     """No engine runs in this process, so the package's own check would start one in vain."""
-
-
-class Process:
-    """``run_engine.py`` and its log."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self.children: list[psutil.Process] = []
-
-    async def logged(self, event: str) -> dict[str, Any]:
-        """Wait for a line of the log."""
-        assert self._process.stderr is not None
-        async with asyncio.timeout(LIMIT_S):
-            while line := await self._process.stderr.readline():
-                if line.startswith(b"{") and (entry := json.loads(line))["event"] == event:
-                    self.children = psutil.Process(self._process.pid).children(recursive=True)
-                    return dict(entry)
-        raise AssertionError(f"the engine ended before it logged {event!r}")
-
-    def signal(self, number: int) -> None:
-        self._process.send_signal(number)
-
-    async def ended(self) -> tuple[int, str]:
-        """Exit status, and the rest of the log."""
-        assert self._process.stderr is not None
-        async with asyncio.timeout(LIMIT_S):
-            rest = await self._process.stderr.read()
-            return await self._process.wait(), rest.decode()
-
-
-@contextlib.asynccontextmanager
-async def run_engine(*arguments: str) -> AsyncIterator[Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "run_engine.py",
-        "--log-format",
-        "json",
-        *arguments,
-        cwd=ROOT,
-        stderr=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield Process(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
-
-
-def all_gone(children: list[psutil.Process]) -> bool:
-    """Whether every child has ended; they may take a moment after a kill."""
-    deadline = time.monotonic() + 10
-    while [child for child in children if child.is_running() and child.status() != "zombie"]:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 async def test_a_taken_port_is_told_with_a_remedy_before_any_model_is_loaded() -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from engine.avatars.making import AvatarMaker, Making
+from engine.avatars.making import MAX_QUEUED, AvatarMaker, Making
 from engine.errors import InvalidField, UnreadableMedia
-from engine.transport.api.bodies import read_bytes
+from engine.transport.api.bodies import Uploads, read_bytes
 from engine.transport.api.middleware import management
 
 
@@ -28,6 +28,7 @@ class AvatarsApi:
     def __init__(self, maker: Callable[[], AvatarMaker], limit: int) -> None:
         self._maker = maker
         self._limit = limit
+        self._uploads = Uploads(MAX_QUEUED, "portraits")
 
     def routes(self) -> list[web.RouteDef]:
         """All routes of this API."""
@@ -50,8 +51,9 @@ class AvatarsApi:
             raise InvalidField("field 'replace' must be 0 or 1")
         if request.content_type.startswith("multipart/"):
             raise UnreadableMedia("send the picture itself as the body, not a form")
-        data = await read_bytes(request, self._limit, "a portrait")
-        making = await maker.make(avatar_id, data, request.query.get("name"), replace=replace == "1")
+        with self._uploads.one():
+            data = await read_bytes(request, self._limit, "a portrait")
+            making = await maker.make(avatar_id, data, request.query.get("name"), replace=replace == "1")
         headers = {hdrs.LOCATION: f"/v1/avatars/{making.id}"}
         return web.json_response(_to_wire(making), status=202, headers=headers)
 

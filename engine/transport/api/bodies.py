@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from engine.errors import BadRequest, InvalidField, TooLarge, UnsupportedMedia
+from engine.errors import BadRequest, Busy, InvalidField, TooLarge, UnsupportedMedia
 from engine.protocol.bounded_json import LOOP_CHARS, load_object
 from engine.protocol.incoming import explain
 from engine.transport.api.middleware import BODY_S, read_text
@@ -75,3 +77,32 @@ async def read_bytes(request: web.Request, limit: int, what: str) -> bytes:
                 raise TooLarge(refusal)
     except TimeoutError:
         raise BadRequest(f"nothing more of the body arrived for {BODY_S:.0f} s") from None
+
+
+class Uploads:
+    """Bounds how many large bodies are held in memory at once, from their first byte until they have been worked on.
+
+    Args:
+        limit: how many.
+        what: their name in the error, in the plural.
+    """
+
+    def __init__(self, limit: int, what: str) -> None:
+        self._limit = limit
+        self._what = what
+        self._count = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Hold one while the context lasts.
+
+        Raises:
+            Busy: there are as many as there may be.
+        """
+        if self._count >= self._limit:
+            raise Busy(f"{self._limit} {self._what} are being received or worked on; try again later", retry_after_s=5)
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1

@@ -14,11 +14,14 @@ from aiohttp import web
 from engine.errors import NotFound
 from engine.knowledge.service import Knowledge
 from engine.knowledge.store import UnknownKnowledge
-from engine.transport.api.bodies import read_bytes
+from engine.transport.api.bodies import Uploads, read_bytes
 from engine.transport.api.middleware import management
 
 LOOK_S = 1.0
 """How often the client of a long addition is checked to be still connected; aiohttp gives no event for it."""
+
+MAX_UPLOADS = 16
+"""Documents being received, waiting or being added; each is held whole. One is added at a time."""
 
 
 def routes(knowledge: Knowledge) -> list[web.RouteDef]:
@@ -38,6 +41,7 @@ def routes(knowledge: Knowledge) -> list[web.RouteDef]:
 class _KnowledgeApi:
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
+        self._uploads = Uploads(MAX_UPLOADS, "documents")
 
     @management
     async def bases(self, request: web.Request) -> web.Response:
@@ -87,17 +91,18 @@ class _KnowledgeApi:
     @management
     async def put_document(self, request: web.Request) -> web.Response:
         """Add or replace; answers when it can be found. A client that goes away stops it."""
-        data = await read_bytes(request, self._knowledge.limits.document_bytes, "a document")
-        work = asyncio.ensure_future(
-            self._knowledge.put(request.match_info["kb_id"], request.match_info["document"], data)
-        )
-        try:
-            while not work.done() and request.transport is not None:
-                await asyncio.wait([work], timeout=LOOK_S)
-        finally:
-            # Has no effect once the work is done.
-            work.cancel()
-        return web.json_response(asdict(await work))
+        with self._uploads.one():
+            data = await read_bytes(request, self._knowledge.limits.document_bytes, "a document")
+            work = asyncio.ensure_future(
+                self._knowledge.put(request.match_info["kb_id"], request.match_info["document"], data)
+            )
+            try:
+                while not work.done() and request.transport is not None:
+                    await asyncio.wait([work], timeout=LOOK_S)
+            finally:
+                # Has no effect once the work is done.
+                work.cancel()
+            return web.json_response(asdict(await work))
 
     @management
     async def delete_document(self, request: web.Request) -> web.Response:
