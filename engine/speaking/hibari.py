@@ -163,17 +163,17 @@ class _HibariClause:
         # Longer frames are fewer frames: the pace does not depend on the vocal tract.
         feed = {"ids": np.array([ids], np.int64), "speed": np.array([hop / HOP], np.float32)}
         outputs = dict(zip(_OUTPUTS, self._network.run(_OUTPUTS, feed), strict=True))
-        f0 = outputs["f0"][0] * np.float32(self._speaker.pitch)
-        self._pitch.append(f0)
+        f0, pitch = outputs["f0"][0], self._speaker.pitch
+        self._pitch.append(np.where(f0 > VOICED_HZ, f0 * np.float32(pitch), np.float32(0)))
         spectra = {name: outputs[name][0] for name in SPECTRA}
-        self._vocoders.append(Vocoder(spectra, f0, hop, seed=sum(ids)))
+        self._vocoders.append(Vocoder(spectra, f0, pitch, hop, seed=sum(ids)))
         units: FloatArray = outputs[HIBARI_DURATIONS].reshape(-1)
         return units
 
 
 def _pitch(f0: FloatArray, frame_ms: float) -> FloatArray:
-    """The pitch of each frame as ``Speech`` has it: at a fixed step, 0 where the voice does not sound."""
+    """The pitch of each frame at the step that ``Speech`` has."""
     count = int(len(f0) * frame_ms / PITCH_STEP_MS)
     frames = ((np.arange(count) + 0.5) * PITCH_STEP_MS / frame_ms).astype(int)
-    pitch: FloatArray = np.where(f0 > VOICED_HZ, f0, np.float32(0))[np.minimum(frames, len(f0) - 1)]
+    pitch: FloatArray = f0[np.minimum(frames, len(f0) - 1)]
     return pitch

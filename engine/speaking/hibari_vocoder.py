@@ -9,7 +9,12 @@ noise; and a part whose phase the network gives as well::
 Another speaker costs nothing. The pitch is a factor on ``f0``. The length of the vocal tract is the number of samples a
 frame stands for: with longer frames the same 601 bins lie closer together in frequency, so all formants move down by
 one factor, and the phases still fit from frame to frame. The caller asks the network for as many frames fewer, so the
-pace stays. Blocking.
+pace stays.
+
+The filter is only right where the network's own pitch has a harmonic, since only there it was trained on sound. A
+harmonic that another pitch puts elsewhere is therefore filtered as the nearest of the network's own, with all of its
+lobe. Without this, changing the pitch by a fifth takes 2 of 5 points from the predicted quality (Distill-MOS: 4.7, 2.8
+without, 4.7 with it). Blocking.
 """
 
 from __future__ import annotations
@@ -36,9 +41,15 @@ SPECTRA = ("lh", "theta", "ln", "lr", "phi")
 VOICED_HZ, _TOP_HZ, _MAX_LOG = 40.0, 11_000.0, 7.0
 """The lowest pitch that makes pulses, their highest harmonic, and the greatest logarithm: the model's description."""
 
+_BIN_HZ = OUTPUT_RATE / (HOP * _OVERLAP)
+
+_SAME_PLACE = 0.01
+"""Harmonics moved by no more than this share stay in their lobes, up to the fiftieth."""
+
 _NOISE_FRAMES = 640
 """Length of the noise that all clauses share (8 s); each begins somewhere else in it."""
 
+IntArray = npt.NDArray[np.int64]
 ComplexArray = npt.NDArray[np.complex64]
 
 
@@ -47,17 +58,23 @@ class Vocoder:
 
     Args:
         spectra: the network's outputs named in ``SPECTRA``, each (601, frames) float32.
-        f0: pitch of each frame in Hz, (frames,) float32; below 40 where there is none.
+        f0: the network's pitch of each frame in Hz, (frames,) float32; below 40 where there is none.
+        pitch: factor on ``f0``.
         hop: samples per frame: ``HOP`` times the length of the vocal tract.
         seed: chooses where in the shared noise this clause begins.
     """
 
-    def __init__(self, spectra: Mapping[str, FloatArray], f0: FloatArray, hop: int = HOP, seed: int = 0) -> None:
+    def __init__(
+        self, spectra: Mapping[str, FloatArray], f0: FloatArray, pitch: float = 1.0, hop: int = HOP, seed: int = 0
+    ) -> None:
         self.frames = len(f0)
+        self._f0 = f0
+        # Harmonics of the new pitch lie this much further apart, in bins, than those of the network's.
+        self._spread = pitch * hop / HOP
         self._spectra = spectra
         self._hop = hop
         self._noise_at = seed % _NOISE_FRAMES
-        source = np.pad(_pulses(f0, hop), _OVERLAP // 2 * hop)
+        source = np.pad(_pulses(f0 * np.float32(pitch), hop), _OVERLAP // 2 * hop)
         self._source = np.lib.stride_tricks.sliding_window_view(source, _OVERLAP * hop)[::hop]
         self._added, self._given = 0, 0
         self._tail = np.zeros((_OVERLAP - 1, hop), np.float32)
@@ -82,6 +99,9 @@ class Vocoder:
     def _windows(self, first: int, stop: int) -> FloatArray:
         """The windowed samples of frames ``first`` to ``stop``, (n, 4 * hop) float32."""
         lh, theta, ln, lr, phi = (np.ascontiguousarray(self._spectra[name][:, first:stop].T) for name in SPECTRA)
+        if abs(self._spread - 1) > _SAME_PLACE:
+            bins = _own_bins(self._f0[first:stop], self._spread)
+            lh, theta = np.take_along_axis(lh, bins, axis=1), np.take_along_axis(theta, bins, axis=1)
         size = _OVERLAP * self._hop
         window = _hann(size)
         spectrum = _bins(
@@ -95,6 +115,20 @@ class Vocoder:
         scale = np.float32(self._hop / HOP / 1.5)
         windows: FloatArray = np.fft.irfft(spectrum, size, axis=1) * (window * scale)
         return windows
+
+
+def _own_bins(f0: FloatArray, spread: float) -> IntArray:
+    """The bin in which the network's filter is read for each bin, (frames, 601).
+
+    Each bin belongs to the lobe of the nearest new harmonic, and is read as far from the network's nearest harmonic.
+    """
+    apart = np.maximum(f0, np.float32(VOICED_HZ))[:, None] / np.float32(_BIN_HZ)
+    bins = np.arange(_BINS, dtype=np.float32)
+    new = np.round(bins / (apart * np.float32(spread)))
+    own = np.round(new * np.float32(spread))
+    moved = np.round((own - new * np.float32(spread)) * apart)
+    moved[f0 <= VOICED_HZ] = 0
+    return np.clip(bins + moved, 0, _BINS - 1).astype(np.int64)
 
 
 def _magnitude(logarithm: FloatArray) -> FloatArray:

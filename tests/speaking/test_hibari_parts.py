@@ -139,8 +139,8 @@ def spectra(frames: int, level: float = 0.0) -> dict[str, np.ndarray]:
 @given(st.lists(st.integers(0, 50), max_size=6), st.sampled_from([HOP, 264, 354]))
 def test_pieces_are_the_samples_of_the_whole(ends: list[int], hop: int) -> None:
     f0 = np.where(np.arange(40) < 20, 200, 0).astype(np.float32)
-    whole = Vocoder(spectra(40), f0, hop).audio(40)
-    vocoder = Vocoder(spectra(40), f0, hop)
+    whole = Vocoder(spectra(40), f0, 0.9, hop).audio(40)
+    vocoder = Vocoder(spectra(40), f0, 0.9, hop)
     pieces = [vocoder.audio(end) for end in [*sorted(ends), 40]]
     assert len(whole) == 40 * hop
     assert np.abs(np.concatenate(pieces) - whole).max() < 1e-4
@@ -154,7 +154,7 @@ def test_a_speaker_has_the_pitch_asked_for_and_formants_where_the_tract_puts_the
     }  # fmt: skip
     bins = np.arange(601, dtype=np.float32)
     flat["lh"][:] = np.where(np.abs(bins - 60) < 12, 3, -3)[:, None]
-    pcm = Vocoder(flat, np.full(frames, pitch, np.float32), hop).audio(frames)[hop * 20 : hop * 80]
+    pcm = Vocoder(flat, np.full(frames, 200, np.float32), pitch / 200, hop).audio(frames)[hop * 20 : hop * 80]
     spectrum = np.abs(np.fft.rfft(pcm * np.hanning(len(pcm)))) ** 2
     hz = np.fft.rfftfreq(len(pcm), 1 / OUTPUT_RATE)
     centre = float((spectrum * hz).sum() / spectrum.sum())
@@ -162,3 +162,20 @@ def test_a_speaker_has_the_pitch_asked_for_and_formants_where_the_tract_puts_the
     harmonics = np.round(hz / pitch) * pitch
     near = np.abs(hz - harmonics) < 15
     assert spectrum[near].sum() / spectrum.sum() > 0.95
+
+
+def test_a_new_harmonic_is_filtered_as_the_nearest_of_the_network() -> None:
+    """A filter that is right only at the network's harmonics (200 Hz), and far too loud between them."""
+    frames = 100
+    flat = {name: np.full((601, frames), -20, np.float32) for name in SPECTRA}
+    off = np.abs((np.arange(601) + 5) % 10 - 5)
+    flat["lh"][:] = np.where(off <= 2, 0, 5)[:, None]
+    flat["theta"][:] = 0
+    levels = []
+    for pitch in (1.0, 0.75):
+        pcm = Vocoder(flat, np.full(frames, 200, np.float32), pitch).audio(frames)[HOP * 20 : HOP * 80]
+        spectrum = np.abs(np.fft.rfft(pcm * np.hanning(len(pcm)))) / len(pcm)
+        hz = np.fft.rfftfreq(len(pcm), 1 / OUTPUT_RATE)
+        peaks = [spectrum[np.abs(hz - k * 200 * pitch) < 20].max() for k in range(2, 40)]
+        levels.append(20 * np.log10(peaks))
+    assert np.abs(levels[1] - levels[0].mean()).max() < 6
