@@ -1,7 +1,7 @@
 """Gestures that go with speech: nods on stressed words, raised brows on questions.
 
-Planned once per piece of speech, from its words, its loudness and a seeded generator, as a
-list of ``Gesture``, and evaluated at any time. Pure; safe from any thread. Sizes and probabilities are judgements.
+Planned once per piece of speech, from what ``emphasis`` finds stressed and a seeded generator, as a list of
+``Gesture``, and evaluated at any time. Sizes and probabilities are judgements.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.animation.emphasis import PitchRange, accents
 from engine.animation.pose import CHANNEL, rest_pose
-from engine.items import OUTPUT_RATE, FloatArray, Speech
-
-_APART_S = 0.8
-"""Shortest time between the stressed words of two nods."""
-
-_PSEUDO_WORD_S = 0.25
-"""Stands in for words when the voice gives no word times."""
+from engine.items import FloatArray, Speech
 
 _QUESTION = ("?", "？", "؟")
 _EMPHASIS = ("!", "！")
+
+_BROWS_BY_CHANCE = 0.22
+"""Share of the nods that raised brows accompany, where no pitch tells which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +64,29 @@ def brow_flash(peak_s: float, amount: float, hold_s: float = 0.12) -> list[Gestu
     ]
 
 
-def plan(speech: Speech, offset_s: float, now_s: float, rng: np.random.Generator) -> list[Gesture]:
-    """Gestures for a piece of speech that begins at ``offset_s``; none starts before ``now_s``, which was shown."""
+def plan(
+    speech: Speech, offset_s: float, now_s: float, rng: np.random.Generator, usual: PitchRange | None = None
+) -> list[Gesture]:
+    """Gestures for a piece of speech.
+
+    Args:
+        speech: the piece.
+        offset_s: when it begins.
+        now_s: what was shown before; no gesture starts earlier.
+        rng: decides what is left to chance.
+        usual: the pitch of what has been spoken before; it hears this piece. None for the first one.
+    """
+    usual = usual or PitchRange()
+    if speech.pitch is not None:
+        usual.hear(speech.pitch)
     found: list[Gesture] = []
     text = speech.clause.text.rstrip(" \"'”’)")
-    spans = _prominent(speech, rng)
-    for i, (peak, amount, shouted) in enumerate(spans):
-        found.append(nod(offset_s + peak, amount))
-        if shouted or (i == 0 and text.endswith(_EMPHASIS)) or rng.random() < 0.22:
-            found.extend(brow_flash(offset_s + peak, amount))
+    for i, accent in enumerate(accents(speech, usual, rng)):
+        peak_s = offset_s + accent.at_s
+        found.append(nod(peak_s, accent.amount))
+        exclaimed = i == 0 and text.endswith(_EMPHASIS)
+        if accent.strong or exclaimed or (speech.pitch is None and rng.random() < _BROWS_BY_CHANCE):
+            found.extend(brow_flash(peak_s, accent.amount))
     if speech.last and text.endswith(_QUESTION):
         end = offset_s + speech.duration_ms / 1000
         found.extend(brow_flash(end - 0.35, 0.9, hold_s=0.35))
@@ -95,38 +107,3 @@ def _not_before(gesture: Gesture, now_s: float) -> Gesture:
     if gesture.start_s >= now_s:
         return gesture
     return Gesture(gesture.channel, gesture.amount, now_s, gesture.attack_s, gesture.hold_s, gesture.release_s)
-
-
-def _prominent(speech: Speech, rng: np.random.Generator) -> list[tuple[float, float, bool]]:
-    """The words a speaker would nod on: (peak in seconds, amount 0..1, whether it is written in capitals)."""
-    words = [(w.text.strip(".,!?;:\"'"), w.start_ms / 1000, w.end_ms / 1000) for w in speech.words]
-    if not words:
-        count = int(speech.duration_ms / 1000 / _PSEUDO_WORD_S)
-        words = [("word", i * _PSEUDO_WORD_S, (i + 1) * _PSEUDO_WORD_S) for i in range(count)]
-    if not words:
-        return []
-    loud = np.array([_rms(speech.pcm, start, end) for _, start, end in words])
-    usual = float(loud.mean()) + 1e-6
-    found: list[tuple[float, float, bool]] = []
-    for (text, start, end), level in zip(words, loud, strict=True):
-        shouted = len(text) > 2 and text.isupper()
-        content = len(text) > 3 or not text.isascii()
-        strong = content and level > 1.12 * usual and rng.random() < 0.75
-        if not (strong or shouted) or (found and start - found[-1][0] < _APART_S):
-            continue
-        found.append((_stressed_moment(speech, start, end), float(np.clip(level / usual - 0.5, 0.5, 1.0)), shouted))
-    return found
-
-
-def _stressed_moment(speech: Speech, start: float, end: float) -> float:
-    """Middle of the phoneme with primary stress in the interval, or of the interval if there is none."""
-    for phoneme in speech.phonemes:
-        middle = (phoneme.start_ms + phoneme.end_ms) / 2000
-        if phoneme.stress == 2 and start <= middle <= end:
-            return middle
-    return (start + end) / 2
-
-
-def _rms(pcm: FloatArray, start_s: float, end_s: float) -> float:
-    part = pcm[int(start_s * OUTPUT_RATE) : int(end_s * OUTPUT_RATE)]
-    return float(np.sqrt(np.mean(part**2))) if len(part) else 0.0

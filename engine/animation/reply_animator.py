@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.animation.audio_driven import default_audio_face
 from engine.animation.coarticulation import Segments, blend, enforce_rules, no_segments, segments
+from engine.animation.emphasis import PitchRange, falls
 from engine.animation.gestures import Gesture, evaluate, plan
 from engine.animation.idle_motion import IdleMotion, Mood
 from engine.animation.pose import CHANNEL
@@ -31,6 +32,9 @@ _CONTEXT_FRAMES = 15
 
 _CARRY_S = 0.045
 """Time constant with which a prediction that new speech proved wrong fades."""
+
+_BLINKS, _BLINKS_WHEN_FINISHED = 0.6, 0.95
+"""Probability of a blink at the end of a clause, and where the pitch falls as it does when a speaker has finished."""
 
 _SMILE = CHANNEL["mouth_smile"]
 _ROUND = [CHANNEL["mouth_funnel"], CHANNEL["mouth_pucker"]]
@@ -64,6 +68,7 @@ class ReplyAnimator:
         self._timeline: Segments = no_segments()
         self._by_audio = False
         self._gestures: list[Gesture] = []
+        self._pitch = PitchRange()
         self._mouth: FloatArray = np.zeros(MOUTH_CHANNELS, dtype=np.float32)
         self._finished = False
 
@@ -86,8 +91,9 @@ class ReplyAnimator:
             known = self._timeline.between(self._next * FRAME_S, offset_s).until(offset_s)
             self._timeline = known.then(segments((*speech.phonemes, *speech.ahead), offset_s, speech.clause.language))
         self._gestures = [g for g in self._gestures if g.end_s > self._next * FRAME_S]
-        self._gestures += plan(speech, offset_s, self._next * FRAME_S, self._rng)
-        if speech.last and self._rng.random() < 0.6:
+        self._gestures += plan(speech, offset_s, self._next * FRAME_S, self._rng, self._pitch)
+        finished = falls(speech, self._pitch)
+        if speech.last and self._rng.random() < (_BLINKS_WHEN_FINISHED if finished else _BLINKS):
             self._idle_motion.blink_at(self._start_time_s + self._fed / OUTPUT_RATE - 0.05)
         whole = self._fed // FRAME_SAMPLES
         return self._give(whole if speech.last or (speech.phonemes and speech.ahead) else whole - HOLD_FRAMES)
