@@ -86,4 +86,5 @@ def pitch_of(pcm: FloatArray) -> FloatArray:
     peak = (inside >= np.roll(inside, 1, axis=1)) & (inside >= np.roll(inside, -1, axis=1)) & good
     lags = low + np.argmax(peak, axis=1)
     voiced = (inside.max(axis=1) > 0.6) & (np.sqrt(np.mean(frames**2, axis=1)) > 0.01) & peak.any(axis=1)
-    return (OUTPUT_RATE / lags[voiced]).astype(np.float32)
+    pitch: FloatArray = (OUTPUT_RATE / lags[voiced]).astype(np.float32)
+    return pitch
