@@ -7,9 +7,12 @@ own reading of numbers and formulas, so "37" and "thirty-seven" are the same.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 import numpy as np
+import torch
 from faster_whisper import WhisperModel
 from word_errors import distance
 
@@ -18,6 +21,9 @@ from engine.items import INPUT_RATE, OUTPUT_RATE, FloatArray
 from engine.text.speakable import speakable
 
 _PITCH_HZ = (60.0, 420.0)
+_JUDGED = 7 * INPUT_RATE
+"""Samples that the predictor of quality judges at once."""
+
 _SAME = {
     "ok": "okay", "meters": "metres", "kilometers": "kilometres", "centimeters": "centimetres",
     "twentieth": "20th", "ii": "two", "2": "two", "dr": "doctor",
@@ -88,3 +94,22 @@ def pitch_of(pcm: FloatArray) -> FloatArray:
     voiced = (inside.max(axis=1) > 0.6) & (np.sqrt(np.mean(frames**2, axis=1)) > 0.01) & peak.any(axis=1)
     pitch: FloatArray = (OUTPUT_RATE / lags[voiced]).astype(np.float32)
     return pitch
+
+
+def predicted_quality(recordings: Sequence[FloatArray]) -> float | None:
+    """Predicted mean opinion of listeners, 1 to 5, by Distill-MOS (Stahl and Gamper 2025, arXiv:2502.05356).
+
+    None if the package, which carries the weights (MIT), is not installed:
+    ``pip install --no-deps distillmos==0.9.1 xls-r-sqa==0.1.0``.
+    """
+    # Only the package's command line needs torchaudio.
+    sys.modules.setdefault("torchaudio", ModuleType("torchaudio"))
+    try:
+        from distillmos import ConvTransformerSQAModel
+    except ImportError:
+        return None
+    model = ConvTransformerSQAModel().eval()
+    pcm = resample(np.concatenate(recordings), OUTPUT_RATE, INPUT_RATE)
+    stretches = np.split(pcm, range(_JUDGED, len(pcm), _JUDGED))[:-1]
+    with torch.no_grad():
+        return round(float(np.mean([float(model(torch.from_numpy(part.copy())[None])) for part in stretches])), 2)

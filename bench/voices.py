@@ -1,13 +1,14 @@
-"""What each voice costs: time to the first sound of a clause, time to all of it, and the real-time factor.
+"""What each voice costs and how well it is understood.
 
-    python bench/voices.py                          the embedded Piper voice and espeak-ng
-    python bench/voices.py --voice coqui:…          others, with ENGINE_* settings as for the engine
+    python bench/voices.py                          time to the first sound, to all of it, real-time factor
+    python bench/voices.py --hear                   also word errors in quiet and noise, pitch, joints, quality
+    python bench/voices.py --voice hibari:alto …    some voices only, with ENGINE_* settings as for the engine
     python bench/voices.py --runs 20 --out voices.json
-    python bench/voices.py --hear                   also what Whisper hears, and the roughest joint
 
-In one process, warm, one clause at a time, no network but the speech server's. ``first`` is from the
-call to the first ``Speech`` item (whose length is given), ``all`` to the last; ``cpu`` is processor
-time, which other load on the machine changes less. Real-time factor: ``all`` over the sound's length.
+In one process, warm, one clause at a time, no network but the speech server's. ``first`` is from the call to the first
+``Speech`` item (whose length is given), ``all`` to the last; ``cpu`` is processor time, which other load on the machine
+changes less. Real-time factor: ``all`` over the length of the audio. ``--hear`` speaks fifty school sentences, see
+``voice_quality.py``; it takes some minutes a voice.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import argparse
 import asyncio
 import json
 import platform
-import re
 import statistics
 import time
 from dataclasses import asdict, dataclass
@@ -24,13 +24,14 @@ from pathlib import Path
 
 import numpy as np
 from faster_whisper import WhisperModel
-from word_errors import distance
+from school_sentences import SENTENCES
+from voice_quality import noisy, pitch_of, predicted_quality, roughness, word_errors
 
-from engine.audio.resampling import resample
-from engine.items import OUTPUT_RATE, Clause, FloatArray
+from engine.items import Clause, FloatArray
 from engine.models.catalog import locate
 from engine.settings import load_settings
 from engine.speaking.voices import VoiceBook, build_voicebook
+from engine.text.speakable import speakable
 
 TEXTS = {
     "en": (
@@ -41,9 +42,12 @@ TEXTS = {
     "zh": ("你好。", "我们一起来看第一个问题。", "三角形有三条边，如果把所有的角加起来，总是得到一百八十度。"),
 }
 
+NOISE_DB = (20.0, 10.0)
+"""Signal-to-noise ratios at which voices are heard, besides quiet."""
+
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Cost:
     """One voice and text; ms, medians unless named otherwise."""
 
     voice: str
@@ -57,7 +61,26 @@ class Row:
     real_time_factor: float
 
 
-async def measure(book: VoiceBook, voice_id: str, text: str, runs: int) -> Row:
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """How one voice sounds over all school sentences."""
+
+    voice: str
+    words_wrong: tuple[float, ...]
+    """Share of the words a recognizer gets wrong in quiet, then at each of ``NOISE_DB``."""
+    pitch_mean_hz: float
+    pitch_median_hz: float
+    pitch_range_semitones: float
+    """Between the 10th and the 90th percentile."""
+    joints: int
+    roughest_joint: float
+    rough_joints: float
+    """Share of the joints rougher than twice the sound beside them."""
+    quality: float | None
+    """Predicted opinion, 1 to 5; None without the predictor."""
+
+
+async def measure(book: VoiceBook, voice_id: str, text: str, runs: int) -> Cost:
     """Speak ``text`` ``runs`` times, after one time that does not count."""
     voice = book.voice(voice_id)
     language = "en" if voice.speaks("en") else voice.language
@@ -75,74 +98,74 @@ async def measure(book: VoiceBook, voice_id: str, text: str, runs: int) -> Row:
             everything.append((time.perf_counter() - began) * 1000)
             cpu.append((time.process_time() - cpu_began) * 1000)
             sound.append(length)
-    return Row(
+    return Cost(
         voice_id, text, round(statistics.median(sound) / 1000, 2), round(statistics.median(first), 1),
         round(sorted(first)[max(0, round(0.95 * len(first)) - 1)], 1), round(statistics.median(piece)),
         round(statistics.median(everything), 1), round(statistics.median(cpu), 1),
-        round(statistics.median(everything) / statistics.median(sound), 3),
+        round(statistics.median(everything) / statistics.median(sound), 4),
     )  # fmt: skip
 
 
-HEARD = (
-    "Hello there, I am your tutor.",
-    "The sum of two and three is five, of course.",
-    "Photosynthesis turns sunlight, water and carbon dioxide into sugar and oxygen.",
-)
-"""Spoken by every English voice, one after the other as clauses of one reply."""
-
-
-async def hear(book: VoiceBook, voice_id: str, whisper: WhisperModel) -> str:
-    """Word error rate of what Whisper hears, and the roughest joint (1 is as rough as the sound beside it)."""
-    wrong = total = 0
+async def hear(book: VoiceBook, voice_id: str, whisper: WhisperModel, verbose: bool) -> Sound:
+    """Speaks all school sentences, one clause each, and measures what comes out."""
+    recordings: list[FloatArray] = []
     parts: list[FloatArray] = []
-    for index, text in enumerate(HEARD):
-        pieces = [speech.pcm async for speech in book.speak(Clause(text, text, "en", index), voice_id)]
+    for index, text in enumerate(SENTENCES):
+        clause = Clause(text, speakable(text, "en"), "en", index)
+        pieces = [speech.pcm async for speech in book.speak(clause, voice_id)]
+        recordings.append(np.concatenate(pieces))
         parts += pieces
-        pcm = resample(np.concatenate(pieces), OUTPUT_RATE)
-        segments, _ = whisper.transcribe(pcm, language="en", beam_size=5, without_timestamps=True)
-        said, heard = words(text), words("".join(segment.text for segment in segments))
-        wrong += distance(said, heard)
-        total += len(said)
-    sound, joints = np.concatenate(parts), np.cumsum([len(part) for part in parts])[:-1]
-    worst = max(roughness(sound, int(at)) for at in joints)
-    return f"{voice_id}: word error rate {100 * wrong / total:.1f} %, roughest of {len(joints)} joints {worst:.2f}"
+    rng = np.random.default_rng(0)
+    wrong = [
+        word_errors(SENTENCES, recordings, whisper, verbose),
+        *(word_errors(SENTENCES, [noisy(pcm, db, rng) for pcm in recordings], whisper) for db in NOISE_DB),
+    ]
+    pitch = np.concatenate([pitch_of(pcm) for pcm in recordings])
+    low, median, high = np.percentile(pitch, (10, 50, 90))
+    joined, joints = np.concatenate(parts), np.cumsum([len(part) for part in parts])[:-1]
+    rough = np.array([roughness(joined, int(at)) for at in joints])
+    return Sound(
+        voice_id, tuple(round(share, 4) for share in wrong), round(float(pitch.mean()), 1), round(float(median), 1),
+        round(float(12 * np.log2(high / low)), 1), len(joints), round(float(rough.max()), 2),
+        round(float((rough > 2).mean()), 4), predicted_quality(recordings),
+    )  # fmt: skip
 
 
-def words(text: str) -> list[str]:
-    """In lower case, the digits Whisper writes as words."""
-    digits = {"2": "two", "3": "three", "5": "five", "i'm": "i am"}
-    found = re.findall(r"[a-z0-9']+", text.lower())
-    return " ".join(digits.get(word, word) for word in found).split()
-
-
-def roughness(pcm: FloatArray, at: int) -> float:
-    """The largest bend (second difference) at ``at`` over the largest in the 10 ms on either side."""
-    bend = np.abs(np.diff(pcm, 2))
-    beside = np.concatenate([bend[max(0, at - 240) : at - 4], bend[at + 4 : at + 240]])
-    return float(bend[max(0, at - 3) : at + 3].max() / max(beside.max(initial=0), 2e-3))
-
-
-def table(rows: list[Row]) -> str:
+def cost_table(rows: list[Cost]) -> str:
     """As Markdown."""
     lines = ["| voice | sound | first p50 / p95 | of it | all | cpu | RTF |", "|---|---|---|---|---|---|---|"]
     lines += [
         f"| {r.voice} | {r.sound_s:.1f} s | {r.first_ms:.0f} / {r.first_p95_ms:.0f} ms | {r.first_piece_ms:.0f} ms "
-        f"| {r.all_ms:.0f} ms | {r.cpu_ms:.0f} ms | {r.real_time_factor:.3f} |"
+        f"| {r.all_ms:.0f} ms | {r.cpu_ms:.0f} ms | {r.real_time_factor:.4f} |"
         for r in rows
     ]
     return "\n".join(lines)
 
 
+def sound_row(row: Sound) -> str:
+    """As a row of a Markdown table."""
+    wrong = " / ".join(f"{100 * share:.1f}" for share in row.words_wrong)
+    quality = "–" if row.quality is None else f"{row.quality:.2f}"
+    return (
+        f"| {row.voice} | {wrong} % | {row.pitch_mean_hz:.0f} ({row.pitch_median_hz:.0f}) Hz | "
+        f"{row.pitch_range_semitones:.0f} | {row.roughest_joint:.2f} of {row.joints}, "
+        f"{100 * row.rough_joints:.1f} % > 2 | {quality} |"
+    )
+
+
 async def main() -> None:
     """Measure, print, and write the JSON."""
-    parser = argparse.ArgumentParser(description="First-audio latency of voices.")
+    parser = argparse.ArgumentParser(description="What voices cost and how they are understood.")
     parser.add_argument("--voice", action="append", help="a voice's id; may be given several times")
     parser.add_argument("--runs", type=int, default=15)
-    parser.add_argument("--hear", action="store_true", help="let Whisper hear the English voices too")
+    parser.add_argument("--hear", action="store_true", help="word errors, pitch, joints and quality of English voices")
+    parser.add_argument("--verbose", action="store_true", help="print each sentence that was misheard in quiet")
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     args = parser.parse_args()
     book = build_voicebook(load_settings([]))
-    wanted = args.voice or [book.default, "espeak:en-us", "espeak:cmn"]
+    neural = [voice.id for voice in book.voices if not voice.id.startswith("espeak:")]
+    wanted = args.voice or [*neural, "espeak:en-us", "espeak:cmn"]
+    sounds: list[Sound] = []
     try:
         await book.warm_up(wanted)
         rows = [
@@ -150,17 +173,21 @@ async def main() -> None:
             for voice in wanted
             for text in TEXTS["zh" if book.voice(voice).language == "zh" else "en"]
         ]
-        print(table(rows))
+        print(cost_table(rows))
         if args.hear:
             whisper = WhisperModel(str(locate("whisper-base")), device="cpu", compute_type="int8", cpu_threads=1)
+            print(f"\n| voice | words wrong in quiet / {' / '.join(f'{db:.0f} dB' for db in NOISE_DB)} ", end="")
+            print("| pitch, mean (median) | range, semitones | roughest joint | quality |\n|---|---|---|---|---|---|")
             for voice in wanted:
                 if book.voice(voice).speaks("en"):
-                    print(await hear(book, voice, whisper))
+                    sounds.append(await hear(book, voice, whisper, args.verbose))
+                    print(sound_row(sounds[-1]), flush=True)
     finally:
         book.close()
     if args.out:
         about = {"machine": platform.platform(), "runs": args.runs}
-        await asyncio.to_thread(args.out.write_text, json.dumps({**about, "rows": [asdict(r) for r in rows]}, indent=1))
+        found = {**about, "rows": [asdict(r) for r in rows], "sounds": [asdict(s) for s in sounds]}
+        await asyncio.to_thread(args.out.write_text, json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":
