@@ -145,7 +145,7 @@ class Exchange:
     ) -> AsyncGenerator[str, None]:
         """The answer's text."""
         # A server may ignore the limit of tokens; these bounds end its answer.
-        chunks_left, chars_left = 4 * max_tokens + 64, 32 * max_tokens + 256
+        chunks_left, chars_left = 4 * max_tokens + 64, 10 * max_tokens + 256
         async with aclosing(self._chunks(response, deadline)) as chunks:
             async for chunk in chunks:
                 if text := self._answer.push(chunk.text):

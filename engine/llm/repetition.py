@@ -16,6 +16,9 @@ LEAST_WORDS = 12
 Below it are refrains and emphasis: "row, row, row your boat", "round and round, round and round".
 """
 
+LEAST_SIGNS = 60
+"""The same for numbers and emoji. A matrix of zeros is shorter."""
+
 LONG_WORDS = 48
 """So many words, verbatim as before, are a loop wherever they were first said. A chorus is shorter."""
 
@@ -24,9 +27,9 @@ _WORD_LETTERS = 16
 
 _TOKEN = re.compile(
     rf"(?P<number>\n[^\S\n]*[(#*-]{{0,4}}[^\S\n]?\d{{1,3}}[.):](?=\s))"
-    rf"|[{UNSPACED}]|[^\W\d_{UNSPACED}]{{1,{_WORD_LETTERS}}}|\d{{1,{_WORD_LETTERS}}}"
+    rf"|[{UNSPACED}\U0001f000-\U0001faff\u2600-\u27bf]|[^\W\d_{UNSPACED}]{{1,{_WORD_LETTERS}}}|\d{{1,{_WORD_LETTERS}}}"
 )
-"""A word, part of a long one or a Chinese character; ``number`` is an item's number in a list, which does not count."""
+"""A word, part of a long one, a Chinese character or an emoji. ``number`` is the number of a list's item: it is skipped."""
 
 _OPEN_END = re.compile(r"(?:\n[^\w\n]{0,6})?\w{0,16}[.):]?\Z")
 """What the next piece may still change."""
@@ -39,7 +42,7 @@ class Repetition:
     """Reads one reply as it is written.
 
     A loop is a passage that is said three times in a row, or a long one that was said before, in this reply or in an
-    earlier one. Only words count: a matrix of zeros is not a loop, nor is a row of dashes.
+    earlier one. Words count most: a matrix of zeros is not a loop, nor is a row of dashes.
 
     Args:
         earlier: replies that were given before.
@@ -83,9 +86,11 @@ class Repetition:
             self._distance = 0 if before is None or at + 1 - self._begin < ANCHOR_WORDS else at - before
             self._matched = ANCHOR_WORDS if self._distance else 0
             self._lettered = sum(each.isalpha() for each in self._words[-ANCHOR_WORDS:]) if self._distance else 0
-        in_this_reply = self._distance and at - self._matched - self._distance + 1 >= self._begin
+        in_this_reply = self._distance > 0 and at - self._matched - self._distance + 1 >= self._begin
         in_a_row = in_this_reply and self._matched >= 2 * self._distance
-        return self._lettered >= (LEAST_WORDS if in_a_row else LONG_WORDS)
+        return self._lettered >= (LEAST_WORDS if in_a_row else LONG_WORDS) or (
+            in_a_row and self._matched >= LEAST_SIGNS
+        )
 
     def _remember(self, word: str) -> int | None:
         """Add ``word``; returns where the words that end with it ended before."""

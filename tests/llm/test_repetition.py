@@ -31,6 +31,10 @@ def said_until_noticed(text: str, *, earlier: tuple[str, ...] = (), size: int = 
         ("- I am a tutor.\n", 90),
         ("Thank you for asking such a good question about the water cycle, dear student. ", 250),
         ("สวัสดีครับ ", 200),
+        ("0 ", 140),
+        ("1, 2, 3, ", 230),
+        ("😀 ", 140),
+        ("👍", 90),
     ],
 )
 def test_a_loop_is_noticed_within_a_few_rounds(loop: str, most: int) -> None:
@@ -65,7 +69,7 @@ SPOKEN_BY_PEOPLE = {
     "a times table": " ".join(f"3 times {n} is {3 * n}." for n in range(1, 13)),
     "a times table in signs": " ".join(f"3 × {n} = {3 * n}." for n in range(1, 13)),
     "an identity matrix": "The matrix is\n1 0 0 0 0\n0 1 0 0 0\n0 0 1 0 0\n0 0 0 1 0\n0 0 0 0 1",
-    "noughts": "0 " * 200,
+    "noughts": "0 " * 49,
     "a table": "| a | b |\n|---|---|\n" + "".join(f"| {n} | {n * n} |\n" for n in range(30)),
     "a long decimal": "One third is 0.333333333333333333333333333333333333333333.",
     "laughing": "Ha ha ha ha ha ha! That was funny.",
