@@ -159,8 +159,6 @@ class OpenAIChat:
                             begun = True
                             self._keep(dialect)
                         yield delta
-                if watch.repeats:
-                    self._note_stumble("repetition", "the answer goes round in circles; the rest is left out")
                 return
             except Stumbled as stumble:
                 self._note_stumble(stumble.cause, stumble.reason)
@@ -184,6 +182,8 @@ class OpenAIChat:
                 raise
             finally:
                 self._learn(exchange)
+                if watch.repeats:
+                    self._note_stumble("repetition", "the answer goes round in circles; the rest is left out")
         raise RequestFailed("the language model rejects every form of the request", again=False, refused=True)
 
     def _shortened(self, wish: Wish, shortenings: int) -> Wish:

@@ -29,7 +29,7 @@ _TOKEN = re.compile(
     rf"(?P<number>\n[^\S\n]*[(#*-]{{0,4}}[^\S\n]?\d{{1,3}}[.):](?=\s))"
     rf"|[{UNSPACED}\U0001f000-\U0001faff\u2600-\u27bf]|[^\W\d_{UNSPACED}]{{1,{_WORD_LETTERS}}}|\d{{1,{_WORD_LETTERS}}}"
 )
-"""A word, part of a long one, a Chinese character or an emoji. ``number`` is the number of a list's item: it is skipped."""
+"""A word, part of a long one, a Chinese character or an emoji. ``number`` belongs to a list: it is skipped."""
 
 _OPEN_END = re.compile(r"(?:\n[^\w\n]{0,6})?\w{0,16}[.):]?\Z")
 """What the next piece may still change."""

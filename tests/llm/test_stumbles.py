@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -46,7 +47,12 @@ async def test_an_endless_repetition_ends_the_answer_cleanly() -> None:
     async with chat_with(stream(spoken(*words("I am a tutor. " * 2000)))) as (chat, _):
         causes = listening(chat)
         with structlog.testing.capture_logs() as log:
-            deltas = [text async for text in chat.reply(DIALOGUE, max_tokens=160)]
+            deltas: list[str] = []
+            async with aclosing(chat.reply(DIALOGUE, max_tokens=160)) as reply:
+                async for text in reply:
+                    deltas.append(text)
+                    if isinstance(text, CutShort):
+                        break  # as a reply does
         assert isinstance(deltas[-1], CutShort)
         assert 3 <= "".join(deltas).count("I am a tutor.") <= 6
         assert causes == ["repetition"]
