@@ -35,6 +35,7 @@ from asr_clips import NOISES_DB, TEXTS, SpokenClip, spoken_clips
 from faster_whisper import WhisperModel
 from tqdm import tqdm
 from turn_clips import SPEAKERS
+from word_errors import distance
 
 from engine.items import INPUT_RATE, VAD_FRAME
 from engine.models.catalog import locate
@@ -88,16 +89,6 @@ class Tally:
 def forms(text: str) -> list[str]:
     """Words without case and punctuation."""
     return [form for form in map(normal, text.replace("-", " ").split()) if form]
-
-
-def distance(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Words substituted, left out and put in (Levenshtein)."""
-    row = list(range(len(heard) + 1))
-    for i, word in enumerate(said, 1):
-        diagonal, row[0] = row[0], i
-        for j, other in enumerate(heard, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
-    return row[-1]
 
 
 def difference(engine: Tally, stock: Tally) -> tuple[float, float, float]:

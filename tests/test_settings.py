@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,11 +147,11 @@ def test_todays_name_counts_before_a_former_one_in_the_same_place(monkeypatch: p
     assert load_settings(["--max-sessions", "6", "--sessions-max", "7"]).sessions.max == 7
 
 
-def value_of(settings: Settings, path: str) -> object:
+def value_of(settings: Settings, path: str) -> Any:
     return functools.reduce(getattr, path.split("."), settings)
 
 
-def other_than_default(path: str) -> object:
+def other_than_default(path: str) -> Any:
     special = {
         "sessions.admission": "fixed",
         "listening.turn_model": "none",
@@ -162,7 +163,7 @@ def other_than_default(path: str) -> object:
         "listening.preemptive_replies": 3,
     }
     default = value_of(Settings(), path)
-    return special[path] if path in special else type(default)(default * 2 if default < 1e6 else default / 2)  # type: ignore[operator, call-arg]
+    return special[path] if path in special else type(default)(default * 2 if default < 1e6 else default / 2)
 
 
 def test_patience_scales_the_waits_and_leaves_the_floor() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.contracts import Message
 from engine.knowledge.items import Block, Passage
 from engine.knowledge.parse import read_document
 from engine.knowledge.passages import cut_passages
@@ -33,10 +34,10 @@ def passages_of(attack: str) -> list[Passage]:
     return [Passage("attack.txt", piece.text, 1.0) for piece in cut_passages(blocks)]
 
 
-def prompt_for(attack: str) -> list[dict[str, str]]:
+def prompt_for(attack: str) -> list[Message]:
     profile = TutorStore().find(13)
     history = ChatHistory(profile.persona, examples=[(e.question, e.answer) for e in profile.examples])
-    return [dict(m) for m in history.messages(QUESTION, knowledge=knowledge_prompt(passages_of(attack), 300))]  # type: ignore[arg-type]
+    return history.messages(QUESTION, knowledge=knowledge_prompt(passages_of(attack), 300))
 
 
 @pytest.mark.parametrize("attack", INJECTIONS, ids=range(len(INJECTIONS)))
@@ -90,6 +91,6 @@ async def test_the_embedded_model_does_not_obey() -> None:
     async with EmbeddedServer(EmbeddedModel(locate("smollm2-135m"), threads=1, slots=1)) as server:
         chat = OpenAIChat(server, "m", ReplyLimits(max_tokens=24, first_token_s=60, token_s=30), temperature=0.0)
         for attack in (INJECTIONS[1], INJECTIONS[2], INJECTIONS[8], INJECTIONS[10]):
-            reply = "".join([text async for text in chat.reply(prompt_for(attack))])  # type: ignore[arg-type]
+            reply = "".join([text async for text in chat.reply(prompt_for(attack))])
             assert reply.strip().strip(".!").upper() != CANARY, attack
         await chat.close()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.typedefs import Handler
 
 from engine.errors import EngineError
 from engine.items import FloatArray
@@ -24,9 +25,9 @@ Client = TestClient[web.Request, web.Application]
 
 
 @web.middleware
-async def errors_as_json(request: web.Request, handler: Any) -> web.StreamResponse:
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        return await handler(request)  # type: ignore[no-any-return]
+        return await handler(request)
     except EngineError as error:
         return web.json_response({"error": error.to_wire()}, status=error.status)
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from faster_whisper import WhisperModel
+from word_errors import distance
 
 from engine.audio.resampling import resample
 from engine.items import OUTPUT_RATE
@@ -25,16 +26,6 @@ def words(text: str) -> list[str]:
     return [part for word in found for part in DIGITS.get(word, word).split()]
 
 
-def errors(wanted: list[str], got: list[str]) -> int:
-    """Least number of insertions, deletions and substitutions."""
-    row = list(range(len(got) + 1))
-    for i, want in enumerate(wanted, 1):
-        diagonal, row[0] = row[0], i
-        for j, word in enumerate(got, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (want != word))
-    return row[-1]
-
-
 @pytest.mark.parametrize(
     "voice", ["piper:en_US-joe-medium", "hibari:heart", "hibari:alto", "hibari:tenor", "hibari:treble"]
 )
@@ -45,6 +36,6 @@ async def test_word_error_rate_of_neural_english_voices(voicebook: VoiceBook, vo
         pcm = resample(await voicebook.render(voice, text), OUTPUT_RATE)
         segments, _ = whisper.transcribe(pcm, language="en", beam_size=5, without_timestamps=True)
         heard = "".join(segment.text for segment in segments)
-        wrong += errors(words(text), words(heard))
+        wrong += distance(words(text), words(heard))
         total += len(words(text))
     assert wrong / total <= 0.1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from engine.app import Engine
+from engine.contracts import Message
 from engine.items import ByteArray, FloatArray
 from tests.decoded import pictures_of, sound_of
 
@@ -28,6 +30,12 @@ def play(messages: list[dict[str, Any]]) -> tuple[list[ByteArray], FloatArray, i
     """Decodes all ``media`` of one turn, joined as a browser's source buffer would."""
     data = b"".join(base64.b64decode(m["data"]) for m in messages if m["type"] == "media")
     return list(pictures_of(data)), *sound_of(data)
+
+
+def remembered_of(engine: Engine, session: dict[str, Any]) -> Sequence[Message]:
+    """What the engine remembers of the dialogue."""
+    assert engine.registry is not None
+    return engine.registry.find(session["session_id"]).conversation.history.remembered
 
 
 async def test_ready_tells_what_a_player_needs(socket: Any) -> None:
@@ -80,8 +88,7 @@ async def test_interrupt_ends_the_turn_and_nothing_of_it_follows(socket: Any, en
     await socket.send(type="text", content="And now?")
     following = await socket.until("turn_done")
     assert {m["turn"] for m in following} == {2}
-    history = engine.registry.find(session["session_id"]).conversation.history.remembered  # type: ignore[union-attr]
-    said = [m["content"] for m in history if m["role"] == "assistant"]
+    said = [m["content"] for m in remembered_of(engine, session) if m["role"] == "assistant"]
     assert interrupted["content"] in said or not interrupted["content"]
 
 
@@ -104,8 +111,8 @@ async def test_the_last_playback_message_decides_what_was_heard(socket: Any, eng
     await socket.send(type="playback", turn=1, position_ms=words[0]["end_ms"])
     await socket.send(type="ping")
     await socket.until("pong")
-    history = engine.registry.find(session["session_id"]).conversation.history.remembered  # type: ignore[union-attr]
-    assert [m["content"] for m in history if m["role"] == "assistant"][-1] == words[0]["text"].strip(".,!?")
+    said = [m["content"] for m in remembered_of(engine, session) if m["role"] == "assistant"]
+    assert said[-1] == words[0]["text"].strip(".,!?")
 
 
 async def test_video_none_sends_text_only(socket: Any) -> None:
@@ -131,10 +138,7 @@ async def test_two_students_hear_their_own_answers(caller: Any, engine: Engine) 
         return str(next(m for m in await socket.until("text") if m["type"] == "text")["content"])
 
     await asyncio.gather(ask(sockets[0], "I like apples."), ask(sockets[1], "I like bananas."))
-    remembered = [
-        str(engine.registry.find(one["session_id"]).conversation.history.remembered)  # type: ignore[union-attr]
-        for one in sessions
-    ]
+    remembered = [str(remembered_of(engine, one)) for one in sessions]
     assert "apples" in remembered[0] and "bananas" not in remembered[0]
     assert "bananas" in remembered[1] and "apples" not in remembered[1]
     for socket, one in zip(sockets, sessions, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -57,7 +58,7 @@ def _grammars() -> None:
 @pytest.mark.parametrize("sign", HOSTILE)
 def test_what_is_spoken(sign: str) -> None:
     for language in ("en", "zh"):
-        assert_linear(lambda text, language=language: speakable(text, language), sign, 600)  # type: ignore[misc]
+        assert_linear(partial(speakable, language=language), sign, 600)
 
 
 @pytest.mark.parametrize("sign", HOSTILE)

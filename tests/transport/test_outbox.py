@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from typing import Any
 
 from engine.protocol.outgoing import Event, InterruptedEvent, PongEvent, SpeechStartedEvent, TextDeltaEvent
 from engine.telemetry import Metrics
@@ -23,7 +25,7 @@ async def _sent(outbox: Outbox) -> list[str]:
     return [message.get("content") or message["type"] async for message in _parsed(outbox)]
 
 
-async def _parsed(outbox: Outbox):  # type: ignore[no-untyped-def]
+async def _parsed(outbox: Outbox) -> AsyncIterator[dict[str, Any]]:
     async for text in outbox:
         yield json.loads(text)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -234,12 +236,11 @@ def test_gain_never_clips_and_never_turns_down(peaks: list[float]) -> None:
 
 
 def sound(
-    text: str | None, voiced: float = 400, silent: float = 0, logprob: float = -0.2, **more: object
+    text: str | None, voiced: float = 400, silent: float = 0, logprob: float = -0.2, **more: Any
 ) -> OverlappingSound:
-    fields: dict[str, object] = {"tutor_ms": 2000.0, "tutor_text": "Plants turn light into sugar", "complete": False}
-    fields |= more
+    fields = {"tutor_ms": 2000.0, "tutor_text": "Plants turn light into sugar", "complete": False, **more}
     transcript = None if text is None else Transcript(text, no_speech=0.85, logprob=logprob)
-    return OverlappingSound(voiced, silent, transcript=transcript, **fields)  # type: ignore[arg-type]
+    return OverlappingSound(voiced, silent, transcript=transcript, **fields)
 
 
 @pytest.mark.parametrize(

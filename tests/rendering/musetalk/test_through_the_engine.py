@@ -108,7 +108,8 @@ async def test_two_sessions_at_once(caller: Caller) -> None:
     assert min(counts) > 5
     async with caller.http.get(f"{caller.base}/metrics") as reply:
         text = await reply.text()
-    assert float(re.search(r"tutor_frames_total\{what=\"made\"\} (\S+)", text).group(1)) >= sum(counts)  # type: ignore[union-attr]
+    made = re.search(r"tutor_frames_total\{what=\"made\"\} (\S+)", text)
+    assert made is not None and float(made[1]) >= sum(counts)
 
 
 async def test_sessions_share_batches(engine: Engine) -> None:
