@@ -15,14 +15,13 @@ from engine.text.math_words import (
     FUNCTIONS,
     GREEK,
     OPERATORS,
+    POWERS,
     PREFIXES,
     PRODUCTS,
     RELATIONS,
     SIGNS,
 )
 from engine.text.number_words import fraction_in_words, ordinal_in_words
-
-_FEW = {"2": ("square", "平方"), "3": ("cube", "立方")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +149,8 @@ class NodeReader(BracketReader):
             name = "立方根" if degree.text == "3" else "".join([*self._exponent(degree), "次方根"])
             return [*(self._quantity(children(body)) if involved else self.node(body)), "的" + name]
         said = self._quantity(children(body)) if involved else self.node(body)
-        if degree is EMPTY or degree.text in _FEW:
-            return [f"the {_FEW[degree.text or '2'][0]} root of", *said]
+        if degree is EMPTY or degree.text in POWERS:
+            return [f"the {POWERS[degree.text or '2'][0]} root of", *said]
         if degree.kind == "num" and degree.text.isdecimal() and len(degree.text) < 3:
             return [f"the {ordinal_in_words(int(degree.text))} root of", *said]
         if degree.kind == "id":
@@ -231,9 +230,9 @@ class NodeReader(BracketReader):
         prime = primes(above)
         if prime:
             return [self._(prime)]
-        if above.kind == "num" and above.text in _FEW:
+        if above.kind == "num" and above.text in POWERS:
             return (
-                [self._((_FEW[above.text][0] + "d", "的" + _FEW[above.text][1]))]
+                [self._((POWERS[above.text][0] + "d", "的" + POWERS[above.text][1]))]
                 if above.text == "3"
                 else [self._(("squared", "的平方"))]
             )

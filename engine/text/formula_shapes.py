@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.text.latex_tree import EMPTY, Node, children
-from engine.text.math_words import ADDITIVE, FUNCTIONS, OPERATORS, RELATIONS
+from engine.text.math_words import ADDITIVE, FUNCTIONS, OPERATORS, POWERS, RELATIONS
 
 _FUNCTION_LETTERS = frozenset("fghFGHPpφψΦΨ")
 _ARGUMENTS = frozenset("txnθkz")
-_FEW = {"2": ("square", "平方"), "3": ("cube", "立方")}
 _PRIMES = {
     "′": ("prime", "撇"),
     "″": ("double prime", "两撇"),
@@ -132,7 +131,7 @@ def is_power(node: Node) -> bool:
     if node.kind != "script" or node.children[2] is EMPTY:
         return False
     above = node.children[2]
-    return not (above.text in _FEW or above.text in ("∘", "°") or primes(above))
+    return not (above.text in POWERS or above.text in ("∘", "°") or primes(above))
 
 
 def is_inverse(above: Node) -> bool:

@@ -39,6 +39,7 @@ from engine.text.math_words import (
     FUNCTIONS,
     GREEK,
     OPERATORS,
+    POWERS,
     PREFIXES,
     PRODUCTS,
     RELATIONS,
@@ -47,7 +48,6 @@ from engine.text.math_words import (
 )
 
 _OPERATORS_BETWEEN = RELATIONS.keys() | ADDITIVE.keys() | PRODUCTS.keys() | {"|", ",", ":", "→", ";"}
-_FEW = {"2": ("square", "平方"), "3": ("cube", "立方")}
 
 
 def formula_in_words(formula: str, language: str) -> str:
@@ -263,7 +263,7 @@ class _Reader(NodeReader):
 
     def _function_power(self, above: Node) -> list[str]:
         if self.chinese:
-            return [_FEW[above.text][1] if above.text in _FEW else "".join([*self.row(children(above)), "次方"])]
+            return [POWERS[above.text][1] if above.text in POWERS else "".join([*self.row(children(above)), "次方"])]
         return self._power(above)
 
     def _function_argument(self, nodes: Sequence[Node], at: int) -> tuple[list[str], int]:

@@ -222,6 +222,9 @@ OPERATORS: dict[str, Words] = {
 }
 """Take bounds below and above."""
 
+POWERS: dict[str, Words] = {"2": ("square", "平方"), "3": ("cube", "立方")}
+"""Exponents and degrees of roots that have a name."""
+
 ACCENTS: dict[str, Words] = {
     "¯": ("{} bar", "{}拔"),
     "^": ("{} hat", "{}帽"),

@@ -9,7 +9,6 @@ import lipsync
 import lipsync_figures as figures
 import numpy as np
 import pytest
-import torch
 from mouth_pixels import features, mouth_box, openings
 
 from engine.animation.idle_motion import IdleMotion
@@ -19,6 +18,7 @@ from engine.contracts import FrameRequest
 from engine.items import AnimatedFrame, Clause, MediaFrame, Picture, Speech
 from engine.rendering.puppet.renderer import PuppetRenderer
 from engine.speaking.espeak import EspeakSynthesizer
+from tests.torch_threads import one_torch_thread
 
 AVATAR, SIZE = "avatar_tutor_13", 256
 TEXTS = (lipsync.SENTENCES[0], lipsync.SENTENCES[1], lipsync.SENTENCES[4])
@@ -26,13 +26,11 @@ TEXTS = (lipsync.SENTENCES[0], lipsync.SENTENCES[1], lipsync.SENTENCES[4])
 
 @pytest.fixture(scope="module")
 def renderer() -> Iterator[PuppetRenderer]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as the engine draws; more wait for each other at every small operation
-    made = PuppetRenderer(size=SIZE)
-    made.load(AVATAR)
-    yield made
-    made.close()
-    torch.set_num_threads(threads)
+    with one_torch_thread():
+        made = PuppetRenderer(size=SIZE)
+        made.load(AVATAR)
+        yield made
+        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from engine.animation.pose import CHANNEL, rest_pose
 from engine.avatars.face_detection import FaceFinder
 from engine.avatars.folders import read_manifest
 from engine.avatars.portrait import UnsuitablePortrait, create_avatar, read_portrait
@@ -21,6 +20,7 @@ from engine.items import ByteArray
 from engine.rendering.puppet.compiled import CompiledFace
 from engine.rendering.puppet.face import Face
 from engine.rendering.puppet.renderer import PuppetRenderer
+from tests.rendering.puppet.conftest import make_pose
 
 PORTRAIT = Path(__file__).parent / "astronaut.jpg"
 
@@ -58,9 +58,7 @@ def avatars(finder: FaceFinder, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def drawn(face: Avatar, **channels: float) -> ByteArray:
     """(768, 512) YUV 4:2:0 in this pose."""
-    pose = rest_pose()
-    for name, value in channels.items():
-        pose[CHANNEL[name]] = value
+    pose = make_pose(**channels)
     assert isinstance(face, Face | CompiledFace)
     if isinstance(face, CompiledFace):
         yuv: ByteArray = face.draw(pose[None], face.scene())[0]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from piper import PiperVoice
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
 from engine.models.catalog import locate
+from tests.chromium import ARGUMENTS, FAKE_MICROPHONE, chromium
 
 ROOT = Path(__file__).parents[2]
 ARTEFACTS = ROOT / "artefacts"
@@ -38,20 +38,7 @@ EARS = (ROOT / "bench" / "ears.js").read_text()
 
 expect.set_options(timeout=PATIENCE_MS)
 
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-]  # fmt: skip
-
 Browse = Callable[..., Awaitable[Page]]
-
-
-def chromium() -> str | None:
-    """Where Chromium is."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 @pytest.fixture(autouse=True)
@@ -173,7 +160,7 @@ async def browse(silence: Path, request: pytest.FixtureRequest) -> AsyncIterator
             sound = f"{microphone}%noloop" if microphone else str(silence)
             browser = await playwright.chromium.launch(
                 executable_path=executable,
-                args=[*ARGUMENTS, f"--use-file-for-fake-audio-capture={sound}"],
+                args=[*ARGUMENTS, *FAKE_MICROPHONE, f"--use-file-for-fake-audio-capture={sound}"],
                 timeout=PATIENCE_MS,
             )
             stack.push_async_callback(browser.close)

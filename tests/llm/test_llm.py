@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import tracemalloc
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -180,26 +180,29 @@ async def test_a_server_that_never_stops_is_stopped() -> None:
         await asyncio.wait_for(server.hung_up.wait(), SOON)
 
 
+@contextmanager
+def little_memory() -> Iterator[None]:
+    """Fails when more than 8 MB were allocated at a time."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("where", FLOODS)
 async def test_an_answer_without_end_is_cut_off_and_not_kept(where: str) -> None:
     async with chat_with(FLOODS[where]) as (chat, server):
-        tracemalloc.start()
-        try:
+        with little_memory():
             await failure(chat)
-            assert tracemalloc.get_traced_memory()[1] < 8_000_000
-        finally:
-            tracemalloc.stop()
         await asyncio.wait_for(server.hung_up.wait(), 1)
 
 
 async def test_a_compressed_answer_is_not_unpacked() -> None:
     async with chat_with(compressed(megabytes=60)) as (chat, _):
-        tracemalloc.start()
-        try:
+        with little_memory():
             await failure(chat)
-            assert tracemalloc.get_traced_memory()[1] < 8_000_000
-        finally:
-            tracemalloc.stop()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

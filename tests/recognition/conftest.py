@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from piper import PiperVoice, SynthesisConfig
 
 from engine.audio.decoding import decode
-from engine.audio.resampling import resample
 from engine.items import FloatArray
 from engine.models.catalog import locate
-from engine.models.onnx import open_session
 from engine.recognition.recognizer import WhisperRecognizer
 from engine.recognition.silero import SileroVad
+from tests.steady_voice import SteadyVoice
 
 Speaker = Callable[[str], FloatArray]
 
@@ -48,19 +45,7 @@ def multilingual(detector: SileroVad) -> Iterator[WhisperRecognizer]:
 @pytest.fixture(scope="session")
 def say() -> Speaker:
     """Text to (n,) float32 mono 16 kHz, in the embedded voice, the same sound every time."""
-    model = locate("piper-en_US-joe-medium")
-    voice = PiperVoice.load(str(model))
-    voice.session = open_session(model)  # one that does not spin
-
-    # The voice's own noise would make every run of a test another test.
-    steady = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
-
-    @lru_cache
-    def speak(text: str) -> FloatArray:
-        pcm = np.concatenate([chunk.audio_float_array for chunk in voice.synthesize(text, steady)])
-        return resample(pcm.astype(np.float32), voice.config.sample_rate)
-
-    return speak
+    return SteadyVoice()
 
 
 @pytest.fixture(scope="session")

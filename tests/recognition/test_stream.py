@@ -14,7 +14,7 @@ from engine.items import VAD_FRAME, FloatArray, Transcript
 from engine.recognition.agreement import normal
 from engine.recognition.recognizer import WhisperRecognizer, WhisperStream
 from engine.recognition.silero import SileroVad
-from tests.recognition.conftest import Speaker
+from tests.recognition.conftest import Speaker, silence
 
 QUESTION = "What is the capital of France, and how large is it?"
 STORY = (
@@ -23,10 +23,6 @@ STORY = (
     "I want to know why there are four chambers. Please tell me what the valves are for. "
     "My brother says that the heart never rests. I think that he is right."
 )
-
-
-def quiet(seconds: float) -> FloatArray:
-    return np.random.default_rng(7).normal(0, 0.0005, int(seconds * 16_000)).astype(np.float32)
 
 
 def forms(text: str) -> list[str]:
@@ -63,7 +59,7 @@ async def test_words_come_while_they_are_spoken_and_stable_ones_stay(
 ) -> None:
     stream = english.stream()
     microphone = Microphone(stream, detector)
-    revisions = await microphone.speak(np.concatenate([quiet(0.3), say(QUESTION), quiet(0.5)]))
+    revisions = await microphone.speak(np.concatenate([silence(0.3), say(QUESTION), silence(0.5)]))
     for before, after in itertools.pairwise(revisions):
         assert after.stable.startswith(before.stable)
         assert after.text.startswith(after.stable) and not after.final
@@ -78,10 +74,10 @@ async def test_a_second_preview_after_more_silence_is_immediate(
 ) -> None:
     stream = english.stream()
     microphone = Microphone(stream, detector)
-    microphone.push(np.concatenate([say(QUESTION), quiet(0.25)]))
+    microphone.push(np.concatenate([say(QUESTION), silence(0.25)]))
     preview = await stream.preview()
     assert not preview.final and forms(preview.text) == forms(QUESTION), "the user turn may go on"
-    microphone.push(quiet(0.4))
+    microphone.push(silence(0.4))
     begun = time.process_time()
     assert (await stream.preview()).text == preview.text
     assert time.process_time() - begun < 0.05, "silence is not decoded again"
@@ -92,9 +88,9 @@ async def test_after_a_preview_the_student_may_go_on(
 ) -> None:
     stream = english.stream()
     microphone = Microphone(stream, detector)
-    microphone.push(np.concatenate([say("I have a question."), quiet(0.3)]))
+    microphone.push(np.concatenate([say("I have a question."), silence(0.3)]))
     assert forms((await stream.preview()).text) == forms("I have a question.")
-    microphone.push(np.concatenate([say("Why is the sky blue?"), quiet(0.3)]))
+    microphone.push(np.concatenate([say("Why is the sky blue?"), silence(0.3)]))
     assert forms((await stream.preview()).text) == forms("I have a question. Why is the sky blue?")
 
 
@@ -103,7 +99,7 @@ async def test_long_speech_slides_and_loses_nothing(
 ) -> None:
     stream = english.stream()
     microphone = Microphone(stream, detector)
-    pcm = np.concatenate([say(STORY), quiet(0.4)])
+    pcm = np.concatenate([say(STORY), silence(0.4)])
     assert len(pcm) > 15 * 16_000
     held = []
     for start in range(0, len(pcm), 24_000):
@@ -125,13 +121,13 @@ async def test_a_preview_without_a_single_revision_takes_all_of_a_long_utterance
 ) -> None:
     stream = english.stream()
     microphone = Microphone(stream, detector)
-    microphone.push(np.concatenate([say(STORY), quiet(1.0), say(STORY), quiet(0.4)]))
+    microphone.push(np.concatenate([say(STORY), silence(1.0), say(STORY), silence(0.4)]))
     final = await stream.preview()
     assert abs(len(forms(final.text)) - 2 * len(forms(STORY))) <= 2
     assert stream.held_s < 26
 
 
-@pytest.mark.parametrize("pcm", [np.zeros(0, np.float32), quiet(0.02), quiet(3.0)], ids=["none", "20 ms", "3 s"])
+@pytest.mark.parametrize("pcm", [np.zeros(0, np.float32), silence(0.02), silence(3.0)], ids=["none", "20 ms", "3 s"])
 async def test_silence_says_nothing(english: WhisperRecognizer, detector: SileroVad, pcm: FloatArray) -> None:
     stream = english.stream()
     microphone = Microphone(stream, detector)
@@ -145,7 +141,7 @@ async def test_a_cancelled_revision_loses_no_sound(
 ) -> None:
     stream = english.stream()
     microphone = Microphone(stream, detector)
-    pcm = np.concatenate([say(QUESTION), quiet(0.3)])
+    pcm = np.concatenate([say(QUESTION), silence(0.3)])
     microphone.push(pcm[:20_000])
     revision = asyncio.create_task(stream.revise())
     await asyncio.sleep(0.02)
@@ -161,8 +157,8 @@ async def test_two_students_at_once_hear_only_themselves(
     one, two = english.stream(), english.stream()
     first_microphone, second_microphone = Microphone(one, detector), Microphone(two, detector)
     await asyncio.gather(first_microphone.speak(say(QUESTION)), second_microphone.speak(say(other)))
-    first_microphone.push(quiet(0.3))
-    second_microphone.push(quiet(0.3))
+    first_microphone.push(silence(0.3))
+    second_microphone.push(silence(0.3))
     first, second = await asyncio.gather(one.preview(), two.preview())
     assert forms(first.text) == forms(QUESTION) and forms(second.text) == forms(other)
 
@@ -172,7 +168,7 @@ async def test_mandarin_stream_keeps_its_language(
 ) -> None:
     stream = multilingual.stream("en,zh")
     microphone = Microphone(stream, detector)
-    revisions = await microphone.speak(np.concatenate([mandarin, quiet(0.3)]), 1.5)
+    revisions = await microphone.speak(np.concatenate([mandarin, silence(0.3)]), 1.5)
     final = await stream.preview()
     assert final.language == "zh" and "请问什么" in final.text
     assert revisions[-1].text.startswith(revisions[-1].stable)
@@ -192,6 +188,6 @@ async def test_words_made_up_after_a_broken_off_sentence_are_left_out(
     cut = whole[: int(0.42 * len(whole))]
     stream = multilingual.stream("en")
     microphone = Microphone(stream, detector)
-    microphone.push(np.concatenate([quiet(0.3), cut, quiet(0.15)]))
+    microphone.push(np.concatenate([silence(0.3), cut, silence(0.15)]))
     heard = (await stream.preview()).text
     assert "apples" in heard.lower() and len(heard.split()) <= 6, heard

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
-import io
-import wave
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-import av
 import numpy as np
 from aiohttp import web
 
 from engine.items import FloatArray
+from tests.audio.containers import encode
 
 RATE = 24_000
 
@@ -28,27 +26,6 @@ def hum(seconds: float, rate: int = RATE) -> FloatArray:
 
 def pcm16(pcm: FloatArray) -> bytes:
     return (pcm * 32767).astype("<i2").tobytes()
-
-
-def wav(pcm: FloatArray, rate: int) -> bytes:
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(pcm16(pcm))
-    return out.getvalue()
-
-
-def mp3(pcm: FloatArray, rate: int) -> bytes:
-    out = io.BytesIO()
-    with av.open(out, "w", format="mp3") as file:
-        stream = file.add_stream("libmp3lame", rate=rate, layout="mono")
-        frame = av.AudioFrame.from_ndarray(pcm[None], "fltp", "mono")
-        frame.sample_rate = rate
-        for packet in (*stream.encode(frame), *stream.encode(None)):
-            file.mux(packet)
-    return out.getvalue()
 
 
 @dataclass
@@ -90,10 +67,12 @@ class SpeechServer:
         return await self._stream(request, pcm16(hum(1.5)))
 
     async def _wav(self, request: web.Request) -> web.StreamResponse:
-        return await self._stream(request, wav(hum(1.5, 16_000), 16_000), size=7, kind="audio/wav")
+        return await self._stream(
+            request, encode(hum(1.5, 16_000), 16_000, "wav", codec_rate=16_000), size=7, kind="audio/wav"
+        )
 
     async def _mp3(self, request: web.Request) -> web.StreamResponse:
-        return await self._stream(request, mp3(hum(1.5, 44_100), 44_100), size=1000, kind="audio/mpeg")
+        return await self._stream(request, encode(hum(1.5, 44_100), 44_100, "mp3"), size=1000, kind="audio/mpeg")
 
     async def _steady(self, request: web.Request) -> web.StreamResponse:
         return await self._stream(request, pcm16(hum(4)), pause=0.05)

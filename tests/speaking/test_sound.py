@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -89,19 +87,6 @@ async def test_no_clicks_within_clauses_or_between_them(voicebook: VoiceBook, vo
     seen = [roughness(clicked, joint) for joint in joints[:-1]]
     # A step within loud speech hides in it, to the ear as to the measure; the largest is what is judged above.
     assert max(seen) > 3, "the measure must see a click"
-
-
-async def test_pieces_are_the_same_sound_as_the_whole(voicebook: VoiceBook) -> None:
-    synthesizer, voice = voicebook.choose("en", JOE)
-    graph = synthesizer._loaded[voice.id].graph  # type: ignore[attr-defined]
-    piper = synthesizer._loaded[voice.id].piper  # type: ignore[attr-defined]
-    ids = piper.phonemes_to_ids([code for part in piper.phonemize(SENTENCES[1]) for code in part])
-    latent = graph.encode(ids, (0.667, 1.0, 0.8), 0)
-    whole = latent.audio(0, latent.columns)
-    cuts = [0, 20, 75, 140, latent.columns]
-    pieces = np.concatenate([latent.audio(a, b) for a, b in itertools.pairwise(cuts)])
-    assert np.abs(whole).max() > 0.1
-    assert np.abs(pieces - whole).max() < 1e-4
 
 
 def hiss(pcm: FloatArray) -> tuple[FloatArray, FloatArray]:

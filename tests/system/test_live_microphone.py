@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 
@@ -15,18 +13,26 @@ from engine.app import Engine
 from engine.audio.decoding import decode
 from engine.audio.pcm import float_to_pcm16
 from engine.audio.resampling import resample
-from engine.items import INPUT_RATE, OUTPUT_RATE
+from engine.items import INPUT_RATE, OUTPUT_RATE, FloatArray
+from tests.audio.containers import encode
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 QUESTION = "How do plants make food from sunlight?"
 
 
-async def question(engine: Engine, rate: int) -> np.ndarray:
+async def question(engine: Engine, rate: int) -> FloatArray:
     """A second of silence, the question, and two and a half seconds of silence."""
     assert engine.parts is not None
     said = resample(await engine.parts.voices.render(engine.settings.voice, QUESTION), OUTPUT_RATE, rate)
     return np.concatenate([np.zeros(rate, np.float32), said, np.zeros(rate * 5 // 2, np.float32)])
+
+
+async def speak(socket: Any, pcm: FloatArray, rate: int) -> None:
+    """Send (n,) float32 in real time, 20 ms at a time."""
+    for start in range(0, len(pcm), rate // 50):
+        await socket.ws.send_bytes(float_to_pcm16(pcm[start : start + rate // 50]))
+        await asyncio.sleep(0.02)
 
 
 async def test_live_pcm_is_heard_and_answered(socket: Any, engine: Engine) -> None:
@@ -34,12 +40,7 @@ async def test_live_pcm_is_heard_and_answered(socket: Any, engine: Engine) -> No
     await socket.expect("ready")
     pcm = await question(engine, 24_000)
 
-    async def speak() -> None:
-        for start in range(0, len(pcm), 480):
-            await socket.ws.send_bytes(float_to_pcm16(pcm[start : start + 480]))
-            await asyncio.sleep(0.02)
-
-    speaking = asyncio.create_task(speak())
+    speaking = asyncio.create_task(speak(socket, pcm, 24_000))
     messages = await socket.until("turn_done")
     await speaking
     kinds = [m["type"] for m in messages]
@@ -53,7 +54,7 @@ async def test_live_pcm_is_heard_and_answered(socket: Any, engine: Engine) -> No
 async def test_live_opus_in_webm_pieces_is_heard(socket: Any, engine: Engine) -> None:
     await socket.send(type="configure", stream=True, video="none", input_audio={"format": "opus"})
     await socket.expect("ready")
-    recording = webm(await question(engine, 48_000))
+    recording = encode(await question(engine, 48_000), 48_000, "webm", live=True)
 
     async def speak() -> None:
         for start in range(0, len(recording), 1200):
@@ -86,30 +87,13 @@ async def test_strange_live_frames_are_errors(socket: Any, size: int) -> None:
     assert (await socket.expect("error"))["code"] == "invalid_field"
 
 
-def webm(pcm: np.ndarray) -> bytes:
-    """As Chromium's MediaRecorder makes it: Opus in WebM without an index."""
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="webm", options={"live": "1"}) as container:
-        stream = container.add_stream("libopus", rate=48_000, layout="mono")
-        frame = av.AudioFrame.from_ndarray((np.clip(pcm, -1, 1) * 32767).astype(np.int16)[None], "s16", "mono")
-        frame.sample_rate = 48_000
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return buffer.getvalue()
-
-
 async def test_mandarin_is_heard_and_answered_by_a_tutor_who_greets_in_english(socket: Any) -> None:
     await socket.send(type="configure", stream=True, input_audio={"format": "pcm_s16le"})
     await socket.expect("ready")
     recording = (Path(__file__).parents[1] / "data" / "question_zh.ogg").read_bytes()
     pcm = np.concatenate([decode(recording), np.zeros(3 * INPUT_RATE, np.float32)])
 
-    async def speak() -> None:
-        for start in range(0, len(pcm), 1600):
-            await socket.ws.send_bytes(float_to_pcm16(pcm[start : start + 1600]))
-            await asyncio.sleep(0.1)
-
-    speaking = asyncio.create_task(speak())
+    speaking = asyncio.create_task(speak(socket, pcm, INPUT_RATE))
     messages = await socket.until("media")
     await speaking
     said = next(m for m in messages if m["type"] == "transcription")

@@ -27,6 +27,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 Messages = list[dict[str, Any]]
 
 
+async def still_lives(socket: Socket) -> None:
+    await socket.send(type="ping")
+    await socket.expect("pong")
+    await socket.ws.close()
+
+
 async def dial(caller: Caller, session: dict[str, Any], proxy: TcpProxy) -> Socket:
     """A streaming socket through the proxy."""
     return await caller.connect({**session, "engine_url": proxy.through(session["engine_url"])}, "&stream=1")
@@ -68,9 +74,7 @@ async def test_a_line_of_300_kbit_s_keeps_the_socket_and_brings_the_whole_voice(
         await socket.expect("ready")
         await socket.send(type="text", content="Hello!")
         whole(await socket.until("turn_done"))
-        await socket.send(type="ping")
-        await socket.expect("pong")
-        await socket.ws.close()
+        await still_lives(socket)
 
 
 async def test_after_a_line_has_stood_still_for_seconds_the_reply_goes_on_whole(
@@ -83,9 +87,7 @@ async def test_after_a_line_has_stood_still_for_seconds_the_reply_goes_on_whole(
         before = await socket.until("media")
         proxy.stall(3)
         whole(before + await socket.until("turn_done"))
-        await socket.send(type="ping")
-        await socket.expect("pong")
-        await socket.ws.close()
+        await still_lives(socket)
 
 
 async def test_a_line_that_breaks_in_a_reply_leaves_the_session_to_be_taken_up_again(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.audio.resampling import resample
-from engine.items import OUTPUT_RATE, AudioChunk, Clause, FloatArray
+from engine.items import OUTPUT_RATE, AudioChunk, FloatArray
 from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
 from engine.recognition.silero import SileroVad
@@ -17,7 +17,7 @@ from engine.settings import Settings
 from engine.turn_taking.events import Duck, Interrupt, ListenEvent, Resume, SpeechStarted, UserTurnEnded
 from engine.turn_taking.listener import Listener
 from engine.turn_taking.smart_turn import SmartTurn
-from tests.steady_voice import steady_piper
+from tests.steady_voice import steady_speech
 
 QUESTION, PROTEST = "Why is the sky blue?", "Wait a moment, I do not understand this."
 SHORT_PROTESTS = ("Stop.", "Sorry, I have another question.", "No, that is not what I meant.")
@@ -35,15 +35,8 @@ class Models:
         self.speech = asyncio.run(self._speak())
 
     async def _speak(self) -> dict[str, FloatArray]:
-        piper = steady_piper()
-        try:
-            made = {}
-            for text in (QUESTION, PROTEST, *SHORT_PROTESTS, *NODS):
-                pieces = [piece.pcm async for piece in piper.speak(Clause(text, text, "en", 0), piper.voices[0])]
-                made[text] = resample(np.concatenate(pieces), OUTPUT_RATE)
-            return made
-        finally:
-            piper.close()
+        spoken = await steady_speech((QUESTION, PROTEST, *SHORT_PROTESTS, *NODS))
+        return {t: resample(np.concatenate([p.pcm for p in pieces]), OUTPUT_RATE) for t, pieces in spoken.items()}
 
     async def warm_up(self) -> None:
         """Starts every worker thread."""

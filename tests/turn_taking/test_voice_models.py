@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 
 from engine.audio.resampling import resample
-from engine.items import INPUT_RATE, OUTPUT_RATE, VAD_FRAME, VAD_FRAME_MS, Clause, FloatArray, Speech
+from engine.items import INPUT_RATE, OUTPUT_RATE, VAD_FRAME, VAD_FRAME_MS, FloatArray, Speech
 from engine.models.catalog import locate
 from engine.recognition.silero import SileroVad
 from engine.turn_taking.smart_turn import SmartTurn, log_mel
 from engine.turn_taking.speech_gate import SpeechGate
-from tests.steady_voice import steady_piper
+from tests.steady_voice import steady_speech
 
 FINISHED = ("What is photosynthesis?", "How many legs does a spider have?", "Tell me about the sun.")
 CUT_OFF = ("The reason I am asking is that the", "I was wondering if the", "Well, what I mean is, um")
+REST = " thing is good"
+"""What is spoken after them and cut off."""
 
 
 @pytest.fixture(scope="module")
@@ -41,20 +43,15 @@ def speech() -> dict[str, FloatArray]:
     """What Piper says, 16 kHz, without the silence around it."""
 
     async def make() -> dict[str, FloatArray]:
-        piper = steady_piper()
-        try:
-            made = {}
-            for text in (*FINISHED, *(f"{text} thing is good" for text in CUT_OFF)):
-                pieces = [piece async for piece in piper.speak(Clause(text, text, "en", 0), piper.voices[0])]
-                pcm = np.concatenate([piece.pcm for piece in pieces])
-                if text not in FINISHED:
-                    text = text.removesuffix(" thing is good")
-                    pcm = pcm[: int(_start_of_word(pieces, len(text.split())) * OUTPUT_RATE / 1000)]
-                loud = np.nonzero(np.abs(pcm) > 0.02 * np.abs(pcm).max())[0]
-                made[text] = resample(pcm[loud[0] : loud[-1]], OUTPUT_RATE)
-            return made
-        finally:
-            piper.close()
+        made = {}
+        for text, pieces in (await steady_speech((*FINISHED, *(text + REST for text in CUT_OFF)))).items():
+            pcm = np.concatenate([piece.pcm for piece in pieces])
+            if text not in FINISHED:
+                text = text.removesuffix(REST)
+                pcm = pcm[: int(_start_of_word(pieces, len(text.split())) * OUTPUT_RATE / 1000)]
+            loud = np.nonzero(np.abs(pcm) > 0.02 * np.abs(pcm).max())[0]
+            made[text] = resample(pcm[loud[0] : loud[-1]], OUTPUT_RATE)
+        return made
 
     return asyncio.run(make())
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tests.rendering.musetalk.small_avatars import make_avatar
+from tests.torch_threads import one_torch_thread
 
 if TYPE_CHECKING:
     from engine.rendering.musetalk.renderer import MuseTalkRenderer
@@ -41,10 +42,8 @@ def avatars_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def networks(models_dir: Path) -> Iterator[Networks]:
     from engine.rendering.musetalk.weights import load_networks
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield load_networks(models_dir, torch.device("cpu"))
-    torch.set_num_threads(threads)
+    with one_torch_thread():
+        yield load_networks(models_dir, torch.device("cpu"))
 
 
 @pytest.fixture

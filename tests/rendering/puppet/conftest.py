@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-import torch
 
 from engine.animation.pose import CHANNEL, rest_pose
 from engine.contracts import FrameRequest
-from engine.items import AnimatedFrame, Picture
+from engine.items import AnimatedFrame, FloatArray, Picture
 from engine.rendering.puppet.renderer import PuppetRenderer
+from tests.torch_threads import one_torch_thread
 
 SIZE = 256
 
@@ -19,7 +19,7 @@ Draw = Callable[..., Picture]
 RequestFor = Callable[..., FrameRequest]
 
 
-def make_pose(**channels: float) -> np.ndarray:
+def make_pose(**channels: float) -> FloatArray:
     pose = rest_pose()
     for name, value in channels.items():
         pose[CHANNEL[name]] = value
@@ -28,12 +28,10 @@ def make_pose(**channels: float) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def renderer() -> Iterator[PuppetRenderer]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    made = PuppetRenderer(size=SIZE)
-    yield made
-    made.close()
-    torch.set_num_threads(threads)
+    with one_torch_thread():
+        made = PuppetRenderer(size=SIZE)
+        yield made
+        made.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 from playwright.async_api import Page, async_playwright
 
-from engine.items import FRAME_SAMPLES, OUTPUT_RATE, MediaFrame, Picture
+from engine.items import MediaFrame
 from engine.transport.media import ClipWriter, FragmentWriter, MediaFormat
+from tests.chromium import ARGUMENTS, chromium
+from tests.frames import LEAD, SIZE, beeps, grey
 
-CHROMIUM = "/usr/bin/chromium"
-pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium here")
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]  # fmt: skip
-SIZE = 128
+pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium here")
 COUNT = 50
 MARKS = (0, 20, 43)
-LEAD = {"aac": 1024 / OUTPUT_RATE, "opus": 0.0}
-"""Seconds by which a stream begins before its first frame: AAC's priming is played."""
 
 PAGE = """<!doctype html><video id=v muted autoplay playsinline></video><script>
 const v = document.getElementById('v'), painted = [];
@@ -55,14 +47,9 @@ async function beeps(data) {
 
 
 def frames() -> list[MediaFrame]:
-    tone = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(FRAME_SAMPLES) / OUTPUT_RATE)).astype(np.float32)
-    made = []
-    for i in range(COUNT):
-        yuv = np.full((SIZE * 3 // 2, SIZE), 128, np.uint8)
-        yuv[:SIZE] = 235 if i in MARKS else 30 + 2 * i
-        pcm = tone if i in MARKS else np.zeros(FRAME_SAMPLES, np.float32)
-        made.append(MediaFrame(1, i, pcm, Picture(yuv, SIZE, SIZE), speaking=True))
-    return made
+    """Beeps at the marks; between them it grows lighter."""
+    made = beeps(1, COUNT, MARKS)
+    return [frame if i in MARKS else replace(frame, picture=grey(30 + 2 * i)) for i, frame in enumerate(made)]
 
 
 def text(data: bytes) -> str:
@@ -72,7 +59,7 @@ def text(data: bytes) -> str:
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         yield await browser.new_page()
         await browser.close()
 

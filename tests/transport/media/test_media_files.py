@@ -13,29 +13,10 @@ import pytest
 
 from engine.items import FPS, FRAME_SAMPLES, OUTPUT_RATE, MediaFrame, Picture
 from engine.transport.media import ClipWriter, FragmentWriter, MediaFormat, encode_idle, wav
+from tests.frames import LEAD, SIZE, beeps, grey
 
-SIZE = 128
 MARKS = (0, 20, 43)
 """Frames that flash and beep."""
-
-LEAD = {"aac": 1024 / OUTPUT_RATE, "opus": 0.0}
-"""Seconds by which a stream of fragments begins before its first frame: AAC's priming is played."""
-
-
-def picture(brightness: int) -> Picture:
-    yuv = np.full((SIZE * 3 // 2, SIZE), 128, np.uint8)
-    yuv[:SIZE] = brightness
-    return Picture(yuv, SIZE, SIZE)
-
-
-def flashes_with_beeps(count: int) -> list[MediaFrame]:
-    """Dark and silent but for the marks, which are white with 40 ms of 1 kHz."""
-    tone = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(FRAME_SAMPLES) / OUTPUT_RATE)).astype(np.float32)
-    silence = np.zeros(FRAME_SAMPLES, np.float32)
-    return [
-        MediaFrame(1, i, tone if i in MARKS else silence, picture(235 if i in MARKS else 16), speaking=True)
-        for i in range(count)
-    ]
 
 
 def seen_at(data: bytes) -> list[float]:
@@ -74,7 +55,7 @@ def boxes(data: bytes) -> Iterator[tuple[str, bytes]]:
 @pytest.mark.parametrize("count", [1, 44, 50])
 def test_clip_shows_and_sounds_together_and_equally_long(codec: str, count: int) -> None:
     writer = ClipWriter(form(codec))
-    for frame in flashes_with_beeps(count):
+    for frame in beeps(1, count, MARKS):
         writer.add(frame)
     data = writer.finish()
     marks = [m / FPS for m in MARKS if m < count]
@@ -91,7 +72,7 @@ def test_clip_shows_and_sounds_together_and_equally_long(codec: str, count: int)
 @pytest.mark.parametrize("sizes", [[1, 2, 4, 8, 8, 27], [50], [2] * 25])
 def test_fragments_hold_exactly_their_frames_and_stay_in_step(codec: str, sizes: list[int]) -> None:
     writer = FragmentWriter(form(codec))
-    frames = flashes_with_beeps(50)
+    frames = beeps(1, 50, MARKS)
     out, position = [writer.init_segment], 0
     for size in sizes:
         out.append(writer.add(frames[position : position + size]))
@@ -111,7 +92,7 @@ def test_fragments_hold_exactly_their_frames_and_stay_in_step(codec: str, sizes:
 
 
 def test_a_missing_picture_repeats_the_one_before() -> None:
-    frames = flashes_with_beeps(22)
+    frames = beeps(1, 22, MARKS)
     frames[21] = MediaFrame(1, 21, frames[21].pcm, None, speaking=True)
     writer = ClipWriter(form("aac"))
     for frame in frames:
@@ -128,7 +109,7 @@ def test_pictures_missing_from_the_start_are_black() -> None:
 
 def test_sound_only() -> None:
     writer = FragmentWriter(MediaFormat(video=False))
-    frames = flashes_with_beeps(25)
+    frames = beeps(1, 25, MARKS)
     data = writer.init_segment + writer.add(frames) + writer.finish()
     assert writer.codecs == 'audio/mp4; codecs="mp4a.40.2"'
     assert heard_at(data) == pytest.approx([LEAD["aac"], LEAD["aac"] + 0.8], abs=0.002)
@@ -138,7 +119,7 @@ def test_sound_only() -> None:
 def test_no_edit_list_of_a_stream_hides_a_whole_audio_frame(codec: str) -> None:
     # Firefox drops such a frame and stands still at the gap.
     writer = FragmentWriter(form(codec))
-    data = writer.init_segment + writer.add(flashes_with_beeps(10))
+    data = writer.init_segment + writer.add(beeps(1, 10, MARKS))
     with av.open(io.BytesIO(data), "r") as file:
         packets = [p for p in file.demux(audio=0) if p.size]
     assert all(p.pts is not None and p.duration is not None and p.pts + p.duration > 0 for p in packets)
@@ -154,7 +135,7 @@ def test_codec_string_tells_the_profile_in_the_stream() -> None:
 
 def test_keyframes_come_as_often_as_asked() -> None:
     writer = FragmentWriter(MediaFormat(SIZE, SIZE, gop_frames=10))
-    data = writer.init_segment + writer.add(flashes_with_beeps(40))
+    data = writer.init_segment + writer.add(beeps(1, 40, MARKS))
     with av.open(io.BytesIO(data), "r") as file:
         keys = [n for n, p in enumerate(p for p in file.demux(video=0) if p.size) if p.is_keyframe]
     assert set(keys) >= {0, 10, 20}
@@ -176,7 +157,7 @@ def test_bits_follow_the_setting() -> None:
 
 def test_a_picture_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match="128x128, the stream is 256x256"):
-        ClipWriter(MediaFormat(256, 256)).add(flashes_with_beeps(1)[0])
+        ClipWriter(MediaFormat(256, 256)).add(beeps(1, 1, MARKS)[0])
 
 
 def test_a_clip_without_frames_is_refused() -> None:
@@ -185,7 +166,7 @@ def test_a_clip_without_frames_is_refused() -> None:
 
 
 def test_idle_clip_is_silent_and_complete() -> None:
-    data = encode_idle([picture(b) for b in (16, 60, 120, 235)], MediaFormat(SIZE, SIZE))
+    data = encode_idle([grey(b) for b in (16, 60, 120, 235)], MediaFormat(SIZE, SIZE))
     with av.open(io.BytesIO(data), "r") as file:
         assert not file.streams.audio
         shown = [f.to_ndarray(format="gray").mean() for f in file.decode(video=0)]

@@ -14,7 +14,8 @@ from aiohttp import web
 
 from engine.transport.media import ClipWriter, FragmentWriter, MediaFormat
 from tests.browser.firefox import FirefoxPage, firefox, open_firefox
-from tests.transport.media.test_media_browser import COUNT, LEAD, SIZE, frames, text
+from tests.frames import LEAD, SIZE
+from tests.transport.media.test_media_browser import COUNT, frames, text
 
 pytestmark = pytest.mark.skipif(firefox() is None, reason="no Firefox here")
 WEB = Path(__file__).parents[3] / "engine" / "web"

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from playwright.async_api import Page, async_playwright
 
-from tests.transport.webrtc.webrtc_stage import TOKEN, Stage, beeps, open_stage
+from tests.chromium import ARGUMENTS, FAKE_MICROPHONE, chromium
+from tests.frames import beeps
+from tests.transport.webrtc.webrtc_stage import TOKEN, Stage, open_stage
 
-CHROMIUM = "/usr/bin/chromium"
 ATTEMPTS = 4
 """Replies of which one must be in sync: a machine may be too busy for a while, a wrong clock is wrong each time."""
 
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required", "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]  # fmt: skip
-
-pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium here")
+pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium here")
 
 SCRIPT = """
 async ({token}) => {
@@ -99,7 +92,7 @@ async def until(page: Page, expression: str, seconds: float = 60) -> None:
 
 async def test_chromium_sees_and_hears_together() -> None:
     async with open_stage() as stage, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=[*ARGUMENTS, *FAKE_MICROPHONE])
         page = await browser.new_page()
         await page.goto(f"{stage.base}/page")
         await page.evaluate(SCRIPT, {"token": TOKEN})

@@ -24,7 +24,8 @@ from engine.transport.webrtc import routes as routes_module
 from engine.transport.webrtc.broadcast import SILENCE_TICKS
 from engine.transport.webrtc.playout import TICK_S
 from engine.transport.webrtc.sink import PeerSink
-from tests.transport.webrtc.webrtc_stage import Browser, Seen, Stage, beeps, open_stage
+from tests.frames import beeps
+from tests.transport.webrtc.webrtc_stage import Browser, Seen, Stage, open_stage
 
 
 def onsets(seen: list[Seen]) -> list[float]:

@@ -11,10 +11,11 @@ import pytest
 from engine.items import MediaFrame
 from engine.protocol.outgoing import TextDeltaEvent
 from engine.transport.webrtc.sink import PeerSink
+from tests.frames import beeps
 from tests.network.emulator import Conditions
 from tests.network.relays import udp_relay
 from tests.transport.webrtc.test_webrtc_peer import Tone
-from tests.transport.webrtc.webrtc_stage import Browser, Stage, beeps
+from tests.transport.webrtc.webrtc_stage import Browser, Stage
 
 
 async def say(sink: PeerSink, frames: list[MediaFrame], events: int = 0) -> None:

@@ -21,45 +21,20 @@ from engine.animation.idle_motion import IdleMotion, Mood
 from engine.concurrency.worker import Worker
 from engine.contracts import FrameRequest
 from engine.errors import Forbidden, UnknownAvatar
-from engine.items import FRAME_SAMPLES, OUTPUT_RATE, AnimatedFrame, AudioChunk, MediaFrame, Picture
+from engine.items import AnimatedFrame, AudioChunk, Picture
 from engine.settings import Settings
 from engine.telemetry import Metrics
 from engine.transport.api.middleware import errors_as_json
 from engine.transport.webrtc import WebRtcApi
+from tests.frames import SIZE, grey
 from tests.network.relays import UdpRelay, candidates, with_candidate, without_candidates
 
-SIZE = 128
 TOKEN = "the-token"
 
 Post = Callable[[Any], Awaitable[tuple[int, Any, dict[str, str]]]]
 
 
-def picture(brightness: int) -> Picture:
-    yuv = np.full((SIZE * 3 // 2, SIZE), 128, np.uint8)
-    yuv[:SIZE] = brightness
-    return Picture(yuv, SIZE, SIZE)
-
-
-IDLE, DARK, BRIGHT = picture(120), picture(16), picture(235)
-
-
-def beeps(turn: int, count: int, marks: Sequence[int] = (), loud: bool = False, flash: int = 1) -> list[MediaFrame]:
-    """Dark silent frames, but for the marks, which beep and are bright for ``flash`` frames; ``loud`` beeps throughout.
-
-    A busy coder may leave one picture out, so a flash of one may never be seen.
-    """
-    tone = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(FRAME_SAMPLES) / OUTPUT_RATE)).astype(np.float32)
-    silence = np.zeros(FRAME_SAMPLES, np.float32)
-    return [
-        MediaFrame(
-            turn,
-            i,
-            tone if loud or i in marks else silence,
-            BRIGHT if loud or any(0 <= i - mark < flash for mark in marks) else DARK,
-            True,
-        )
-        for i in range(count)
-    ]
+IDLE = grey(120)
 
 
 class ScriptedConversation:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.items import FRAME_MS, FRAME_SAMPLES, MediaFrame, Picture
+from engine.items import FRAME_MS, FRAME_SAMPLES, MediaFrame
 from engine.protocol.outgoing import DuckEvent, ResumeEvent
 from engine.telemetry import Metrics
 from engine.transport.media import MediaFormat
@@ -19,6 +19,7 @@ from engine.transport.outbox import Outbox
 from engine.transport.websocket.sinks import DEGRADE_S, LONGEST_HOLD_S, StreamSink
 from engine.transport.websocket.writer import SocketWriter
 from tests.decoded import pictures_of, sound_of
+from tests.frames import grey
 from tests.virtual_time import run_virtual
 
 SIZE = 64
@@ -75,7 +76,7 @@ class Line:
     async def speak(self, fragments: range) -> None:
         """Send these fragments of reply 1; the pictures of fragment n have brightness ``shade(n)``."""
         for number in fragments:
-            picture = plain(shade(number))
+            picture = grey(shade(number), SIZE)
             first = number * FRAGMENT
             await self.sink.media(
                 [MediaFrame(1, first + i, np.zeros(FRAME_SAMPLES, np.float32), picture, True) for i in range(FRAGMENT)]
@@ -93,12 +94,6 @@ class Line:
 def shade(fragment: int) -> int:
     """The brightness of a fragment's pictures: neighbours differ by far more than the encoder's error."""
     return 40 + 60 * (fragment % 4)
-
-
-def plain(brightness: int) -> Picture:
-    yuv = np.full((SIZE * 3 // 2, SIZE), 128, np.uint8)
-    yuv[:SIZE] = brightness
-    return Picture(yuv, SIZE, SIZE)
 
 
 def decode(messages: list[dict[str, Any]]) -> tuple[list[int], float]:
