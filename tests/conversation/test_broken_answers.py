@@ -22,7 +22,7 @@ THREE = "Plants make sugar from light. They need water too. The roots bring the 
 
 
 def counted(stage: Stage, outcome: str) -> float:
-    return float(stage.metrics.turns.labels(outcome)._value.get())
+    return stage.metrics.registry.get_sample_value("tutor_turns_total", {"end": outcome}) or 0.0
 
 
 @dataclass
