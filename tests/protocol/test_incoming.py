@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import BadRequest, EngineError, InvalidField, TooLarge, UnknownType
-from engine.protocol.incoming import MAX_VALUES, TextMessage, decode_base64, parse, parse_recording
+from engine.protocol.incoming import BASE64_PIECE, MAX_VALUES, TextMessage, decode_base64, parse, parse_recording
 
 
 def test_text_message() -> None:
@@ -79,6 +79,20 @@ def test_long_base64_is_decoded_whole() -> None:
         decode_base64("A" * 200_001)
 
 
+@pytest.mark.parametrize("shift", range(4))
+def test_escaped_slashes_are_read_wherever_the_pieces_are_cut(shift: int) -> None:
+    encoded = "A" * shift + "/" * (3 * BASE64_PIECE - shift)
+    message = f'{{"type":"audio","data":"{encoded}"}}'.replace("/", "\\/").encode()
+    assert parse_recording(message)[1] == base64.b64decode(encoded)
+
+
+@pytest.mark.parametrize("damaged", ["AA==", "AAA=", "A", "\\", "\\n", "é"])
+def test_damage_between_the_pieces_of_a_recording_is_found(damaged: str) -> None:
+    encoded = "A" * (BASE64_PIECE - 4) + damaged + "A" * BASE64_PIECE
+    with pytest.raises(InvalidField, match="base64"):
+        parse_recording(f'{{"type":"audio","data":"{encoded}"}}'.encode())
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -109,7 +123,7 @@ def test_a_long_recording_is_read_wherever_its_data_stands(form: str) -> None:
     data = bytes(range(256)) * 4000
     encoded = base64.b64encode(data).decode()
     for written in (encoded, encoded.replace("/", "\\/"), "data:audio/wav;base64," + encoded):
-        message, audio = parse_recording(form.format(written))
+        message, audio = parse_recording(form.format(written).encode())
         assert (message.type, message.end, audio) == ("audio", "end" in form, data)
 
 
@@ -136,13 +150,13 @@ LONG = "A" * 100_000
 )
 def test_only_the_data_of_a_recording_may_be_long(text: str, error: type[EngineError]) -> None:
     with pytest.raises(error):
-        parse_recording(text)
+        parse_recording(text.encode())
 
 
 @pytest.mark.parametrize("piece", ["[],", "{},", '"a":0,', "1e5,", '"', '\\"', "\\", '"data":"', "data "])
 def test_thirty_megabytes_of_anything_are_refused_at_once(piece: str) -> None:
-    text = '{"type":"ping","x":[' + piece * (30_000_000 // len(piece)) + "0]}"
+    data = ('{"type":"ping","x":[' + piece * (30_000_000 // len(piece)) + "0]}").encode()
     began = time.perf_counter()
     with pytest.raises(EngineError):
-        parse_recording(text)
+        parse_recording(data)
     assert time.perf_counter() - began < 0.25

@@ -83,6 +83,9 @@ class Client:
                         self._hear_live(message.data)
                 except EngineError as error:
                     await self._outbox.put(refusal(self._session, error))
+                except UnicodeDecodeError:
+                    await self.close(WSCloseCode.INVALID_TEXT, b"not UTF-8")
+                    return
         finally:
             self._conversation.detach(self._sink)
             if self._microphone is not None:
@@ -113,11 +116,16 @@ class Client:
             return False
         return True
 
-    async def _read(self, text: str) -> None:
-        if len(text) <= LOOP_CHARS:
+    async def _read(self, data: bytes) -> None:
+        """One text message, UTF-8. A character has at most four bytes.
+
+        Raises:
+            UnicodeDecodeError: it is not UTF-8.
+        """
+        if len(data) <= 4 * LOOP_CHARS and len(text := data.decode()) <= LOOP_CHARS:
             await self._handle(messages.parse(text))
         else:
-            await self._hear(*await asyncio.to_thread(messages.parse_recording, text))
+            await self._hear(*await asyncio.to_thread(messages.parse_recording, data))
 
     async def _handle(self, message: messages.ClientMessage) -> None:
         match message:
@@ -215,6 +223,7 @@ async def serve_socket(request: web.Request, session: Session) -> web.StreamResp
         compress=False,
         autoping=False,
         protocols=(SUBPROTOCOL,),
+        decode_text=False,  # a recording has 30 MB of it, which a thread looks at
     )
     await websocket.prepare(request)
     client = Client(websocket, session)
