@@ -33,6 +33,12 @@ _UNIT = re.compile(
     r"(?<![\w.,])(\d[\d.,]{0,18})(\s?)([A-Za-zΩμµ]{1,4}(?:[²³]|\^[23])?(?:/[A-Za-z]{1,4}(?:[²³]|\^[23])?)?)(?![\w/²³^'’]|\.\w)",
     re.ASCII,
 )
+_SIGNED_UNIT = re.compile(
+    r"(?<![\w.,])(\d(?:[\d.,]{0,18}\d)?)\s?(?=[A-Za-z]{0,4}[ΩμµÅ²³/·^])([A-Za-zΩμµÅ²³/·^23]{1,12})(?![\w/²³^·])",
+    re.ASCII,
+)
+"""With signs that are no letters of ASCII."""
+
 _OTHERWISE_READ = frozenset(str.split("A B C F H T K t l h d in min ft mi lb mph m g km cm mm kg mg pm am PM AM"))
 """Left to the grammars, or more often something else after a number."""
 
@@ -49,6 +55,17 @@ def amounts_in_words(text: str, *, chinese: bool) -> str:
     text = _GROUPED.sub(lambda m: number_in_words(m.group(1).replace(",", ""), chinese), text)
     text = _VERSION.sub(lambda m: _version(m, chinese), text)
     return _LONG_NUMBER.sub(lambda m: digits_in_words(m.group(), chinese), text)
+
+
+def quantities_in_words(text: str, *, chinese: bool) -> str:
+    """Units behind a number whose signs would be read one by one: ``9.8 m/s²``, ``50 Ω``, ``3 μg``."""
+    return _SIGNED_UNIT.sub(lambda m: _signed_unit(m, chinese), text)
+
+
+def _signed_unit(match: re.Match[str], chinese: bool) -> str:
+    number, unit = match.groups()
+    words = unit_in_words(unit, chinese, one=plain_number(number) == "1")
+    return match.group() if words is None else number + ("" if chinese else " ") + words
 
 
 def plain_number(written: str, currency: str = "") -> str:

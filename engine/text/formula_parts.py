@@ -11,7 +11,7 @@ from engine.text.number_words import digits_in_words, number_in_words
 
 _CE = re.compile(r"\\(?:ce|cee)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _UNIT_BOX = re.compile(
-    r"(?P<one>(?<![\d.])1)?(?P<gap>(?:\\[,;: ]|~|\s)*)"
+    r"(?P<one>(?<![\d.])1)?(?P<gap>(?:\\[,;: ]|~|\s){0,6})"
     r"\\(?:mathrm|text|textrm|mathsf|operatorname|unit|si|rm|textnormal)\s*\{(?P<unit>[^{}]{1,40}(?:\{[^{}]{1,5}\}[^{}]{0,20})*)\}"
     r"(?:\^\{?(?P<power>-?\d)\}?)?"
 )
@@ -92,6 +92,7 @@ _UNITS: dict[str, tuple[str, str]] = {
     "dB": ("decibel", "分贝"),
     "Wh": ("watt hour", "瓦时"),
     "Ah": ("ampere hour", "安时"),
+    "Å": ("angstrom", "埃"),
     "oz": ("ounce", "盎司"),
     "yd": ("yard", "码"),
     "gal": ("gallon", "加仑"),
@@ -112,10 +113,13 @@ _PREFIXES: dict[str, tuple[str, str]] = {
 }
 _PLURALS = {"foot": "feet", "inch": "inches", "mile per hour": "miles per hour", "henry": "henries"}
 _POWERS = {"2": ("square", "平方"), "3": ("cubic", "立方")}
-_UNIT = re.compile(r"^([A-Za-zΩμµ]+)(?:\^?\{?(-?\d)\}?|([²³]))?$")
+_UNIT = re.compile(r"^([A-Za-zΩμµÅ]+)(?:\^?\{?(-?\d)\}?|([²³]))?$")
 
 _OHMS = re.compile(r"(?<=\d)(?:\\[,;: ]|[~\s])*\\Omega(?![A-Za-z_^(])")
 _NORM = re.compile(r"(?<!\|)\|\|([^|]{1,60})\|\|(?!\|)")
+_JOINED_BOXES = re.compile(
+    r"\\(?:text|mathrm)\s?\{([^{}]{1,12})\}(\^\{?-?\d\}?)?\s*/\s*\\(?:text|mathrm)\s?\{([^{}]{1,12})\}(\^\{?-?\d\}?)?"
+)
 _EXISTS = re.compile(r"((?:\\exists\s?|∃)!?\s*[A-Za-z])\s*(?=\()")
 _ARC_MINUTES = re.compile(r"\^\{?\\circ\}?\s*(\d{1,2})\s?(?:'|′|\^\{?\\prime\}?)(?!['′])")
 _NAMED_MULTIPLE = re.compile(
@@ -126,6 +130,7 @@ _NAMED_MULTIPLE = re.compile(
 def prepared(formula: str, chinese: bool) -> str:
     """LaTeX with chemistry, units and repeating decimals replaced by ``\\text{words}``."""
     formula = _OHMS.sub(r"\\,\\mathrm{Ω}", _NORM.sub(r"\\|\1\\|", _NAMED_MULTIPLE.sub(_multiple, formula)))
+    formula = _JOINED_BOXES.sub(r"\\mathrm{\1\2/\3\4}", formula)
     formula = _EXISTS.sub(lambda m: m.group(1) + _text("满足" if chinese else "such that"), formula)
     formula = _ARC_MINUTES.sub(lambda m: rf"^\circ {m.group(1)}" + _text("分" if chinese else "minutes"), formula)
     formula = _NOT_EQUAL.sub(r"\\neq ", formula)
@@ -215,8 +220,9 @@ def is_species(text: str) -> bool:
 def _plain_chemistry(formula: str, chinese: bool) -> str:
     """``2H_2 + O_2 \\rightarrow 2H_2O``: a formula of nothing but species."""
     bare = re.sub(r"\\(?:mathrm|text)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}|\\[,;]", r"\1", formula)
+    bare = bare.replace(r"\uparrow", " ↑ ").replace(r"\downarrow", " ↓ ")
     bare = _CHARGED.sub(lambda m: f"^{m.group(1)}{'⁺' if m.group(2) == '+' else '⁻'}", _SUBSCRIPT.sub(r"\1", bare))
-    species = [re.sub(r"[\s{}]", "", side) for side in re.split(r"\+|" + _LATEX_ARROW.pattern, bare)]
+    species = [re.sub(r"[\s{}↑↓]", "", side) for side in re.split(r"\+|" + _LATEX_ARROW.pattern, bare)]
     if not any(is_species(each) for each in species):
         return formula
     if not all(is_species(each) or is_elements(re.sub(r"\^\d*[⁺⁻]$", "", each)) for each in species):

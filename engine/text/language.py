@@ -40,6 +40,7 @@ _NOT_PROSE = re.compile(
 )
 _SENTENCE_END = ".!?…¿¡:\n"
 
+_GREEK_SIGN = re.compile("[A-Za-z]{0,2}[μµΩΔ][A-Za-z]{0,2}")
 _WORDS = re.compile(r"[^\W\d_]+")
 
 
@@ -121,8 +122,8 @@ def _by_script(words: Sequence[str], expected: str) -> str | None:
     weight: dict[str, float] = {}
     for word in words:
         language = _script_of(word)
-        if language == "el" and len(word) == 1 and expected != "el":
-            continue  # a letter of mathematics
+        if language == "el" and expected != "el" and (len(word) == 1 or _GREEK_SIGN.fullmatch(word)):
+            continue  # a letter of mathematics, or a unit
         weight[language] = weight.get(language, 0.0) + (len(word) / 2 if language in UNSPACED_LANGUAGES else 1.0)
     if "ja" in weight:
         # Kanji in a text that also has kana are Japanese.

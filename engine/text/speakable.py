@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 
+from engine.text.amounts import quantities_in_words
 from engine.text.asides import indexing_in_words, nested_lists_in_words, without_asides, without_double_brackets
 from engine.text.characters import readable, shortened
 from engine.text.formula_parts import chemistry_in_words
@@ -40,7 +41,7 @@ _STRAY = re.compile(r"\\[\[\]()]|\${2,}|\\n(?![A-Za-z])|^\s*(?:->|[→➡⇒])\s
 _TABLE_RULE = re.compile(r"^[ \t|:-]*-{2,}[ \t|:-]*$", re.MULTILINE)
 _TABLE_ROW = re.compile(r"^[ \t]*\|(.+?)\|?[ \t]*$", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*(?:[-*_][ \t]*){3,}$", re.MULTILINE)
-_NUMERAL = re.compile(r"[A-Z][a-z]+ [IVX]+\b|\b[A-Za-z]+ vs\b")
+_NUMERAL = re.compile(r"[A-Z][a-z]+ [IVX]+\b|\bWWI|\b[A-Za-z]+ vs\b")
 _LINE_START = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[-*+•‣·–][ \t]+(?:\[[ xX]\][ \t]+)?)+", re.MULTILINE)
 _NUMBERED = re.compile(r"^([ \t]*\d{1,3})[.)](?=[ \t]+\S)", re.MULTILINE)
 _EMPHASIS = re.compile(r"\*\*\*|\*\*|__|~~|`+|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)")
@@ -81,6 +82,7 @@ def speakable(text: str, language: str) -> str:
     said = _EMOJI.sub(lambda m: m.group() if _SHAPES.match(m.group()) else "", _SHORTCODE.sub("", said))
     if language in ("en", "zh"):
         said = _mathematics(written_forms_in_words(said, language), language)
+        said = quantities_in_words(said, chinese=language == "zh")
     said = _one_line(symbols_in_words(_SPACES.sub(" ", said), language), language)
     if not any(map(str.isalnum, said)):
         return ""

@@ -55,6 +55,7 @@ _RATES = {
     "bpm": " beats per minute",
     "fps": " frames per second",
 }
+_LETTERS = {"w/o": "without", "w/": "with", "b/c": "because"}
 _DAYS = {"Mon": "Monday", "Tue": "Tuesday", "Wed": "Wednesday", "Thu": "Thursday", "Fri": "Friday"}
 _MONTHS = {
     name[:3]: name
@@ -145,6 +146,7 @@ _THOUSANDS = re.compile(
     # A group of noughts, or a number of millions: not a list of numbers.
     r"(?<![\d.,] )(?<![\d.,])(?:\d{1,3}(?= (?:\d{3} )*000(?!\d))(?: \d{3})+|\d{1,2}(?: \d{3}){2,4}(?! \d))(?![.,]?\d)"
 )
+_POINTED_THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:\.\d{3})*\.000(?![\w]|[.,]\d)(?<=\.\d{3}\.000)")
 _UNITS_ALONE = re.compile(
     rf"(?<![\w./])(?<!\d )({'|'.join(map(re.escape, sorted(_WRITTEN_UNITS, key=len, reverse=True)))})(?![\w/²³^]|\.\w)"
 )
@@ -171,11 +173,17 @@ _ENGLISH: Rules = (
     (re.compile(r"\b(Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.(?= \d)"), lambda m: _MONTHS[m.group(1)[:3]]),
     (re.compile(r"(?<![\d.,/])50[/-]50(?![\d/])"), "fifty fifty"),
     (re.compile(r"(?<![\d.,/])(19|20)(\d\d)/(\d\d)(?![\d/])"), _years),
+    (_POINTED_THOUSANDS, lambda m: m.group().replace(".", "")),
+    (re.compile(r"(?<=\d) ?° ?(?=[CF]\b)"), "°"),
+    (re.compile(r"(?<![\d./])(\d{1,6})/0(?![\d./])"), r"\1 over 0"),
+    (re.compile(r"\b([Ee])\s?=\s?mc2\b"), r"\1 = mc²"),
+    (re.compile(r"(?<![\w/])(w/o|w/|b/c)(?![\w/])"), lambda m: _LETTERS[m.group(1)]),
+    (re.compile(r"\bWW ?(II|2|I|1)\b"), lambda m: f"World War {'two' if m.group(1) in ('II', '2') else 'one'}"),
     (_THOUSANDS, lambda m: m.group().replace(" ", "")),
     (re.compile(rf"\b({_RULERS}) {_ROMAN}"), _ruler),
     (re.compile(rf"\b({_NUMBERED}) {_ROMAN}"), _numbered),
     (re.compile(rf"(?<![\w.])(\d{{1,4}})\s?[x×X]\s?(\d{{1,4}})(?=[ -](?:{_COUNTED}))"), r"\1 by \2"),
-    (re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d)?)[x×](?= [a-z]{3}|\s*$)"), r"\1 times"),
+    (re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d)?)[x×](?= [a-z]{3})"), r"\1 times"),
     (re.compile(r"(?<![A-Za-z0-9])([CF])#(?!\w)"), r"\1 sharp"),
     (re.compile(r"(?<![\w.])(pp?|ch|vol|sec|eq)\.\s?(?=\d)", re.IGNORECASE), _page),
     (re.compile(r"§{1,2}\s?(?=\d)"), "section "),
@@ -189,6 +197,7 @@ _ENGLISH: Rules = (
 )
 
 _CHINESE: Rules = (
+    (re.compile(r"(?<=\d) ?° ?(?=[CF]\b)"), "°"),
     (re.compile(r"(?<![\d.,/])24/7(?![\d/])"), "二十四小时七天"),
     (_MAIL, lambda m: m.group().replace("@", " at ").replace(".", "点")),
     (re.compile(r"(?<=[A-Za-z])-(?=\d)"), " "),

@@ -57,6 +57,19 @@ from engine.text.written_forms import written_forms_in_words
          "H C l aqueous plus N a O H aqueous yields N a C l aqueous plus H two O liquid"),
         ("A -> B", "A to B"),
         ("→ Next step", "Next step"),
+        (r"$\text{CaCO}_3 \rightarrow \text{CaO} + \text{CO}_2\uparrow$", "C a C O three yields C a O plus C O two"),
+        ("-40 °C = -40 °F", "minus forty degrees Celsius equals minus forty degrees Fahrenheit"),
+        ("It is 9.8 m/s².", "It is nine point eight meters per second squared."),
+        ("Use 50 Ω and 5 kΩ.", "Use fifty ohms and five kiloohms."),
+        ("It is 100 µm or 3 μg.", "It is one hundred micrometers or three micrograms."),
+        ("1/0 is undefined", "one over zero is undefined"),
+        ("5x", "five x"),
+        ("There are 1.000.000 or 2.500.000 people.",
+         "There are one million or two million five hundred thousand people."),
+        ("e=mc2", "e equals m c squared"),
+        ("Go w/ or w/o it.", "Go with or without it."),
+        ("WWII and WW2", "World War two and World War two"),
+        (r"$5\,\text{N·m}^2/\text{kg}^2$", "five newton square meters per kilogram squared"),
         ("The 19th-century novel.", "The nineteenth century novel."),
         ("1,000s of people", "thousands of people"),
         ("1 in = 2.54 cm", "one inch equals two point five four centimeters"),
@@ -101,6 +114,7 @@ def test_chinese(shown: str, spoken: str) -> None:
 
 def test_a_letter_of_mathematics_is_no_greek() -> None:
     assert detect_language("π ≈ 3.14", "en") == "en"
+    assert detect_language("3 μg or 5 kΩ", "en") == "en"
     assert detect_language("καλημέρα σε όλους", "en") == "el"
 
 
