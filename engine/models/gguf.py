@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from engine.errors import ModelMissing
-from engine.models.gguf_layout import BLOCK_BYTES, MAGIC, Q4_1, Q8_0, Layout, read_layout
+from engine.models.gguf_layout import BLOCK_BYTES, MAGIC, Q4_1, Q8_0, Layout, damaged, read_layout
 from engine.models.hashes import Stamps
 from engine.models.prepare import build_once, intact
 
@@ -56,17 +56,27 @@ def rewrite(source: Path, target: Path) -> str:
         raise ValueError(f"{source} is not a GGUF file")
     digest = hashlib.sha256()
     with source.open("rb") as stream, target.open("wb") as out:
-        for piece in _pieces(stream, layout):
-            out.write(piece)
-            digest.update(piece)
+        try:
+            for piece in _pieces(stream, layout):
+                out.write(piece)
+                digest.update(piece)
+        except FloatingPointError:
+            raise damaged(source, "some of its weights are not numbers") from None
     return digest.hexdigest()
 
 
 def _to_q8_0(raw: bytes) -> bytes:
-    """Converts whole Q4_1 blocks to Q8_0 blocks."""
+    """Converts whole Q4_1 blocks to Q8_0 blocks.
+
+    Raises:
+        FloatingPointError: a block's scale or minimum is infinite or not a number.
+    """
     from gguf import GGMLQuantizationType, quants  # imported here because most starts do not need it
 
-    weights = quants.dequantize(np.frombuffer(raw, np.uint8).reshape(-1, BLOCK_BYTES[Q4_1]), GGMLQuantizationType.Q4_1)
+    blocks = np.frombuffer(raw, np.uint8).reshape(-1, BLOCK_BYTES[Q4_1])
+    if not np.isfinite(blocks[:, :4].copy().view(np.float16)).all():
+        raise FloatingPointError("a scale or minimum is not a number")
+    weights = quants.dequantize(blocks, GGMLQuantizationType.Q4_1)
     return quants.quantize(weights, GGMLQuantizationType.Q8_0).tobytes()
 
 

@@ -111,9 +111,14 @@ def read_layout(path: Path) -> Layout | None:
             with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 return _read(_Reader(content, len(MAGIC)))
         except _Damaged as error:
-            raise ModelMissing(
-                f"the language model {path} is damaged: {error}. Fetch it again, or set ENGINE_LLM_MODEL to another"
-            ) from None
+            raise damaged(path, str(error)) from None
+
+
+def damaged(path: Path, reason: str) -> ModelMissing:
+    """The refusal of a model file."""
+    return ModelMissing(
+        f"the language model {path} is damaged: {reason}. Fetch it again, or set ENGINE_LLM_MODEL to another"
+    )
 
 
 class _Damaged(Exception):

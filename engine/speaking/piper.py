@@ -7,7 +7,6 @@ several sessions take turns. ``close`` ends the threads.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +18,13 @@ from piper.const import BOS, EOS, PAD
 
 from engine.concurrency.worker import Worker
 from engine.contracts import Voice
-from engine.errors import ModelMissing, SynthesisFailed
+from engine.errors import SynthesisFailed
 from engine.items import Clause, Speech
-from engine.models.catalog import voice_config
 from engine.models.onnx import MODEL_ERRORS
 from engine.speaking.ipa import Segment, assemble, is_letter
-from engine.speaking.languages import iso
 from engine.speaking.letters import clause_timeline, share_pads
 from engine.speaking.pieces import PiecePlan
+from engine.speaking.piper_description import read_description
 from engine.speaking.piper_graph import IntArray, Latent, PiperGraph
 from engine.speaking.shaping import Leveller, Shaper
 from engine.speaking.timeline import ClauseTiming
@@ -79,15 +77,9 @@ class PiperSynthesizer:
 
 
 def _load(path: Path, threads: int) -> _Loaded:
-    beside = voice_config(path)
-    try:
-        raw = json.loads(beside.read_text(encoding="utf-8"))
-        config = PiperConfig.from_dict(raw)
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelMissing(f"Piper voice {path.name}: its configuration {beside} cannot be read: {error!r}") from error
+    config, language = read_description(path)
     name = path.stem.removeprefix("piper-")
     graph = PiperGraph(path, config.hop_length, threads)
-    language = iso(str(raw.get("language", {}).get("family") or config.espeak_voice))
     voice = Voice(f"{PREFIX}{name}", language, name, timed=graph.has_widths)
     piper = PiperVoice(session=None, config=config, download_dir=path.parent)
     return _Loaded(voice, piper, graph, Leveller())

@@ -106,6 +106,24 @@ def portraits() -> list[bytes]:
     return made
 
 
+VOICE = json.dumps(
+    {
+        "audio": {"sample_rate": 22050},
+        "espeak": {"voice": "en-us"},
+        "inference": {"noise_scale": 0.667, "length_scale": 1, "noise_w": 0.8},
+        "phoneme_type": "espeak",
+        "phoneme_id_map": {"_": [0], "^": [1], "$": [2]},
+        "num_symbols": 256,
+        "num_speakers": 1,
+        "speaker_id_map": {},
+        "piper_version": "1.0.0",
+        "language": {"code": "en_US", "family": "en"},
+    },
+    indent=1,
+)
+"""The description of a Piper voice."""
+
+
 @lru_cache
 def language_models() -> list[bytes]:
     return [gguf(np.random.default_rng(2).bytes(40), bytes(256)), gguf(bytes(40), bytes(256))]

@@ -22,9 +22,11 @@ from engine.errors import EngineError, ModelMissing, Unauthorized
 from engine.items import INPUT_RATE, AudioChunk
 from engine.knowledge.items import Unreadable
 from engine.knowledge.parse import MAX_CHARS, read_document
+from engine.models.catalog import voice_config
 from engine.models.gguf import rewrite
 from engine.models.gguf_layout import read_layout
 from engine.protocol.incoming import parse
+from engine.speaking.piper_description import read_description
 from engine.tokens import TokenSigner
 from engine.transport.webrtc.microphone import LONGEST_GAP_S, MOST_AHEAD_S, OpusMicrophone
 from engine.transport.webrtc.offers import read_offer
@@ -34,6 +36,7 @@ from tests.fuzz.samples import (
     MESSAGES,
     OFFER,
     PROFILE,
+    VOICE,
     documents,
     language_models,
     live_recordings,
@@ -189,6 +192,19 @@ def test_language_model_files(tmp_path_factory: pytest.TempPathFactory, data: by
     again = read_layout(target)
     assert again is not None and again.metadata == layout.metadata
     assert [tensor.name for tensor in again.tensors] == [tensor.name for tensor in layout.tensors]
+
+
+@given(text=damaged_text([VOICE]))
+def test_voice_descriptions(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    model = tmp_path_factory.getbasetemp() / "fuzzed.onnx"
+    voice_config(model).write_bytes(text.encode("utf-8", "surrogateescape"))
+    with soon():
+        try:
+            config, language = read_description(model)
+        except ModelMissing as error:
+            assert "cannot be used" in error.message and len(error.message) < 1000
+            return
+    assert 8000 <= config.sample_rate <= 48_000 and config.hop_length > 0 and language is not None
 
 
 @given(damaged_text([PROFILE]))

@@ -143,3 +143,14 @@ def test_a_run_of_zeros_is_refused_soon(tmp_path: Path) -> None:
 def test_a_folder_in_place_of_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match="cannot be read: Is a directory"):
         faster_prompts(tmp_path, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("scale", [b"\x00\x7c", b"\x01\x7e"], ids=["infinite", "not a number"])
+def test_weights_that_are_not_numbers_are_refused_and_leave_nothing(
+    tmp_path: Path, blocks: bytes, scale: bytes
+) -> None:
+    model = tmp_path / "a.gguf"
+    model.write_bytes(gguf(scale + blocks[2:], bytes(256)))
+    with pytest.raises(ModelMissing, match="weights are not numbers"):
+        faster_prompts(model, tmp_path / "cache")
+    assert not list((tmp_path / "cache").rglob("*.gguf"))
