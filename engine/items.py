@@ -179,8 +179,8 @@ class Picture:
 class MediaFrame:
     """A frame on its way to the client: a picture with its own 40 ms of audio."""
 
-    turn: int
-    """Number of the reply it belongs to; named as on the wire."""
+    reply: int
+    """Number of the reply it belongs to, from 1; 0 before the reply may be heard."""
 
     index: int
     """Position in the reply, from 0."""

@@ -45,7 +45,7 @@ async def _free_memory() -> None:
     await asyncio.to_thread(give_back_memory)
 
 
-class Connection(Protocol):
+class SessionConnection(Protocol):
     """A socket or peer of a session."""
 
     async def close(self, code: int, reason: bytes) -> None:
@@ -73,7 +73,7 @@ class Session:
         self.created_at = datetime.now(UTC)
         self.last_activity = self.created_at
         self._active_at = asyncio.get_running_loop().time()
-        self._connections: list[Connection] = []
+        self._connections: list[SessionConnection] = []
         self.task: asyncio.Task[None] | None = None
         self._authorized_until = math.inf
 
@@ -113,14 +113,14 @@ class Session:
         """
         return bool(self._connections) or now - self._active_at < ABSENT_S
 
-    def take_connection(self, connection: Connection) -> Connection | None:
+    def take_connection(self, connection: SessionConnection) -> SessionConnection | None:
         """Make ``connection`` the session's own. Returns the one it replaces, which the caller closes."""
         previous = self._connections[-1] if self._connections else None
         self._connections.append(connection)
         self.touch()
         return previous
 
-    def drop_connection(self, connection: Connection) -> None:
+    def drop_connection(self, connection: SessionConnection) -> None:
         """``connection`` is closed."""
         if connection in self._connections:
             self._connections.remove(connection)
@@ -238,7 +238,7 @@ class SessionRegistry:
         Args:
             session: which.
             how: for the metrics: ``deleted``, ``expired``, ``shutdown`` …
-            code: for its connections, see ``Connection.close``.
+            code: for its connections, see ``SessionConnection.close``.
             reason: the same.
         """
         if not self._forget(session, how):

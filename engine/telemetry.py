@@ -63,7 +63,7 @@ class Metrics:
         self.sessions = Gauge("tutor_sessions", "Live sessions.", registry=r)
         self.sessions_total = Counter("tutor_sessions_ended_total", "Sessions by how they ended.", ["end"], registry=r)
         self.sockets = Gauge("tutor_connections", "Open connections.", ["kind"], registry=r)
-        self.turns = Counter("tutor_turns_total", "Replies by how they ended.", ["end"], registry=r)
+        self.replies = Counter("tutor_turns_total", "Replies by how they ended.", ["end"], registry=r)
         self.answers = Counter(
             "tutor_answers_total",
             "Replies by who wrote them: the language model or the engine.",

@@ -29,7 +29,7 @@ class Claims:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class SignedToken:
     """A new token."""
 
     text: str
@@ -55,7 +55,7 @@ class TokenSigner:
         """The text of a token that opens ``session_id`` for the configured time."""
         return self.issue(session_id, tutor_id, student_id).text
 
-    def issue(self, session_id: str, tutor_id: int, student_id: int) -> Token:
+    def issue(self, session_id: str, tutor_id: int, student_id: int) -> SignedToken:
         """A token that opens ``session_id`` for the configured time, and when that is over."""
         now = int(time.time())
         claims = {
@@ -66,7 +66,7 @@ class TokenSigner:
             "exp": now + self._ttl_s,
             "aud": AUDIENCE,
         }
-        return Token(jwt.encode(claims, self._secret, algorithm="HS256"), now + self._ttl_s)
+        return SignedToken(jwt.encode(claims, self._secret, algorithm="HS256"), now + self._ttl_s)
 
     def check(self, token: str, session_id: str) -> Claims:
         """The claims of a token that is good for ``session_id``.

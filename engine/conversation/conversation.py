@@ -3,7 +3,7 @@
 An actor: what the client asks for and what the listener hears wait in one bounded inbox, in the order
 they came, and are handled one by one on the event loop, so no two of them race. Interrupting does not
 wait there: the tutor is silenced at once, and only what follows from it (the history, the message to
-the client) takes its turn. Replies run as tasks; at most one speaks, at most one is preemptive.
+the client) waits in the inbox. Replies run as tasks; at most one speaks, at most one is preemptive.
 ``run`` owns everything and ends it when it is cancelled or ``close`` is called.
 """
 
@@ -30,7 +30,7 @@ from engine.conversation.listen_messages import listen_message
 from engine.conversation.microphone import ListenerInbox, StudentMicrophone
 from engine.conversation.parts import Parts
 from engine.conversation.preemptive import PreemptiveReply
-from engine.conversation.prefill import Prefill
+from engine.conversation.prefill import DialoguePrefill
 from engine.conversation.recordings import transcribe_recording
 from engine.conversation.reply import Reply, unexpected_failure
 from engine.conversation.reply_context import ReplyOptions
@@ -92,7 +92,7 @@ class Conversation:
         self._tasks = SessionTasks()
         self._floor = Floor(self._tasks, self.history, parts.metrics)
         self._preemptive = PreemptiveReply(self._tasks, parts.metrics)
-        self._prefill = Prefill(parts, self.history, self._tasks)
+        self._prefill = DialoguePrefill(parts, self.history, self._tasks)
         self._microphone = StudentMicrophone(
             parts,
             self._tasks,

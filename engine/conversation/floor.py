@@ -116,7 +116,7 @@ class Floor:
         number, content = cut.reply.number, cut.reply.heard_text(cut.at)
         self._history.heard(number, content)
         self._metrics.interruptions.labels(cut.reason).inc()
-        self._metrics.turns.labels("interrupted").inc()
+        self._metrics.replies.labels("interrupted").inc()
         return InterruptedEvent(
             turn=number,
             played_ms=round(cut.reply.playback.heard_ms(cut.at)),

@@ -16,7 +16,7 @@ from engine.turn_taking.listener import Listener, ListenOutput
 
 
 class ListenerInbox:
-    """The listener's way into the conversation's inbox. A barge-in silences the tutor before it waits its turn there.
+    """The listener's way into the conversation's inbox. A barge-in silences the tutor before it waits there.
 
     Args:
         inbox: takes everything, in order.

@@ -22,7 +22,7 @@ ANY_QUESTION = "Hello."
 """Stands for the question to come; what is before it is what matters."""
 
 
-class Prefill:
+class DialoguePrefill:
     """Prefills the prompts of one conversation. Does nothing when the language model is not the embedded one.
 
     Args:

@@ -129,9 +129,9 @@ class Reply:
             self._history.add_assistant(number, self.text.strip())
         self.timeline.report(self._parts.metrics)
         if self._failure is not None:
-            self._parts.metrics.turns.labels("failed").inc()
+            self._parts.metrics.replies.labels("failed").inc()
             raise self._failure
-        self._parts.metrics.turns.labels("failed" if self._text.failed else "done").inc()
+        self._parts.metrics.replies.labels("failed" if self._text.failed else "done").inc()
         self._parts.metrics.answers.labels(self._text.origin).inc()
         await self._sink.event(TurnDoneEvent(turn=number, timings=self.timeline.marks))
         if self._options.avatar is not None and self._options.live:
@@ -171,7 +171,7 @@ class Reply:
             if not isinstance(item, list):
                 await self._sink.event(numbered(item, self.number))
                 continue
-            await self._sink.media([replace(frame, turn=self.number) for frame in item])
+            await self._sink.media([replace(frame, reply=self.number) for frame in item])
             now = loop.time()
             self._context.mark("first_media_sent")
             self.playback.sent(len(item), now)

@@ -1,7 +1,7 @@
 """Where a conversation's output goes: a socket, a WebRTC peer, or a test.
 
-All methods are called on the event loop. Everything that belongs to a reply carries the reply's number,
-called ``turn`` as on the wire, so that a sink can drop what is stale.
+All methods are called on the event loop. Everything that belongs to a reply carries the reply's number
+(the field ``turn`` of the protocol), so that a sink can drop what is stale.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Sink(Protocol):
         Cancelling it sends all of ``frames`` or none.
         """
 
-    async def finish(self, turn: int) -> None:
-        """All frames of reply ``turn`` have been given: flush the encoders."""
+    async def finish(self, reply: int) -> None:
+        """All frames of reply ``reply`` have been given: flush the encoders."""
 
-    def drop(self, turn: int) -> None:
-        """Reply ``turn`` was interrupted: nothing of it may leave any more. Never waits."""
+    def drop(self, reply: int) -> None:
+        """Reply ``reply`` was interrupted: nothing of it may leave any more. Never waits."""

@@ -90,7 +90,7 @@ class OpenAIChat:
         """
         prefill = Prefill(tuple(messages[:-1]))
         try:
-            if await self.prefills.turn(prefill):
+            if await self.prefills.may_read(prefill):
                 async with aclosing(self._deltas(messages, 1, self.temperature)) as deltas:
                     async for _ in deltas:
                         break

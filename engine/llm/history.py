@@ -19,7 +19,7 @@ FRAGMENT_CHARS = 16
 begin to answer in one word themselves."""
 
 FORGET_AT_ONCE = 4
-"""A full window loses a quarter of itself at once, not a turn at a time: every loss moves all
+"""A full window loses a quarter of itself at once, not an exchange at a time: every loss moves all
 that follows, and the model has to read it again instead of finding it in its cache."""
 
 
@@ -29,7 +29,9 @@ def _harmless(message: Message) -> Message:
 
 @dataclass(slots=True)
 class _Entry:
-    turn: int
+    reply: int
+    """Number of the reply: the tutor's own, or the one that answers the student's message; 0 for the greeting."""
+
     message: Message
     cut_off: bool = False
     reopened: bool = False
@@ -87,35 +89,35 @@ class ChatHistory:
         said = [e.message["content"] for e in self._entries if e.message["role"] == "user"]
         return said[:-1] if said and said[-1] == text and self._entries[-1].message["role"] == "user" else said
 
-    def add_user(self, turn: int, text: str) -> None:
-        """The student said this; ``turn`` is the turn that answers it."""
-        self._entries.append(_Entry(turn, {"role": "user", "content": text}))
+    def add_user(self, reply: int, text: str) -> None:
+        """The student said this; ``reply`` is the number of the reply that answers it."""
+        self._entries.append(_Entry(reply, {"role": "user", "content": text}))
         self._forget()
 
-    def add_assistant(self, turn: int, text: str) -> None:
-        """The tutor's reply of ``turn``; nothing is kept of an empty one."""
+    def add_assistant(self, reply: int, text: str) -> None:
+        """The text of reply number ``reply``; an empty one is not kept."""
         if text:
-            self._entries.append(_Entry(turn, {"role": "assistant", "content": text}))
+            self._entries.append(_Entry(reply, {"role": "assistant", "content": text}))
 
-    def heard(self, turn: int, text: str) -> None:
-        """The reply of ``turn`` was cut off: only ``text`` was heard. May be told again, and more."""
-        entry = next((e for e in self._entries if e.turn == turn and e.message["role"] == "assistant"), None)
+    def heard(self, reply: int, text: str) -> None:
+        """Reply number ``reply`` was cut off: only ``text`` was heard. May be called again with more of it."""
+        entry = next((e for e in self._entries if e.reply == reply and e.message["role"] == "assistant"), None)
         if entry is None:
-            if any(e.turn == turn for e in self._entries):
-                self._insert_reply(turn, text)
+            if any(e.reply == reply for e in self._entries):
+                self._insert_reply(reply, text)
         elif text:
             entry.message, entry.cut_off = {"role": "assistant", "content": text}, True
         else:
             self._entries.remove(entry)
 
-    def reopen(self, turn: int) -> None:
-        """The student's message of ``turn`` was not whole; the next one says it all. Both are remembered."""
+    def reopen(self, reply: int) -> None:
+        """The message that ``reply`` answers was not the whole user turn. The next one repeats it; both are kept."""
         for entry in self._entries:
-            if entry.turn == turn and entry.message["role"] == "user":
+            if entry.reply == reply and entry.message["role"] == "user":
                 entry.reopened = True
 
     def messages(self, text: str = "", *, knowledge: str = "") -> list[Message]:
-        """What to send: system prompt, the newest turns that fit, then ``text`` as the student's.
+        """What to send: system prompt, the newest messages that fit, then ``text`` as the student's.
 
         Left out are fragments of answers, and what the student said anew and whole before it was answered.
 
@@ -129,8 +131,8 @@ class ChatHistory:
         asked = break_marks(f"{knowledge}\n\n{text}" if knowledge else text)
         tail: list[Message] = [{"role": "user", "content": asked}] if text else []
         shown = [entry for entry in self._entries if not entry.fragment]
-        answered = {entry.turn for entry in shown if entry.message["role"] == "assistant"}
-        said = [entry.message for entry in shown if not entry.reopened or entry.turn in answered]
+        answered = {entry.reply for entry in shown if entry.message["role"] == "assistant"}
+        said = [entry.message for entry in shown if not entry.reopened or entry.reply in answered]
         if tail and said and said[-1] == {"role": "user", "content": text}:
             said.pop()  # committed already: it is the message that is being answered
         left = self._budget - sum(estimate_tokens(m["content"]) for m in (*head, *tail))
@@ -153,10 +155,10 @@ class ChatHistory:
             count += 1
         return count
 
-    def _insert_reply(self, turn: int, text: str) -> None:
+    def _insert_reply(self, reply: int, text: str) -> None:
         if text:
-            after = max(i for i, e in enumerate(self._entries) if e.turn == turn)
-            self._entries.insert(after + 1, _Entry(turn, {"role": "assistant", "content": text}, True))
+            after = max(i for i, e in enumerate(self._entries) if e.reply == reply)
+            self._entries.insert(after + 1, _Entry(reply, {"role": "assistant", "content": text}, True))
 
     def _forget(self) -> None:
         """Drop what no window can reach any more, so that a long session does not grow."""

@@ -2,7 +2,7 @@
 
 One event loop; computes nothing. One prompt is read at a time, and only while no reply is being
 made. A reply that goes on from a prompt that is being read waits for it, since a server that got
-both would read the same words twice, side by side; one that only waits its turn is dropped.
+both would read the same words twice, side by side; one that is still waiting is dropped.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Prefills:
             self._replies -= 1
             self._wake()
 
-    async def turn(self, prefill: Prefill) -> bool:
+    async def may_read(self, prefill: Prefill) -> bool:
         """Wait until ``prefill`` may be read; False when a reply made it needless meanwhile."""
         self._known.add(prefill)
         while not prefill.dropped and (self._replies or any(other.reading for other in self._known)):

@@ -22,8 +22,8 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
-class Answer(BaseModel):
-    """What the engine answers; a test checks real answers against these."""
+class ResponseBody(BaseModel):
+    """Base of all JSON bodies of responses; a test checks real responses against these."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -54,7 +54,7 @@ class PeerOffer(RequestBody):
 # --- answers ------------------------------------------------------------------------------
 
 
-class ErrorDetail(Answer):
+class ErrorDetail(ResponseBody):
     """What went wrong."""
 
     code: str
@@ -62,20 +62,20 @@ class ErrorDetail(Answer):
     message: str
 
 
-class ErrorAnswer(Answer):
+class ErrorAnswer(ResponseBody):
     """Body of every answer with a status from 400."""
 
     error: ErrorDetail
 
 
-class Status(Answer):
+class Status(ResponseBody):
     """Health and readiness."""
 
     status: str
     service: str | None = None
 
 
-class SessionCreated(Answer):
+class SessionCreated(ResponseBody):
     """A new session."""
 
     session_id: UUID
@@ -86,7 +86,7 @@ class SessionCreated(Answer):
     status: str
 
 
-class SessionToken(Answer):
+class SessionToken(ResponseBody):
     """A new token of a session."""
 
     engine_token: str
@@ -95,7 +95,7 @@ class SessionToken(Answer):
     """Unix seconds. Connections of the session are closed then, unless it got a newer token."""
 
 
-class SessionState(Answer):
+class SessionState(ResponseBody):
     """A live session."""
 
     session_id: UUID
@@ -106,13 +106,13 @@ class SessionState(Answer):
     last_activity: datetime
 
 
-class SessionList(Answer):
+class SessionList(ResponseBody):
     """All live sessions."""
 
     sessions: tuple[SessionState, ...]
 
 
-class PeerAnswer(Answer):
+class PeerAnswer(ResponseBody):
     """A WebRTC connection."""
 
     sdp: str
@@ -123,13 +123,13 @@ class PeerAnswer(Answer):
     """``DELETE`` on this path hangs up."""
 
 
-class IceServers(Answer):
+class IceServers(ResponseBody):
     """For ``RTCPeerConnection``."""
 
     ice_servers: tuple[dict[str, Any], ...]
 
 
-class AvatarListed(Answer):
+class AvatarListed(ResponseBody):
     """An avatar that can be used."""
 
     id: str
@@ -143,13 +143,13 @@ class AvatarListed(Answer):
     """One picture, JPEG."""
 
 
-class AvatarList(Answer):
+class AvatarList(ResponseBody):
     """All avatars."""
 
     avatars: tuple[AvatarListed, ...]
 
 
-class AvatarState(Answer):
+class AvatarState(ResponseBody):
     """How far the making of an avatar is."""
 
     id: str
@@ -161,7 +161,7 @@ class AvatarState(Answer):
     """With status ``failed``."""
 
 
-class VoiceListed(Answer):
+class VoiceListed(ResponseBody):
     """A voice."""
 
     id: str
@@ -183,13 +183,13 @@ class VoiceListed(Answer):
     """WAV."""
 
 
-class VoiceList(Answer):
+class VoiceList(ResponseBody):
     """All voices."""
 
     voices: tuple[VoiceListed, ...]
 
 
-class KnowledgeListed(Answer):
+class KnowledgeListed(ResponseBody):
     """A knowledge base."""
 
     kb_id: str
@@ -197,13 +197,13 @@ class KnowledgeListed(Answer):
     passages: int
 
 
-class KnowledgeList(Answer):
+class KnowledgeList(ResponseBody):
     """All knowledge bases."""
 
     knowledge: tuple[KnowledgeListed, ...]
 
 
-class DocumentStored(Answer):
+class DocumentStored(ResponseBody):
     """A document that can be searched."""
 
     name: str
@@ -213,7 +213,7 @@ class DocumentStored(Answer):
     added_at: datetime
 
 
-class DocumentAdding(Answer):
+class DocumentAdding(ResponseBody):
     """A document that is being added."""
 
     name: str
@@ -224,7 +224,7 @@ class DocumentAdding(Answer):
     total: int
 
 
-class KnowledgeState(Answer):
+class KnowledgeState(ResponseBody):
     """What is in a knowledge base."""
 
     kb_id: str
@@ -232,7 +232,7 @@ class KnowledgeState(Answer):
     adding: tuple[DocumentAdding, ...]
 
 
-class SourceList(Answer):
+class SourceList(ResponseBody):
     """What a tutor would be given for a question."""
 
     sources: tuple[SourcePassage, ...]

@@ -50,7 +50,7 @@ class _Waiting:
     due: float
     number: int
     urgency: Urgency = field(compare=False)
-    turn: asyncio.Future[None] = field(compare=False)
+    admitted: asyncio.Future[None] = field(compare=False)
 
 
 class DecodeQueue:
@@ -75,8 +75,8 @@ class DecodeQueue:
 
     @property
     def depth(self) -> int:
-        """Decodes that wait for their turn."""
-        return sum(not waiting.turn.done() for waiting in self._waiting)
+        """Decodes that wait for a worker."""
+        return sum(not waiting.admitted.done() for waiting in self._waiting)
 
     async def run(
         self,
@@ -86,15 +86,15 @@ class DecodeQueue:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Call ``function(ticket, ...)`` in a worker thread when it is its turn.
+        """Call ``function(ticket, ...)`` in a worker thread once one is free for it.
 
-        Cancelled before its turn, it never runs. Cancelled while it runs, the ticket says so and
+        Cancelled before that, it never runs. Cancelled while it runs, the ticket says so and
         the thread stays taken until the function has noticed.
 
         Args:
             seconds: of sound to decode.
         """
-        await self._take_turn(urgency, seconds * COST_PER_SECOND)
+        await self._wait_for_slot(urgency, seconds * COST_PER_SECOND)
         ticket = Ticket()
         job = asyncio.ensure_future(self._worker.run(function, ticket, *args, **kwargs))
         job.add_done_callback(self._finished)
@@ -108,15 +108,15 @@ class DecodeQueue:
         """Wait for what runs and end the threads."""
         self._worker.close()
 
-    async def _take_turn(self, urgency: Urgency, cost_s: float) -> None:
+    async def _wait_for_slot(self, urgency: Urgency, cost_s: float) -> None:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(loop.time() + urgency.value + cost_s, next(self._numbers), urgency, loop.create_future())
         self._waiting.append(waiting)
         self._next()
         try:
-            await waiting.turn
+            await waiting.admitted
         except asyncio.CancelledError:
-            if waiting.turn.done() and not waiting.turn.cancelled():
+            if waiting.admitted.done() and not waiting.admitted.cancelled():
                 self._running -= 1
                 self._next()
             raise
@@ -130,12 +130,12 @@ class DecodeQueue:
     def _next(self) -> None:
         """Start the decodes that may run."""
         while self._running < self._workers + self._express:
-            self._waiting = [waiting for waiting in self._waiting if not waiting.turn.done()]
+            self._waiting = [waiting for waiting in self._waiting if not waiting.admitted.done()]
             chosen = min(filter(self._may_run, self._waiting), default=None)
             if chosen is None:
                 return
             self._running += 1
-            chosen.turn.set_result(None)
+            chosen.admitted.set_result(None)
 
     def _may_run(self, waiting: _Waiting) -> bool:
         overdue = waiting.due <= asyncio.get_running_loop().time()

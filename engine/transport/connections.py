@@ -38,7 +38,7 @@ def raise_file_limit() -> int:
     return wanted
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """One client's connection."""
 
     @property
@@ -82,14 +82,14 @@ class Connections:
         self._limit = limit
         self._per_address = per_address
         self._exempt = exempt
-        self._by_address: dict[str, dict[Connection, None]] = {}
+        self._by_address: dict[str, dict[ClientConnection, None]] = {}
         self._count = 0
         self._warn = RareWarning("connections refused or given up")
 
     def __len__(self) -> int:
         return self._count
 
-    def admit(self, connection: Connection, address: str) -> bool:
+    def admit(self, connection: ClientConnection, address: str) -> bool:
         """Whether ``connection`` may stay; when there are too many, an idle one is cut for it."""
         network = _network(address)
         own = self._by_address.setdefault(network, {})
@@ -109,7 +109,7 @@ class Connections:
         self._count += 1
         return True
 
-    def forget(self, connection: Connection, address: str) -> None:
+    def forget(self, connection: ClientConnection, address: str) -> None:
         """It is closed. Ignored for one that is not there."""
         network = _network(address)
         own = self._by_address.get(network, {})
@@ -118,7 +118,7 @@ class Connections:
         if not own:
             self._by_address.pop(network, None)
 
-    def _drop(self, connection: Connection, crowd: dict[Connection, None]) -> None:
+    def _drop(self, connection: ClientConnection, crowd: dict[ClientConnection, None]) -> None:
         del crowd[connection]
         self._count -= 1
 

@@ -36,7 +36,7 @@ class MemorySink:
         """Set this and nothing is taken until the event is."""
         self._ahead_s = ahead_s
         self.dropped = 0
-        self._turn = 0
+        self._reply = 0
         self._sent_ms = 0.0
         self._began = 0.0
 
@@ -52,13 +52,13 @@ class MemorySink:
 
     async def media(self, frames: Sequence[MediaFrame]) -> None:
         now = asyncio.get_running_loop().time()
-        if frames[0].turn != self._turn:
-            self._turn, self._sent_ms, self._began = frames[0].turn, 0.0, now
+        if frames[0].reply != self._reply:
+            self._reply, self._sent_ms, self._began = frames[0].reply, 0.0, now
         await asyncio.sleep(max(0.0, self._sent_ms / 1000 - (now - self._began) - self._ahead_s))
         if self.stuck is not None:
             await self.stuck.wait()
         self._sent_ms += len(frames) * FRAME_MS
-        self._note({"type": "media", "turn": frames[0].turn, "frames": len(frames), "index": frames[0].index})
+        self._note({"type": "media", "turn": frames[0].reply, "frames": len(frames), "index": frames[0].index})
 
     async def finish(self, turn: int) -> None:
         self._note({"type": "finished", "turn": turn})

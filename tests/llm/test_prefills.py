@@ -15,7 +15,7 @@ QUESTION: Message = {"role": "user", "content": "why?"}
 async def read(prefills: Prefills, log: list[str], name: str, head: tuple[Message, ...], takes_s: float = 1.0) -> None:
     prefill = Prefill(head)
     try:
-        if await prefills.turn(prefill):
+        if await prefills.may_read(prefill):
             log.append(f"{name} begins")
             await asyncio.sleep(takes_s)
             log.append(f"{name} ends")

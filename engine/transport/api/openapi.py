@@ -16,7 +16,7 @@ from engine.tutors.profile import TutorProfile
 JsonObject = dict[str, Any]
 
 
-class TutorList(http.Answer):
+class TutorList(http.ResponseBody):
     """All tutors."""
 
     tutors: tuple[TutorProfile, ...]

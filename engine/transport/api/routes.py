@@ -13,7 +13,7 @@ from engine.protocol.http import CreateSession
 from engine.sessions import Session, SessionRegistry
 from engine.settings import Settings
 from engine.telemetry import Metrics
-from engine.tokens import Token, TokenSigner
+from engine.tokens import SignedToken, TokenSigner
 from engine.transport.api.bodies import read_body
 from engine.transport.api.callers import HOST, Callers
 from engine.transport.api.headers import PAGE
@@ -137,7 +137,7 @@ class Api:
             {"engine_token": token.text, "expires_at": token.expires_at}, headers={hdrs.CACHE_CONTROL: "no-store"}
         )
 
-    def _new_token(self, session: Session) -> Token:
+    def _new_token(self, session: Session) -> SignedToken:
         token = self._tokens.issue(session.id, session.tutor_id, session.student_id)
         session.authorize_until(token.expires_at)
         return token

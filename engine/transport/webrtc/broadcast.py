@@ -150,9 +150,9 @@ class Broadcast:
         """The wall clock (64-bit NTP) at which RTP time ``seconds`` was due, on either track."""
         return self._began_ntp + int(seconds * (1 << 32))
 
-    def drop(self, turn: int) -> None:
-        """``turn`` was interrupted; what has not left of its audio and pictures is discarded."""
-        self.playout.drop(turn)
+    def drop(self, reply: int) -> None:
+        """Reply ``reply`` was interrupted; what has not left of its audio and pictures is discarded."""
+        self.playout.drop(reply)
         self._due.drain()
 
     def close(self) -> None:

@@ -256,19 +256,19 @@ class Peer:
         assert self._sink is not None and self._broadcast is not None
         self._sink.ticked(tick)
         self._ticks += 1
-        begun = tick.turn not in (0, self._playing)
+        begun = tick.reply not in (0, self._playing)
         playout = self._broadcast.playout
-        silent = tick.turn == 0 and self._playing != 0 and (playout.resting or playout.paused)
-        if begun or silent or (tick.turn and self._ticks % TELL_PLAYED_TICKS == 0):
-            self._playing = tick.turn
-            self._outbox.put_nowait(PlayingEvent(turn=tick.turn, position_ms=round(tick.played_ms)))
-        if tick.turn:
-            self._played = (tick.turn, tick.played_ms)
+        silent = tick.reply == 0 and self._playing != 0 and (playout.resting or playout.paused)
+        if begun or silent or (tick.reply and self._ticks % TELL_PLAYED_TICKS == 0):
+            self._playing = tick.reply
+            self._outbox.put_nowait(PlayingEvent(turn=tick.reply, position_ms=round(tick.played_ms)))
+        if tick.reply:
+            self._played = (tick.reply, tick.played_ms)
         # Also while a reply is paused; otherwise the time that passes would count as played.
-        if (tick.turn or playout.paused) and self._ticks % TELL_PLAYED_TICKS == 0:
+        if (tick.reply or playout.paused) and self._ticks % TELL_PLAYED_TICKS == 0:
             self.session.touch()
-            turn, played_ms = self._played
-            self.session.conversation.acknowledge(turn, max(0.0, played_ms - CLIENT_DELAY_MS))
+            reply, played_ms = self._played
+            self.session.conversation.acknowledge(reply, max(0.0, played_ms - CLIENT_DELAY_MS))
 
     async def _idle_picture(self, unseen: bool) -> Picture | None:
         conversation = self.session.conversation

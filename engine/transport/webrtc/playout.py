@@ -57,7 +57,7 @@ class Tick:
     idle: bool = False
     """An idle picture is due instead."""
 
-    turn: int = 0
+    reply: int = 0
     """The number of the reply the audio belongs to; 0 for silence."""
 
     played_ms: float = 0.0
@@ -84,8 +84,8 @@ class Playout:
         self._second_half: MediaFrame | None = None
         self._fade: FloatArray | None = None
         self._dropped = DroppedReplies()
-        self._finished_turn = 0
-        self._last_turn = 0
+        self._finished_reply = 0
+        self._last_reply = 0
         self._waited_ticks = 0
         self._wanted_frames = START_FRAMES
         self._quiet_ticks = HOLD_TICKS
@@ -116,26 +116,26 @@ class Playout:
     def push(self, frames: Sequence[MediaFrame]) -> None:
         """Add frames in order; those of an interrupted reply are ignored."""
         for frame in frames:
-            if frame.turn not in self._dropped:
+            if frame.reply not in self._dropped:
                 self._frames.append(frame)
-                if frame.turn != self._last_turn:
-                    self._last_turn, self._wanted_frames = frame.turn, START_FRAMES
+                if frame.reply != self._last_reply:
+                    self._last_reply, self._wanted_frames = frame.reply, START_FRAMES
 
-    def finish(self, turn: int) -> None:
-        """Nothing more of ``turn`` follows, so running out of it is no underrun."""
-        self._finished_turn = max(self._finished_turn, turn)
+    def finish(self, reply: int) -> None:
+        """Nothing more of reply ``reply`` follows, so running out of it is no underrun."""
+        self._finished_reply = max(self._finished_reply, reply)
 
-    def drop(self, turn: int) -> None:
-        """``turn`` was interrupted: nothing of it leaves any more but a fade of 8 ms."""
-        self._dropped.drop(turn)
+    def drop(self, reply: int) -> None:
+        """Reply ``reply`` was interrupted: nothing of it leaves any more but a fade of 8 ms."""
+        self._dropped.drop(reply)
         cut = self._second_half
-        if cut is not None and cut.turn <= turn:
+        if cut is not None and cut.reply <= reply:
             self._fade = cut.pcm[TICK_SAMPLES : TICK_SAMPLES + FADE_SAMPLES]
-        elif self._quiet_ticks == 0 and self._frames and self._frames[0].turn <= turn:
+        elif self._quiet_ticks == 0 and self._frames and self._frames[0].reply <= reply:
             self._fade = self._frames[0].pcm[:FADE_SAMPLES]
-        if cut is not None and cut.turn <= turn:
+        if cut is not None and cut.reply <= reply:
             self._second_half = None
-        self._frames = deque(f for f in self._frames if f.turn > turn)
+        self._frames = deque(f for f in self._frames if f.reply > reply)
         self._quiet_ticks = HOLD_TICKS
         self.duck(False)
 
@@ -158,14 +158,16 @@ class Playout:
         if self._second_half is not None:
             frame, self._second_half = self._second_half, None
             self._since_picture += 1
-            return Tick(self._loudness(frame.pcm[TICK_SAMPLES:]), None, False, frame.turn, (frame.index + 1) * FRAME_MS)
+            return Tick(
+                self._loudness(frame.pcm[TICK_SAMPLES:]), None, False, frame.reply, (frame.index + 1) * FRAME_MS
+            )
         if self._frames and not self.paused and self._may_begin():
             frame = self._frames.popleft()
             self._second_half = frame
             self._quiet_ticks = 0
             self._since_picture = 1
             played_ms = (frame.index + 0.5) * FRAME_MS
-            return Tick(self._loudness(frame.pcm[:TICK_SAMPLES]), frame.picture, False, frame.turn, played_ms)
+            return Tick(self._loudness(frame.pcm[:TICK_SAMPLES]), frame.picture, False, frame.reply, played_ms)
         return self._quiet()
 
     def _may_begin(self) -> bool:
@@ -193,7 +195,7 @@ class Playout:
 
     @property
     def _finished(self) -> bool:
-        return self._last_turn <= max(self._finished_turn, self._dropped.through)
+        return self._last_reply <= max(self._finished_reply, self._dropped.through)
 
     def _loudness(self, pcm: FloatArray) -> FloatArray:
         if self._gain == self._target_gain:

@@ -49,15 +49,15 @@ class PeerSink:
             await self._room.wait()
         self._broadcast.playout.push(frames)
 
-    async def finish(self, turn: int) -> None:
-        self._broadcast.playout.finish(turn)
+    async def finish(self, reply: int) -> None:
+        self._broadcast.playout.finish(reply)
 
-    def drop(self, turn: int) -> None:
-        self._broadcast.drop(turn)
-        self._outbox.drop(turn)
+    def drop(self, reply: int) -> None:
+        self._broadcast.drop(reply)
+        self._outbox.drop(reply)
         self._room.set()
 
     def ticked(self, tick: Tick) -> None:
         """A tick has left: there may be room for more frames."""
-        if tick.turn:
+        if tick.reply:
             self._room.set()

@@ -73,20 +73,20 @@ class ClipSink:
         for frame in frames:
             self._clip.add(frame)
 
-    async def finish(self, turn: int) -> None:
+    async def finish(self, reply: int) -> None:
         clip, self._clip = self._clip, None
         pcm, self._audio = self._audio, []
         if clip is None:
             return
         video, audio = await self._encoder.run(_pack_clip, clip, pcm)
         await self._outbox.put(
-            VideoEvent(turn=turn, video=video, audio=audio, content=self._text, duration_ms=clip.frames * FRAME_MS)
+            VideoEvent(turn=reply, video=video, audio=audio, content=self._text, duration_ms=clip.frames * FRAME_MS)
         )
 
-    def drop(self, turn: int) -> None:
+    def drop(self, reply: int) -> None:
         self._clip = None
         self._audio = []
-        self._outbox.drop(turn)
+        self._outbox.drop(reply)
 
 
 def _pack_clip(clip: ClipWriter, pcm: Sequence[FloatArray]) -> tuple[str, str]:
@@ -127,7 +127,7 @@ class StreamSink:
         self._behind_s = behind_s
         self._writer: FragmentWriter | None = None
         self._spare: FragmentWriter | None = None
-        self._turn = 0
+        self._reply = 0
         self._seq = 0
         self._sent_ms = 0
         self._began_at = 0.0
@@ -157,8 +157,8 @@ class StreamSink:
             self._lowered = False
         loop = asyncio.get_running_loop()
         first = frames[0]
-        if first.turn != self._turn:
-            self._begin(first.turn, loop.time())
+        if first.reply != self._reply:
+            self._begin(first.reply, loop.time())
         ahead_s = self._sent_ms / 1000 - (loop.time() - self._began_at)
         if ahead_s > self._ahead_s:
             await asyncio.sleep(ahead_s - self._ahead_s)
@@ -171,7 +171,7 @@ class StreamSink:
         writer = self._writer
         data = await self._encoder.run(_encode_fragment, writer, frames, first=self._seq == 0)
         message = MediaEvent(
-            turn=self._turn,
+            turn=self._reply,
             seq=self._seq,
             start_ms=self._sent_ms,
             duration_ms=len(frames) * FRAME_MS,
@@ -182,19 +182,19 @@ class StreamSink:
         self._sent_ms += len(frames) * FRAME_MS
         await self._outbox.put(message)
 
-    def _begin(self, turn: int, now: float) -> None:
-        self._turn, self._seq, self._sent_ms, self._began_at = turn, 0, 0, now
+    def _begin(self, reply: int, now: float) -> None:
+        self._reply, self._seq, self._sent_ms, self._began_at = reply, 0, 0, now
         self._writer, self._spare = self._spare, None
 
-    async def finish(self, turn: int) -> None:
+    async def finish(self, reply: int) -> None:
         writer, self._writer = self._writer, None
-        if writer is None or turn != self._turn:
+        if writer is None or reply != self._reply:
             return
         data = await self._encoder.run(writer.finish)
         if data:
             await self._outbox.put(
                 MediaEvent(
-                    turn=turn,
+                    turn=reply,
                     seq=self._seq,
                     start_ms=self._sent_ms,
                     duration_ms=0,
@@ -203,9 +203,9 @@ class StreamSink:
             )
         self._spare = await self._encoder.run(FragmentWriter, self._form)
 
-    def drop(self, turn: int) -> None:
-        self._writer, self._turn = None, 0
-        self._outbox.drop(turn)
+    def drop(self, reply: int) -> None:
+        self._writer, self._reply = None, 0
+        self._outbox.drop(reply)
 
 
 def _encode_fragment(writer: FragmentWriter, frames: Sequence[MediaFrame], *, first: bool) -> str:

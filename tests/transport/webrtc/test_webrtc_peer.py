@@ -298,7 +298,7 @@ async def test_a_hundred_offers_at_once_are_refused_and_a_conversation_goes_on(s
 async def _say(sink: PeerSink, frames: list[MediaFrame]) -> None:
     for at in range(0, len(frames), 5):
         await sink.media(frames[at : at + 5])
-    await sink.finish(frames[0].turn)
+    await sink.finish(frames[0].reply)
 
 
 async def test_a_new_peer_takes_the_place_of_the_old_one_and_the_old_one_is_told(stage: Stage) -> None:

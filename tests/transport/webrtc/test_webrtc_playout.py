@@ -16,10 +16,10 @@ from engine.transport.webrtc.playout import FADE_SAMPLES, HOLD_TICKS, PAUSE_TICK
 FACE = Picture(np.zeros((24, 16), np.uint8), 16, 16)
 
 
-def frames(turn: int, count: int, first: int = 0) -> list[MediaFrame]:
-    """Every sample says which turn and frame it is of."""
+def frames(reply: int, count: int, first: int = 0) -> list[MediaFrame]:
+    """Every sample says which reply and frame it is of."""
     return [
-        MediaFrame(turn, i, np.full(FRAME_SAMPLES, turn + i / 1000, np.float32), FACE, speaking=True)
+        MediaFrame(reply, i, np.full(FRAME_SAMPLES, reply + i / 1000, np.float32), FACE, speaking=True)
         for i in range(first, first + count)
     ]
 
@@ -47,16 +47,16 @@ def test_sound_is_whole_and_each_picture_leaves_with_its_first_half() -> None:
 def test_one_frame_waits_for_a_second_but_not_long() -> None:
     playout = Playout()
     playout.push(frames(1, 1))
-    assert [t.turn for t in run(playout, 4)] == [0, 0, 1, 1]
+    assert [t.reply for t in run(playout, 4)] == [0, 0, 1, 1]
     playout = Playout()
     playout.push(frames(1, 1))
     playout.tick()
     playout.push(frames(1, 1, first=1))
-    assert playout.tick().turn == 1
+    assert playout.tick().reply == 1
     playout = Playout()
     playout.push(frames(1, 1))
     playout.finish(1)
-    assert playout.tick().turn == 1, "a reply of one frame has nothing to wait for"
+    assert playout.tick().reply == 1, "a reply of one frame has nothing to wait for"
 
 
 def test_idle_pictures_come_evenly_while_nobody_speaks() -> None:
@@ -84,7 +84,7 @@ def test_a_machine_too_slow_makes_pauses_that_grow_instead_of_a_rattle() -> None
         if tick % 4 == 0:
             playout.push(frames(1, 1, first=index))
             index += 1
-        heard.append(playout.tick().turn)
+        heard.append(playout.tick().reply)
     runs = "".join(map(str, heard)).strip("0").split("0" * 4)
     assert sum(one and not then for one, then in pairwise(heard)) < 12, "not at every frame"
     assert len(runs[-1].strip("0")) >= 16
@@ -99,7 +99,7 @@ def test_frames_that_stop_coming_are_played_after_a_second_all_the_same() -> Non
     playout.push(frames(1, 2))
     run(playout, 5)
     playout.push(frames(1, 1, first=2))
-    assert [t.turn for t in run(playout, 60)].count(1) == 2
+    assert [t.reply for t in run(playout, 60)].count(1) == 2
 
 
 def test_the_end_of_a_reply_is_no_underrun_and_idling_begins_at_once() -> None:
@@ -109,7 +109,7 @@ def test_the_end_of_a_reply_is_no_underrun_and_idling_begins_at_once() -> None:
     run(playout, 4)
     assert any(t.idle for t in run(playout, 4))
     playout.push(frames(1, 2, first=2))
-    assert playout.tick().turn == 1, "after an underrun it would wait for more frames"
+    assert playout.tick().reply == 1, "after an underrun it would wait for more frames"
 
 
 @pytest.mark.parametrize("ticks_before", [1, 2, 3])
@@ -124,9 +124,9 @@ def test_after_a_drop_only_a_fade_is_left(ticks_before: int) -> None:
     assert 0 < np.count_nonzero(rest) <= FADE_SAMPLES
     assert (np.diff(rest[:FADE_SAMPLES]) <= 0).all()
     assert not rest[FADE_SAMPLES:].any()
-    assert all(t.picture is None and t.turn == 0 for t in after)
+    assert all(t.picture is None and t.reply == 0 for t in after)
     playout.push(frames(2, 2))
-    assert playout.tick().turn == 2
+    assert playout.tick().reply == 2
 
 
 def test_a_drop_before_anything_was_said_makes_no_sound() -> None:
@@ -157,19 +157,19 @@ def test_a_reply_ducked_for_long_waits_in_silence_and_goes_on_without_losing_a_w
     softly = run(playout, PAUSE_TICKS + 3)
     waiting = run(playout, 20)
     assert not sound(waiting).any()
-    assert all(tick.turn == 0 for tick in waiting)
+    assert all(tick.reply == 0 for tick in waiting)
     assert any(tick.idle for tick in waiting)
     assert playout.paused
     played_ms = max(tick.played_ms for tick in softly)
     playout.duck(False)
     after = run(playout, 8)
     assert after[0].played_ms == played_ms + 20
-    assert [tick.turn for tick in after] == [1] * 8
+    assert [tick.reply for tick in after] == [1] * 8
     playout.duck(True)
     run(playout, PAUSE_TICKS + 3)
     playout.drop(1)
     playout.push(frames(2, 10))
-    assert playout.tick().turn == 2, "the next reply does not wait"
+    assert playout.tick().reply == 2, "the next reply does not wait"
 
 
 def test_room_is_what_it_says() -> None:
@@ -195,26 +195,26 @@ actions = st.lists(
 @given(actions)
 def test_whatever_happens_sound_is_in_order_once_and_never_of_a_dropped_turn(script: list[tuple[str, int]]) -> None:
     playout = Playout(capacity=1000)
-    turn, index, dropped = 1, 0, 0
+    reply, index, dropped = 1, 0, 0
     pushed: list[tuple[int, int]] = []
     left: list[tuple[int, int]] = []
     for action, count in script:
         if action == "push":
-            playout.push(frames(turn, count, first=index))
-            pushed += [(turn, i) for i in range(index, index + count)]
+            playout.push(frames(reply, count, first=index))
+            pushed += [(reply, i) for i in range(index, index + count)]
             index += count
         elif action == "drop":
-            playout.drop(turn)
-            dropped, turn, index = turn, turn + 1, 0
+            playout.drop(reply)
+            dropped, reply, index = reply, reply + 1, 0
         elif action == "finish":
-            playout.finish(turn)
-            turn, index = turn + 1, 0
+            playout.finish(reply)
+            reply, index = reply + 1, 0
         else:
             for tick in run(playout, count):
                 assert len(tick.pcm) == TICK_SAMPLES
-                assert tick.turn == 0 or tick.turn > dropped
+                assert tick.reply == 0 or tick.reply > dropped
                 if tick.picture is not None:
-                    left.append((tick.turn, round((tick.played_ms - 20) / 40)))
+                    left.append((tick.reply, round((tick.played_ms - 20) / 40)))
     assert left == [item for item in pushed if item in set(left)], "in order, none twice"
 
 

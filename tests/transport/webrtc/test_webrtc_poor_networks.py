@@ -23,8 +23,8 @@ async def say(sink: PeerSink, frames: list[MediaFrame], events: int = 0) -> None
     for at in range(0, len(frames), 5):
         await sink.media(frames[at : at + 5])
         if at // 5 < events:
-            await sink.event(TextDeltaEvent(turn=frames[0].turn, content=str(at // 5)))
-    await sink.finish(frames[0].turn)
+            await sink.event(TextDeltaEvent(turn=frames[0].reply, content=str(at // 5)))
+    await sink.finish(frames[0].reply)
 
 
 def deltas(browser: Browser) -> list[str]:
