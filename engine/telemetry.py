@@ -11,11 +11,13 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
+from weakref import WeakSet
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
+from engine.concurrency.channel import Channel
 from engine.settings import Settings
 
 STAGE_BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8, 1.2, 2, 3, 5, 10, 30)
@@ -79,8 +81,9 @@ class Metrics:
         )
         self.frames = Counter("tutor_frames_total", "Pictures made, late, repeated, dropped.", ["what"], registry=r)
         self.queue_depth = Gauge(
-            "tutor_queue_depth", "Messages waiting in the outbox that changed last, by kind.", ["queue"], registry=r
+            "tutor_queue_depth", "Messages waiting in the outboxes of all clients, by kind.", ["queue"], registry=r
         )
+        self._watched: dict[str, WeakSet[Channel[Any]]] = {}
         # Counted: "microphone" (32 ms frames), "outbox" and "peer-events" (messages), "audio-packets" and
         # "video-packets" (RTP payloads a peer's sender did not take in time). Not counted here: pictures that are
         # replaced while they wait for an encoder, which are tutor_frames_total{what="dropped"}; and listener-notes,
@@ -106,6 +109,13 @@ class Metrics:
             "tutor_llm_stumbles_total", "Answers the model spoiled, by what was wrong with them.", ["cause"], registry=r
         )
         self.llm_restarts = Gauge("tutor_llm_restarts", "Restarts of the embedded model since the start.", registry=r)
+
+    def watch_queue(self, queue: Channel[Any]) -> None:
+        """Count what waits in ``queue`` until it is closed. The sum over queues of one name is taken when asked for."""
+        if queue.name not in self._watched:
+            watched = self._watched[queue.name] = WeakSet()
+            self.queue_depth.labels(queue.name).set_function(lambda: sum(len(q) for q in watched if not q.closed))
+        self._watched[queue.name].add(queue)
 
     def render(self) -> bytes:
         """All metrics in Prometheus text format."""

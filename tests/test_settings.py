@@ -56,12 +56,24 @@ def test_command_line_before_environment_before_file(elsewhere: Path, monkeypatc
         (("--host", "0.0.0.0"), ("reachable from outside", "api_key", "allow_anonymous")),
         (("--models-dir", "/nowhere/models"), ("models_dir", "/nowhere/models", "no such folder")),
         (("--webrtc-ports", "1-2"), ("webrtc.ports", "1024")),
+        (("--asr-language", "English"), ("asr.language is 'English'", "separated by commas", "--asr-language")),
+        (("--asr-language", "en;zh"), ("asr.language is 'en;zh'", "codes of two or three letters")),
+        (("--asr-language", "en,,zh"), ("asr.language is 'en,,zh'", "codes of two or three letters")),
+        (("--asr-language", "*"), ("asr.language is '*'", "* may only be the last")),
+        (("--asr-language", "*,en"), ("asr.language is '*,en'", "* may only be the last")),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(args: tuple[str, ...], parts: tuple[str]) -> None:
     message = refusal(*args)
     assert all(part in message for part in parts), message
     assert "SETTINGS" not in message and "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("en", "en"), ("EN, zh", "en,zh"), ("en,zh,*", "en,zh,*"), ("haw,*", "haw,*"), ("", None)]
+)
+def test_languages_of_the_student_are_a_list_of_codes(given: str, meant: str | None) -> None:
+    assert load_settings(["--asr-language", given]).asr.language == meant
 
 
 def test_a_secret_is_not_shown() -> None:

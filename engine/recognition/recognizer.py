@@ -8,7 +8,7 @@ In: float32 mono 16 kHz. Out: ``Transcript``s. Model and voice detector run in t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -71,8 +71,8 @@ class WhisperRecognizer:
         device: ``cpu`` (int8) or ``cuda`` (float16).
         threads: of one decode; more than one makes short decodes slower.
         workers: decodes at once; one more may run when a student waits for an answer.
-        language: an ISO 639-1 code; several joined by commas to detect only among them, or
-            with ``*`` among them any other, too; None detects any. A call's own language comes first.
+        language: used where a call names none: as in ``contracts.Recognizer``, but every code must be one of
+            Whisper's.
 
     Raises:
         ModelMissing: a file is not there or does not load.
@@ -94,7 +94,7 @@ class WhisperRecognizer:
         self._detector = detector
         self._thresholds = vad_start, vad_stop
         self._name = model_dir.name
-        self._language = self._known(language)
+        self._language = self._setting(language)
         self._queue = DecodeQueue("asr", workers, EXPRESS)
         self._window.warm_up()
 
@@ -190,6 +190,12 @@ class WhisperRecognizer:
             judged.append(detector.judge(frames[start : start + VAD_BATCH]))
         return SpeechTrack(np.concatenate(judged), *self._thresholds)
 
+    def _setting(self, language: str | None) -> str | None:
+        unknown = [code for code in (language or "").split(",") if code and code not in (ANY_OTHER, *LANGUAGES)]
+        if unknown:
+            raise _unknown_language(language, unknown)
+        return self._known(language)
+
     def _known(self, language: str | None) -> str | None:
         """``language`` less the codes this model cannot do; of a list, one that it can is enough."""
         if not language:
@@ -200,10 +206,10 @@ class WhisperRecognizer:
             return ",".join([*able, *([ANY_OTHER] if ANY_OTHER in language else [])])
         if all(code in LANGUAGES for code in codes):
             raise SettingsError(
-                f"asr_language is {language!r}: the model {self._name} understands only English; "
-                "use a multilingual one (whisper-base)"
+                f"asr.language is {language!r}: the model {self._name} understands only English; "
+                "set asr.model to a multilingual one (whisper-base)"
             )
-        raise SettingsError(f"asr_language is {language!r}: Whisper knows {', '.join(sorted(LANGUAGES))}")
+        raise _unknown_language(language, codes)
 
 
 class WhisperStream:
@@ -262,6 +268,11 @@ class WhisperStream:
         if not more and (is_partial or said.avg_logprob < DOUBTED):
             said = recognizer.timed(said, _last_word_starts_by_ms(said, window, track))
         return WindowDecode(start, window, said, track, more)
+
+
+def _unknown_language(language: str | None, unknown: Sequence[str]) -> SettingsError:
+    known = ", ".join(sorted(LANGUAGES))
+    return SettingsError(f"asr.language is {language!r}: Whisper does not know {', '.join(unknown)}. It knows {known}")
 
 
 def _last_word_starts_by_ms(said: Hypothesis, window: Span, track: SpeechTrack) -> float | None:

@@ -74,9 +74,25 @@ class AsrSettings(Group):
     """``[asr]``"""
 
     model: str = Field(default="whisper-base", description="whisper-base, whisper-tiny.en, a folder or a hub name.")
-    language: str | None = Field(default=None, description="ISO 639-1 code; unset detects it per utterance.")
+    language: str | None = Field(
+        default=None,
+        description="Languages the student may speak: codes such as en,zh with * at the end for any other; "
+        "unset: the tutor's.",
+    )
     threads: int = Field(default=1, ge=1, le=32, description="Threads of one recognition; more than 1 rarely helps.")
     workers: int = Field(default=1, ge=1, le=16, description="Recognitions at once.")
+
+    @field_validator("language")
+    @classmethod
+    def _language_codes(cls, value: str | None) -> str | None:
+        """The codes in lower case, without spaces; whether the model knows them is checked when it is loaded."""
+        codes = [code.strip().lower() for code in value.split(",")] if value else []
+        if not codes:
+            return None
+        known = codes[:-1] if codes[-1] == "*" else codes
+        if not known or not all(re.fullmatch("[a-z]{2,3}", code) for code in known):
+            raise ValueError("language codes of two or three letters, separated by commas; * may only be the last")
+        return ",".join(dict.fromkeys(codes))
 
 
 class LlmSettings(Group):

@@ -7,6 +7,7 @@ and sends them. On the event loop.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from engine.concurrency.channel import Channel, ChannelClosed
@@ -27,12 +28,12 @@ class Outbox:
     Args:
         name: of the queue in metrics.
         capacity: messages held before ``put`` waits.
-        metrics: get the queue's depth and what was dropped.
+        metrics: count what waits and what was dropped.
     """
 
     def __init__(self, name: str, capacity: int, metrics: Metrics) -> None:
         self._queue: Channel[_Outgoing] = Channel(name, capacity)
-        self._depth = metrics.queue_depth.labels(name)
+        metrics.watch_queue(self._queue)
         self._dropped = metrics.queue_dropped.labels(name)
         self._interrupted = DroppedReplies()
 
@@ -49,11 +50,8 @@ class Outbox:
         if isinstance(event, InterruptedEvent):
             self.put_urgent(event)
             return
-        try:
+        with suppress(ChannelClosed):
             await self._queue.put(_pack(event))
-        except ChannelClosed:
-            return
-        self._depth.set(len(self._queue))
 
     def put_nowait(self, event: Event) -> bool:
         """Queue a message if there is room; False, and counted as dropped, if there is none."""
@@ -62,7 +60,6 @@ class Outbox:
         taken = self._queue.put_nowait(_pack(event))
         if not taken:
             self._dropped.inc()
-        self._depth.set(len(self._queue))
         return taken
 
     def put_urgent(self, event: Event) -> None:
@@ -74,7 +71,6 @@ class Outbox:
         """Discard what waits of reply ``number`` and earlier replies, and all that is still put of them."""
         self._interrupted.drop(number)
         self._dropped.inc(self._queue.discard(self._stale))
-        self._depth.set(len(self._queue))
 
     def close(self) -> None:
         """Take no more; what waits can still be sent. Idempotent."""
@@ -82,7 +78,6 @@ class Outbox:
 
     async def __aiter__(self) -> AsyncIterator[str]:
         async for item in self._queue:
-            self._depth.set(len(self._queue))
             if self._stale(item):
                 self._dropped.inc()
             else:

@@ -136,6 +136,8 @@ async def test_languages_it_can_not_do_are_refused_by_name(
         await multilingual.transcribe(np.zeros(10, np.float32), "klingon")
     with pytest.raises(SettingsError, match="only English"):
         WhisperRecognizer(locate("whisper-tiny.en"), detector, language="de")
+    with pytest.raises(SettingsError, match=r"asr\.language is 'en,xx': Whisper does not know xx"):
+        WhisperRecognizer(locate("whisper-tiny.en"), detector, language="en,xx")
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path, detector: SileroVad) -> None:

@@ -67,13 +67,32 @@ def test_an_interruption_overtakes_what_waits_even_in_a_full_outbox() -> None:
     assert sent == ["interrupted", "speech_started", "pong"]
 
 
-def test_what_finds_no_room_is_counted_and_depth_is_told() -> None:
+def waiting(metrics: Metrics) -> float | None:
+    return metrics.registry.get_sample_value("tutor_queue_depth", {"queue": "test"})
+
+
+def test_what_finds_no_room_is_counted() -> None:
     async def main() -> None:
         metrics = Metrics()
         outbox = Outbox("test", 1, metrics)
         assert outbox.put_nowait(PongEvent()) and not outbox.put_nowait(PongEvent())
         assert dropped(metrics) == 1
-        assert metrics.registry.get_sample_value("tutor_queue_depth", {"queue": "test"}) == 1
+
+    asyncio.run(main())
+
+
+def test_the_depth_is_that_of_all_clients_together() -> None:
+    async def main() -> None:
+        metrics = Metrics()
+        one, other = Outbox("test", 4, metrics), Outbox("test", 4, metrics)
+        for event in (PongEvent(), delta(1, "a"), delta(2, "b")):
+            await one.put(event)
+        await other.put(PongEvent())
+        assert waiting(metrics) == 4
+        one.drop(1)
+        assert waiting(metrics) == 3
+        other.close()
+        assert waiting(metrics) == 2, "a client that is gone waits for nothing"
 
     asyncio.run(main())
 
