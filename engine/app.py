@@ -164,7 +164,7 @@ class Engine:
         per_address = max(PER_ADDRESS, CONNECTIONS_PER_SESSION * settings.sessions.max)
         proxies = frozenset(settings.trusted_proxies)
         async with open_port(app, settings.host, settings.port, per_address=per_address, proxies=proxies) as self.port:
-            log.info("listening", host=settings.host, port=self.port)
+            log.info("port_opened", host=settings.host, port=self.port)
             yield
 
 
@@ -210,14 +210,14 @@ def main() -> int:
     configure_logging(settings)
     os.umask(0o077)  # tutors, avatars and knowledge are nobody else's
     for name, now in former.items():
-        log.warning("this setting has a new name", former=name, now=now)
+        log.warning("setting_renamed", former=name, now=now)
     for name, meant in unknown_variables(os.environ).items():
-        log.warning("no such setting", variable=name, did_you_mean=meant)
+        log.warning("setting_unknown", variable=name, did_you_mean=meant)
     try:
         asyncio.run(serve(settings))
     except EngineError as error:
         print(f"run_engine.py: {error.message}", file=sys.stderr)
         return 1
     except (asyncio.CancelledError, KeyboardInterrupt):
-        log.warning("ended at once")
+        log.warning("ended_at_once")
     return 0

@@ -52,7 +52,7 @@ def log_fault(log: Any, error: Exception, **where: object) -> None:
     """Log an unexpected exception with its traceback but without its message, which may contain what was said."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    log.error("unexpected failure", **where, kind=type(error).__name__,
+    log.error("unexpected_failure", **where, kind=type(error).__name__,
               exc_info=(type(error), None, error.__traceback__))  # fmt: skip
 
 

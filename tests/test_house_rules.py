@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -45,6 +46,28 @@ def long_functions(files: Sources) -> Iterator[str]:
                     yield f"{file}: {node.name} ({lines} lines)"
 
 
+LOGGERS = {"log", "_log"}
+LOG_METHODS = {"debug", "info", "warning", "error", "exception"}
+EVENT = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+
+def log_events(files: Sources) -> Iterator[tuple[str, str]]:
+    """File and event of each log call; also of the two helpers that are handed an event's name."""
+    for file, source in files.items():
+        for node in ast.walk(ast.parse(source)):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            event, called = node.args[0], ast.unparse(node.func)
+            owner, _, method = called.rpartition(".")
+            logs = (owner in LOGGERS and method in LOG_METHODS) or called in ("self._warn", "RareWarning")
+            if logs and isinstance(event, ast.Constant | ast.JoinedStr):
+                yield file, ast.literal_eval(event) if isinstance(event, ast.Constant) else ast.unparse(event)
+
+
+def misnamed_events(files: Sources) -> set[tuple[str, str]]:
+    return {(file, event) for file, event in log_events(files) if not EVENT.fullmatch(event)}
+
+
 def test_no_two_public_classes_share_a_name() -> None:
     assert shared_class_names(sources()) == {}
 
@@ -67,3 +90,13 @@ def test_a_long_function_and_a_long_file_are_noticed() -> None:
     files = {"long.py": f"def work():\n{body}\n" + "\n" * MAX_FILE_LINES, "short.py": "def work(): ...\n"}
     assert long_files(files) == {"long.py"}
     assert list(long_functions(files)) == [f"long.py: work ({MAX_FUNCTION_LINES + 1} lines)"]
+
+
+def test_log_events_are_short_names() -> None:
+    assert len(set(log_events(sources()))) > 40, "the search finds what the engine logs"
+    assert misnamed_events(sources()) == set()
+
+
+def test_a_log_event_that_is_a_phrase_or_formatted_is_noticed() -> None:
+    files = {"a.py": 'log.info("peer closed")\n_log.warning(f"peer {x}")\nlog.info("peer_closed", reason="no way")'}
+    assert misnamed_events(files) == {("a.py", "peer closed"), ("a.py", "f'peer {x}'")}

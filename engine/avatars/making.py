@@ -190,7 +190,7 @@ class AvatarMaker:
         except EngineError as error:
             making.state, making.error = "failed", error
         except Exception:
-            log.exception("making an avatar failed", avatar=making.id)
+            log.exception("avatar_making_failed", avatar=making.id)
             making.state, making.error = "failed", EngineError("the engine failed; see its log")
         else:
             making.state, making.step, making.progress = "ready", "done", 1.0

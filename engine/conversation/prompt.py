@@ -44,7 +44,7 @@ async def build_prompt(parts: Parts, options: ReplyOptions, history: ChatHistory
     try:
         found = await parts.knowledge.search(options.kb_id, query, settings.knowledge.found)
     except EngineError as error:
-        log.warning("knowledge base failed", session=options.session, code=error.code)
+        log.warning("knowledge_base_failed", session=options.session, code=error.code)
         found = []
     embedded = settings.llm.base_url is None
     if not found and not asks_something(question):

@@ -224,7 +224,7 @@ class FrameScheduler:
                 _fail(pending, error)
                 continue
             except Exception as error:  # a defect; the other sessions' pictures must still be drawn
-                log.exception("rendering failed", pictures=len(batch))
+                log.exception("rendering_failed", pictures=len(batch))
                 _fail(pending, RenderFailed(f"the renderer failed: {type(error).__name__}"))
                 continue
             now = loop.time()

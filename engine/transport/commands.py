@@ -86,5 +86,5 @@ async def session_avatar(session: Session, named: str | None) -> Avatar:
     except UnknownAvatar:
         if wanted == default:
             raise
-        log.warning("tutor avatar missing, default used", tutor=profile.id, avatar=wanted)
+        log.warning("tutor_avatar_missing", tutor=profile.id, avatar=wanted, used=default)
         return await parts.encoder.run(parts.load_avatar, default)

@@ -53,7 +53,7 @@ class RareWarning:
     """Logs what a stranger can cause as often as they like: at most once in ``LOG_EVERY_S`` seconds, with a count.
 
     Args:
-        event: the log line's text.
+        event: name of the log event.
     """
 
     def __init__(self, event: str) -> None:
@@ -84,7 +84,7 @@ class Connections:
         self._exempt = exempt
         self._by_address: dict[str, dict[ClientConnection, None]] = {}
         self._count = 0
-        self._warn = RareWarning("connections refused or given up")
+        self._warn = RareWarning("connections_refused_or_cut")
 
     def __len__(self) -> int:
         return self._count

@@ -114,7 +114,7 @@ class _Protocol(web.RequestHandler):
             raise ConnectionError("part of an answer is out already")
         error: EngineError
         if status >= 500:
-            log.error("request failed", kind=type(exc).__name__, exc_info=exc)
+            log.error("request_failed", kind=type(exc).__name__, exc_info=exc)
             error = EngineError("the engine failed; see its log")
         elif isinstance(exc, LineTooLong):
             error = BadRequest("a line of the request's head is too long; the limit is 8190 bytes")
@@ -169,7 +169,7 @@ async def open_port(
 
 def calm_accept_errors(loop: asyncio.AbstractEventLoop) -> None:
     """Log "no more files" once in a while, without a trace: asyncio reports it a hundred times for each try."""
-    warn = RareWarning("connections cannot be accepted: the process is out of files or memory")
+    warn = RareWarning("connections_not_accepted")
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if "accept()" in context.get("message", ""):

@@ -103,7 +103,7 @@ class BucketedGenerator:
                     faces = self.generator(latents, features)
             self._captured[size] = _Captured(graph, latents, features, faces)
         except RuntimeError as error:
-            log.warning("no CUDA graph for this batch size, running it eagerly", size=size, reason=str(error)[:200])
+            log.warning("musetalk_runs_without_graph", size=size, reason=str(error)[:200])
 
     def _time(self, size: int) -> float:
         """Median seconds of a batch of this size; on a CPU, where one run takes long, of a single run."""

@@ -61,7 +61,7 @@ class MuseTalkRenderer:
         """Run every batch size, as a CUDA graph where that works; gives the seconds the networks take for each."""
         seconds = self._generator.warm_up()
         log.info(
-            "musetalk warmed up",
+            "musetalk_warmed_up",
             device=str(self._device),
             graphs=self._generator.captured,
             ms={size: round(taken * 1000, 1) for size, taken in seconds.items()},
@@ -78,7 +78,7 @@ class MuseTalkRenderer:
         if avatar is None:
             folder = find_avatar(self._directories, avatar_id)
             avatar = self._avatars[avatar_id] = MuseAvatar.read(folder, self._device, self._dtype)
-            log.info("avatar loaded", avatar=avatar_id, megabytes=avatar.device_bytes >> 20)
+            log.info("avatar_loaded", avatar=avatar_id, megabytes=avatar.device_bytes >> 20)
         return avatar
 
     def forget(self, avatar_id: str) -> None:

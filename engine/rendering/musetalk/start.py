@@ -35,7 +35,7 @@ def open_renderer(settings: Settings, avatars_dirs: Sequence[Path]) -> MuseTalkR
         try:
             renderer.load(avatar.id)
         except UnknownAvatar as error:
-            log.warning("avatar cannot be used", avatar=avatar.id, reason=error.message)
+            log.warning("avatar_unusable", avatar=avatar.id, reason=error.message)
     try:
         renderer.load(settings.avatar)
     except UnknownAvatar as error:

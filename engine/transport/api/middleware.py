@@ -67,7 +67,7 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except web.RequestPayloadError:
         return json_error(BadRequest("the body is damaged or not encoded as it claims"))
     except Exception:
-        log.exception("request failed", method=request.method, route=_route_name(request))
+        log.exception("request_failed", method=request.method, route=_route_name(request))
         return json_error(EngineError("the engine failed; see its log"))
 
 

@@ -228,7 +228,7 @@ class Broadcast:
         try:
             picture = await self._idle_picture(self._keyframe_wanted or not self._idle_seen)
         except EngineError as error:
-            log.warning("idle picture failed", code=error.code)
+            log.warning("idle_picture_failed", code=error.code)
             return
         # A reply may have begun meanwhile; then its own pictures are on their way.
         if picture is not None and not self.playout.busy:

@@ -158,7 +158,7 @@ class Peer:
             self._closing = asyncio.create_task(self._close(reason, code), name="peer-close")
 
     async def _close(self, reason: str, code: int | None) -> None:
-        log.info("peer closed", session=self.session.id, peer=self.id, reason=reason)
+        log.info("peer_closed", session=self.session.id, peer=self.id, reason=reason)
         try:
             if self._sink is not None:
                 self.session.conversation.detach(self._sink)
@@ -184,9 +184,9 @@ class Peer:
             async with asyncio.timeout(CLOSE_S):
                 await self._connection.close()
         except TimeoutError:
-            log.warning("peer did not close in time", session=self.session.id, peer=self.id)
+            log.warning("peer_close_timed_out", session=self.session.id, peer=self.id)
         except Exception:
-            log.warning("peer could not be closed", session=self.session.id, peer=self.id, exc_info=True)
+            log.warning("peer_close_failed", session=self.session.id, peer=self.id, exc_info=True)
             with suppress(Exception):
                 async with asyncio.timeout(CLOSE_S):
                     await stop_transports(self._connection)
@@ -207,7 +207,7 @@ class Peer:
         except EngineError as error:
             self._begin_close(error.code)
         except Exception:
-            log.exception("peer failed", session=self.session.id, peer=self.id)
+            log.exception("peer_failed", session=self.session.id, peer=self.id)
             self._begin_close("failed")
 
     # --- what aiortc tells

@@ -360,7 +360,7 @@ async def test_a_tutor_whose_avatar_is_missing_gets_the_default_one_and_a_warnin
         async with stage.browser() as browser:
             assert (await browser.event("ready"))["avatar"] == "avatar_tutor_13"
     warnings = [entry for entry in logs if entry["log_level"] == "warning"]
-    assert [(w["event"], w["avatar"]) for w in warnings] == [("tutor avatar missing, default used", "deleted")]
+    assert [(w["event"], w["avatar"]) for w in warnings] == [("tutor_avatar_missing", "deleted")]
 
 
 async def test_a_missing_avatar_that_the_client_names_is_refused(stage: Stage) -> None:
