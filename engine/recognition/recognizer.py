@@ -30,8 +30,9 @@ from engine.recognition.speech_spans import (
     find_speech,
     interpolate,
 )
-from engine.recognition.utterance import Snapshot, UtteranceState, WindowDecode, ends_quietly
+from engine.recognition.utterance import UtteranceState
 from engine.recognition.whisper_window import ANY_OTHER, LANGUAGES, Hypothesis, Stale, WhisperWindow
+from engine.recognition.window_decode import Snapshot, WindowDecode, ends_quietly
 
 P = ParamSpec("P")
 R = TypeVar("R")

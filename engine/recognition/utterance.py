@@ -7,108 +7,22 @@ nothing to stop.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import replace
 
 import numpy as np
 
 from engine.items import INPUT_RATE, VAD_FRAME, FloatArray, Transcript, Word
 from engine.recognition.agreement import LocalAgreement, join_words, normal
+from engine.recognition.sliding import find_cut, repeated_words
 from engine.recognition.speech_spans import FRAMES_PER_S, Span, SpeechTrack, find_speech, interpolate
 from engine.recognition.whisper_window import Hypothesis
-from engine.text.scripts import UNSPACED_LANGUAGES
+from engine.recognition.window_decode import Snapshot, WindowDecode, ends_quietly
 
 MAX_UNDECODED_S = 300
 """Audio that nobody asks to decode is kept for this long; then the oldest is dropped."""
 
 SURE_LANGUAGE, SURE_AFTER_S = 0.9, 1.2
 """A language detected with this probability in this much audio is kept for the utterance. A judgement."""
-
-QUIET_FRAMES = 4
-"""A decode that had 128 ms of silence after the last word stands however much more silence follows."""
-
-SLIDE_S = 8.0
-"""A longer window slides to the end of a settled sentence."""
-
-SLIDE_AT_PAUSE_S = 12.0
-"""Without such an end, a window longer than this slides to a settled pause."""
-
-CUT_SLACK_FRAMES = 5
-"""160 ms around the end of a word within which the quietest place is looked for."""
-
-SENTENCE_ENDS = (".", "?", "!", "。", "？", "！", "…", ";", "；")
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """All audio of an utterance that has not slid away."""
-
-    pcm: FloatArray = field(repr=False)
-    """(n * 512,) float32, 16 kHz."""
-
-    track: SpeechTrack
-    """Of its n frames."""
-
-    start: int
-    """Frame of the utterance at which it begins."""
-
-
-@dataclass(frozen=True, slots=True)
-class WindowDecode:
-    """What was recognised in the first window of a snapshot."""
-
-    start: int
-    """Frame of the utterance at which the snapshot begins."""
-
-    window: Span
-    """The piece that was decoded, in frames from ``start``."""
-
-    said: Hypothesis | None
-    """None when nobody spoke."""
-
-    track: SpeechTrack = field(repr=False)
-    """Of the snapshot."""
-
-    more: bool
-    """Another window follows."""
-
-    @property
-    def seconds(self) -> float:
-        return self.window.seconds
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        return self.said.words if self.said else ()
-
-    @property
-    def logprob(self) -> float:
-        """Mean log probability of the words."""
-        return self.said.avg_logprob if self.said else 0.0
-
-    @property
-    def window_track(self) -> SpeechTrack:
-        """Of the window alone."""
-        return self.track[self.window.start : self.window.end]
-
-
-def ends_quietly(track: SpeechTrack) -> bool:
-    """Whether the last word of this audio is over, and enough silence followed to be certain."""
-    speech = find_speech(track)
-    return not speech or len(track) >= speech[-1].end + QUIET_FRAMES
-
-
-def repeated_words(before: Sequence[str], words: Sequence[str], language: str) -> int:
-    """How many words (three at most) at the start of ``words`` repeat the end of ``before``.
-
-    A cut within speech may leave audio of the last word on both sides of it.
-    """
-    if language in UNSPACED_LANGUAGES:
-        return 0
-    longest = min(3, len(before), len(words))
-    tail = [normal(word) for word in before[len(before) - longest :]]
-    head = [normal(word) for word in words[:longest]]
-    return next((n for n in range(longest, 0, -1) if tail[longest - n :] == head[:n]), 0)
 
 
 class UtteranceState:
@@ -221,8 +135,7 @@ class UtteranceState:
         transcript = Transcript(
             text, stable, self._spoken_language, no_speech=self._no_speech(decode), logprob=decode.logprob
         )
-        if decode.seconds > SLIDE_S:
-            self._slide(decode)
+        self._slide(decode)
         return transcript
 
     def whole(self, decode: WindowDecode) -> Transcript:
@@ -232,23 +145,15 @@ class UtteranceState:
         return Transcript(text, text, self._spoken_language, words, self._no_speech(decode), decode.logprob)
 
     def _slide(self, decode: WindowDecode) -> None:
-        """Begin the window behind its last settled sentence or, failing that, its last settled pause."""
-        count = self._settled_in(decode)
-        times = decode.said.times[:count] if decode.said else ()
-        window = decode.window
-        at = _after_sentence(times, window) or (_in_pause(times, decode) if decode.seconds > SLIDE_AT_PAUSE_S else None)
-        if at is None:
+        """Begin a window that has grown long anew, behind words that are settled."""
+        cut = find_cut(decode, self._settled_in(decode))
+        if cut is None:
             return
-        words, low, high = at
-        low, high = max(low, window.start + 1), min(high, window.end)
-        if low >= high:
-            return
-        cut = low + int(np.argmin(decode.track.probabilities[low:high]))
-        spoken = replace(decode, window=Span(window.start, cut), more=True)
-        self._committed += _timed(spoken, tuple(self._agreement.settled[:words]))
-        self._agreement.forget(words)
+        spoken = replace(decode, window=Span(decode.window.start, cut.frame), more=True)
+        self._committed += _timed(spoken, tuple(self._agreement.settled[: cut.words]))
+        self._agreement.forget(cut.words)
         self._last = self._agreed_on = None
-        self._slid_to = decode.start + cut
+        self._slid_to = decode.start + cut.frame
         self._drop(self._slid_to)
 
     def _settled_in(self, decode: WindowDecode) -> int:
@@ -283,23 +188,3 @@ def _joined(pieces: list[FloatArray]) -> FloatArray:
 
 def _timed(decode: WindowDecode, words: tuple[str, ...]) -> tuple[Word, ...]:
     return interpolate(words, decode.window_track, decode.start + decode.window.start)
-
-
-def _after_sentence(times: tuple[Word, ...], window: Span) -> tuple[int, int, int] | None:
-    """Words up to the last end of a sentence, and the frames between which to cut behind it."""
-    ends = [i for i, word in enumerate(times) if word.text.endswith(SENTENCE_ENDS)]
-    if not ends:
-        return None
-    about = window.start + int(times[ends[-1]].end_ms / 1000 * FRAMES_PER_S)
-    return ends[-1] + 1, about - CUT_SLACK_FRAMES, about + 2 * CUT_SLACK_FRAMES
-
-
-def _in_pause(times: tuple[Word, ...], decode: WindowDecode) -> tuple[int, int, int] | None:
-    """Words up to the last pause that another of them follows, and the frames of that pause."""
-    start = decode.window.start
-    for before, after in reversed(list(pairwise(find_speech(decode.window_track)))):
-        middle_ms = (before.end + after.start) / 2 / FRAMES_PER_S * 1000
-        words = sum(word.start_ms < middle_ms for word in times)
-        if words and words < len(times):
-            return words, start + before.end, start + after.start
-    return None

@@ -2,8 +2,8 @@
 
 Takes ``AudioChunk``s (``push``, from the event loop), gives ``ListenEvent``s in a bounded
 channel. It runs as tasks on the event loop while its ``async with`` block lasts; voice detection,
-turn model and recognition run in worker threads. It knows no turns, no LLM and no transport.
-``TurnTaker`` decides everything; this is the async shell around it.
+turn model and recognition run in worker threads. ``MicrophoneLine`` keeps what arrives, ``TurnTaker``
+decides everything, and this is the async shell around both. It knows no reply, no language model and no transport.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import structlog
 from engine.concurrency.channel import Channel
 from engine.contracts import EndOfTurn, RecognitionStream, Recognizer, SpeechDetector
 from engine.errors import EngineError, RecognitionFailed
-from engine.items import INPUT_RATE, VAD_FRAME_MS, AudioChunk
+from engine.items import AudioChunk
 from engine.settings import Patience, Settings
 from engine.telemetry import log_fault
 from engine.turn_taking.actions import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
@@ -35,31 +35,16 @@ from engine.turn_taking.events import (
     UserTurnEnded,
     UserTurnReopened,
 )
-from engine.turn_taking.framing import FrameAssembler, MicrophoneFrame, RecentAudio
+from engine.turn_taking.framing import RecentAudio
+from engine.turn_taking.microphone_line import MicrophoneLine
 from engine.turn_taking.reopening import LONGEST_MS
 from engine.turn_taking.turn_taker import TurnTaker
-
-BACKLOG_FRAMES = 125
-"""4 s: the most that waits to be heard; beyond it the oldest is dropped."""
 
 BATCH_FRAMES = 8
 """Judged by the VAD in one go when there is a backlog."""
 
 IDLE_FRAMES = 2
 """Judged in one go while nobody speaks: an open microphone costs a third less."""
-
-PATIENCE_S = 0.5
-"""A shorter gap in what arrives is jitter; a longer one counts as the student's silence."""
-
-STALL_PATIENCE_S = 1.2
-"""The same where sound broke off in the middle of a voice: a line that stalled, more likely than a student who
-fell silent and stopped sending in the same 32 ms. A question that stalled would be answered by its first half."""
-
-LATE_S = 0.1
-"""A timer this late means that the event loop itself stalled, so the gap says nothing about the line."""
-
-GRACE_S = 0.25
-"""Time to read what arrived in the sockets during such a stall."""
 
 _log = structlog.get_logger(__name__)
 
@@ -77,8 +62,8 @@ class ListenOutput(Protocol):
 class Listener:
     """One live microphone.
 
-    Runs while ``run`` does, or as an async context manager; ``push`` and the others may be called before,
-    and are heard when it starts. Its end cancels what is asked of the models and closes ``events``.
+    Runs while ``run`` does, or as an async context manager. ``push`` and the others may be called before that and take
+    effect when it starts. Its end cancels open questions to the models and closes ``events``.
 
     Args:
         recognizer: shared, as are ``detector`` and ``end_of_turn``; they stay open.
@@ -115,17 +100,12 @@ class Listener:
             turn_model=end_of_turn is not None,
         )
         self._voice = detector.stream()
-        self._timeline = FrameAssembler()
+        self._line = MicrophoneLine()
         # The turn model listens to 8 s at most, a turn that is reopened is longer.
         self._past = RecentAudio((LONGEST_MS + settings.listening.preroll_ms) / 1000)
-        self._microphone: Channel[MicrophoneFrame] = Channel("microphone", BACKLOG_FRAMES, "drop_oldest")
-        # What the models answer and the conversation tells; full only if nobody reads the events.
+        # Answers of the models and calls of the conversation; full only if nobody reads the events.
         self._notes: Channel[Callable[[], list[Action]]] = Channel("listener-notes", 256, "drop_oldest")
         self._wake = asyncio.Event()
-        self._line_at = self._arrived_at = 0.0
-        self._grace_until = 0.0
-        self._cut_samples = 0
-        self._reported_ms = 0.0
         self._end_after: int | None = None
         self._discarding = False
         """``discard`` was called and has not been carried out yet."""
@@ -152,27 +132,21 @@ class Listener:
                 self._runner.result()
 
     def push(self, chunk: AudioChunk) -> None:
-        """Hear a chunk. Cheap, never waits; when behind, the oldest audio is dropped (``Overload``)."""
-        if self._microphone.closed:
-            return
-        excess = len(chunk.pcm) - int(BACKLOG_FRAMES * VAD_FRAME_MS * INPUT_RATE / 1000)
-        if excess > 0:
-            self._cut_samples += excess
-            chunk = AudioChunk(chunk.pcm[excess:], chunk.start_sample + excess)
-        self._line_at = self._arrived_at = asyncio.get_running_loop().time()
-        self._queue(self._timeline.add(chunk))
+        """Take a chunk. Cheap, never waits; when too much waits, the oldest is dropped and reported (``Overload``)."""
+        if not self._line.closed and self._line.push(chunk, asyncio.get_running_loop().time()):
+            self._wake.set()
 
     def tutor_speaking(self, speaking: bool, text: str = "") -> None:
-        """The tutor's voice is (not) in the room. ``text``: what was said so far, for the echo guard.
+        """Whether the tutor's voice is in the room. ``text``: what it has said so far, to recognise its echo.
 
         Call with True when the first sound of a reply is sent and whenever ``text`` grows, with
         False when its playback ended or it was interrupted.
         """
-        self._note(partial(self._tutor_now, speaking, text, self._unsent_ms(asyncio.get_running_loop().time())))
+        self._note(partial(self._tutor_now, speaking, text, self._line.unsent_ms(asyncio.get_running_loop().time())))
 
     def end_turn(self) -> None:
         """Commit what was pushed so far without waiting for silence (the client released its talk button)."""
-        self._end_after = self._microphone.stats.puts
+        self._end_after = self._line.frames_in
         self._wake.set()
 
     def discard(self) -> None:
@@ -183,7 +157,7 @@ class Listener:
         reopened. Events already in ``events`` stay there.
         """
         self._end_after = None
-        self._silent_until = self._microphone.stats.puts
+        self._silent_until = self._line.frames_in
         self._discarding = True
         self._note(self._discard_now)
 
@@ -206,15 +180,15 @@ class Listener:
                     for note in self._notes.drain():
                         await self._do(note(), group)
                     await self._hear(group)
-                    if self._end_after is not None and self._frames_heard >= self._end_after:
+                    if self._end_after is not None and self._line.frames_out >= self._end_after:
                         self._end_after = None
                         await self._do(self._taker.end_turn(), group)
         finally:
-            for channel in (self.events, self._microphone, self._notes):
-                channel.close()
+            for closable in (self.events, self._line, self._notes):
+                closable.close()
 
     async def _something_to_do(self) -> None:
-        """Wait for sound or news. While silence means something, a line gone quiet is filled with it."""
+        """Wait for audio or a note. While silence would mean something, a gap in what arrives becomes silence."""
         if self._has_enough():
             return
         if not self._taker.engaged:
@@ -223,63 +197,41 @@ class Listener:
                 await self._wake.wait()
             return
         self._wake.clear()
-        patience_s = STALL_PATIENCE_S if self._taker.sounding else PATIENCE_S
-        due = max(self._arrived_at + patience_s, self._grace_until, self._line_at + VAD_FRAME_MS / 1000)
+        due = self._line.gap_ends_at(sounding=self._taker.sounding)
         try:
             async with asyncio.timeout_at(due):
                 await self._wake.wait()
         except TimeoutError:
-            now = asyncio.get_running_loop().time()
-            if now - due > LATE_S and self._grace_until <= self._arrived_at:
-                self._grace_until = now + GRACE_S
-                return
-            self._queue(self._timeline.fill(now - self._line_at))
-            self._line_at = now
+            self._line.fill_gap(due, asyncio.get_running_loop().time())
 
     def _has_enough(self) -> bool:
         if self._end_after is not None or len(self._notes) > 0:
             return True
-        return len(self._microphone) >= (1 if self._taker.urgent else IDLE_FRAMES)
+        return self._line.waiting >= (1 if self._taker.urgent else IDLE_FRAMES)
 
     async def _hear(self, group: asyncio.TaskGroup) -> None:
-        if len(self._microphone) > BATCH_FRAMES and self._taker.awaits_words and self._questions:
+        if self._line.waiting > BATCH_FRAMES and self._taker.awaits_words and self._questions:
             # Audio that came faster than real time must not outrun its own words.
             await asyncio.wait(self._questions, timeout=self._late_s)
             return
-        first = self._frames_heard
-        frames = [await self._microphone.get() for _ in range(min(BATCH_FRAMES, len(self._microphone)))]
-        await self._report_overload()
+        first = self._line.frames_out
+        frames = await self._line.take(BATCH_FRAMES)
+        if (dropped_ms := self._line.newly_dropped_ms()) > 0:
+            await self._output.put(Overload(dropped_ms))
         if not frames:
             return
         try:
             probabilities = await self._voice.probabilities(np.stack([frame.pcm for frame in frames]))
-        except Exception as error:  # noqa: BLE001 - told, and logged where nobody expected it
+        except Exception as error:  # noqa: BLE001 - reported; logged if it is unexpected
             await self._output.put(ListeningFailed(_failure("voice_detector", error)))
             probabilities = np.zeros(len(frames), np.float32)
         probabilities[: max(0, self._silent_until - first)] = 0.0
-        self._taker.unsent(self._unsent_ms(self._line_at))
+        self._taker.unsent(self._line.unsent_ms())
         for frame, probability in zip(frames, probabilities, strict=True):
             self._past.add(frame, float(probability))
             if self._stream is not None:
                 self._stream.push(frame.pcm, np.array([probability], np.float32))
             await self._do(self._taker.frame(float(probability), frame.end_ms), group)
-
-    @property
-    def _frames_heard(self) -> int:
-        stats = self._microphone.stats
-        return stats.gets + stats.dropped
-
-    async def _report_overload(self) -> None:
-        dropped_ms = self._microphone.stats.dropped * VAD_FRAME_MS + self._cut_samples * 1000 / INPUT_RATE
-        if dropped_ms > self._reported_ms:
-            await self._output.put(Overload(dropped_ms - self._reported_ms))
-            self._reported_ms = dropped_ms
-
-    def _queue(self, frames: list[MicrophoneFrame]) -> None:
-        for frame in frames:
-            self._microphone.put_nowait(frame)
-        if frames:
-            self._wake.set()
 
     def _note(self, note: Callable[[], list[Action]]) -> None:
         if not self._notes.closed:
@@ -308,11 +260,11 @@ class Listener:
                 case AskTurnModel() if self._end_of_turn is not None:
                     self._ask(group, self._ask_turn_model(action, self._end_of_turn), "listener-turn-model")
                 case Partial():
-                    self._output.put_nowait(action)  # a display may miss one; it is no reason to stop hearing
-                case UserTurnEnded():
-                    await self._output.put(replace(action, acoustic_end_at=self._at(action.acoustic_end_ms)))
+                    self._output.put_nowait(action)  # a display may miss one; hearing must not wait for it
+                case UserTurnEnded(acoustic_end_ms=end_ms):
+                    await self._output.put(replace(action, acoustic_end_at=self._line.loop_time(end_ms)))
                 case AskWords() | AskTurnModel():
-                    raise AssertionError(f"nobody to ask: {action}")
+                    raise AssertionError(f"no model to ask: {action}")
                 case _:
                     await self._output.put(action)
 
@@ -325,7 +277,7 @@ class Listener:
     async def _ask_words(self, action: AskWords, stream: RecognitionStream) -> None:
         try:
             transcript = await (stream.preview() if action.kind == "preview" else stream.revise())
-        except Exception as error:  # noqa: BLE001 - told, and logged where nobody expected it
+        except Exception as error:  # noqa: BLE001 - reported; logged if it is unexpected
             failure = _failure("recognizer", error)
             self._note(partial(self._taker.words_failed, action.utterance, action.kind, failure))
         else:
@@ -339,18 +291,9 @@ class Listener:
             log_fault(_log, error, part="turn_model")
         self._note(partial(self._taker.verdict, action.utterance, probability))
 
-    def _unsent_ms(self, now: float) -> float:
-        """How long the client has sent nothing in all, ms with a fixed offset. A gap that is jitter does not count."""
-        line_at = now if now - self._line_at > PATIENCE_S else self._line_at
-        return 1000 * line_at - self._timeline.received_ms
-
-    def _at(self, ms: float) -> float:
-        """When this moment of the stream was, on the loop's clock."""
-        return self._line_at - (self._timeline.received_ms - ms) / 1000
-
 
 def _failure(part: str, error: Exception) -> EngineError:
-    """What to tell of a model that broke. A fault of ours ends no session."""
+    """The error to report for a model that failed. Even a bug in the engine ends no session."""
     if isinstance(error, EngineError):
         return error
     log_fault(_log, error, part=part)

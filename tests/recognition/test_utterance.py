@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from engine.items import VAD_FRAME, FloatArray, Word
+from engine.recognition.sliding import repeated_words
 from engine.recognition.speech_spans import FRAMES_PER_S, Span
-from engine.recognition.utterance import UtteranceState, WindowDecode, ends_quietly, repeated_words
+from engine.recognition.utterance import UtteranceState
 from engine.recognition.whisper_window import Hypothesis
+from engine.recognition.window_decode import WindowDecode, ends_quietly
 
 Piece = tuple[float, bool]
 """Seconds, and whether somebody speaks."""
