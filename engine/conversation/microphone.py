@@ -60,16 +60,17 @@ class StudentMicrophone:
         self._parts = parts
         self._tasks = tasks
         self._output = output
-        self._languages = languages
+        self.languages = languages
+        """See above; changed by ``use_languages``."""
         self._patience = patience
         self._listener: Listener | None = None
         self._task: asyncio.Task[None] | None = None
 
     def use_languages(self, languages: str) -> None:
         """The student speaks these from now on. A listener that was begun for others ends, with what it has heard."""
-        if languages == self._languages:
+        if languages == self.languages:
             return
-        self._languages = languages
+        self.languages = languages
         if self._task is not None:
             self._task.cancel()
             self._listener = self._task = None
@@ -79,7 +80,7 @@ class StudentMicrophone:
         if self._tasks.group is None:
             return
         if self._listener is None:
-            self._listener = self._parts.make_listener(self._languages, self._patience, self._output)
+            self._listener = self._parts.make_listener(self.languages, self._patience, self._output)
             self._task = self._tasks.start(self._listen(self._listener), "listener")
         self._listener.push(chunk)
 

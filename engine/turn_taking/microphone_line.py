@@ -84,7 +84,7 @@ class MicrophoneLine:
         return max(self._arrived_at + patience_s, self._grace_until, self._current_at + VAD_FRAME_MS / 1000)
 
     def fill_gap(self, due: float, now: float) -> None:
-        """Nothing came until ``due``: add silence up to ``now``. If the loop itself was late, first wait ``GRACE_S``."""
+        """Nothing came until ``due``: add silence up to ``now``. If the loop was late, first wait ``GRACE_S``."""
         if now - due > LATE_S and self._grace_until <= self._arrived_at:
             self._grace_until = now + GRACE_S
             return
