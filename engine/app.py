@@ -86,7 +86,7 @@ class Engine:
 
     async def __aenter__(self) -> Engine:
         async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(self._listening())
+            await stack.enter_async_context(self._port_open())
             await stack.enter_async_context(self.metrics.watch_loop())
             stack.callback(self._knowledge.close)
             parts = await stack.enter_async_context(open_parts(self.settings, self.metrics, self._knowledge))
@@ -138,7 +138,7 @@ class Engine:
             await self.registry.drain(self.settings.sessions.drain_s)
 
     @contextlib.asynccontextmanager
-    async def _listening(self) -> AsyncIterator[None]:
+    async def _port_open(self) -> AsyncIterator[None]:
         settings = self.settings
         self.app = app = web.Application(
             middlewares=[

@@ -59,7 +59,7 @@ SLOW_PLACES = (
     "rendering/puppet/test_puppet_pictures.py::test_nothing_is_kept_for_a_session_that_was_forgotten",
     "speaking/test_heard_by_whisper.py",
     "speaking/test_piper_graph.py",
-    "test_sessions.py::test_a_session_does_not_expire_while_its_tutor_speaks",
+    "sessions/test_sessions.py::test_a_session_does_not_expire_while_its_tutor_speaks",
     "text/test_growth.py",
     "transport/media/test_media_browser.py",
     "transport/media/test_media_firefox.py",

@@ -47,8 +47,8 @@ MAX_PENDING_MESSAGES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """Who talks: what stays the same for a whole conversation."""
+class Dialogue:
+    """What all replies of a session share."""
 
     profile: TutorProfile
     history: ChatHistory
@@ -63,7 +63,7 @@ class Answering:
 
     Args:
         parts: shared models and workers.
-        scene: tutor, history and session.
+        dialogue: tutor, history and session.
         client: gets messages and replies.
         inbox: gets the listener's events, and the commands that follow from a reply's end.
         tasks: the conversation's.
@@ -74,7 +74,7 @@ class Answering:
     def __init__(
         self,
         parts: Parts,
-        scene: Scene,
+        dialogue: Dialogue,
         client: AttachedClient,
         inbox: Inbox,
         tasks: SessionTasks,
@@ -82,12 +82,12 @@ class Answering:
         patience: Patience | None,
     ) -> None:
         self.microphone = StudentMicrophone(parts, tasks, ListenerInbox(inbox, self.cut_off), languages, patience)
-        self.floor = Floor(tasks, scene.history, parts.metrics)
-        self.prefill = DialoguePrefill(parts, scene.history, tasks)
+        self.floor = Floor(tasks, dialogue.history, parts.metrics)
+        self.prefill = DialoguePrefill(parts, dialogue.history, tasks)
         self.stops = 0
         """How often the student has pressed stop."""
         self._parts = parts
-        self._scene = scene
+        self._dialogue = dialogue
         self._client = client
         self._inbox = inbox
         self._preemptive = PreemptiveReply(tasks, parts.metrics)
@@ -122,7 +122,7 @@ class Answering:
             await self._client.tell(message)
         match event:
             case listening.Partial(transcript=partial):
-                if self._scene.kb_id is None and not self.floor.taken and not self._preemptive:
+                if self._dialogue.kb_id is None and not self.floor.taken and not self._preemptive:
                     self.prefill.begin_partial(partial.text)
             case listening.BeginPreemptiveReply(transcript=transcript, id=preemptive_id):
                 self._begin_preemptive(transcript.text, preemptive_id)
@@ -192,7 +192,7 @@ class Answering:
         except EngineError as error:
             await self._client.tell_error(error)
         except Exception as error:  # noqa: BLE001 - logged; ends nothing but its exchange
-            await self._client.tell_error(unexpected_failure(error, self._scene.session_id))
+            await self._client.tell_error(unexpected_failure(error, self._dialogue.session_id))
         finally:
             if self._pending:
                 self._inbox.post(NextMessage())
@@ -213,9 +213,15 @@ class Answering:
     def _new_reply(self, question: str, asked_at: float, avatar: Avatar | None) -> Reply:
         if self._client.sink is None:
             raise Busy("no client is connected that could get the reply")
-        options = ReplyOptions(self._scene.profile, avatar, self._scene.session_id, self._scene.kb_id)
+        options = ReplyOptions(self._dialogue.profile, avatar, self._dialogue.session_id, self._dialogue.kb_id)
         return Reply(
-            self._parts, self._client.sink, self._scene.history, self._scene.idle_motion, question, asked_at, options
+            self._parts,
+            self._client.sink,
+            self._dialogue.history,
+            self._dialogue.idle_motion,
+            question,
+            asked_at,
+            options,
         )
 
     def _begin_preemptive(self, text: str, preemptive_id: int) -> None:
@@ -232,7 +238,7 @@ class Answering:
         answer = self._answer_to_speech
         if answer is not None and 0 < answer.number == self.floor.replies:
             self._continued = answer.number
-            self._scene.history.reopen(answer.number)
+            self._dialogue.history.reopen(answer.number)
             self._parts.metrics.turns_reopened.inc()
 
     # --- interrupting

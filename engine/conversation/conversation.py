@@ -11,7 +11,7 @@ import asyncio
 
 from engine.animation.idle_motion import IdleMotion, Mood
 from engine.contracts import Avatar
-from engine.conversation.answering import Answering, Scene
+from engine.conversation.answering import Answering, Dialogue
 from engine.conversation.client import AttachedClient
 from engine.conversation.commands import Message, Recording, TypedMessage
 from engine.conversation.inbox import Inbox
@@ -62,7 +62,7 @@ class Conversation:
         self._inbox = Inbox(self._tasks)
         self._answering = Answering(
             parts,
-            Scene(profile, self.history, self._idle_motion, session_id, kb_id or own),
+            Dialogue(profile, self.history, self._idle_motion, session_id, kb_id or own),
             self._client,
             self._inbox,
             self._tasks,

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import WSCloseCode
 
 from engine.errors import Busy, UnknownSession
-from engine.sessions import ABSENT_S, Session, SessionRegistry
+from engine.sessions import ABSENT_S, MemoryKeeper, Session, SessionRegistry
 from engine.tutors.store import TutorStore
 from tests.conversation.conversation_stage import AVATAR, FakeModel, MemorySink, Stage
 from tests.fakes import Script, play
@@ -47,7 +47,7 @@ def with_registry(drive: Callable[[SessionRegistry, Stage], Awaitable[None]], mo
         """Virtual time knows no threads."""
 
     async def main() -> None:
-        registry = SessionRegistry(stage.parts, TutorStore(), free_memory)
+        registry = SessionRegistry(stage.parts, TutorStore(), MemoryKeeper(free_memory))
         async with registry.running():
             await drive(registry, stage)
         assert len(registry) == 0

@@ -1,0 +1,7 @@
+"""Live sessions: one student with one tutor each."""
+
+from engine.sessions.memory import MemoryKeeper
+from engine.sessions.registry import SessionRegistry
+from engine.sessions.session import ABSENT_S, Session, SessionConnection
+
+__all__ = ["ABSENT_S", "MemoryKeeper", "Session", "SessionConnection", "SessionRegistry"]

@@ -1,0 +1,118 @@
+"""One live session: who takes part, how long it has been idle, what is connected to it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+from aiohttp import WSCloseCode
+
+from engine.conversation.conversation import Conversation
+from engine.conversation.parts import Parts
+
+log = structlog.get_logger(__name__)
+
+ABSENT_S = 30.0
+"""A session that nobody has been connected to for this long no longer counts as one that needs pictures. A judgement:
+time for a reload of the page, or to find the network again."""
+
+
+class SessionConnection(Protocol):
+    """A socket or peer of a session."""
+
+    async def close(self, code: int, reason: bytes) -> None:
+        """Close it, with a WebSocket close code (RFC 6455 section 7.4) and a reason."""
+
+
+class Session:
+    """One student with one tutor, from ``POST /v1/sessions`` to its end.
+
+    Args:
+        session_id: a UUID.
+        tutor_id: as the caller gave it; the profile may be the default one.
+        student_id: as the caller gave it.
+        conversation: the session's own.
+        parts: what all sessions share.
+    """
+
+    def __init__(self, session_id: str, tutor_id: int, student_id: int, conversation: Conversation, parts: Parts):
+        self.id = session_id
+        self.tutor_id = tutor_id
+        self.student_id = student_id
+        self.conversation = conversation
+        self.parts = parts
+        self.status = "active"
+        self.created_at = datetime.now(UTC)
+        self.last_activity = self.created_at
+        self._active_at = asyncio.get_running_loop().time()
+        self._connections: list[SessionConnection] = []
+        self.task: asyncio.Task[None] | None = None
+        self._authorized_until = math.inf
+
+    def authorize_until(self, expires_at: float) -> None:
+        """A token of this session expires at ``expires_at`` (Unix seconds); the latest one counts."""
+        known = 0.0 if self._authorized_until == math.inf else self._authorized_until
+        self._authorized_until = max(known, expires_at)
+
+    async def close_if_unauthorized(self, now: float) -> None:
+        """Close what is connected when every token has expired; a new one lets the student connect again.
+
+        Args:
+            now: Unix seconds.
+        """
+        if self._connections and now >= self._authorized_until:
+            log.info("token_expired", session=self.id)
+            await self.close_connections(WSCloseCode.POLICY_VIOLATION, b"token expired")
+
+    def touch(self) -> None:
+        """The client did something: the idle clock starts again."""
+        self._active_at = asyncio.get_running_loop().time()
+        self.last_activity = datetime.now(UTC)
+
+    def idle_s(self, now: float) -> float:
+        """Seconds since the client last did something, 0 while the tutor speaks.
+
+        Args:
+            now: on the event loop's clock.
+        """
+        return 0.0 if self.conversation.speaking else now - self._active_at
+
+    def present(self, now: float) -> bool:
+        """Whether a student is connected, or was within ``ABSENT_S`` and may come back.
+
+        Args:
+            now: on the event loop's clock.
+        """
+        return bool(self._connections) or now - self._active_at < ABSENT_S
+
+    def take_connection(self, connection: SessionConnection) -> SessionConnection | None:
+        """Make ``connection`` the session's own. Returns the one it replaces, which the caller closes."""
+        previous = self._connections[-1] if self._connections else None
+        self._connections.append(connection)
+        self.touch()
+        return previous
+
+    def drop_connection(self, connection: SessionConnection) -> None:
+        """``connection`` is closed."""
+        if connection in self._connections:
+            self._connections.remove(connection)
+        self.touch()
+
+    async def close_connections(self, code: int, reason: bytes) -> None:
+        """Close every socket and peer."""
+        for connection in list(self._connections):
+            await connection.close(code, reason)
+
+    def to_wire(self) -> dict[str, object]:
+        """The fields of ``GET /v1/sessions/{id}``."""
+        return {
+            "session_id": self.id,
+            "tutor_id": self.tutor_id,
+            "student_id": self.student_id,
+            "status": self.status,
+            "created_at": self.created_at.isoformat(),
+            "last_activity": self.last_activity.isoformat(),
+        }
