@@ -10,44 +10,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from engine.errors import EngineError
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class ServerMessage(_Part):
-    """Base of all messages to a client."""
-
-    type: str
-
-    def to_json(self) -> str:
-        """The message as it is sent: compact JSON, without the fields that are None."""
-        return self.model_dump_json(exclude_none=True)
-
-    def to_wire(self) -> dict[str, Any]:
-        """The same as a dictionary."""
-        return self.model_dump(mode="json", exclude_none=True)
-
-    @property
-    def reply_number(self) -> int:
-        """The reply this message is part of, 0 for none. It must not leave once that reply was interrupted."""
-        return 0
-
-
-class _OfReply(ServerMessage):
-    """Part of one reply."""
-
-    turn: int = Field(default=0, ge=0)
-    """The reply's number, from 1."""  # 0 only inside the engine, before the reply may speak
-
-    @property
-    def reply_number(self) -> int:
-        return self.turn
-
+from engine.protocol.server_message import MessagePart, ReplyMessage, ServerMessage
 
 # --- the session --------------------------------------------------------------------------
 
@@ -105,9 +69,9 @@ class ErrorEvent(ServerMessage):
     """The reply that failed, if one did."""
 
     @classmethod
-    def of(cls, error: EngineError, turn: int | None = None) -> ErrorEvent:
-        """What a client is told of ``error``."""
-        return cls(code=error.code, message=error.message, retry_after=error.retry_after_s, turn=turn)
+    def of(cls, error: EngineError, reply: int | None = None) -> ErrorEvent:
+        """What a client is told of ``error``, in which reply number ``reply`` ended if one is given."""
+        return cls(code=error.code, message=error.message, retry_after=error.retry_after_s, turn=reply)
 
     @property
     def reply_number(self) -> int:
@@ -181,14 +145,14 @@ class ResumeEvent(ServerMessage):
 # --- the reply ----------------------------------------------------------------------------
 
 
-class TextDeltaEvent(_OfReply):
+class TextDeltaEvent(ReplyMessage):
     """The next piece of the reply's text, as it is written."""
 
     type: Literal["text_delta"] = "text_delta"
     content: str
 
 
-class SourcePassage(_Part):
+class SourcePassage(MessagePart):
     """A passage of the knowledge base that the reply rests on."""
 
     document: str
@@ -201,7 +165,7 @@ class SourcePassage(_Part):
     """Page of a PDF, from 1."""
 
 
-class TextEvent(_OfReply):
+class TextEvent(ReplyMessage):
     """The whole text of the reply."""
 
     type: Literal["text"] = "text"
@@ -213,7 +177,7 @@ class TextEvent(_OfReply):
     """When it was sent, ISO 8601 UTC with milliseconds."""
 
 
-class CaptionWord(_Part):
+class CaptionWord(MessagePart):
     """A word and when it is heard."""
 
     text: str
@@ -222,14 +186,14 @@ class CaptionWord(_Part):
     end_ms: int
 
 
-class CaptionsEvent(_OfReply):
+class CaptionsEvent(ReplyMessage):
     """Words of the reply with times, sent before their audio."""
 
     type: Literal["captions"] = "captions"
     words: tuple[CaptionWord, ...]
 
 
-class MediaEvent(_OfReply):
+class MediaEvent(ReplyMessage):
     """A piece of the reply's frames. WebSocket with ``stream`` only."""
 
     type: Literal["media"] = "media"
@@ -246,7 +210,7 @@ class MediaEvent(_OfReply):
     """For ``MediaSource.addSourceBuffer``; with piece 0 only."""
 
 
-class VideoEvent(_OfReply):
+class VideoEvent(ReplyMessage):
     """The whole reply as files. WebSocket without ``stream`` only."""
 
     type: Literal["video"] = "video"
@@ -262,7 +226,7 @@ class VideoEvent(_OfReply):
     duration_ms: int
 
 
-class PlayingEvent(_OfReply):
+class PlayingEvent(ReplyMessage):
     """How much of a reply has left the engine's media clock. WebRTC only."""
 
     type: Literal["playing"] = "playing"
@@ -270,15 +234,15 @@ class PlayingEvent(_OfReply):
     """From the start of the reply. With ``turn`` 0 nothing is being played."""
 
 
-class TurnDoneEvent(_OfReply):
-    """All of the reply has been sent, or an error of this turn has ended it."""
+class TurnDoneEvent(ReplyMessage):
+    """All of the reply has been sent, or an error has ended it."""
 
     type: Literal["turn_done"] = "turn_done"
     timings: dict[str, float]
     """ms from the arrival of the text, or from the acoustic end of speech, to each stage."""
 
 
-class InterruptedEvent(_OfReply):
+class InterruptedEvent(ReplyMessage):
     """The reply was cut off: discard what is not played yet. Nothing of it follows."""
 
     type: Literal["interrupted"] = "interrupted"
@@ -309,9 +273,9 @@ ReplyEvent = TextDeltaEvent | TextEvent | CaptionsEvent | ErrorEvent
 """What a reply tells before it has its number."""
 
 
-def numbered(event: ReplyEvent, turn: int) -> ReplyEvent:
-    """``event`` as a part of reply ``turn``, which leaves now; the whole text gets its timestamp."""
-    changes: dict[str, Any] = {"turn": turn}
+def numbered(event: ReplyEvent, reply: int) -> ReplyEvent:
+    """``event`` as a part of reply number ``reply``, which leaves now; the whole text gets its timestamp."""
+    changes: dict[str, Any] = {"turn": reply}
     if isinstance(event, TextEvent):
         changes["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds")
     return event.model_copy(update=changes)

@@ -265,7 +265,7 @@ export interface PlayingEvent {
   position_ms: number;
 }
 
-/** All of the reply has been sent, or an error of this turn has ended it. */
+/** All of the reply has been sent, or an error has ended it. */
 export interface TurnDoneEvent {
   type: "turn_done";
   /** The reply's number, from 1. */

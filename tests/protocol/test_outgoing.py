@@ -27,7 +27,7 @@ def test_fields_without_a_value_are_missing_on_the_wire() -> None:
 
 
 def test_an_error_tells_when_to_try_again_and_which_reply_failed() -> None:
-    assert ErrorEvent.of(Busy("full", retry_after_s=2), turn=3).to_wire() == {
+    assert ErrorEvent.of(Busy("full", retry_after_s=2), reply=3).to_wire() == {
         "type": "error",
         "code": "busy",
         "message": "full",
