@@ -1,12 +1,14 @@
 """Coarticulation: from phonemes on a timeline to mouth positions at given times. Pure functions over arrays.
 
-Two steps. First the dominance functions of Cohen and Massaro (1993, "Modeling coarticulation in synthetic visual
-speech"): every segment pulls every channel towards its target, the pull falls off exponentially before and after the
-segment, and the pulls are averaged. Rounding reaches further ahead than the jaw. Consonants made by the tongue alone
-hardly pull the lips, which therefore keep the shape of the neighbours.
+Two steps. First dominance functions, as proposed by Cohen and Massaro (1993, "Modeling coarticulation in synthetic
+visual speech"): every segment pulls every channel towards its target, the pull falls off exponentially with the
+distance in time, and the result is the weighted average of the targets. Theirs has its peak at the middle of the
+segment; ours is flat over the middle 40 % of it. Rounding reaches further ahead than the jaw. Consonants made by the
+tongue alone hardly pull the lips, which therefore keep the shape of their neighbours.
 
-Then rules that the average must not break, in the spirit of JALI (Edwards et al. 2016): a small jaw in sibilants, the
-lip on the teeth for f and v, and last of all lips shut on p, b and m for at least one picture.
+Then rules that the average must not break. Like JALI (Edwards et al. 2016, "JALI: an animator-centric viseme model for
+expressive lip synchronization") we narrow the jaw in sibilants, put the lip on the teeth for f and v, and shut the lips
+on p, b and m. Closures come last and last for at least one picture. All numbers are ours.
 
 Called wherever poses are made, from any thread; keeps no state.
 """
@@ -37,7 +39,7 @@ UPPER, LOWER = CHANNEL["upper_lip_up"], CHANNEL["lower_lip_down"]
 TONGUE = [CHANNEL["tongue_up"], CHANNEL["tongue_out"]]
 
 MIN_HOLD_S = 0.044
-"""A closure lasts at least a picture (40 ms) and a little, so that the middle of one falls into it."""
+"""A closure lasts a little longer than a picture (40 ms), so that the middle of at least one picture falls into it."""
 
 RAMP_S = 0.03
 """How long an enforced shape takes to come and to go."""

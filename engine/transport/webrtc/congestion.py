@@ -2,35 +2,37 @@
 
 Audio keeps its bits whatever happens; video gets what is left, and below a limit fewer pictures are sent.
 
-A receiver's estimate (REMB) says little by itself: it starts at what little an idle face needs
-and never grows past half as much again as is being sent. Only its falling means that a queue is
-building up somewhere, and then it is no lower than what got through.
+The value of a receiver's estimate (REMB) says little: it starts at the little an idle face needs and never exceeds one
+and a half times what is being sent. Only a fall means something, namely that a queue is building up on the path. Then
+the estimate is no lower than what got through.
 
-The reaction to losses follows the loss-based controller of Google Congestion Control (draft-ietf-rmcat-gcc-02,
-section 6): from an upper threshold on the rate falls by half the fraction lost, below a lower one it grows by 5 %.
-The draft has 10 % and 2 % there; ours and the other constants are judgements.
+The reaction to losses is that of Google Congestion Control (draft-ietf-rmcat-gcc-02, section 6) with other limits. There,
+each report with less than 2 % of the packets lost raises the rate by 5 %, one with more than 10 % multiplies it by
+1 - loss / 2, and any other keeps it. Here the limits are ``LOSSY`` and ``VERY_LOSSY``, and the rate grows by 5 % of the
+wanted one a second. These and the other constants are judgements.
 """
 
 from __future__ import annotations
 
 FLOOR = 60_000
-"""Fewest bits per second a picture stream is worth having at."""
+"""Bits per second below which a stream of pictures is not worth having."""
 
 HALF_RATE_BELOW = 150_000
 """Below this every second picture is dropped, so that the others stay recognisable. Only losses lead there."""
 
 HEADROOM = 0.85
 FALL = 0.97
-"""An estimate below this part of the one before has fallen."""
+"""An estimate has fallen if it is below this part of the one before. The pictures then get ``HEADROOM`` of it, less the
+voice."""
 
 GROWTH_PER_S = 1.4
-"""After a fall bits grow by this factor each second in which no other follows."""
+"""After a fall the rate grows by this factor each second until the next one."""
 
 RECOVERY_PER_S = 0.05
 """The part of the wanted bit rate that comes back each second after losses."""
 
 LOSSY, VERY_LOSSY = 0.04, 0.12
-"""Fractions of packets lost: bits stop growing, bits are cut."""
+"""Fractions of packets lost: from the first on the rate stops growing, beyond the second it is cut."""
 
 
 class Congestion:
