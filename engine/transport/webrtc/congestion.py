@@ -6,10 +6,10 @@ The value of a receiver's estimate (REMB) says little: it starts at the little a
 and a half times what is being sent. Only a fall means something, namely that a queue is building up on the path. Then
 the estimate is no lower than what got through.
 
-The reaction to losses is that of Google Congestion Control (draft-ietf-rmcat-gcc-02, section 6) with other limits. There,
-each report with less than 2 % of the packets lost raises the rate by 5 %, one with more than 10 % multiplies it by
-1 - loss / 2, and any other keeps it. Here the limits are ``LOSSY`` and ``VERY_LOSSY``, and the rate grows by 5 % of the
-wanted one a second. These and the other constants are judgements.
+The reaction to losses is that of Google Congestion Control (draft-ietf-rmcat-gcc-02, section 6) with other limits. In
+the draft, a report with less than 2 % of the packets lost raises the rate by 5 %, one with more than 10 % multiplies it
+by 1 - loss / 2, and any other keeps it. Here the limits are ``LOSSY`` and ``VERY_LOSSY``, and the rate grows by 5 % of
+the wanted one a second. These and the other constants are judgements.
 """
 
 from __future__ import annotations
