@@ -1,4 +1,4 @@
-/** Words of the tutor with their times, reported one by one as they are played. */
+/** The tutor's words with their times; reports each one when it is played. */
 export class Captions {
   #words = [];
   #onWord;
@@ -18,7 +18,7 @@ export class Captions {
     this.#words = [];
   }
 
-  /** The reply was played up to here: report the words begun by now, and discard those of earlier replies. */
+  /** The reply was played up to here: report the words that have begun, and discard those of earlier replies. */
   heard(turn, positionMs) {
     const words = this.#words;
     while (words.length && (words[0].turn < turn || (words[0].turn === turn && words[0].start_ms <= positionMs))) {

@@ -1,6 +1,6 @@
 /**
- * Talks to the engine from a browser: ES modules without dependencies and without a build step. Take this file and
- * those it imports: webrtc-link.js, websocket-link.js, mse-player.js, captions.js, microphone-worklet.js.
+ * Talks to the engine from a browser: ES modules without dependencies and without a build step. Copy this file and
+ * the files it imports: webrtc-link.js, websocket-link.js, mse-player.js, captions.js, microphone-worklet.js.
  *
  *   import { TutorClient } from "./client.js";
  *   const tutor = new TutorClient({ engineUrl, token, video: document.querySelector("video") });
@@ -10,15 +10,16 @@
  *   await tutor.openMicrophone();
  *
  * `engineUrl` and `token` are `engine_url` and `engine_token` of POST /v1/sessions. Every message of
- * the engine is dispatched as a CustomEvent of its type with the message as `detail`; in addition there are
+ * the engine is dispatched as a CustomEvent of its type with the message as `detail`. Further events (`turn` is the number
+ * of a reply, as in the protocol):
  *
  *   state      {state}            connecting, listening, hearing, thinking, speaking, offline
  *   word       {text, turn}       a word of the tutor as it is played
- *   firstframe {turn, ms}         ms from what the student did to the first painted picture of the answer
- *   closed     {code, reason}     the connection is gone; connect() opens another one of the same conversation
+ *   firstframe {turn, ms}         ms from the student's last action to the first painted picture of the answer
+ *   closed     {code, reason}     the connection is gone; connect() continues the conversation over a new one
  *
- * Over WebRTC the picture is always live; over a WebSocket `video` shows something only while the tutor speaks (state
- * `speaking`): show the loop at `ready`'s `idle_url` meanwhile.
+ * Over WebRTC the picture is always live. Over a WebSocket, `video` shows something only while the tutor speaks (state
+ * `speaking`); show the loop at `idle_url` of `ready` the rest of the time.
  *
  * Call `connect()` from a click: browsers play audio only after one.
  */
@@ -49,7 +50,7 @@ export class TutorClient extends EventTarget {
    * @param {string} options.engineUrl  `engine_url` of the session
    * @param {string} options.token      `engine_token` of the session
    * @param {HTMLVideoElement} options.video  where the tutor is shown and heard
-   * @param {string} [options.avatarId]  a face other than the tutor's own
+   * @param {string} [options.avatarId]  an avatar other than the tutor's own
    * @param {"auto"|"webrtc"|"websocket"} [options.transport]  auto: WebRTC, or a WebSocket when no peer connects
    * @param {() => Promise<string>} [options.renew]  gives a new `engine_token` (POST /v1/sessions/{id}/token, through
    *   whoever has the API key). Called before a token runs out; without it the engine hangs up when it has.
@@ -72,7 +73,7 @@ export class TutorClient extends EventTarget {
 
   /**
    * Connect and wait until the engine is ready; gives its `ready` message.
-   * @throws {Refused} the session is over (told with WebRTC only): another one is needed
+   * @throws {Refused} the session is over (only known over WebRTC): create another one
    */
   async connect() {
     this.#setState("connecting");
@@ -142,7 +143,7 @@ export class TutorClient extends EventTarget {
     this.#link.send({ type: "end_talk" });
   }
 
-  /** Leave. The session lives on until it is deleted or expires. */
+  /** Disconnect. The session goes on until it is deleted or expires. */
   close() {
     clearTimeout(this.#renewal);
     this.closeMicrophone();
@@ -212,7 +213,7 @@ export class TutorClient extends EventTarget {
         this.#askedAt = null;
         break;
       case "interrupted":
-        // The reply to what the student said instead may be under way already.
+        // The reply to what the student said next may have begun already.
         if (this.#state === "speaking") this.#setState("listening");
         break;
       case "turn_done":
@@ -273,7 +274,7 @@ function msToRenewal(token) {
   return claims(token).exp * 1000 - Date.now() - (1 - RENEW_AT) * lifeMs(token);
 }
 
-/** Calls back with the loudness (0 to 1) of a stream until the function it gives is called. */
+/** Reports the loudness (0 to 1) of a stream to a callback. Returns a function that stops it. */
 function watchLevel(stream, onLevel) {
   const context = new AudioContext();
   const analyser = context.createAnalyser();

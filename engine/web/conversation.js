@@ -1,4 +1,4 @@
-/** The written conversation: what was said by whom, kept over a reload of the page. */
+/** The written conversation: who said what, kept when the page is reloaded. */
 
 const KEPT = 200;
 const STORE = "conversation";
@@ -58,7 +58,7 @@ export class Conversation {
     this.#put(this.#dots);
   }
 
-  /** The partial transcript of the student: `stable` characters of it will not change. Empty: it is over. */
+  /** The student's partial transcript; its first `stable` characters will not change. Empty removes it. */
   hearing(content = "", stable = 0) {
     if (!content) {
       this.#draft?.remove();
@@ -77,7 +77,7 @@ export class Conversation {
     this.#draft.scrollIntoView({ block: "nearest" });
   }
 
-  /** Some more of the tutor's answer. Read aloud by a screen reader once it is whole. */
+  /** The next piece of the tutor's answer. A screen reader reads the answer once it is complete. */
   grow(turn, text) {
     if (this.#answer?.turn !== turn) {
       this.waiting(false);
@@ -89,7 +89,7 @@ export class Conversation {
     this.#rewrite(line, (line.text + text).trimStart());
   }
 
-  /** Nothing more of the answer follows. */
+  /** The answer is complete. */
   whole() {
     if (this.#answer) this.#answer.line.node.ariaBusy = "false";
   }
@@ -148,7 +148,7 @@ export class Conversation {
     this.#put(node);
   }
 
-  /** At the end, above the dots. */
+  /** Adds a line at the end, above the dots. */
   #put(node) {
     this.#list.insertBefore(node, node === this.#dots ? null : this.#dots);
     this.#list.lastChild.scrollIntoView({ block: "nearest" });

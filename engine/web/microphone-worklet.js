@@ -1,4 +1,4 @@
-/** Gathers microphone samples into 512-sample chunks of 16-bit PCM: 32 ms at 16 kHz. */
+/** Collects microphone samples into 512-sample chunks of 16-bit PCM: 32 ms at 16 kHz. */
 class PcmChunks extends AudioWorkletProcessor {
   #chunk = new Int16Array(512);
   #filled = 0;

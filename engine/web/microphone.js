@@ -1,19 +1,19 @@
-/** The microphone button: open or push to talk, which device, and what to do when there is none. */
+/** The microphone button: always open or push to talk, the choice of device, and what to say when there is none. */
 import { $, label, problem, store, texts } from "./view.js";
 
-/** How much louder the level is drawn than it is. */
+/** The drawn level is the loudness times this. */
 const LEVEL_GAIN = 8;
 
 export class MicrophoneButton {
   #tutor;
   #changed;
-  /** closed, waiting (open, but nobody pushes the button to talk) or heard */
+  /** closed, waiting (open, but the talk button is not pressed) or heard */
   #state = "closed";
   #trouble = false;
 
   /**
-   * @param {() => import("./client.js").TutorClient | null} tutor  whom it talks to now
-   * @param {() => void} changed  told whenever it opens or closes
+   * @param {() => import("./client.js").TutorClient | null} tutor  the current client
+   * @param {() => void} changed  called whenever it opens or closes
    */
   constructor(tutor, changed) {
     this.#tutor = tutor;
@@ -31,7 +31,7 @@ export class MicrophoneButton {
       if (this.#state === "closed") this.open();
       else this.close();
     });
-    // Space and Enter press a button that has the focus; elsewhere on the page only the space bar talks.
+    // Space and Enter press the focused button; elsewhere on the page only the space bar talks.
     const talks = ({ code, target, repeat }) =>
       !repeat && (target === button ? ["Space", "Enter"].includes(code) : code === "Space" && target === document.body);
     document.addEventListener("keydown", (event) => {
@@ -60,7 +60,7 @@ export class MicrophoneButton {
     return this.#state !== "closed";
   }
 
-  /** Open it, asking for permission when needed; says what to do when it cannot be. */
+  /** Open it, asking for permission if needed. If that fails, tell the student what to do. */
   async open() {
     try {
       await this.#openDevice(store.getItem("device") || undefined);
@@ -76,13 +76,13 @@ export class MicrophoneButton {
     }
   }
 
-  /** Close it; also right after the connection is gone. */
+  /** Close it. May be called after the connection is lost. */
   close() {
     this.#tutor()?.closeMicrophone();
     this.#become("closed");
   }
 
-  /** Name and look of the button, after a change of state, setting or language. */
+  /** Update name and look of the button after a change of state, setting or language. */
   show() {
     const button = $("microphone");
     const heard = this.#state === "heard";

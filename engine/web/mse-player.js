@@ -4,16 +4,16 @@ const TICK_MS = 40;
 const KEEP_PLAYED_S = 20;
 const BEGINS_S = 0.03;
 const ENDS_S = 0.06;
-/** Firefox stops before the smallest gap in what is buffered; up to this size it is stepped over. */
+/** Seconds. Firefox stops before even the smallest gap in the buffer; gaps up to this size are skipped. */
 const MAX_GAP_S = 0.5;
-/** Less than this before a gap nothing is played any more. */
+/** Seconds. Closer than this to a gap, nothing more is played. */
 const GAP_EDGE_S = 0.005;
-/** Times are rounded differently by the buffer and by the player: a seek to the very start may land before it. */
+/** Seconds. Buffer and player round times differently, so a seek to the very start of a range may land before it. */
 const SEEK_INTO_S = 0.001;
 
 const MediaSourceClass = window.ManagedMediaSource ?? window.MediaSource;
 
-/** Opus where the browser plays it in MP4: it comes 80 ms sooner than AAC and needs fewer bits. */
+/** Opus if the browser plays it in MP4: it arrives 80 ms earlier than AAC and needs fewer bits. */
 export function audioCodec() {
   return MediaSourceClass?.isTypeSupported('video/mp4; codecs="avc1.42C01E,opus"') ? "opus" : "aac";
 }
@@ -76,7 +76,7 @@ export class MsePlayer {
     this.#next();
   }
 
-  /** Stop at once, and discard what is still to be played. */
+  /** Stop at once and discard what has not been played. */
   drop() {
     this.#video.pause();
     this.#queue = [{ reset: this.#video.currentTime }];
@@ -87,7 +87,7 @@ export class MsePlayer {
     this.#setSpeaking(false);
   }
 
-  /** Milliseconds of the current reply that were played. */
+  /** Milliseconds of the current reply that have been played. */
   get positionMs() {
     return Math.max(0, (this.#video.currentTime - this.#offset) * 1000);
   }
@@ -105,7 +105,7 @@ export class MsePlayer {
     return buffered.length ? buffered.end(buffered.length - 1) : 0;
   }
 
-  /** A SourceBuffer does one thing at a time: do the next one. */
+  /** Does the next queued operation; a SourceBuffer does one at a time. */
   #next() {
     if (!this.#buffer || this.#buffer.updating || !this.#queue.length) return;
     const { reset, begin, over, bytes } = this.#queue.shift();
@@ -113,8 +113,8 @@ export class MsePlayer {
     const now = this.#video.currentTime;
     if (bytes) this.#buffer.appendBuffer(bytes);
     else if (over) {
-      // A browser that ran dry waits for more than is left of the reply unless it is told that nothing follows;
-      // the next append opens the source again.
+      // A browser whose buffer ran empty waits for more data than the reply has left, unless it is told that nothing
+      // follows. The next append reopens the source.
       if (this.#source.readyState === "open") this.#source.endOfStream();
       this.#next();
     } else if (reset !== undefined) {
@@ -152,17 +152,17 @@ export class MsePlayer {
     if (this.#finished && this.#queue.length === 0 && (ahead < ENDS_S || this.#video.ended)) this.#setSpeaking(false);
   }
 
-  /** Go on where media begins when playback stands before a gap: at the head of a turn, between two, or within one. */
+  /** If playback stands before a gap (at the start of a reply, between two, or within one), go on where media begins. */
   #stepOverGap() {
     const { buffered } = this.#buffer;
     const now = this.#video.currentTime;
     if (this.#video.seeking) return;
     for (let i = 0; i < buffered.length; i++) {
       const begins = buffered.start(i);
-      // There is still something to play before the gap.
+      // There is still media to play before the gap.
       if (begins <= now && buffered.end(i) > now + GAP_EDGE_S) return;
       if (begins <= now) continue;
-      // A turn that was cut short may end long before the next one begins.
+      // A reply that was cut off may end long before the next one begins.
       if (begins - now <= MAX_GAP_S || begins >= this.#offset) this.#video.currentTime = begins + SEEK_INTO_S;
       return;
     }

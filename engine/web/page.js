@@ -1,4 +1,4 @@
-/** The built-in page: a session of its own, and the tutor's client wired to what the page shows. */
+/** The built-in page: creates a session and connects the tutor's client to what the page shows. */
 import { Refused, TutorClient } from "./client.js";
 import { Conversation } from "./conversation.js";
 import { MicrophoneButton } from "./microphone.js";
@@ -8,11 +8,11 @@ import {
 } from "./view.js";
 
 const LOADING_MS = 2000;
-/** A connection that lasted this long is reopened when it is lost; otherwise the student decides. */
+/** ms. A lost connection that had lasted this long is reopened; otherwise the student decides. */
 const STEADY_MS = 5000;
-/** Waits before each attempt to connect again: a network that changes needs some seconds, an engine that starts anew more. */
+/** ms before each attempt to reconnect: a change of network takes some seconds, a restart of the engine more. */
 const AGAIN_MS = [0, 1000, 3000, 6000, 10000];
-/** How long a student who wants to begin waits for a seat, before it is said that there is none. */
+/** ms to wait for a free session before the student is told that there is none. */
 const SEAT_MS = 20000;
 const HAS_MOUSE = matchMedia("(pointer: fine)").matches;
 
@@ -20,7 +20,7 @@ let tutor = null;
 let session = readSession();
 let connectedAt = 0;
 let ready = null;
-/** Counts starts and leavings, so that an attempt that was overtaken stops. */
+/** Counts starts and ends, so that an attempt that is out of date stops. */
 let attempt = 0;
 const conversation = new Conversation($("transcript"), () => texts.you);
 const microphone = new MicrophoneButton(() => tutor, show);
@@ -35,11 +35,11 @@ function showStart(connecting = false) {
   $("start").setAttribute("aria-busy", String(connecting));
   $("start").textContent = connecting ? texts.states.connecting : session ? texts.continue : texts.start;
   $("tutors").disabled = connecting;
-  // Another tutor would be another conversation: that is chosen in the settings once one has begun.
+  // Another tutor means another conversation, so once one has begun the tutor is changed in the settings.
   $("tutors").hidden = session !== null && !conversation.empty;
 }
 
-/** Either one can begin, or one can talk and type. */
+/** Shows either the start button or the controls to talk and type. */
 function showTalking(on) {
   $("welcome").hidden = on;
   $("composer").hidden = $("hint").hidden = !on;
@@ -87,7 +87,7 @@ async function call(method, path, body) {
   throw new Busy($("start").disabled ? texts.problems.loading : texts.problems.busy, response.headers.get("Retry-After"));
 }
 
-/** The engine is starting, or has no seat free; it may in `afterMs`. */
+/** The engine is starting or full; try again after `afterMs`. */
 class Busy extends Error {
   constructor(message, retryAfter) {
     super(message);
@@ -115,7 +115,7 @@ function keepSession(value) {
   else sessionStorage.removeItem("session");
 }
 
-/** Until the engine is there and its models are warm. */
+/** Waits until the engine runs and its models are loaded. */
 async function listTutors() {
   for (;;) {
     try {
@@ -134,7 +134,7 @@ async function listTutors() {
 
 // --- a conversation
 
-/** The student wants to talk: connect to the session of before, or to a new one when there is none or it has ended. */
+/** The student wants to talk: connect to the previous session, or to a new one if there is none or it has ended. */
 async function start() {
   const mine = ++attempt;
   problem();
@@ -152,20 +152,20 @@ async function start() {
     }
     if (mine !== attempt) return;
     begun();
-    // Where fingers touch the screen, the first press of the button opens it.
+    // On a touch screen the first press of the button opens it.
     if (!microphone.pushToTalk || HAS_MOUSE) await microphone.open();
   } catch (error) {
     if (mine === attempt) left(error.message);
   }
 }
 
-/** The connection broke by itself: a page that nobody looks at must not take seats, so only the same session will do. */
+/** The connection was lost: reconnect to the same session only, since a page that nobody looks at must not start others. */
 async function startAgain() {
   const mine = ++attempt;
   const listened = microphone.isOpen;
   microphone.close();
   for (const wait of AGAIN_MS) {
-    // An attempt that failed has left the client offline.
+    // A failed attempt leaves the client offline.
     showState("connecting", false);
     await new Promise((resolve) => setTimeout(resolve, wait));
     if (mine !== attempt) return;
@@ -186,7 +186,7 @@ async function startAgain() {
   if (mine === attempt) left(texts.problems.lost);
 }
 
-/** A new session; waits some time for a seat. */
+/** Creates a session; waits for a while if the engine is full. */
 async function createSession() {
   const mine = attempt;
   for (const until = performance.now() + SEAT_MS; ;) {
@@ -201,7 +201,7 @@ async function createSession() {
   }
 }
 
-/** Give the seat of a conversation that is over to somebody else. */
+/** End the session of a conversation that is over, so that another one fits. */
 function endSession() {
   if (session) call("DELETE", `v1/sessions/${session.session_id}`).catch(() => {});
   keepSession(null);
@@ -233,7 +233,7 @@ function begun() {
   showTalking(true);
   if (ready.greeting && conversation.empty) conversation.add("assistant", ready.greeting);
   showSuggestions();
-  // Where there is no keyboard, the focus in a text box would bring up one over half the page.
+  // Without a hardware keyboard, focusing a text box would open one over half the page.
   (microphone.pushToTalk || !HAS_MOUSE ? $("microphone") : $("text")).focus({ preventScroll: true });
 }
 
@@ -272,7 +272,7 @@ function listen(client) {
   });
 }
 
-/** No longer connected, and waiting for the student. */
+/** Show that the page is disconnected and waits for the student. */
 function left(reason = "") {
   attempt++;
   microphone.close();
@@ -289,7 +289,7 @@ function left(reason = "") {
   if (reason) $("start").focus({ preventScroll: true });
 }
 
-/** Another tutor or face is another conversation. */
+/** Begin another conversation with the chosen tutor or avatar. */
 function anew() {
   const talking = tutor !== null || $("start").getAttribute("aria-busy") === "true";
   if (talking) left();

@@ -1,20 +1,20 @@
-/** Whom to talk with: the tutors as faces to choose from before the first word, and faces for the settings. */
+/** The choice of tutor before the first word, and the choice of avatar in the settings. */
 import { $, showFace, store } from "./view.js";
 
-/** The face when neither the student nor the tutor's profile names one. */
+/** The avatar if neither the student nor the tutor's profile names one. */
 const FALLBACK_FACE = "avatar_tutor_13";
 
 let tutors = [];
 
 /**
- * Show what there is to choose from.
+ * Show the tutors and avatars.
  * @param {{id: string, name: string, language: string, avatar: string | null}[]} profiles  of `GET /v1/tutors`
  * @param {{id: string, name: string}[]} avatars  of `GET /v1/avatars`
- * @param {() => void} chosen  told when the student chooses another tutor or face
+ * @param {() => void} chosen  called when the student chooses another tutor or avatar
  */
 export function offerTutors(profiles, avatars, chosen) {
   const known = (id) => avatars.some((avatar) => avatar.id === id);
-  // A session is made for a number; profiles with other ids are the operator's own business.
+  // Sessions take a number; profiles with other ids are for the operator's own use.
   tutors = profiles.filter(({ id }) => /^\d+$/.test(id))
     .map(({ id, name, avatar, language }) => ({ id, name, language, face: avatar }));
   if (!tutors.length) tutors = [{ id: "0", name: "Tutor", language: "en", face: null }];
@@ -43,12 +43,12 @@ export function tutorNow() {
   return Number($("tutor").value || 0);
 }
 
-/** The language the chosen tutor speaks when nothing else is known: "en". */
+/** The language of the chosen tutor, "en" if unknown. */
 export function languageNow() {
   return tutors.find(({ id }) => id === $("tutor").value)?.language;
 }
 
-/** Id of the face to show: the student's choice, else the tutor's own. */
+/** Id of the avatar to show: the student's choice or else the tutor's own. */
 export function faceNow() {
   return $("face").value || tutors.find(({ id }) => id === $("tutor").value)?.face;
 }

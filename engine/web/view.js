@@ -1,4 +1,4 @@
-/** What the page shows, in the student's language: state, captions, problems, timings. Knows no connection. */
+/** What the page shows, in the student's language: state, captions, problems, timings. Independent of the connection. */
 import { TEXTS } from "./texts.js";
 
 const NOTE_MS = 4000;
@@ -12,15 +12,15 @@ let noteTimer = 0;
 let captionTurn = 0;
 let retranslate = () => {};
 
-/** What the page says, in the language of now. */
+/** The texts of the page in the current language. */
 export let texts = TEXTS[language];
 
-/** Questions to begin with, in the language of the tutor. */
+/** Suggested questions, in the tutor's language. */
 export function questionsIn(tutorLanguage) {
   return (TEXTS[tutorLanguage] ?? TEXTS.en).questions;
 }
 
-/** Translate the page now and whenever the student changes the language; `also` does what is not marked in the HTML. */
+/** Translate the page now and at each change of language; `also` translates what is not marked in the HTML. */
 export function translated(also) {
   retranslate = also;
   translate();
@@ -44,7 +44,7 @@ $("language").addEventListener("click", () => {
   translate();
 });
 
-/** The name a screen reader says; for a button also what the mouse finds. */
+/** Sets the name for screen readers and, for a button, its tooltip. */
 export function label(node, text) {
   node.setAttribute("aria-label", text);
   if (node.tagName === "BUTTON") node.title = text;
@@ -52,7 +52,7 @@ export function label(node, text) {
 
 /**
  * @param {string} state  a state of the client, or "ready" before there is one
- * @param {boolean} heard  whether a microphone is open: without one nobody listens, the tutor waits
+ * @param {boolean} heard  whether a microphone is open; without one the tutor waits instead of listening
  */
 export function showState(state, heard) {
   $("state").textContent = texts.states[state === "listening" && !heard ? "waiting" : state];
@@ -67,13 +67,13 @@ export function showState(state, heard) {
   if (state !== "speaking") $("captions").classList.remove("shown");
 }
 
-/** Something the student has to do something about; stays until it is solved. */
+/** A problem that the student must solve; stays until then. */
 export function problem(text = "") {
   $("problem").textContent = text;
   $("problem").hidden = !text;
 }
 
-/** Something that passes by itself. */
+/** A message that disappears by itself. */
 export function note(text) {
   clearTimeout(noteTimer);
   $("note").textContent = text;
@@ -81,7 +81,7 @@ export function note(text) {
   noteTimer = setTimeout(() => { $("note").hidden = true; }, NOTE_MS);
 }
 
-/** One more word of the tutor, as it is heard. */
+/** The tutor's next word, when it is heard. */
 export function caption(word) {
   const box = $("captions");
   const text = box.textContent;
@@ -94,7 +94,7 @@ export function caption(word) {
   box.classList.toggle("shown", $("captions-on").checked);
 }
 
-/** How long the stages of the last answer took, ms by name. */
+/** How long the stages of the last answer took: ms by name. */
 export function showTimings(timings) {
   const rows = Object.entries(timings).map(([stage, ms]) => {
     const row = document.createElement("tr");
@@ -109,7 +109,7 @@ export function showTimings(timings) {
   $("timings").hidden = false;
 }
 
-/** The face before anything is said: a picture at once, a loop of it when that is there. */
+/** The avatar before anything is said: a still picture at once, an idle loop as soon as it has loaded. */
 export function showFace(avatarId) {
   const still = `v1/avatars/${avatarId}/still.jpg`;
   if ($("still").getAttribute("src") === still) return;

@@ -2,20 +2,20 @@
 import { Captions } from "./captions.js";
 
 const GATHER_MS = 1000;
-/** Packets find a way within this, or, where UDP is blocked, never. */
+/** ms to find a network path; where UDP is blocked there is none. */
 const FIND_MS = 4000;
-/** Once they have, or nothing else is wanted, a busy machine may take this long for the handshakes. */
+/** ms for the handshakes once there is a path, or without a fallback; a busy machine may need that long. */
 const CONNECT_MS = 15000;
 const TICK_MS = 40;
-/** From the engine's clock to the ear: network, jitter buffer, sound card. */
+/** ms from the engine's clock to the ear: network, jitter buffer, sound card. */
 const DELAY_MS = 80;
-/** What is still in the jitter buffer when the engine falls silent. */
+/** ms still in the jitter buffer when the engine falls silent. */
 const ENDED_AFTER_MS = 200;
 
-/** No peer could be made, but a WebSocket may work. */
+/** WebRTC failed, but a WebSocket may work. */
 export class NoPeer extends Error {}
 
-/** The session is over, or its token no longer valid: no attempt will do better. */
+/** The session is over or its token has expired: trying again will not help. */
 export class Refused extends Error {}
 
 export class WebRtcLink {
@@ -37,7 +37,7 @@ export class WebRtcLink {
   #beganAt = 0;
   #ending = 0;
 
-  /** See TutorClient for `options` (`patient`: nothing else will be tried); `on` is {message, word, speaking, painted, closed}. */
+  /** See TutorClient for `options` (`patient`: there is no fallback); `on` is {message, word, speaking, painted, closed}. */
   constructor(options, on) {
     this.#options = options;
     this.#on = on;
@@ -46,8 +46,8 @@ export class WebRtcLink {
   }
 
   /**
-   * Gives the engine's `ready`.
-   * @throws {NoPeer} the peer does not connect: try a WebSocket
+   * Connects; returns the engine's `ready`.
+   * @throws {NoPeer} WebRTC does not connect: try a WebSocket
    */
   async open() {
     if (!("RTCPeerConnection" in window)) throw new NoPeer("this browser has no WebRTC");
@@ -93,11 +93,11 @@ export class WebRtcLink {
     const { ice_servers: iceServers } = await (await this.#call("GET", `${this.#base}/ice`)).json();
     const peer = new RTCPeerConnection({ iceServers });
     this.#peer = peer;
-    // Without a track for now: the connection must not wait for a permission.
+    // No track yet: the connection must not wait for permission to use the microphone.
     peer.addTransceiver("audio", { direction: "sendrecv" });
     peer.addTransceiver("video", { direction: "recvonly" });
     peer.ontrack = ({ receiver, streams: [stream] }) => {
-      // A conversation wants the shortest buffer that plays without gaps.
+      // The shortest buffer that plays without gaps.
       receiver.jitterBufferTarget = 0;
       video.srcObject = stream;
       video.play().catch(() => {});
@@ -119,7 +119,7 @@ export class WebRtcLink {
     return ready;
   }
 
-  /** The offer carries every candidate; a STUN server that does not answer must not hold it up. */
+  /** Wait until the offer has all candidates, but not for a STUN server that does not answer. */
   #gathered() {
     const peer = this.#peer;
     return new Promise((resolve) => {
@@ -129,7 +129,7 @@ export class WebRtcLink {
     });
   }
 
-  /** Waits for the engine's `ready`, which is the first thing on the channel. */
+  /** Waits for the engine's `ready`, the first message on the channel. */
   async #ready() {
     const peer = this.#peer;
     const timers = [];
@@ -157,7 +157,7 @@ export class WebRtcLink {
     const response = await fetch(url, { method, headers, body: body && JSON.stringify(body), keepalive: method === "DELETE" });
     if (response.ok) return response;
     const { error } = await response.json().catch(() => ({ error: { message: response.statusText } }));
-    // A bad token or a session that is gone would be refused on the socket too.
+    // The socket would refuse a bad token or an ended session too.
     throw [401, 403, 404].includes(response.status) ? new Refused(error.message) : new NoPeer(error.message);
   }
 
@@ -188,13 +188,13 @@ export class WebRtcLink {
   }
 
   /**
-   * The engine keeps the media clock and reports what it sends; turn 0 is silence.
+   * The engine keeps the media clock and reports the reply it sends; `turn` 0 is silence.
    * @param {import("./protocol.d.ts").PlayingEvent} message
    */
   #playing({ turn, position_ms: positionMs }) {
     clearTimeout(this.#ending);
     this.#silent = turn === 0;
-    // Until the next word of the engine no caption is due.
+    // No caption is due until the next report of the engine.
     if (turn === 0) this.#beganAt = Infinity;
     this.#endIfOver();
     if (turn === 0 || turn <= this.#dropped) return;
@@ -211,7 +211,7 @@ export class WebRtcLink {
     video.requestVideoFrameCallback?.(seen);
   }
 
-  /** Silence before `turn_done` is a reply that is late with its next words. */
+  /** End soon if it is silent after `turn_done`; silence before that means that the reply is late with its next words. */
   #endIfOver() {
     if (this.#silent && this.#turn && this.#done >= this.#turn) this.#ending = setTimeout(() => this.#end(), ENDED_AFTER_MS);
   }

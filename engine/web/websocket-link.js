@@ -1,10 +1,10 @@
-/** The engine over a WebSocket: PCM of the microphone out, fragmented MP4 and events in. Works through any proxy. */
+/** The engine over a WebSocket: sends PCM from the microphone, receives fragmented MP4 and events. Works through any proxy. */
 import { Captions } from "./captions.js";
 import { MsePlayer, audioCodec } from "./mse-player.js";
 
 const ACKNOWLEDGE_MS = 250;
 const DUCKED_VOLUME = 0.15;
-/** A reply that has been ducked for this long is paused until it is known whether the student interrupts it. */
+/** ms. A reply that has been lowered for this long is paused until it is known whether the student interrupts it. */
 const PAUSE_MS = 200;
 const RATE = 16000;
 
@@ -27,7 +27,7 @@ export class WebSocketLink {
     this.#captions = new Captions(on.word);
   }
 
-  /** Gives the engine's `ready`. */
+  /** Connects; returns the engine's `ready`. */
   async open() {
     const { engineUrl, token, video, avatarId } = this.#options;
     const socket = new WebSocket(`${engineUrl}?token=${encodeURIComponent(token)}`);
