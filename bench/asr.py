@@ -1,19 +1,18 @@
-"""Recognition: the short window against the stock call on the same clips, and utterances while spoken.
+"""Recognition: the engine's short window against the stock call on the same clips, and streamed utterances.
 
     python bench/asr.py              both models, all clips (several minutes)
     python bench/asr.py --quick      a few clips
     python bench/asr.py --no-stream  recordings only
 
-``stock`` is ``faster_whisper.WhisperModel.transcribe`` as fast as it goes: greedy, language given, no
-timestamps, no fallback to other temperatures. ``engine`` is ``WhisperRecognizer.transcribe``: voice
-detection, short window, loop cut and the check for inventions included. Both int8, one thread, in
-one process, clip by clip in turn. ``cpu`` is processor time of the process, which other load
-on the machine hardly changes; ``wall`` is what a student waits. The difference of word errors comes with
-the range it has in 95 of 100 redraws of the clips; ``all`` is every noise together.
+``stock`` is ``faster_whisper.WhisperModel.transcribe`` at its fastest: greedy, language given, no
+timestamps, no fallback to other temperatures. ``engine`` is ``WhisperRecognizer.transcribe``, including voice
+detection, the short window, loop removal and the plausibility check. Both run int8 on one thread in one
+process, alternating clip by clip. ``cpu`` is the processor time of the process, which other load on the
+machine hardly changes; ``wall`` is what a student waits. The difference of the word error rates has a 95 %
+bootstrap interval over the clips; ``all`` combines all noises.
 
-The streamed part gives the engine the same clips in pieces of 96 ms and asks for a revision every
-``--step`` seconds of sound; ``lag`` is the time of ``preview`` when 0.2 s of silence have been heard and
-nothing was asked for in the pause.
+The streamed part feeds the same clips in pieces of 96 ms and asks for a revision every ``--step`` seconds of
+audio; ``lag`` is the time that ``preview`` takes after 0.2 s of silence without another request.
 """
 
 from __future__ import annotations
@@ -50,14 +49,14 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(slots=True)
 class Tally:
-    """What one method did on one set of clips."""
+    """Results of one method on one set of clips."""
 
     errors: list[int] = field(default_factory=list)
     words: list[int] = field(default_factory=list)
     """Of each clip."""
 
     runaways: int = 0
-    """Clips with half as many words again as were said, and four more."""
+    """Clips with more than one and a half times as many words as were said, plus four: a decoder that ran away."""
 
     empty: int = 0
     wall_s: list[float] = field(default_factory=list)
@@ -92,7 +91,7 @@ def forms(text: str) -> list[str]:
 
 
 def difference(engine: Tally, stock: Tally) -> tuple[float, float, float]:
-    """Points of word error rate the engine has more than stock, and where 95 of 100 redraws of the clips put it."""
+    """Word error rate of the engine minus that of stock, in points, and its 95 % bootstrap interval over the clips."""
     more = np.array(engine.errors) - np.array(stock.errors)
     words = np.array(stock.words)
     drawn = np.random.default_rng(7).integers(0, len(more), (4000, len(more)))
@@ -101,7 +100,7 @@ def difference(engine: Tally, stock: Tally) -> tuple[float, float, float]:
 
 
 def joined(tallies: Iterable[Tally]) -> Tally:
-    """Several sets of clips as one."""
+    """Several sets of clips combined."""
     whole = Tally()
     for tally in tallies:
         for name in ("errors", "words", "wall_s", "cpu_s"):
@@ -112,7 +111,7 @@ def joined(tallies: Iterable[Tally]) -> Tally:
 
 
 def timed(call: Callable[[], str]) -> tuple[str, float, float]:
-    """What it gives, wall seconds, processor seconds."""
+    """Its result, wall seconds and processor seconds."""
     wall, cpu = time.perf_counter(), time.process_time()
     text = call()
     return text, time.perf_counter() - wall, time.process_time() - cpu
@@ -156,7 +155,7 @@ def compared(tallies: dict[str, Tally]) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class StreamTally:
-    """What streaming did on one set of clips."""
+    """Results of streaming on one set of clips."""
 
     final: Tally = field(default_factory=Tally)
     first_words_s: list[float] = field(default_factory=list)
@@ -165,15 +164,15 @@ class StreamTally:
     """Words settled before the end."""
 
     unsettled: int = 0
-    """Of them, changed in the final text."""
+    """Settled words that the final text changed."""
 
 
 async def stream_one(
     engine: WhisperRecognizer, detector: SileroVad, clip: SpokenClip, step_s: float, tally: StreamTally
 ) -> None:
-    """One clip as a microphone gives it; computing is not simulated to take time."""
+    """Feed one clip as a microphone does; computing takes no simulated time."""
     stream, voice = engine.stream("en"), detector.stream()
-    length = len(clip.pcm) - int(0.1 * INPUT_RATE)  # 0.2 s of silence are heard
+    length = len(clip.pcm) - int(0.1 * INPUT_RATE)  # after 0.2 s of silence
     pcm = np.pad(clip.pcm[:length], (0, -length % VAD_FRAME))
     piece, since, first, stable = 3 * VAD_FRAME, 0.0, None, ""
     for start in range(0, len(pcm), piece):
@@ -205,7 +204,7 @@ def around(length: int) -> Iterable[int]:
 def streamed(
     name: str, clips: Sequence[SpokenClip], detector: SileroVad, step_s: float, loop: asyncio.Runner
 ) -> dict[str, Any]:
-    """The same clips as utterances, quiet room only."""
+    """The same clips streamed as utterances, quiet room only."""
     engine = WhisperRecognizer(locate(name), detector)
     table = {}
     for label, low, high in (("under 5 s", 0, 5), ("5 to 10 s", 5, 10), ("over 10 s", 10, 99)):

@@ -31,15 +31,15 @@ TEXTS = (
     "I have been reading a book about the planets. It says that the largest one is made of gas and has no ground to "
     "stand on. If I fell into it, would I fall for ever, or would I come out on the other side?",
 )
-"""No numbers: they may be written in words or in digits."""
+"""Without numbers, since these may be written as words or as digits."""
 
 NOISES_DB: tuple[float | None, ...] = (None, 20.0, 10.0)
-"""Ratio of speech to noise; None is a quiet room."""
+"""Signal-to-noise ratio; None is a quiet room."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenClip:
-    """A text as one speaker says it, 0.3 s of room before and after."""
+    """A text spoken by one speaker, with 0.3 s of room noise before and after."""
 
     speaker: str
     text: str
@@ -57,7 +57,7 @@ def spoken_clips(
     speakers: tuple[Speaker, ...] = SPEAKERS,
     noises: tuple[float | None, ...] = NOISES_DB,
 ) -> list[SpokenClip]:
-    """Every text by every speaker in every noise. The same each time but for the voice's own variation."""
+    """Every text by every speaker in every noise. The same at each call, except for the voices' own variation."""
     spoken = asyncio.run(_speak(texts, speakers))
     noise = np.random.default_rng(11)
     return [

@@ -1,10 +1,10 @@
-"""The student speaks over the tutor, in a Chromium with a microphone that plays a recording.
+"""The student speaks over the tutor, in Chromium, with a recording as the microphone.
 
     python bench/barge_in_browser.py --turns 8
 
-Microphone and what comes out of the peer are heard on one clock (ears.js). Told are ms from the first loud sound at
-the microphone to: the tutor turned down (event), interrupted (event), inaudible (its last sound above -50 dBFS), and
-how much sound of the old answer came after the engine had said that it was interrupted.
+The microphone and the tutor's audio are measured on one clock (ears.js). Prints the ms from the first loud sound at the
+microphone to ``duck``, to ``interrupted`` and to the tutor's last sound above -50 dBFS, and how much audio of the old
+answer came after ``interrupted``.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ async def interrupt(playwright: Any, base: str, recording: Path) -> dict[str, fl
 
 
 def judge(ears: dict[str, Any]) -> dict[str, float]:
-    """Figures of one interruption from what the ears heard."""
+    """Figures of one interruption from the measured levels and events."""
     levels = np.array(ears["levels"])
     at = {(event["type"], event.get("turn", 0)): seconds for seconds, event in reversed(ears["events"])}
     onset = levels[levels[:, 1] > SPEAKING, 0][0]
@@ -102,7 +102,7 @@ def judge(ears: dict[str, Any]) -> dict[str, float]:
 
 
 async def run(base: str, turns: int) -> list[dict[str, float]]:
-    """That many interruptions, after one that does not count."""
+    """So many interruptions, after one that does not count."""
     from playwright.async_api import async_playwright
 
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""A client of the engine as a web team would write it, for the benches: REST, a socket, a decoder."""
+"""A client for the benchmarks, written as a web team would: REST, a socket, a decoder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SPEAKING_DBFS = -42.0
 
 
 class FragmentDecoder:
-    """Decodes fMP4 as it arrives: when each picture was decoded, and all the sound."""
+    """Decodes fMP4 as it arrives: when each picture was decoded, and all the audio."""
 
     def __init__(self) -> None:
         self.picture_at: list[float] = []
@@ -38,7 +38,7 @@ class FragmentDecoder:
         self._video: Any = None
 
     def push(self, data: bytes, first: bool) -> None:
-        """One ``media`` message's bytes; ignored until a ``first`` came: the end of an answer stopped late."""
+        """Take one ``media`` message's bytes. Ignored before a ``first`` one: they belong to the previous answer."""
         if first:
             self._init = data[: data.index(b"moof") - 4]
             source = data
@@ -62,7 +62,7 @@ class FragmentDecoder:
                         self.picture_at.append(time.perf_counter())
 
     def sound(self) -> tuple[np.ndarray, int]:
-        """All sound so far: (n,) float32 mono and its rate."""
+        """All audio so far: (n,) float32 mono, and its sample rate."""
         self._all.seek(0)
         with av.open(self._all, mode="r", format="mp4") as container:
             pieces = [frame.to_ndarray().mean(axis=0) for frame in container.decode(audio=0)]
@@ -70,7 +70,7 @@ class FragmentDecoder:
         return (np.concatenate(pieces) if pieces else np.zeros(0, np.float32)), rate
 
     def first_speaking_frame(self) -> int | None:
-        """Index of the first picture whose own 40 ms of sound are louder than silence."""
+        """Index of the first picture whose 40 ms of audio are louder than silence."""
         pcm, rate = self.sound()
         size = rate * FRAME_MS // 1000
         for index in range(len(pcm) // size):
@@ -82,7 +82,7 @@ class FragmentDecoder:
 
 @dataclass
 class TurnResult:
-    """One turn as the client saw it; times in ms from sending."""
+    """One reply as the client saw it; times in ms from sending the question."""
 
     first_picture_ms: float | None = None
     first_speaking_ms: float | None = None
@@ -153,7 +153,7 @@ class Client:
         return await self.receive_until("ready")
 
     async def ask(self, text: str, cut_after_ms: float | None = None) -> TurnResult:
-        """Send a text and follow its turn to the end, or interrupt it after so much media."""
+        """Send a text and follow its reply to the end, or interrupt it after so much media."""
         result = TurnResult()
         decoder = FragmentDecoder()
         turn = last = self._last_turn
@@ -164,7 +164,7 @@ class Client:
             message = await self.receive()
             now = time.perf_counter()
             if message.get("turn", turn + 1) <= turn:
-                continue  # the end of an answer before this one
+                continue  # the end of the previous answer
             last = max(last, message.get("turn", 0))
             match message["type"]:
                 case "text_delta":
@@ -190,7 +190,7 @@ class Client:
         return result
 
     async def clip(self, text: str) -> tuple[float, float]:
-        """Ask without streaming: (ms until the whole clip was there, ms the clip lasts)."""
+        """Ask without streaming: (ms until the whole clip has arrived, its length in ms)."""
         sent_at = time.perf_counter()
         await self.send(type="text", content=text, avatar_id="avatar_tutor_13")
         video = await self.receive_until("video")
@@ -213,9 +213,9 @@ class Client:
 
 @contextlib.contextmanager
 def started_engine(*arguments: str, log_path: Path | None = None) -> Iterator[tuple[str, int]]:
-    """A fresh engine in a process of its own on a free port; gives its address and process id.
+    """Starts an engine in its own process on a free port; gives its address and process id.
 
-    It admits everybody: a bench shows what happens to too many, not that they are sent away.
+    It admits every session, since a benchmark is to show what overload does, not that sessions are refused.
     """
     port = _free_port()
     log = (log_path or Path(os.devnull)).open("w")
@@ -282,12 +282,12 @@ async def http_session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def percentile(values: list[float], q: float) -> float:
-    """The q-th percentile, NaN of nothing."""
+    """The q-th percentile; NaN for an empty list."""
     return float(np.percentile(values, q)) if values else float("nan")
 
 
 def machine() -> str:
-    """One line about where this ran."""
+    """One line that describes the machine."""
     model = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():

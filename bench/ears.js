@@ -1,6 +1,6 @@
 /**
- * Ears for a page under test: how loud microphone and tutor are, on one clock, and when events come.
- * An init script; `ears.levels` is [[seconds, microphone, tutor], …] every 10 ms, `ears.events` [[seconds, message], …].
+ * Measures, in a page under test, how loud microphone and tutor are and when events come, on one clock.
+ * An init script: `ears.levels` is [[seconds, microphone, tutor], …] every 10 ms, `ears.events` [[seconds, message], …].
  */
 window.ears = { levels: [], events: [] };
 {

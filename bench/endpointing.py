@@ -1,15 +1,15 @@
-"""How soon a turn may end, and how often that cuts somebody off.
+"""How soon a user turn is ended, and how often that cuts the student off.
 
     python bench/endpointing.py              measure (minutes the first time), print, write JSON and a plot
-    python bench/endpointing.py --held-out   sentences and voices that never served for tuning
+    python bench/endpointing.py --held-out   sentences and voices that were not used for tuning
     python bench/endpointing.py --speakers 2 fewer voices, faster
 
-Speech with a pause of 0.3 to 1.5 s inside goes through the engine's own voice detector, turn model,
-recognizer and turn taking; only time is simulated: answers come when they came in the
-measurement, or after ``--decode-ms``. A false cut-off is a turn that ended in the inner pause; it is
-left in two when the rest did not reopen it (the tutor's voice, over which the rest is spoken, is not simulated). The
-delay is from the acoustic end of the last word to the commit. The curve stretches all waits by a
-factor; the point marked is the default. ``VAD only`` ends a turn after a fixed silence.
+Speech with an inner pause of 0.3 to 1.5 s goes through the engine's voice detector, turn model, recognizer and turn
+taking. Only time is simulated: models answer with the measured delay, or after ``--decode-ms``. A false cut-off is a
+user turn that ended in the inner pause; it stays in two if the rest did not reopen it. (The tutor's voice, over which
+the rest would be spoken, is not simulated.) The delay is from the acoustic end of the last word to the commit. Along
+the curve all waits are stretched by a factor; the marked point is the default. ``VAD only`` ends a user turn after a
+fixed silence.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ matplotlib.use("Agg")
 PAUSES_MS = (300, 450, 600, 800, 1000, 1250, 1500)
 LEAD_MS, TAIL_MS = 400, 3200
 ASKED_AT_MS = 72
-"""Silence at which words and verdict are asked for, as the turn taker does."""
+"""Silence after which words and verdict are asked for, as ``TurnTaker`` does."""
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -72,18 +72,18 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one policy did."""
+    """Results of one policy."""
 
     label: str
     cut_off: dict[int, float]
-    """Share of turns cut off, by pause in ms."""
+    """Share of user turns cut off, by pause in ms."""
 
     in_two: dict[int, float]
-    """Share of turns cut off for good: what followed was a turn of its own."""
+    """Share of user turns cut off for good: the rest became another user turn."""
 
     question_ms: tuple[float, float]
     statement_ms: tuple[float, float]
-    """p50 and p95 from the acoustic end to the commit, of turns not cut off."""
+    """p50 and p95 from the acoustic end to the commit, of user turns not cut off."""
 
 
 def silence(ms: float) -> FloatArray:
@@ -137,7 +137,7 @@ async def hear(all_clips: Sequence[Clip], asr: str) -> list[Case]:
 def play(
     case: Case, pause_ms: int, options: ListeningOptions, turn_model: bool, decode_ms: float, model_ms: float
 ) -> tuple[list[float], bool]:
-    """Commits of one clip in stream time, ms; and whether the last of them holds the words of those before."""
+    """Commits of one clip, ms of the stream, and whether the last one includes the words of those before."""
     taker = TurnTaker(options, turn_model=turn_model)
     inner_end = LEAD_MS + len(case.clip.before) * 1000 / INPUT_RATE
     resume = inner_end + pause_ms
@@ -204,14 +204,14 @@ def _p50_p95(values: Sequence[float]) -> tuple[float, float]:
 
 
 def stretched(options: ListeningOptions, factor: float) -> ListeningOptions:
-    """All waits longer or shorter; the ceiling stays."""
+    """Options with all waits multiplied by a factor, except the ceiling."""
     waits = asdict(options.endpoint)
     scaled = {name: min(ms * factor, waits["ceiling_ms"]) for name, ms in waits.items() if name != "ceiling_ms"}
     return replace(options, endpoint=EndpointOptions(ceiling_ms=waits["ceiling_ms"], **scaled))
 
 
 def fixed(options: ListeningOptions, ms: float) -> ListeningOptions:
-    """A turn ends after this much silence, whatever is said."""
+    """Ends a user turn after a fixed silence, whatever was said."""
     return replace(options, endpoint=EndpointOptions(*(ms,) * len(fields(EndpointOptions))))
 
 

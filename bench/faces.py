@@ -1,14 +1,13 @@
-"""Many faces at once over real sockets: how many speak without a late picture, and what waiting costs.
+"""Many sessions at once over real sockets: how many speak without late pictures, and what idle ones cost.
 
-    python bench/faces.py                              # 1, 2, 4, 6, 8 sessions that speak at once
-    python bench/faces.py --voice espeak:en-us         # with a voice that costs next to nothing
-    python bench/faces.py --elsewhere                  # with a language model that costs nothing here
-    python bench/faces.py --idle 4                     # WebRTC peers that wait: % of a core each
+    python bench/faces.py                              # 1, 2, 4, 6, 8 sessions speaking at once
+    python bench/faces.py --voice espeak:en-us         # with a voice that costs almost nothing
+    python bench/faces.py --elsewhere                  # with a language model that needs no time here
+    python bench/faces.py --idle 4                     # idle WebRTC peers: % of a core each
 
-A fresh engine with its embedded models for each run; every client asks for long answers and plays
-them as a browser would: from the first picture on, by the clock of its sound. A picture is late
-when it came after its own 40 ms were due. Clients only unpack, they decode nothing, since they
-share the cores. Prints tables and keeps them as JSON.
+Each run starts an engine with its embedded models. Every client asks for long answers and plays them as a browser
+would: from the first picture on, with audio as the clock. A picture is late if it arrives after its own 40 ms were due.
+Clients unpack but do not decode, since they share the cores. Prints tables and writes JSON.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from webrtc import HeadlessPeer
 ASK = "Tell me a long story about a fox, a river and the moon."
 LADDER = (1, 2, 4, 6, 8)
 BUFFER_MS = 200
-"""What a player that waits a little before it begins would forgive."""
+"""Lateness that a player with a small buffer would hide."""
 
 SETTLE_S = 5.0
 
@@ -43,9 +42,9 @@ class Heard:
 
     first_ms: list[float] = field(default_factory=list)
     late_ms: list[float] = field(default_factory=list)
-    """Of each picture, 0 when in time."""
+    """Lateness of each picture; 0 if it was in time."""
     dry: int = 0
-    """Times the sound ran out in a reply."""
+    """How often the audio ran out within a reply."""
 
 
 async def speak(client: Client, seconds: float, heard: Heard) -> None:
@@ -78,7 +77,7 @@ async def speak(client: Client, seconds: float, heard: Heard) -> None:
 
 
 def counters(base: str) -> dict[str, float]:
-    """The engine's own counts."""
+    """The engine's metrics."""
     with urllib.request.urlopen(f"{base}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[:1] != "#")}
@@ -95,7 +94,7 @@ def cpu_s(pid: int) -> dict[str, float]:
 
 
 async def rung(base: str, pid: int, sessions: int, seconds: float) -> dict[str, float]:
-    """So many sessions that speak at once."""
+    """A run with so many sessions speaking at once."""
     async with http_session() as http, contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(Client(http, base, student_id=n + 1)) for n in range(sessions)]
         heard = [Heard() for _ in clients]
@@ -117,7 +116,7 @@ async def rung(base: str, pid: int, sessions: int, seconds: float) -> dict[str, 
 
 
 async def idle(base: str, pid: int, peers: int, seconds: float) -> dict[str, float]:
-    """Peers that only look at each other."""
+    """A run with idle peers."""
     await asyncio.sleep(SETTLE_S)
     alone = await _share(pid, seconds)
     async with http_session() as http, contextlib.AsyncExitStack() as stack:
@@ -134,7 +133,7 @@ async def idle(base: str, pid: int, peers: int, seconds: float) -> dict[str, flo
 
 
 async def _share(pid: int, seconds: float) -> float:
-    """Percent of a core the engine's process took."""
+    """Percent of a core that the engine's process used."""
     before = cpu_s(pid)["engine"]
     await asyncio.sleep(seconds)
     return 100 * (cpu_s(pid)["engine"] - before) / seconds
@@ -166,7 +165,7 @@ def main() -> int:
         if args.idle:
             rows.append(asyncio.run(idle(base, pid, args.idle, args.seconds)))
         else:
-            asyncio.run(rung(base, pid, 1, 1))  # whatever is done only once
+            asyncio.run(rung(base, pid, 1, 1))  # work that is done only once
             for sessions in args.sessions:
                 rows.append(asyncio.run(rung(base, pid, sessions, args.seconds)))
                 print("  ".join(f"{name} {value:.4g}" for name, value in rows[-1].items()), flush=True)

@@ -1,9 +1,8 @@
 """What a knowledge base costs: ingest rate, and search time over 10,000 passages on one thread.
 
-``python bench/knowledge.py [--passages 10000] [--json out.json]``. Ingest embeds real passages;
-for the search the base is filled with passages of realistic words whose vectors are random
-(embedding all would only take longer, not change what a search does), and every question is
-embedded by the real model.
+``python bench/knowledge.py [--passages 10000] [--json out.json]``. Ingest embeds real passages.
+For the search the base is filled with passages of realistic words and random vectors (embedding them would take longer
+without changing what a search does); questions are embedded by the real model.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ INGESTED = 96
 
 
 def words(count: int, chance: random.Random) -> list[str]:
-    """Invented words, the first ones far more frequent than the last when drawn by ``zipf``."""
+    """Invented words, most frequent first when drawn by ``zipf``."""
     parts = ["ka", "lo", "mi", "ten", "sur", "ve", "bran", "oth", "ri", "da", "pel", "nus", "qua", "zi", "hor"]
     return ["".join(chance.choices(parts, k=chance.randint(2, 4))) for _ in range(count)]
 

@@ -1,9 +1,9 @@
 """What a knowledge base adds to the wait: the same questions without one, with one, and with one but no openings.
 
-``python bench/knowledge_ttff.py [--turns 10] [--passages 2000] [--json out.json]``. One engine, three sessions, one
-question at a time, in turn. Two times, in ms from sending the question, as a client that plays what it gets would show
-it: the first speaking picture, and the first that *informs*, which is the answer's own first word (an opening such as
-"Let me check our notes." speaks but tells nothing). They differ only where there is an opening.
+``python bench/knowledge_ttff.py [--turns 10] [--passages 2000] [--json out.json]``. One engine with three sessions is
+asked one question at a time, alternating. Two times are noted, in ms from sending the question, as a playing client
+would show them: the first speaking picture, and the first picture of the answer itself (an opening such as "Let me
+check our notes." is speech but not the answer). They differ only if there is an opening.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ async def measure(base: str, turns: int) -> dict[str, list[tuple[float, float]]]
                 got = await ask(client, question, openings)
                 if turn >= 0:  # the first one does not count
                     times[arm].append(got)
-                await asyncio.sleep(0.5)  # the model ends what it was saying
+                await asyncio.sleep(0.5)  # let the model finish what it was writing
     return times
 
 

@@ -1,13 +1,13 @@
-"""Lip-sync measured on pictures: does the mouth that is seen fit the sound that is heard?
+"""Lip sync measured on pictures: does the visible mouth fit the audio?
 
     python bench/lipsync.py                         # held-out sentences, three voices, rendered
     python bench/lipsync.py --sound-only            # the same without phoneme times
-    python bench/lipsync.py --through clip          # as MP4 clips, decoded again; or: stream
+    python bench/lipsync.py --through clip          # encoded as MP4 clips and decoded; or: stream
     python bench/lipsync.py --file reply.mp4        # any recording of the tutor
 
-Speaks sentences with the engine's voices, animates and draws them, and reads the mouth back from
-the pixels (``mouth_pixels.py``). Offsets are positive when the picture is late. Prints a table; ``--out`` keeps
-everything as JSON. Controls: another sentence's sound, and sound 200 ms early and late.
+Speaks sentences with the engine's voices, animates and draws them, and finds the mouth in the pixels
+(``mouth_pixels.py``). Offsets are positive when the picture is late. Prints a table; ``--out`` writes everything as
+JSON. Controls: another sentence's audio, and audio 200 ms early and late.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def phonemes_of(pieces: Sequence[Speech]) -> tuple[Phoneme, ...]:
 
 
 def perform(renderer: PuppetRenderer, avatar_id: str, pieces: Sequence[Speech], seed: int) -> list[MediaFrame]:
-    """Animate and draw it as a turn."""
+    """Animate and draw it as a reply."""
     avatar = renderer.load(avatar_id)
     animator = ReplyAnimator(IdleMotion(seed), 100.0)
     frames = [frame for piece in pieces for frame in animator.feed(piece)] + animator.finish()
@@ -104,7 +104,7 @@ def perform(renderer: PuppetRenderer, avatar_id: str, pieces: Sequence[Speech], 
 
 
 def rest_pictures(renderer: PuppetRenderer, avatar_id: str, seed: int) -> list[Picture]:
-    """The same face while nobody speaks."""
+    """The same face at rest."""
     avatar, idle_motion = renderer.load(avatar_id), IdleMotion(seed)
     frames = [idle_motion.idle_frame(100 + i / 5, "speaking") for i in range(12)]
     return renderer.render([FrameRequest(avatar, frame, 0.0, "bench") for frame in frames])
@@ -117,7 +117,7 @@ def ah_picture(renderer: PuppetRenderer, avatar_id: str) -> Picture:
 
 
 def through_codec(frames: Sequence[MediaFrame], how: str, size: int) -> bytes:
-    """The turn as a client gets it: a whole MP4 clip, or the fragments of a stream joined."""
+    """The reply as a client gets it: a whole MP4 clip, or the joined fragments of a stream."""
     form = MediaFormat(width=size, height=size)
     if how == "clip":
         clip = ClipWriter(form)
@@ -131,7 +131,7 @@ def through_codec(frames: Sequence[MediaFrame], how: str, size: int) -> bytes:
 
 
 def decode(data: bytes, box_of: str, phonemes: tuple[Phoneme, ...] = ()) -> Seen:
-    """Pictures and sound of a file, each put where its presentation time says."""
+    """Pictures and audio of a file, placed by their presentation times."""
     seen: dict[int, FloatArray] = {}
     sound: list[tuple[int, npt.NDArray[np.float32]]] = []
     resampler = av.AudioResampler(format="flt", layout="mono", rate=OUTPUT_RATE)

@@ -1,4 +1,4 @@
-"""Figures of lip-sync from what a viewer gets: pixel features of each picture, and the sound.
+"""Figures of lip sync from what a viewer gets: pixel features of each picture, and the audio.
 
 Pure functions. Offsets are positive when the picture is late.
 """
@@ -36,7 +36,7 @@ MOST_LAG = 8
 
 @dataclass
 class Seen:
-    """An utterance as a viewer gets it."""
+    """A spoken sentence as a viewer gets it."""
 
     features: FloatArray
     """(n, 6) of each picture"""
@@ -45,7 +45,7 @@ class Seen:
     rest: FloatArray = field(default_factory=lambda: np.zeros((0, 6)))
     """(m, 6) of pictures known to be at rest"""
     wide: float = 0.0
-    """Opening of an "ah"; the utterance's own wide openings when unknown."""
+    """Opening of an "ah"; None takes the wide openings of the sentence itself."""
 
     @property
     def shut(self) -> npt.NDArray[np.bool_]:
@@ -68,7 +68,7 @@ class Seen:
 
 
 def loudness(pcm: npt.NDArray[np.float32], frames: int) -> FloatArray:
-    """Level of each 40 ms in dB, floored 45 dB under the loudest."""
+    """Level of each 40 ms in dB, at least 45 dB below the loudest."""
     padded = np.zeros(frames * FRAME_SAMPLES, dtype=np.float32)
     padded[: min(len(pcm), len(padded))] = pcm[: len(padded)]
     level = 10 * np.log10(np.mean(padded.reshape(frames, FRAME_SAMPLES) ** 2, axis=1) + 1e-9)
@@ -81,9 +81,9 @@ def correlation(a: FloatArray, b: FloatArray) -> float:
 
 
 def lag_ms(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> float:
-    """How late openings are against their references, by the peak of the mean correlation over lags.
+    """How late the openings are against their references: the lag at which the mean correlation peaks.
 
-    Pooled over utterances: the syllables of one alone may fit nearly as well one syllable off.
+    Pooled over sentences, because a single one may fit almost as well when shifted by a syllable.
     """
     lags = np.arange(-MOST_LAG, MOST_LAG + 1)
     inner = slice(MOST_LAG, -MOST_LAG)
@@ -101,14 +101,14 @@ def lag_ms(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> float:
 
 
 def lags(utterances: Sequence[Seen], reference: Callable[[Seen], FloatArray]) -> tuple[float, float, float]:
-    """The pooled offset, and the least and greatest when any one utterance is left out."""
+    """The pooled offset, and its minimum and maximum when one sentence is left out."""
     pairs = [(seen.opening, reference(seen)) for seen in utterances]
     without = [lag_ms([*pairs[:i], *pairs[i + 1 :]]) for i in range(len(pairs))] if len(pairs) > 1 else [lag_ms(pairs)]
     return lag_ms(pairs), min(without), max(without)
 
 
 def demanded(phonemes: Sequence[Phoneme], frames: int) -> FloatArray:
-    """How open the phonemes want the jaw in each picture, by their bare times."""
+    """How open the phonemes want the jaw in each picture, without coarticulation."""
     timeline = segments(phonemes, language="en")
     fine = (np.arange(frames * 8) + 0.5) / (FPS * 8)
     wanted = TARGETS[:, 0] * (DOMINANCE[:, 0] > 0.4)
@@ -126,19 +126,19 @@ def closure_centres(phonemes: Sequence[Phoneme]) -> FloatArray:
 
 
 def closed_at(seen: Seen, centres: FloatArray) -> float:
-    """Part of the centres with a shut mouth within 40 ms."""
+    """Share of the centres with a shut mouth within 40 ms."""
     return float(np.mean([seen.shut[np.abs(seen.times - c) <= NEAR_S].any() for c in centres])) if len(centres) else 1.0
 
 
 def vowels_open(seen: Seen) -> float:
-    """Part of the open vowels whose mouth is open: a mouth that never opens closes everywhere."""
+    """Share of open vowels with an open mouth; without it, a mouth that never opens would score best on closures."""
     found = [p for p in seen.phonemes if p.symbol in (*CLASSES["open"], *CLASSES["spread"])]
     inside = [(seen.times >= p.start_ms / 1000) & (seen.times <= p.end_ms / 1000) for p in found]
     return float(np.mean([(~seen.shut[i]).any() for i in inside if i.any()]))
 
 
 def rest_after_ms(seen: Seen) -> float:
-    """From the end of the last phoneme to the first picture from which the mouth stays shut."""
+    """Time from the end of the last phoneme until the mouth stays shut."""
     end = max(p.end_ms for p in seen.phonemes if p.symbol) / 1000
     open_ = np.flatnonzero(~seen.shut)
     return float(max(0.0, ((open_[-1] + 1) / FPS - end) * 1000)) if len(open_) else 0.0
@@ -160,7 +160,7 @@ def wanted(seen: Seen) -> FloatArray:
 
 
 def measure(seen: Seen) -> dict[str, float]:
-    """Figures of one utterance (without phonemes only those of sound)."""
+    """Figures of one sentence; without phonemes, only those based on the audio."""
     opening = seen.opening
     found = {"sound_correlation": correlation(opening, sounding(seen))}
     for name, frames in (("sound_late", SHIFT_FRAMES), ("sound_early", -SHIFT_FRAMES)):
@@ -181,7 +181,7 @@ def measure(seen: Seen) -> dict[str, float]:
 
 
 def swapped(utterances: Sequence[Seen]) -> dict[str, float]:
-    """Each mouth with the next sentence's sound."""
+    """Figures of each mouth with the next sentence's audio."""
     rows = []
     for mouth, other in zip(utterances, [*utterances[1:], utterances[0]], strict=True):
         frames = min(len(mouth.features), len(other.pcm) // FRAME_SAMPLES)
@@ -194,10 +194,10 @@ def swapped(utterances: Sequence[Seen]) -> dict[str, float]:
 
 
 def confusion(utterances: Sequence[Seen]) -> dict[str, dict[str, int]]:
-    """Which class of sound a mouth at its middle looks like, told by the other sentences' mouths.
+    """Which group of sounds a mouth looks like in the middle of a sound.
 
-    Linear discriminants on the pixel features of the three pictures around the middle; each
-    sentence is judged by means and scatter of the others.
+    Linear discriminants on the pixel features of the three pictures around the middle; each sentence is judged by the
+    means and scatter of the others.
     """
     rows, labels, owners = [], [], []
     names = list(CLASSES)
@@ -226,7 +226,7 @@ def confusion(utterances: Sequence[Seen]) -> dict[str, dict[str, int]]:
 
 
 def summary(utterances: Sequence[Seen]) -> dict[str, Any]:
-    """Offsets, means over utterances, controls and the confusion table."""
+    """Offsets, means over sentences, controls and the confusion table."""
     rows = [measure(seen) for seen in utterances]
     found: dict[str, Any] = {}
     references = {"sound": sounding, "phoneme": wanted} if utterances[0].phonemes else {"sound": sounding}

@@ -1,9 +1,9 @@
 """Does memory stay flat while sessions speak, wait, come and go? `python bench/memory.py --minutes 30`
 
-``--speaking`` clients ask one question after the other and are replaced by new sessions every
-minute; ``--waiting`` WebRTC peers only look on. Every half minute the memory of the engine and of its
-language model is noted. The slope is that of a line through the second half, when all has been as
-large as it gets; one more is taken when all have left. Prints a table and keeps it as JSON.
+``--speaking`` clients ask one question after the other, with a new session every minute; ``--waiting`` WebRTC peers are
+idle. Every half minute the memory of the engine and of its language model is noted, and once more when all clients have
+left. The slope is that of a line through the second half, when everything has reached its full size. Prints a table and
+writes JSON.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ QUESTIONS = ("What is a triangle?", "Tell me about the moon.", "Why is the sky b
 SESSION_S = 60.0
 SAMPLE_S = 30.0
 SETTLED_S = 70.0
-"""After the last has left, so that the engine has tidied up."""
+"""Wait after the last client has left, so that the engine has freed what it can."""
 
 Sample = tuple[float, float, float]
-"""Minutes since the begin, MB of the engine and of its children."""
+"""Minutes since the start, MB of the engine and of its child processes."""
 
 
 async def talk(base: str, ends: float) -> int:
-    """Sessions one after the other until ``ends``; gives how many."""
+    """Runs sessions one after the other until ``ends``; returns their number."""
     sessions = 0
     async with http_session() as http:
         while time.monotonic() < ends:
@@ -47,7 +47,7 @@ async def talk(base: str, ends: float) -> int:
 
 
 def memory_mb(pid: int) -> tuple[float, float]:
-    """Of the engine's process and of its children."""
+    """MB of the engine's process and of its children."""
     process, children = psutil.Process(pid), 0.0
     for child in process.children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -56,7 +56,7 @@ def memory_mb(pid: int) -> tuple[float, float]:
 
 
 async def run(base: str, pid: int, speaking: int, waiting: int, minutes: float) -> tuple[list[Sample], Sample]:
-    """Every half minute, and when all have left."""
+    """Notes memory every half minute, and when all clients have left."""
     began, samples = time.monotonic(), []
     ends = began + 60 * minutes
     async with http_session() as http, contextlib.AsyncExitStack() as stack:
@@ -76,7 +76,7 @@ async def run(base: str, pid: int, speaking: int, waiting: int, minutes: float) 
 
 
 def slope(samples: list[Sample]) -> float:
-    """MB an hour the engine grew by in the second half; NaN of too little."""
+    """Growth of the engine in the second half, MB an hour; NaN if there are too few values."""
     half = np.array(samples[len(samples) // 2 :])
     return float(np.polyfit(half[:, 0] / 60, half[:, 1], 1)[0]) if len(half) > 2 else float("nan")
 

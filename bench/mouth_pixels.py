@@ -1,8 +1,7 @@
-"""What a mouth does, read from pictures alone: how far it is open, how wide, what shows inside.
+"""What a mouth does, judged from pictures alone: how far it is open, how wide, and what shows inside.
 
-Pictures are planar YUV 4:2:0, rendered or decoded; nothing here knows poses or phonemes. Between
-the lips a face shows what it shows nowhere else near them: the dark of the cavity, and
-teeth, which are bright and, unlike skin and lips, hardly red.
+Pictures are planar YUV 4:2:0, rendered or decoded; nothing here knows poses or phonemes. The opening is found by what
+shows only there: the dark cavity, and teeth, which are bright and, unlike skin and lips, hardly red.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ LIP_RED = 163
 
 @dataclass(frozen=True)
 class MouthBox:
-    """Where in a picture of this size the mouth may be, whatever head and jaw do."""
+    """The part of a picture of this size in which the mouth can be, however head and jaw move."""
 
     top: int
     bottom: int

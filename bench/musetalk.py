@@ -1,14 +1,14 @@
 """What MuseTalk costs, with random weights: `python -m bench.musetalk [--tiny] [--device cuda] [--seconds 3]`.
 
-Speed does not depend on the values of weights, so no download is needed. Prints JSON:
+Speed does not depend on the values of the weights, so no download is needed. Prints JSON:
 
 - pictures a second and ms by batch size, networks alone: eager against CUDA graphs, VAE against TAESD;
 - the same through the renderer (pasting, YUV and the copy back included), and a reply's audio features;
-- sessions that each call the networks alone against one scheduler that batches them;
-- the ladder: live sessions at 25 pictures a second, the share of pictures that came late, and how long
-  the first picture of a turn that begins under this load takes.
+- sessions that each run the networks by themselves against one scheduler that batches them;
+- the ladder: live sessions at 25 pictures a second, the share of late pictures, and how long the first picture of a
+  reply takes that begins under this load.
 
-`--tiny` runs the small test networks, to try the bench itself on a CPU.
+`--tiny` runs the small test networks, to try the script itself on a CPU.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from engine.rendering.torch_threads import use_one_thread
 from engine.telemetry import Metrics
 
 LATE_S = 0.2
-"""A session may be so far ahead: pictures are asked for this long before they are due."""
+"""Pictures are asked for this long before they are due."""
 
 
 def timed(run: Callable[[], object], seconds: float, device: torch.device) -> dict[str, float]:
-    """Median and 95th percentile of wall milliseconds, the device waited for."""
+    """Median and 95th percentile of wall milliseconds, including the wait for the device."""
     run()
     walls: list[float] = []
     end = time.perf_counter() + seconds
@@ -114,7 +114,7 @@ class Stand:
         return table
 
     async def throughput(self, sessions: int, seconds: float, shared: bool) -> float:
-        """Pictures a second of sessions that all want the next one at once."""
+        """Pictures a second when all sessions ask for the next one at the same time."""
         made = 0
         async with scheduler_of(self.renderer) as scheduler:
             loop = asyncio.get_running_loop()
@@ -133,7 +133,7 @@ class Stand:
         return round(made / seconds, 1)
 
     async def rung(self, sessions: int, seconds: float) -> dict[str, float]:
-        """Sessions that speak at 25 pictures a second; turns that begin meanwhile."""
+        """Sessions that speak at 25 pictures a second, and replies that begin meanwhile."""
         late = total = 0
         first_ms: list[float] = []
         async with scheduler_of(self.renderer) as scheduler:
@@ -173,7 +173,7 @@ def scheduler_of(renderer: MuseTalkRenderer) -> contextlib.AbstractAsyncContextM
 
 
 def feature_times(networks: Networks, seconds: float) -> dict[str, Any]:
-    """A clause of 2 s at once, and pieces of 5 frames with 2 s before them."""
+    """A clause of 2 s at once, and pieces of 5 frames with the 2 s before them."""
     t = np.arange(100 * FRAME_SAMPLES) / 24_000
     pcm = (0.3 * np.sin(2 * np.pi * 150 * t) * np.sin(2 * np.pi * 2 * t)).astype(np.float32)
     frames = [

@@ -1,9 +1,9 @@
-"""Peers that connect, talk and vanish without a word: what is left of them?
+"""Peers that connect, talk and vanish without closing: what do they leave behind?
 
     python bench/peers_soak.py --cycles 50
 
-Counts tasks, threads, sockets and other files, child processes and memory of the engine's process, after a warm-up of
-the same kind and again after the cycles, each time once the engine has noticed and the sessions have expired.
+Counts tasks, threads, sockets, other files, child processes and memory of the engine's process after a warm-up of the
+same kind and again after the cycles, each time when the engine has noticed and the sessions have expired.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from webrtc import HeadlessPeer
 WARM_UP = 10
 SESSION_IDLE_S = 15
 NOTICED_S = 60
-"""12 s until a silent line is noticed, 2 s between looks, then the session's own expiry, with some room."""
+"""12 s until a silent peer is noticed, 2 s between checks, then the session's expiry, and a margin."""
 
 
 async def one(base: str) -> None:
-    """One short life."""
+    """Connects, talks and vanishes once."""
     async with http_session() as http:
         peer = HeadlessPeer(http, base)
         await peer.connect()
@@ -34,7 +34,7 @@ async def one(base: str) -> None:
 
 
 def census(base: str, pid: int) -> dict[str, float]:
-    """What the engine holds now."""
+    """The present counts of the engine's process."""
     with urllib.request.urlopen(f"{base}/metrics", timeout=10) as answer:
         lines = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if not line.startswith("#"))
     process = psutil.Process(pid)

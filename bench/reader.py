@@ -1,6 +1,6 @@
-"""A language model that only reads aloud: an OpenAI-compatible endpoint whose every reply is as long as asked for.
+"""A stand-in for a language model: an OpenAI-compatible endpoint whose replies are as long as asked for.
 
-For benches of long replies, where what a model writes does not matter but that it goes on for minutes.
+For benchmarks of replies that last minutes, where the content does not matter.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ WORDS_PER_S = 30
 
 @contextmanager
 def reader(sentences: int) -> Iterator[str]:
-    """Serves replies of so many sentences (about 4.5 s of speech each) from threads; gives its base URL."""
+    """Serves replies of so many sentences (about 4.5 s of speech each) in threads; gives the base URL."""
 
     class Reader(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -40,7 +40,7 @@ def reader(sentences: int) -> Iterator[str]:
             self.wfile.flush()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nothing: the bench prints its own table."""
+            """Logs nothing: the benchmark prints its own table."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Reader)
     thread = threading.Thread(target=server.serve_forever)

@@ -1,6 +1,6 @@
-"""Recordings of real people through the listener in real time: where does it take a pause for the end?
+"""Recordings of real people through the listener in real time: which pauses does it take for the end?
 
-    python bench/real_speech.py talk.wav lecture.mp3    any files that FFmpeg reads
+    python bench/real_speech.py talk.wav lecture.mp3    any files FFmpeg can read
 
 Sample recordings come in the source packages of pocketsphinx and silero-vad (``pip download --no-deps
 --no-binary :all: silero-vad``) and in the wheel of useful-moonshine-onnx. Real voice detector, turn model and
@@ -27,17 +27,17 @@ from engine.turn_taking.smart_turn import SmartTurn
 
 CHUNK = INPUT_RATE // 50
 AFTER_S = 4
-"""Silence behind a recording, so that its last turn ends."""
+"""Silence after a recording, so that its last user turn ends."""
 
 
 def sound_of(file: Path) -> FloatArray:
-    """(n,) float32 16 kHz, silence behind it."""
+    """(n,) float32 16 kHz, with silence at the end."""
     pcm = decode(file.read_bytes(), max_bytes=200_000_000, max_seconds=3600, max_decode_s=600)
     return np.concatenate((pcm, np.zeros(AFTER_S * INPUT_RATE, np.float32)))
 
 
 async def listen(listener: Listener, pcm: FloatArray) -> None:
-    """Play it in real time and print each end of a turn."""
+    """Play it in real time and print each end of a user turn."""
 
     async def report() -> None:
         async for event in listener.events:

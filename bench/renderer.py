@@ -1,8 +1,8 @@
 """What a picture costs: `python -m bench.renderer [--size 512] [--device cpu] [--seconds 4]`.
 
-Milliseconds of one core a picture, drawn and drawn and coded as H.264, for a face that talks and
-moves, that only talks, and that idles; by batch size; and how many sessions at 25 pictures a
-second one core could draw. Prints JSON.
+Milliseconds of one core for each picture, drawn only and also encoded as H.264, for a face that talks and moves, that
+only talks, and that is idle; by batch size; and how many sessions at 25 pictures a second one core could draw. Prints
+JSON.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def idle(index: int) -> FloatArray:
 def measure(
     renderer: PuppetRenderer, poses: Callable[[int], FloatArray], batch: int, seconds: float
 ) -> dict[str, float]:
-    """Draw ``batch`` sessions at a time for ``seconds``; percentiles of wall milliseconds a picture."""
+    """Draw ``batch`` sessions at a time for ``seconds``; percentiles of wall milliseconds per picture."""
     avatars = [renderer.load(avatar_id) for avatar_id in ("avatar_tutor_13", "avatar_tutor_1", "avatar_tutor_7")]
     sound = np.zeros(960, np.float32)
     coders = [VideoEncoder(MediaFormat(*avatars[0].size)) for _ in range(batch)]

@@ -1,12 +1,12 @@
-"""Sessions created, used and deleted one after the other, then many at once: what is left behind?
+"""Sessions created, used and deleted one after the other, then many at once: what do they leave behind?
 
     python bench/soak.py --sessions 200 --at-once 20 --slow-s 30
 
-Every session is used: its tutor speaks and is interrupted; one in four has a live microphone with a
-spoken question, one in eight sends a recording and gets a whole clip, one in eight is deleted while
-the tutor speaks. Counts threads, open files, child processes and memory of the engine's process, after a
-warm-up of the same kind. Then one client reads nothing for so many seconds while another is answered: what it
-costs the other, and the engine's memory.
+In every session the tutor speaks and is interrupted. One in four has a live microphone with a spoken question, one in
+eight sends a recording and gets a whole clip, one in eight is deleted while the tutor speaks. Counts threads, open
+files, child processes and memory of the engine's process, compared with those after a warm-up of the same kind. Then
+one client reads nothing for ``--slow-s`` seconds while another is answered: what does that cost the other, and in
+memory?
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ KINDS = ("typed", "spoken", "typed", "deleted", "typed", "spoken", "typed", "cli
 CHUNK = INPUT_RATE // 50
 PATIENCE_S = 120.0
 SETTLE_S = 6.0
-"""The engine tidies up every 5 s."""
+"""The engine frees what it can every 5 s."""
 
 LONG = "Tell me a very long story about the sea."
 
@@ -44,17 +44,17 @@ class _Overloaded(Exception):
 
 
 class Student:
-    """Lives sessions of every kind, one after the other or beside each other."""
+    """Runs sessions of every kind, one after the other or side by side."""
 
     def __init__(self, base: str, questions: list[FloatArray]) -> None:
         self._base = base
         self._questions = questions
         self._count = itertools.count()
         self.cut_short = 0
-        """Lives that heard no answer in time, because the machine was overloaded."""
+        """Sessions that got no answer in time, because the machine was overloaded."""
 
     async def one(self) -> None:
-        """One short life: create, use, delete."""
+        """One session: create, use, delete."""
         number = next(self._count)
         question = self._questions[number % len(self._questions)]
         async with http_session() as http, Client(http, self._base, tutor_id=13) as client:
@@ -94,7 +94,7 @@ async def _listen_and_interrupt(client: Client) -> None:
 
 
 async def _until(client: Client, kind: str) -> None:
-    """Wait for a message; on an overloaded machine ``busy`` tells of dropped microphone audio meanwhile."""
+    """Wait for a message. On an overloaded machine ``busy`` may come before it, for dropped microphone audio."""
     while (message := await client.receive(PATIENCE_S))["type"] != kind:
         if message["type"] == "error" and message["code"] != "busy":
             raise _Overloaded if message["code"] == "llm_failed" else RuntimeError(f"{message['code']}: {message}")
@@ -102,7 +102,7 @@ async def _until(client: Client, kind: str) -> None:
 
 @contextlib.asynccontextmanager
 async def _microphone(client: Client, question: FloatArray) -> AsyncIterator[None]:
-    """A live microphone in real time: some room, the question, and room for as long as the context lasts."""
+    """A live microphone in real time: room noise, the question, then room noise for as long as the context lasts."""
 
     async def send() -> None:
         rng = np.random.default_rng(1)
@@ -124,7 +124,7 @@ async def _microphone(client: Client, question: FloatArray) -> AsyncIterator[Non
 
 
 def census(pid: int) -> dict[str, float]:
-    """What the engine holds now."""
+    """The present counts of the engine's process."""
     process = psutil.Process(pid)
     return {
         "threads": process.num_threads(),
@@ -160,7 +160,7 @@ async def run(base: str, pid: int, sessions: int, at_once: int) -> dict[str, dic
 
 
 async def beside_a_slow_client(base: str, pid: int, seconds: float) -> dict[str, dict[str, float]]:
-    """The pictures of one session alone, beside another, and beside one whose client reads nothing."""
+    """The pictures of a session that is alone, beside another, and beside one whose client reads nothing."""
     async with http_session() as http, Client(http, base) as quick:
         await quick.stream()
         counts = {"alone": await _pictures(quick, seconds)}
@@ -180,7 +180,7 @@ async def beside_a_slow_client(base: str, pid: int, seconds: float) -> dict[str,
 
 
 async def _pictures(client: Client, seconds: float) -> dict[str, float]:
-    """Questions for so long: pictures that came, and how late against the clock of the first of their answer."""
+    """Ask questions for so long: pictures received, and how late they were, counted from the first of each answer."""
     ends, frames, late = asyncio.get_running_loop().time() + seconds, 0, []
     questions = itertools.cycle(QUESTIONS)
     while True:

@@ -1,4 +1,4 @@
-"""Speech for the benches, made on the spot: several voices, inner pauses, noise, and sounds that are no speech."""
+"""Speech for the benchmarks, synthesized on the spot: several voices, inner pauses, noise, and other sounds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BACKCHANNELS = ("Mm-hm.", "Uh-huh.", "Okay.")
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A recording with what is in it."""
+    """A recording and what is in it."""
 
     pcm: FloatArray
     """(n,) float32 mono 16 kHz."""
@@ -61,7 +61,7 @@ class Speakers:
 
 
 def cough(rng: np.random.Generator) -> Clip:
-    """Two bursts of coloured noise, as a cough sounds to a voice detector."""
+    """Two bursts of coloured noise, like a cough."""
     pieces = []
     for length in (0.09, 0.14):
         n = int(length * INPUT_RATE)
@@ -72,7 +72,7 @@ def cough(rng: np.random.Generator) -> Clip:
 
 
 def click() -> Clip:
-    """A pen on a desk."""
+    """A click, like a pen dropped on a desk."""
     n = int(0.03 * INPUT_RATE)
     pcm = (np.sin(np.arange(n) * 0.9) * np.exp(-np.linspace(0, 9, n)) * 0.7).astype(np.float32)
     return Clip(pcm, "", 0.0, n / INPUT_RATE)
@@ -97,7 +97,7 @@ def melody(seconds: float = 6.0) -> FloatArray:
 
 
 def with_noise(clip: Clip, snr_db: float, rng: np.random.Generator) -> Clip:
-    """The clip in a hissing room."""
+    """The clip with added noise."""
     level = float(np.sqrt(np.mean(clip.pcm**2))) * 10 ** (-snr_db / 20)
     noise = (rng.standard_normal(len(clip.pcm)) * level).astype(np.float32)
     return Clip(clip.pcm + noise, clip.text, clip.start_s, clip.end_s)

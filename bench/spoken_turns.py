@@ -21,22 +21,22 @@ CHUNK_S = 0.02
 CHUNK = 320
 ANSWER_LIMIT_S = 8.0
 SETTLED_S = 3.5
-"""After the end of a sentence nothing more is to come for it, nor is the next one an afterthought to it."""
+"""Wait after a sentence, so that nothing more comes for it and the next one does not reopen it."""
 
 
 class LiveMicrophone:
-    """Sends sound in real time for as long as it is open; a clip is mixed in when asked for."""
+    """Sends audio in real time while it is open; clips are mixed in on request."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self.room: np.ndarray = np.zeros(0, np.float32)
-        """Sound of the room, heard over and over besides a faint hiss."""
+        """Noise of the room, repeated, besides a faint hiss."""
         self._clip: np.ndarray = np.zeros(0, np.float32)
         self._rng = np.random.default_rng(1)
         self._next_at = 0.0
 
     def play(self, clip: Clip) -> float:
-        """Begin a clip with the next chunk; gives the ``perf_counter`` time of its first sample."""
+        """Begin a clip with the next chunk; returns the ``perf_counter`` time of its first sample."""
         self._clip = clip.pcm
         return self._next_at
 
@@ -64,16 +64,16 @@ class Bench:
         self.values: dict[str, list[float]] = defaultdict(list)
         self.messages: asyncio.Queue[tuple[float, dict[str, Any]]] = asyncio.Queue(10_000)
         self.turns: list[dict[str, Any]] = []
-        """What became of each plain question, stage by stage."""
+        """Times of each plain question, stage by stage."""
         self.pauses: list[dict[str, Any]] = []
-        """What became of each sentence with a pause."""
+        """Results of each sentence with a pause."""
         self.sounds: list[dict[str, Any]] = []
-        """What became of each sound over the tutor's voice."""
+        """Results of each sound over the tutor's voice."""
         self.stale = 0
         self._rng = np.random.default_rng(2)
 
     async def receive(self) -> None:
-        """The receiver task: stamps every message, and watches for what should not come any more."""
+        """The receiver task: notes the time of every message and watches for those that should no longer come."""
         interrupted: set[int] = set()
         while True:
             message = await self.client.receive(600)
@@ -84,7 +84,7 @@ class Bench:
             await self.messages.put((time.perf_counter(), message))
 
     async def until(self, *kinds: str, limit_s: float = ANSWER_LIMIT_S) -> tuple[float, dict[str, Any]] | None:
-        """The next message of one of ``kinds``, or None when it does not come in time."""
+        """The next message of one of ``kinds``, or None if there is none in time."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 while True:
@@ -94,17 +94,17 @@ class Bench:
         return None
 
     async def hush(self) -> None:
-        """Stop the tutor and wait until it is quiet."""
+        """Interrupt the tutor and wait until it is silent."""
         await self.client.send(type="interrupt")
         stopped = await self.until("interrupted", limit_s=0.5)
         if stopped and self.turns:
             self.turns[-1].setdefault("timings", stopped[1]["timings"])
-        await asyncio.sleep(AFTERTHOUGHT_MS / 1000)  # what comes sooner is a part of what was said before
+        await asyncio.sleep(AFTERTHOUGHT_MS / 1000)  # anything sooner belongs to what was said before
         while not self.messages.empty():
             self.messages.get_nowait()
 
     async def open_only(self, pid: int | None, seconds: float, room: str) -> None:
-        """Nobody speaks: what does an open microphone cost?"""
+        """Measures what an open microphone costs while nobody speaks."""
         cpu, began = process_cpu_s(pid), time.perf_counter()
         await asyncio.sleep(seconds)
         share = (process_cpu_s(pid) - cpu) / (time.perf_counter() - began)
@@ -112,7 +112,7 @@ class Bench:
         self.values[f"turns begun by {room}"].append(float(await self.until("transcription", limit_s=0.1) is not None))
 
     async def plain(self, clip: Clip, among: str = "") -> None:
-        """One question: to the commit, to the first speaking picture, and what was understood.
+        """One question: time to the commit and to the first speaking picture, and what was understood.
 
         Args:
             among: added to the names of its values, to keep conditions apart.
@@ -157,7 +157,7 @@ class Bench:
         self.values["missed ends"].append(0.0)
 
     async def broken(self, clip: Clip, pause_s: float) -> None:
-        """A sentence with a pause inside: was it cut off there, and if so, was the rest put to it?"""
+        """A sentence with an inner pause: was it cut off there, and if so, was it reopened?"""
         began = self.microphone.play(clip)
         ended, spoke = began + clip.end_s, False
         heard: list[tuple[float, dict[str, Any]]] = []
@@ -187,10 +187,10 @@ class Bench:
         )
 
     async def interrupting(self, clip: Clip, *, real: bool) -> bool:
-        """Make a sound while the tutor speaks: does it stop, and how fast; or does it rightly go on?
+        """Make a sound while the tutor speaks: how fast does the tutor stop, or does it rightly go on?
 
         Returns:
-            Whether it counts: not when the reply was over before the sound was.
+            Whether it counts: it does not if the reply ended before the sound.
         """
         await self.client.send(type="text", content="Tell me a long story about a river, in many sentences.")
         first = await self.until("media")
@@ -225,7 +225,7 @@ class Bench:
         story = {"sound": clip.text or "no words", "real": real, "interrupted": stopped is not None, "heard": ""}
         self.sounds.append(story)
         if stopped and (said := await self.until("transcription")):
-            # Also so that the turn these words begin is not taken for a phantom of the next sound.
+            # Otherwise the user turn that these words begin would be counted as a false barge-in of the next sound.
             story["heard"] = said[1]["content"]
             self.values["interruptions answered, %"].append(100.0 * (await self.until("media") is not None))
         if not real:

@@ -1,10 +1,10 @@
-"""Minutes of continuous conversation by voice: does it stay as fast, as small and as tidy as it began?
+"""Minutes of continuous conversation by voice: do speed, memory and threads stay as they were at the start?
 
     python bench/talk.py --minutes 10               one session
     python bench/talk.py --minutes 3 --sessions 2   two students at once
 
-Each student asks, hears the answer to its end (every fourth one is interrupted by voice) and asks the
-next thing. The first and the last third are compared; memory, threads and tasks are read every turn.
+Each student asks, hears the answer to its end (every fourth one is interrupted by voice) and asks again. The first and
+the last third are compared; memory, threads and tasks are sampled every 5 s.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from spoken_turns import Bench, process_cpu_s
 from tqdm import tqdm
 
 SETTLED_S = 40.0
-"""Before this the allocator still grows; memory is compared from here on."""
+"""Memory is compared from here on; before, the allocator is still growing."""
 
 
 @dataclass(slots=True)
 class Sample:
-    """The engine at one moment."""
+    """One sample of the engine's process."""
 
     at_s: float
     memory_mb: float
@@ -43,11 +43,11 @@ class Sample:
 
 @dataclass(slots=True)
 class Story:
-    """What was seen of all students."""
+    """Results of all students."""
 
     commit_ms: list[tuple[float, float]] = field(default_factory=list)
     picture_ms: list[tuple[float, float]] = field(default_factory=list)
-    """(seconds since the begin, ms after the acoustic end)."""
+    """(seconds since the start, ms after the acoustic end)."""
 
     unanswered: int = 0
     interrupted: int = 0
@@ -57,7 +57,7 @@ class Story:
 
 
 class Student:
-    """One session that talks until time is up."""
+    """Runs one session until time is up."""
 
     def __init__(self, number: int, bench: Bench, speakers: Speakers, story: Story, began: float) -> None:
         self._number = number
@@ -80,7 +80,7 @@ class Student:
             turn += 1
 
     async def _ask(self, clip: Any) -> bool:
-        """Say it and wait for the first speaking picture."""
+        """Say something and wait for the first speaking picture."""
         ended = self._bench.microphone.play(clip) + clip.end_s
         decoder = FragmentDecoder()
         while True:
@@ -100,7 +100,7 @@ class Student:
                     return True
 
     async def _hear_out(self) -> None:
-        """Until the answer was sent, and played."""
+        """Wait until the answer has been sent and played."""
         played_from = time.perf_counter()
         length_ms = 0.0
         while (got := await self._bench.until("media", "turn_done", "error", limit_s=15)) is not None:
@@ -112,7 +112,7 @@ class Student:
         await asyncio.sleep(max(0.0, played_from + length_ms / 1000 - time.perf_counter()) + 0.4)
 
     async def _interrupt(self, clip: Any) -> None:
-        """Speak over the answer, and hear out the next one."""
+        """Speak over the answer and listen to the next one to its end."""
         await asyncio.sleep(1.0)
         self._bench.microphone.play(clip)
         if await self._bench.until("interrupted", limit_s=clip.end_s + 2):
@@ -138,7 +138,7 @@ async def watch(story: Story, http: aiohttp.ClientSession, base: str, pid: int, 
 
 
 async def run(base: str, pid: int, minutes: float, sessions: int) -> Story:
-    """All students until time is up."""
+    """Runs all students until time is up."""
     speakers, story = Speakers(), Story()
     async with http_session() as http, asyncio.TaskGroup() as group:
         students, clients, background = [], [], []
@@ -172,7 +172,7 @@ async def _progress(minutes: float) -> None:
 
 
 def thirds(values: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    """The values of the first and of the last third of the time."""
+    """The values in the first and in the last third of the time."""
     end = max(at for at, _ in values) if values else 0.0
     return [v for at, v in values if at <= end / 3], [v for at, v in values if at >= end * 2 / 3]
 

@@ -37,19 +37,19 @@ QUESTIONS = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What every session does."""
+    """What each session does."""
 
     sessions: int
     turns: int
     cut_ms: float | None
-    """Media after which an answer is interrupted."""
+    """ms of media after which an answer is interrupted."""
 
     pause_s: float
-    """Between an answer and the next message, as a student reads and types."""
+    """Seconds between an answer and the next message, in which a student reads and types."""
 
 
 async def one_session(base: str, plan: Plan, bar: tqdm, results: list[TurnResult]) -> None:
-    """Its questions, after one that does not count."""
+    """Runs the session's questions, after one that does not count."""
     async with http_session() as http, Client(http, base) as client:
         await client.stream()
         await client.ask("Hello!", plan.cut_ms)
@@ -60,7 +60,7 @@ async def one_session(base: str, plan: Plan, bar: tqdm, results: list[TurnResult
 
 
 async def measure(base: str, plan: Plan) -> list[TurnResult]:
-    """All turns of all sessions, which run side by side."""
+    """All replies of all sessions, which run side by side."""
     results: list[TurnResult] = []
     with tqdm(total=plan.sessions * plan.turns, unit="turn") as bar:
         async with asyncio.TaskGroup() as group:
@@ -70,7 +70,7 @@ async def measure(base: str, plan: Plan) -> list[TurnResult]:
 
 
 async def whole_clips(base: str, turns: int) -> tuple[list[float], list[float]]:
-    """Replies as one clip each: ms from sending the text to having the clip, and ms every clip lasts."""
+    """Replies as whole clips: ms from sending the text to receiving each clip, and the length of each in ms."""
     waits, lengths = [], []
     async with http_session() as http, Client(http, base) as client:
         await client.clip("Hello!")

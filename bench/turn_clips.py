@@ -1,8 +1,8 @@
-"""Spoken sentences with a place to pause in, for the turn taking benchmarks.
+"""Spoken sentences with a place for a pause, for the benchmarks of turn taking.
 
-The synthesizers of the engine speak each sentence whole, so that its melody goes on over the gap, and
-tell where its words are; the pause is put between two of them. A change of sample rate makes
-further speakers of each voice: higher and faster, or lower and slower.
+The engine's synthesizers speak each sentence as a whole, so that its intonation continues over the gap, and give the
+times of its words; the pause is inserted between two of them. Changing the sample rate makes further speakers of each
+voice: higher and faster, or lower and slower.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ SENTENCES = (
     "That is the answer | to the second question.",
     "Tell me a story | about a dragon.",
 )
-"""The bar is where the speaker hesitates. Served for tuning."""
+"""The bar marks the hesitation. Used for tuning."""
 
 SECOND = (
     # after a word that calls for more
@@ -81,7 +81,7 @@ SECOND = (
     "Show me how | to multiply two fractions.",
     "Please explain why the | leaves change their colour.",
 )
-"""Served for tuning, too, after a policy made for the others had cut 20 % of them off at 0.6 s."""
+"""Used for tuning too, after a policy tuned on the others had cut off 20 % of them at 0.6 s."""
 
 HELD_OUT = (
     "Can you explain the | quadratic formula one more time?",
@@ -133,12 +133,12 @@ HELD_OUT = (
     "How many | electrons does oxygen have in the outer shell?",
     "I just don't see how | supply and demand set the price.",
 )
-"""Written by somebody who knew nothing of the policy; never tuned on, and in other voices."""
+"""Written by somebody who did not know the policy; not used for tuning, and spoken by other voices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """A voice, and the factor its sound is sped up by."""
+    """A voice, and the factor by which its audio is sped up."""
 
     voice: str
     speed: float
@@ -215,7 +215,7 @@ async def _clip(source: Synthesizer, voice: Voice, speaker: Speaker, sentence: s
 
 
 def trimmed(pcm: FloatArray) -> FloatArray:
-    """Without the silence around it (40 dB below its loudest 10 ms), and with soft ends."""
+    """Without the silence around it (40 dB below its loudest 10 ms), with faded ends."""
     size = INPUT_RATE // 100
     levels = np.sqrt((pcm[: len(pcm) // size * size].reshape(-1, size) ** 2).mean(axis=1))
     loud = np.nonzero(levels > levels.max() * 0.01)[0]

@@ -1,10 +1,10 @@
-"""Spoken turns in real time over a live socket: how fast it answers, when it cuts in, when it yields.
+"""Spoken user turns in real time over a live socket: how fast the tutor answers, whether it cuts in, when it yields.
 
     python bench/voice.py                     starts an engine, measures, ends it
     python bench/voice.py --parts plain barge --turns 8
 
-A microphone task sends 20 ms of PCM every 20 ms, also while nobody speaks. Every time is counted from
-the *acoustic* moment: the last sound of the question, the first sound of an interruption.
+A microphone task sends 20 ms of PCM every 20 ms, even while nobody speaks. All times are counted from the *acoustic*
+event: the last sound of the question, the first sound of an interruption.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ from engine.items import INPUT_RATE
 PAUSES_S = (0.3, 0.6, 1.0, 1.5)
 IDLE_S = 15.0
 TRIES = 4
-"""Replies asked for until one is long enough to be spoken over."""
+"""Attempts to get a reply that is long enough to be spoken over."""
 
 
 async def over_the_tutor(http: aiohttp.ClientSession, base: str, bench: Bench, clip: Clip, *, real: bool) -> None:
-    """One sound over a reply, in a session of its own: what was said before makes the small model brief.
+    """One sound over a reply, in its own session, because a longer history makes the small model's replies short.
 
-    Tries anew when the reply was over too soon; what was seen goes to ``bench``.
+    Tries again if the reply was over too soon; results go to ``bench``.
     """
     async with Client(http, base, tutor_id=13) as client:
         await client.stream(input_audio={"format": "pcm_s16le", "sample_rate": 16_000})
@@ -72,7 +72,7 @@ async def over_the_tutor(http: aiohttp.ClientSession, base: str, bench: Bench, c
 
 
 def with_pause(clip: turn_clips.Clip, pause_s: float) -> Clip:
-    """The sentence with silence where its speaker hesitates."""
+    """The sentence with silence at the hesitation."""
     gap = np.zeros(int(pause_s * INPUT_RATE), np.float32)
     pcm = np.concatenate([clip.before, gap, clip.after])
     return Clip(pcm, clip.text, 0.0, len(pcm) / INPUT_RATE)
@@ -136,7 +136,7 @@ async def run(
 
 
 def print_stages(turns: Sequence[dict[str, Any]]) -> None:
-    """When the engine reached each stage of the plain questions, ms after the acoustic end as it heard it."""
+    """When the engine reached each stage of the plain questions, ms after the acoustic end as it was heard there."""
     stages: dict[str, list[float]] = defaultdict(list)
     for turn in turns:
         for name, ms in turn.get("timings", {}).items():

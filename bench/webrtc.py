@@ -1,14 +1,14 @@
-"""Text or speech in -> first picture and sound of the reply at a WebRTC peer, and how evenly they flow.
+"""Text or speech in -> first picture and audio of the reply at a WebRTC peer, and how evenly they arrive.
 
     python bench/webrtc.py                         headless peers: starts an engine, 1, 2 and 4 peers
-    python bench/webrtc.py --browser               a Chromium instead: painted pictures, sync as it reports it
+    python bench/webrtc.py --browser               Chromium instead: painted pictures, sync as Chromium reports it
     python bench/webrtc.py --browser --long 180    one reply of three minutes, read aloud: does it drift?
-    python bench/webrtc.py --speech question.wav   also speaks this and counts from its end
+    python bench/webrtc.py --speech question.wav   also plays this file and counts from its end
     python bench/webrtc.py --url http://…:9000     measures a running engine
 
-A headless peer counts when a picture or sound came out of the decoder; the browser when a picture
-was painted (webrtc_browser.py). The first picture of a reply is the first of a run 40 ms
-apart: the idle face comes at half that rate. Sound is a reply's when it is louder than -42 dBFS.
+For a headless peer, times are those at which a picture or audio leaves the decoder; for the browser, those at which a
+picture is painted (webrtc_browser.py). The first picture of a reply is the first of a run 40 ms apart, since idle
+pictures come at half that rate. Audio belongs to a reply if it is louder than -42 dBFS.
 Prints a table; writes JSON under bench/results/.
 """
 
@@ -37,11 +37,11 @@ from webrtc_browser import REPLY_SPACING_S, BrowserTurn, as_json, browser_turns
 
 AVATAR = "avatar_tutor_13"
 LISTEN_S = 4.0
-"""So much of each reply is watched before it is interrupted."""
+"""Seconds of each reply before it is interrupted."""
 
 READER_SENTENCE_S = 4.5
 DRIFT_WINDOW = 50
-"""Drift is told between the first and the last so many samples of a reply, a tenth of a second each."""
+"""Drift is measured between the first and the last so many samples of a reply, a tenth of a second each."""
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Turn:
 
 
 class Microphone(MediaStreamTrack):
-    """Silence, and a recording when it is told to."""
+    """Sends silence, and a recording on request."""
 
     kind = "audio"
 
@@ -134,10 +134,10 @@ class HeadlessPeer:
             pass
 
     async def vanish(self) -> None:
-        """Be gone without a word, as when a phone loses its network: nothing leaves any more, the session stays."""
+        """Vanish, like a phone that loses its network: nothing is sent any more, the session remains."""
 
         async def nowhere(data: bytes) -> None:
-            """A network that swallows everything."""
+            """A network that drops everything."""
 
         for sender in self._pc.getSenders():
             ice = sender.transport.transport

@@ -1,9 +1,9 @@
-"""A Chromium as the peer, with the engine's own ``client.js`` in it: what it painted, when, and how far sound was away.
+"""Chromium as the peer, with the engine's ``client.js``: which pictures it painted, when, and how far audio was apart.
 
-For ``webrtc.py``. The page is the engine's, so that it is the product's client that is measured. A picture counts
-when requestVideoFrameCallback tells that it went to the screen; ``receiveTime`` there is when its last packet came,
-which separates the engine and the network from decoding and painting. The first picture of a reply is the first one
-received after the engine told that its sound begins.
+For ``webrtc.py``. It loads the engine's own page, so that the real client is measured. A picture counts when
+requestVideoFrameCallback reports that it was presented; its ``receiveTime`` is when its last packet arrived, which
+separates the engine and the network from decoding and painting. The first picture of a reply is the first one received
+after the engine has reported that its audio begins.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from client import http_session
 
 TUTOR, AVATAR = 13, "avatar_tutor_13"
 REPLY_SPACING_S = 0.05
-"""Pictures closer than this follow each other in a reply: the idle face comes at half that rate."""
+"""Pictures closer than this belong to a reply, since idle pictures come at half that rate."""
 
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -91,18 +91,18 @@ class BrowserTurn:
     """One exchange as the browser saw it; ms from sending the text."""
 
     engine_ms: float | None = None
-    """The engine handed the first picture and its sound to the peer's clock."""
+    """When the engine handed the first picture and its audio to the peer's clock."""
     received_ms: float | None = None
-    """Its last packet had reached the browser."""
+    """When its last packet reached the browser."""
     painted_ms: float | None = None
     intervals_ms: list[float] = field(default_factory=list)
     skew_ms: list[float] = field(default_factory=list)
-    """Picture after sound, by the browser's own account."""
+    """How far the picture is behind the audio, as the browser reports it."""
     error: str | None = None
 
 
 async def browser_turns(base: str, questions: list[str], reply_s: float) -> tuple[list[BrowserTurn], dict[str, float]]:
-    """Ask ``questions`` in one Chromium, after one that does not count; and what its receivers say of the whole."""
+    """Ask ``questions`` in one Chromium, after one that does not count; also gives its receivers' statistics."""
     from playwright.async_api import TimeoutError, async_playwright
 
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
@@ -152,7 +152,7 @@ def _turn(seen: dict[str, Any], began: float) -> BrowserTurn:
 
 
 def _receivers(stats: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """Averages over the whole connection, and what went wrong."""
+    """Averages over the whole connection, and counts of faults."""
     audio, video = stats["audio"], stats["video"]
     return {
         "sound: ms in the jitter buffer": 1000 * audio["jitterBufferDelay"] / max(1, audio["jitterBufferEmittedCount"]),
@@ -166,6 +166,6 @@ def _receivers(stats: dict[str, dict[str, Any]]) -> dict[str, float]:
 
 
 def as_json(turns: list[BrowserTurn]) -> str:
-    """Each turn but for its lists, for a look at outliers."""
+    """Each exchange without its lists, to look at outliers."""
     keys = ("engine_ms", "received_ms", "painted_ms", "error")
     return json.dumps([{key: getattr(turn, key) for key in keys} for turn in turns])

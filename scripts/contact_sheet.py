@@ -1,7 +1,7 @@
 """Contact sheets of what the puppet draws: `python scripts/contact_sheet.py [PORTRAIT_AVATARS_DIR]`.
 
-Writes JPEGs to docs/images: visemes of every tutor, expressions, a sentence frame by frame, a
-portrait avatar when a folder of own avatars is given, and the picture at the top of the README.
+Writes JPEGs to docs/images: visemes of every tutor, expressions, a sentence frame by frame, an avatar made from a
+portrait (if a folder of your own avatars is given), and the picture at the top of the README.
 """
 
 from __future__ import annotations

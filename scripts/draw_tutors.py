@@ -1,7 +1,7 @@
 """Draw the built-in tutors: `pip install skia-python`, then `python scripts/draw_tutors.py [ID ...]`.
 
-Writes one folder a tutor under engine/avatars/art with its layers (PNG), its thumbnail
-and its manifest. Nothing else in the engine needs skia.
+Writes a folder for each tutor under engine/avatars/art, with its layers (PNG), thumbnail and manifest.
+Nothing else in the engine needs skia.
 """
 
 from __future__ import annotations

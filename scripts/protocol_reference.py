@@ -55,7 +55,7 @@ def table(models: tuple[type[BaseModel], ...]) -> str:
 
 
 def page(text: str) -> str:
-    """``docs/protocol.md`` with its tables as the models are."""
+    """The text of ``docs/protocol.md`` with its tables brought up to date."""
     for name, models in (("client messages", CLIENT), ("server messages", SERVER)):
         begin = BEGIN.format(name)
         pattern = re.escape(begin) + ".*?" + re.escape(END)
@@ -79,7 +79,7 @@ def _fields(schema: dict[str, Any], parts: dict[str, Any], prefix: str = "") -> 
 
 
 def _always_sent(name: str, field: dict[str, Any], schema: dict[str, Any]) -> bool:
-    """A default makes a field of a client optional; of ours it is sent all the same, unless it is None."""
+    """Whether a field is always there: clients may leave out one with a default, the engine only one that is None."""
     default = field.get("default")
     known = "const" in field and default is not None
     return name in schema.get("required", ()) or known or (default == 0 and default is not False)

@@ -1,12 +1,12 @@
-"""Train the mouth that is driven by sound alone, and say how good it is on voices it never heard.
+"""Train the mouth that is driven by audio alone, and judge it on voices it was not trained on.
 
     python scripts/train_audio_face.py --piper PATH/en_US-joe-medium.onnx
 
-Speaks a corpus with espeak-ng and Piper (minutes), trains a small network to say what the
-phoneme track says (minutes on one core), writes ``engine/animation/data/audio_face.npz``
-and prints, as JSON, its distance from the phoneme track beside that of loudness alone, on held-out voices
-and sentences. ``--piper-minutes 0`` trains without the Piper voice, to see how far espeak-ng's
-voices alone carry to a natural one. Nothing is downloaded.
+Speaks a corpus with espeak-ng and Piper (minutes), trains a small network to reproduce the
+phoneme track (minutes on one core), writes ``engine/animation/data/audio_face.npz``
+and prints, as JSON, its distance from the phoneme track and that of loudness alone, on held-out voices
+and sentences. ``--piper-minutes 0`` trains without the Piper voice, to see how well espeak-ng's voices
+alone generalise to a natural one. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def target_of(sample: Sample, frames: int) -> FloatArray:
 
 
 def roughened(pcm: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Another level, some noise, sometimes a duller sound, as other voices and services have."""
+    """Change the level, add noise and sometimes a low-pass, to imitate other voices and services."""
     pcm = levelled(pcm, float(rng.normal(-20, 3)))
     if rng.random() < 0.3:
         spectrum = np.fft.rfft(pcm)
@@ -169,7 +169,7 @@ class Network(nn.Module):
 
 
 def batch(examples: list[Example], rng: np.random.Generator, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Random crops with the steps around them that the network sees; the voice is varied a little more."""
+    """Random crops with the context that the network sees; the audio is varied a little more."""
     lead, trail = REACH_STEPS - AHEAD_STEPS - STEPS_PER_FRAME // 2, AHEAD_STEPS + STEPS_PER_FRAME // 2
     silence = log_mel(np.zeros(FRAME_SAMPLES, dtype=np.float32))[:1]
     mels, tracks = [], []
@@ -234,7 +234,7 @@ def judge(track: FloatArray, wanted: FloatArray, sample: Sample) -> dict[str, fl
 
 
 def report(face: AudioFace, held_out: dict[str, list[Sample]]) -> dict[str, dict[str, dict[str, float]]]:
-    """For every held-out voice: the network, loudness alone, and resting all the time."""
+    """For every held-out voice: the network, loudness alone, and a mouth that never moves."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for voice, samples in held_out.items():
         rows: dict[str, list[dict[str, float]]] = {"network": [], "loudness": [], "rest": []}

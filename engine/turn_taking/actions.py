@@ -1,4 +1,4 @@
-"""What turn taking may tell its shell to do."""
+"""What ``TurnTaker`` may ask of the listener."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class BeginUtterance:
 
 @dataclass(frozen=True, slots=True)
 class EndUtterance:
-    """Close the stream. Answers to its open questions are no longer wanted."""
+    """Close the stream; open questions to the models are cancelled."""
 
     utterance: int
 
 
 @dataclass(frozen=True, slots=True)
 class AskWords:
-    """Call ``revise`` or ``preview`` and report with ``TurnTaker.words``. Give up the call before, if it still runs."""
+    """Call ``revise`` or ``preview`` and report with ``TurnTaker.words``. A call still running is cancelled."""
 
     utterance: int
     kind: Kind
@@ -36,7 +36,7 @@ class AskWords:
 
 @dataclass(frozen=True, slots=True)
 class AskTurnModel:
-    """Judge the audio so far and report with ``TurnTaker.verdict``. One at a time."""
+    """Have the turn model judge the audio so far and report with ``TurnTaker.verdict``. One call at a time."""
 
     utterance: int
 

@@ -1,7 +1,7 @@
-"""The student makes a sound while the tutor speaks: is it a bid for the floor? Pure.
+"""The student makes a sound while the tutor speaks: is it a barge-in? Pure.
 
-The tutor's voice is lowered at the first sound; this policy then says whether to raise it again
-(noise, a cough, *mm-hm*, the tutor's own voice from a loudspeaker) or to give the floor away.
+The tutor's voice is lowered at the first sound. This policy then decides whether to raise it again (noise, a cough,
+*mm-hm*, the tutor's own voice from a loudspeaker) or to give the student the floor.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Judgement(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OverlappingSound:
-    """What is known about it now."""
+    """What is known about a sound over the tutor's voice."""
 
     voiced_ms: float
     """Speech in it so far."""
@@ -58,7 +58,7 @@ class OverlappingSound:
 
 
 class BargeInPolicy:
-    """Judges a sound as often as more becomes known of it."""
+    """Judges a sound; asked again whenever more is known about it."""
 
     def __init__(self, options: ListeningOptions | None = None) -> None:
         listening = options or ListeningOptions()
@@ -83,7 +83,7 @@ class BargeInPolicy:
         lasts = sound.voiced_ms >= self._needed_ms(sound)
         if said and lasts and not undecided and self._convincing(text, logprob, sound.voiced_ms):
             return Judgement.WORDS
-        # Doubtful words may be the beginning of better ones, so they get the time of a breath.
+        # Doubtful words may be the beginning of clear ones: wait a little.
         if (over and not said) or self._faded(sound):
             return Judgement.BACKCHANNEL if is_backchannel(text) else Judgement.NOISE
         if sound.transcript is None and sound.voiced_ms >= max(options.wordless_ms, self._needed_ms(sound)):
@@ -95,11 +95,11 @@ class BargeInPolicy:
         return self._options.min_speech_ms * (2 if guarded else 1)
 
     def _convincing(self, text: str, logprob: float, voiced_ms: float) -> bool:
-        """Whether the words were said, and not made of a hum."""
+        """Whether the words were really said, not recognised in a hum."""
         options = self._options
         needed = options.opener_logprob if takes_floor(text) else options.sure_logprob
         return voiced_ms >= options.brief_ms or logprob >= needed
 
     def _faded(self, sound: OverlappingSound) -> bool:
-        """It has been silent for so long that nothing more will come."""
+        """Whether the silence is so long that nothing more will come."""
         return sound.silence_ms >= (self._options.noise_silence_ms if sound.complete else self._late_ms)

@@ -1,4 +1,4 @@
-"""What a decision of turn taking does: to the user turn in progress, and as actions for the shell."""
+"""Carries out the decisions of turn taking: changes the user turn in progress and collects actions for the listener."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TurnEffects:
         """The one in progress."""
 
         self.unsent_ms = 0.0
-        """Time in which the client has sent nothing, which the ms of the stream leave out. See ``Reopening``."""
+        """Time in which the client has sent nothing; not part of the stream's ms. See ``Reopening``."""
 
         self._options = options
         self._gate = gate
@@ -62,7 +62,7 @@ class TurnEffects:
     # --- speech
 
     def begin(self, start_ms: float, now_ms: float, *, over_tutor: bool) -> UserTurn:
-        """A new user turn; perhaps the turn before goes on."""
+        """Begin a user turn, which may turn out to continue the one before."""
         self._count += 1
         self._preemptive.new_turn()
         turn = UserTurn(
@@ -81,7 +81,7 @@ class TurnEffects:
         return turn
 
     def go_on(self, turn: UserTurn, ms: float) -> None:
-        """The student speaks again within the turn."""
+        """The student speaks again within the user turn."""
         self._habit.learn(ms - turn.end_ms)
         turn.stopped = False
         self.tell(SpeechStarted(ms))
@@ -93,7 +93,7 @@ class TurnEffects:
             self.tell(SpeechStopped(ms))
 
     def force_end(self, turn: UserTurn, now_ms: float) -> None:
-        """The turn is over, even if the student speaks on."""
+        """End the user turn, even if the student goes on speaking."""
         turn.forced_ms = now_ms
         self._gate.reset()
         self.stop(turn, turn.end_ms)
@@ -113,7 +113,7 @@ class TurnEffects:
     # --- the preemptive reply
 
     def prepare_reply(self, turn: UserTurn, transcript: Transcript, *, whole: bool) -> None:
-        """The turn may end with these words; a preemptive reply is begun only to ``whole`` ones."""
+        """The user turn may end with these words. A preemptive reply is begun only to ``whole`` ones."""
         self._actions += self._preemptive.words(transcript, turn.voiced_ms, whole=whole)
 
     def drop_overtaken_reply(self, turn: UserTurn) -> None:
@@ -152,7 +152,7 @@ class TurnEffects:
     # --- the turn before
 
     def recognize_with_turn_before(self, turn: UserTurn, start_ms: float) -> None:
-        """Recognise the turn before, which began at ``start_ms``, and this one as one utterance."""
+        """Recognise the user turn before, which began at ``start_ms``, and this one as one utterance."""
         self._actions += self._preemptive.drop()
         self.tell(EndUtterance(turn.id))
         self._count += 1
@@ -160,7 +160,7 @@ class TurnEffects:
         self.tell(BeginUtterance(turn.id, start_ms))
 
     def reopen(self, turn: UserTurn) -> None:
-        """The turn before goes on in this one."""
+        """The user turn before goes on in this one."""
         turn.continuation.before = None
         self.tell(UserTurnReopened(turn.start_ms))
 
@@ -192,7 +192,7 @@ class TurnEffects:
     def dismiss(
         self, turn: UserTurn, event: NoSpeechHeard | Resume | ListeningFailed | None, *, reset_gate: bool = True
     ) -> None:
-        """Forget the turn: nothing of it is answered."""
+        """Forget the user turn: it is not answered."""
         if reset_gate:
             self._gate.reset()
         self.stop(turn, turn.end_ms)

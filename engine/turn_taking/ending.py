@@ -1,4 +1,4 @@
-"""The student is silent: is the user turn over? Pure."""
+"""Whether a silence ends the user turn. Pure."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def ending(turn: UserTurn, now_ms: float, wait_ms: float, options: ListeningOpti
 
 
 def _without_all_words(turn: UserTurn, now_ms: float, wait_ms: float, options: ListeningOptions) -> Ending:
-    """The last words are still being decoded: wait for them, but not for ever."""
+    """The last words are still being decoded: wait for them, within limits."""
     if now_ms - turn.end_ms < wait_ms:
         return Ending(Outcome.WAIT)
     late_ms = now_ms - max(turn.end_ms + wait_ms, turn.words.asked_ms if turn.words.asked else 0.0)

@@ -1,8 +1,8 @@
-"""When is a pause the end of a turn? Pure: handed what is known, gives how long to wait.
+"""How long to wait before a silence ends the user turn. Pure.
 
-The words decide between brackets (a whole question is answered soon, an unfinished clause is given
-time), the turn model moves the wait inside its bracket, and the student's own pauses stretch or
-shrink it. No single model can end a turn early or make a student wait for long.
+The words choose a bracket of waits (a whole question is answered soon, an unfinished clause gets time). The turn model
+chooses the wait inside the bracket, and the student's own pauses stretch or shrink it. So no single model can end a
+user turn early or make the student wait for long.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from engine.settings import EndpointOptions
 from engine.turn_taking.transcript_cues import Completeness
 
 SHORT_SHARE = 0.65
-"""A word or two wait at most so much of what a statement waits at least."""
+"""Longest wait after one or two words, as a part of the shortest wait after a statement. A judgement."""
 
 
 class PauseHabit:
-    """How long this student pauses inside a turn: a moving average, from a usual one on."""
+    """How long this student pauses inside a user turn: an exponential moving average. All constants are judgements."""
 
     USUAL_MS = 400.0
     SHORTEST_MS = 200.0
-    """Shorter gaps belong to articulation, not to thinking."""
+    """Shorter gaps are part of articulation and are ignored."""
 
     LONGEST_MS = 1500.0
-    """Longer ones count as this."""
+    """Longer pauses count as this."""
 
     WEIGHT = 0.15
 
@@ -30,18 +30,18 @@ class PauseHabit:
         self.average_ms = self.USUAL_MS
 
     def learn(self, pause_ms: float) -> None:
-        """A pause after which the student went on with the same turn."""
+        """The student paused for ``pause_ms`` and went on with the same user turn."""
         if pause_ms >= self.SHORTEST_MS:
             self.average_ms += self.WEIGHT * (min(pause_ms, self.LONGEST_MS) - self.average_ms)
 
     @property
     def stretch(self) -> float:
-        """Factor for waits: 0.8 for hasty speakers, up to 2 for those who think while speaking."""
+        """Factor on waits: from 0.8 for students who hardly pause to 2 for those who pause long."""
         return min(2.0, max(0.8, self.average_ms / self.USUAL_MS))
 
 
 class EndpointPolicy:
-    """The wait before a silence ends the turn."""
+    """Chooses the wait; ``habit`` is the student's."""
 
     def __init__(self, options: EndpointOptions | None = None) -> None:
         self._options = options or EndpointOptions()
@@ -58,10 +58,10 @@ class EndpointPolicy:
         shortest, longest = self._bracket(reading)
         doubt = 1.0 - (0.5 if probability is None else min(1.0, max(0.0, probability)))
         if reading is Completeness.QUESTION:
-            doubt *= doubt  # only a strong doubt delays the answer to a whole question
+            doubt *= doubt  # only strong doubt delays the answer to a whole question
         wait = (shortest + (longest - shortest) * doubt) * self.habit.stretch
         if reading in (Completeness.QUESTION, Completeness.REQUEST):
-            wait = min(wait, longest)  # the tutor has the floor, however hesitant the student is
+            wait = min(wait, longest)  # the tutor is to answer, however hesitant the student is
         return min(options.ceiling_ms, max(options.floor_ms, wait))
 
     def _bracket(self, reading: Completeness | None) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What the listener tells a conversation, in the order it happened.
+"""What a listener reports to a conversation, in order.
 
 All times named ``*_ms`` are milliseconds of the student's stream (0 is its first sample) and
 acoustic: when it was heard, not when it was decided. Times named ``*_at`` are seconds on the
@@ -17,14 +17,14 @@ from engine.items import Transcript
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """The student began to speak, or went on after a ``SpeechStopped`` of the same turn."""
+    """The student began to speak, or went on after a ``SpeechStopped`` of the same user turn."""
 
     ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """The student fell silent. The turn may still go on."""
+    """The student fell silent. The user turn may still go on."""
 
     ms: float
 
@@ -38,10 +38,9 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class BeginPreemptiveReply:
-    """The turn may be over: begin the reply to ``transcript``, and hold it back.
+    """The user turn may be over: begin the reply to ``transcript``, and hold it back.
 
-    Exactly one ``PreemptiveReplyDropped`` or one ``UserTurnEnded`` follows for each. A new one never
-    comes before the one before is dropped.
+    For each, exactly one ``PreemptiveReplyDropped`` or ``UserTurnEnded`` follows, before there is another one.
     """
 
     transcript: Transcript
@@ -69,7 +68,7 @@ class UserTurnEnded:
     """The same moment on the loop's clock: what time to first frame is measured from."""
 
     preemptive_id: int | None = None
-    """The held reply that answers this transcript, or None when there is none to release."""
+    """The preemptive reply to release, which answers this transcript; None if there is none."""
 
     timings: Mapping[str, float] = field(default_factory=dict)
     """ms after the acoustic end: ``silence`` (VAD), ``turn_model``, ``transcript``, ``commit``;
@@ -78,8 +77,8 @@ class UserTurnEnded:
 
 @dataclass(frozen=True, slots=True)
 class UserTurnReopened:
-    """The turn before was not over: the student goes on with it. Its reply is void; all words, from
-    its first, are in what follows."""
+    """The user turn before was not over: the student goes on with it. Its reply is void; the next ``UserTurnEnded`` has
+    all the words."""
 
     ms: float
     """When that turn began."""
@@ -95,14 +94,14 @@ class NoSpeechHeard:
 
 @dataclass(frozen=True, slots=True)
 class Duck:
-    """A sound while the tutor speaks: lower the tutor's voice now, and go on."""
+    """The student makes a sound while the tutor speaks: lower the tutor's voice."""
 
     ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """It was nothing: full voice again. Follows every ``Duck`` that no ``Interrupt`` follows."""
+    """It was not a barge-in: back to full volume. Follows every ``Duck`` that no ``Interrupt`` follows."""
 
     reason: Literal["noise", "backchannel", "echo", "tutor_finished"]
 
@@ -120,7 +119,7 @@ class Interrupt:
 
 @dataclass(frozen=True, slots=True)
 class Overload:
-    """Audio came faster than it could be heard; the oldest of it was thrown away."""
+    """Audio came faster than it could be processed; the oldest was dropped."""
 
     dropped_ms: float
     """Since the last such event."""
@@ -128,7 +127,7 @@ class Overload:
 
 @dataclass(frozen=True, slots=True)
 class ListeningFailed:
-    """The recognizer broke on this utterance; it is forgotten and listening goes on."""
+    """A model failed; the utterance is forgotten and listening goes on."""
 
     error: EngineError
 

@@ -1,8 +1,8 @@
-"""One unbroken stream of 32 ms frames out of chunks that come as they like. Pure.
+"""An unbroken stream of 32 ms frames from chunks of any size and position. Pure.
 
-In: chunks with their position in the student's stream. Out: frames of 512 samples. What was lost
-becomes silence, what comes twice is cut, and while nothing comes at all (a client that mutes by
-sending nothing) ``fill`` lets time go on: then the stream's time includes that silence.
+In: chunks with their position in the student's stream. Out: frames of 512 samples. Lost audio becomes
+silence and repeated audio is cut. While nothing comes (a client that mutes by sending nothing), ``fill`` adds
+silence, which then counts in the stream's time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from engine.items import INPUT_RATE, VAD_FRAME, VAD_FRAME_MS, AudioChunk, FloatArray
 
 LONGEST_GAP = 3 * INPUT_RATE
-"""A larger hole is shortened to this: no turn waits longer, and no client can make us hear an hour."""
+"""Samples. Larger gaps are shortened to this: endpointing never waits longer, and no client can add an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class FrameAssembler:
         return self._take(np.concatenate((np.zeros(lost, np.float32), pcm)) if lost else pcm)
 
     def fill(self, seconds: float) -> list[MicrophoneFrame]:
-        """Silence for a time in which nothing came."""
+        """Frames of silence for ``seconds`` in which nothing came."""
         samples = max(0, min(int(seconds * INPUT_RATE), LONGEST_GAP))
         self._filled += samples
         return self._take(np.zeros(samples, np.float32))

@@ -1,7 +1,7 @@
 """From P(speech) to starts and stops of speech.
 
-In: the probability of each 32 ms frame. Out: starts and stops with the times at which they were audible, not
-those at which they were noticed. Pure: no thread, nothing to stop.
+In: the probability of each 32 ms frame. Out: starts and stops with their acoustic times, not the times at which
+they were noticed. Pure: no thread, nothing to stop.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class SpeechGate:
 
     @property
     def stirring(self) -> bool:
-        """Something is heard that may become speech with the next frame."""
+        """The latest frames may be the beginning of speech."""
         return self._candidate_ms > 0
 
     def reset(self) -> None:
-        """Forget speech in progress: the next of it is a new ``start``."""
+        """Forget speech in progress: if it goes on, that is a new ``start``."""
         self.speaking, self._silent, self._candidate_ms = False, False, 0.0
 
     def feed(self, probability: float, end_ms: float) -> GateEvent | None:

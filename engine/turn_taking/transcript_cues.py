@@ -1,7 +1,7 @@
-"""What the words themselves tell about a turn: is it finished, is it only a nod, is it the same.
+"""What the words themselves say about a user turn: is it finished, is it a backchannel, is it the same as another.
 
-Pure functions of text. Latin scripts are cut into words, Chinese, Japanese and Korean into
-characters, so that all measures work the same on both.
+Pure functions of text. Text in Latin script is split into words, Chinese, Japanese and Korean into characters, so that
+all measures work on both.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ class Completeness(Enum):
     """How finished a transcript reads."""
 
     QUESTION = "question"
-    """A whole question: the tutor has the floor."""
+    """A whole question: the tutor is to answer."""
 
     SHORT = "short"
-    """A word or two, whole: mostly an answer."""
+    """One or two words with a full stop: usually an answer."""
 
     REQUEST = "request"
-    """Asks for something without a question (*Please tell me about the moon.*), whole."""
+    """A whole request that is not a question: *Please tell me about the moon.*"""
 
     COMPLETE = "complete"
     """Reads as a whole sentence."""
 
     OPEN = "open"
-    """Nothing points either way."""
+    """Neither finished nor unfinished."""
 
     UNFINISHED = "unfinished"
-    """More must follow for it to be a sentence."""
+    """The sentence needs more words."""
 
 
 def tokens(text: str) -> list[str]:
@@ -71,17 +71,17 @@ def tokens(text: str) -> list[str]:
 
 
 def without_fillers(text: str) -> list[str]:
-    """``tokens`` less the sounds of thinking."""
+    """``tokens`` without ``FILLERS``."""
     return [token for token in tokens(text) if token not in FILLERS]
 
 
 def equivalent(one: str, other: str) -> bool:
-    """The same words: case, punctuation, spacing and fillers aside."""
+    """Whether both say the same, apart from case, punctuation, spacing and fillers."""
     return without_fillers(one) == without_fillers(other)
 
 
 def content(text: str) -> list[str]:
-    """Tokens that bid for the floor: no fillers, no backchannels, no words Whisper invents on noise."""
+    """Tokens that ask for the floor: without fillers, backchannels and what Whisper invents on noise."""
     words = without_fillers(text)
     for whole in (words, tokens(text)):
         once = _said_once(whole)
@@ -91,19 +91,19 @@ def content(text: str) -> list[str]:
 
 
 def is_backchannel(text: str) -> bool:
-    """Something was said, and all of it only means *go on*."""
+    """Whether something was said and all of it only means *go on*."""
     said = tokens(text)
     return bool(said) and not content(text) and (not _invented(said) or set(said) <= BACKCHANNELS)
 
 
 def takes_floor(text: str) -> bool:
-    """It begins as people do who interrupt."""
+    """Whether it begins like an interruption (``FLOOR_TAKERS``)."""
     words = without_fillers(text)
     return bool(words) and words[0] in FLOOR_TAKERS
 
 
 def _said_once(words: list[str]) -> list[str]:
-    """Of *I see, I see* the first."""
+    """Words without repetition: *I see* for *I see, I see*."""
     for length in range(1, len(words) // 2 + 1):
         if words == words[:length] * (len(words) // length):
             return words[:length]
@@ -115,13 +115,13 @@ def _invented(words: Sequence[str]) -> bool:
 
 
 def may_become_backchannel(text: str) -> bool:
-    """The beginning of a phrase that means *go on*, as a partial transcript shows it."""
+    """Whether this partial transcript may be the beginning of a backchannel phrase."""
     said = tokens(text)
     return any(phrase.startswith((" ".join(said), "".join(said))) for phrase in BACKCHANNEL_PHRASES)
 
 
 def echo_share(heard: str, spoken: str) -> float:
-    """Share of ``heard`` that is, in order, in the latest of what the tutor has ``spoken``. 0..1."""
+    """The part of ``heard`` that occurs, in the same order, in what the tutor has last ``spoken``: 0..1."""
     said = tokens(heard)
     if not said:
         return 0.0
@@ -130,7 +130,7 @@ def echo_share(heard: str, spoken: str) -> float:
 
 
 def added_words(before: str, whole: str) -> str:
-    """What ``whole`` says beyond ``before``, from the first word that differs; empty when it says no more.
+    """The words of ``whole`` from the first one that differs from ``before``; empty if ``whole`` is not longer.
 
     >>> added_words("What makes me?", "What makes the tide rise?")
     'the tide rise'
@@ -143,9 +143,11 @@ def added_words(before: str, whole: str) -> str:
 
 
 def completeness(text: str, language: str = "en") -> Completeness:
-    """Judge a transcript by its last words and its punctuation. Empty text is OPEN.
+    """Judge a transcript by its words and punctuation.
 
-    ``language`` (ISO 639-1) chooses the lists of a Latin script; CJK is told by its characters.
+    Args:
+        text: the transcript; empty text is ``OPEN``.
+        language: ISO 639-1; selects the word lists for Latin script. CJK is recognised by its characters.
     """
     stripped = unicodedata.normalize("NFKC", text).strip().rstrip("\"'”’)」』")
     words = tokens(stripped)
@@ -167,7 +169,7 @@ def completeness(text: str, language: str = "en") -> Completeness:
     if words[0] in OPENERS.get(language, ()) and "," not in stripped:
         return Completeness.UNFINISHED
     if full_stop and _asks(words, language):
-        return Completeness.QUESTION  # recognizers miss many a question mark
+        return Completeness.QUESTION  # recognizers often miss the question mark
     if full_stop and len(words) > 2 and _requests(words, language):
         return Completeness.REQUEST
     if full_stop:
@@ -176,13 +178,13 @@ def completeness(text: str, language: str = "en") -> Completeness:
 
 
 def _breaks_off(words: Sequence[str], question: bool) -> bool:
-    """An English sentence that stops before what its last word needs; recognizers end it with ``?`` or ``.`` alike."""
+    """Whether an English sentence stops before what its last words need; recognizers still write ``?`` or ``.``."""
     last, before = words[-1], words[-2]
     if len(words) > 2 and last in ENGLISH_SUBJECTS and before in ENGLISH_HELPERS and words[-3] in ENGLISH_ASKING:
         return True
     if last in ENGLISH_AUXILIARIES:
         if question and words[0] in ENGLISH_ASKING and ENGLISH_AUXILIARIES & set(words[:-2]):
-            return False  # a main verb: *how many legs does it have?*
+            return False  # it is the main verb: *how many legs does it have?*
         return before not in ENGLISH_SUBJECTS or len(words) == 2
     if before == "how" and last in ("many", "much"):
         return True
@@ -196,18 +198,18 @@ def _breaks_off(words: Sequence[str], question: bool) -> bool:
 
 
 def _asks(words: Sequence[str], language: str) -> bool:
-    """Whether an English sentence is built as a question: *how many*, *is it*, *can you*."""
+    """Whether an English sentence has the form of a question: *how many*, *is it*, *can you*."""
     if language != "en" or len(words) < 3:
         return False
     if words[0] in ENGLISH_AUXILIARIES:
         return words[1] in ENGLISH_SUBJECTS or words[1] in ENGLISH_ARTICLES
-    # *Why is*, *how many legs does*: *why I came* and *what a day* are no questions.
+    # *Why is*, *how many legs does*. Not questions: *why I came*, *what a day*.
     within = words[1 : 4 if words[0] == "how" else 3]
     return words[0] in ENGLISH_ASKING and (bool(ENGLISH_AUXILIARIES & set(within)) or words[0].endswith("'s"))
 
 
 def _requests(words: Sequence[str], language: str) -> bool:
-    """Whether an English sentence tells somebody to tell something, and what."""
+    """Whether an English sentence is a request that names its topic."""
     if language != "en":
         return False
     said = [word for word in words if word not in OVERTURES]

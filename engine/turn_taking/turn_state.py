@@ -30,7 +30,7 @@ class RecognizedWords:
 
 @dataclass(slots=True)
 class UtteranceWords:
-    """What the recognizer has said about an utterance, and what it still owes."""
+    """What the recognizer has recognised of an utterance, and the question it has not answered yet."""
 
     partial: RecognizedWords | None = None
     preview: RecognizedWords | None = None
@@ -83,7 +83,7 @@ class TurnModelOpinion:
 
 
 class FloorState(Enum):
-    """Who has the floor while a student speaks. ``Contest.become`` allows only the transitions of ``_FOLLOWING``."""
+    """Who has the floor while the student speaks. ``Contest.become`` allows only the transitions in ``_FOLLOWING``."""
 
     UNCONTESTED = "uncontested"
     """The tutor is silent."""
@@ -92,10 +92,10 @@ class FloorState(Enum):
     """The tutor's voice is lowered: ``Duck`` was told, and neither ``Resume`` nor ``Interrupt`` yet."""
 
     DISMISSED = "dismissed"
-    """Noise that goes on: the tutor's voice is back, and only words can still take the floor."""
+    """The noise goes on, but the tutor's voice is back to normal; only words can still take the floor."""
 
     TAKEN = "taken"
-    """The student has it until the user turn ends. Nothing the tutor says is weighed against their words."""
+    """The student has it until the user turn ends; what the tutor says is no longer compared with their words."""
 
 
 _FOLLOWING = {
@@ -108,7 +108,7 @@ _FOLLOWING = {
 
 @dataclass(slots=True)
 class Contest:
-    """A user turn against the tutor's voice."""
+    """The claim of a user turn to the floor, against the tutor's voice."""
 
     floor: FloorState = FloorState.UNCONTESTED
     over_tutor: bool = False
@@ -129,7 +129,7 @@ class Contest:
         """Change ``floor``.
 
         Raises:
-            ValueError: that cannot follow.
+            ValueError: this state cannot follow the present one.
         """
         if floor not in _FOLLOWING[self.floor]:
             raise ValueError(f"{floor.value} cannot follow {self.floor.value}")
@@ -155,7 +155,7 @@ class UserTurn:
     """One user turn, from its first sound to its end or its dismissal. It is recognised as one utterance."""
 
     id: int
-    """Of the utterance."""
+    """The number of its utterance."""
 
     start_ms: float
     end_ms: float
@@ -172,10 +172,10 @@ class UserTurn:
     contest: Contest = field(default_factory=Contest)
     continuation: Continuation = field(default_factory=Continuation)
     forced_ms: float | None = None
-    """When it was decided that the turn is over, whatever the policy says."""
+    """When the user turn was ended regardless of the policy; None if it was not."""
 
     closed: bool = False
-    """The client said that it is over: speech that follows is another user turn, however soon it comes."""
+    """The client ended it: speech that follows is another user turn, however soon it comes."""
 
     marks: dict[str, float] = field(default_factory=dict)
     """When things became known in this silence."""
@@ -195,14 +195,14 @@ class UserTurn:
         return completeness(preview.transcript.text, preview.transcript.language) if preview else None
 
     def own_words(self, recognized: RecognizedWords) -> Transcript:
-        """These words without those of the turn before."""
+        """These words without those of the user turn before."""
         before = self.continuation.before
         if before is None:
             return recognized.transcript
         return replace(recognized.transcript, text=added_words(before, recognized.transcript.text))
 
     def restart_as(self, utterance: int, start_ms: float, before: str) -> None:
-        """Go on as another utterance, which begins with what was understood as ``before``."""
+        """Continue as another utterance, whose first words were understood as ``before``."""
         self.id, self.start_ms = utterance, start_ms
         self.continuation.before, self.continuation.reopens_ms = before, None
         self.words = UtteranceWords(asked_voiced_ms=float("-inf"), failures=self.words.failures)

@@ -1,8 +1,8 @@
 """Turn taking as a pure state machine: what is heard goes in, what to do comes out.
 
-No clock, no I/O: the shell (``listener.py``) tells it each 32 ms frame, every recognition and verdict as it
-arrives, and what the tutor does. Each call returns actions in order: events for the conversation and requests
-to the models. It keeps one user turn at a time (``turn_state.py``); ``effects.py`` changes it.
+It has no clock and does no I/O. ``listener.py`` tells it every 32 ms frame, every answer of the models and what the
+tutor does. Each call returns actions in order: events for the conversation and requests to the models. There is one
+user turn at a time (``turn_state.py``); ``effects.py`` changes it.
 """
 
 from __future__ import annotations
@@ -52,16 +52,16 @@ class TurnTaker:
         self._tutor = TutorVoice()
         self._now_ms = 0.0
         self._deaf_until_ms: float | None = None
-        """While a discarded utterance still sounds: when to listen again even if it never ends."""
+        """While discarded speech goes on: when to listen again even if it never stops."""
 
     @property
     def engaged(self) -> bool:
-        """Silence has a meaning now: the shell must not let time stand still when no audio comes."""
+        """Silence means something now, so the listener must add silence when no audio comes."""
         return self._effects.turn is not None or self._gate.speaking or self._gate.stirring
 
     @property
     def urgent(self) -> bool:
-        """The next frame may change something; otherwise there is time to judge two at once."""
+        """The next frame may change something, so it must be judged at once; otherwise frames are judged in pairs."""
         return self.engaged or self._tutor.since_ms is not None
 
     @property
@@ -71,16 +71,16 @@ class TurnTaker:
 
     @property
     def awaits_words(self) -> bool:
-        """The student is silent and the decision hangs on words that are being decoded."""
+        """The student is silent, and the decision depends on words that are still being decoded."""
         turn = self._effects.turn
         return turn is not None and not self._gate.sounding and turn.words.asked is not None
 
     # --- what happens
 
     def unsent(self, total_ms: float) -> None:
-        """For so long in all has the client sent nothing; the ms of the stream leave that time out.
+        """The client has sent nothing for ``total_ms`` in all, which is not part of the stream's ms.
 
-        Only differences count, so the total may have any offset. Call before what happens is told.
+        Only differences count, so the total may have any offset. Call it before the other methods.
         """
         self._effects.unsent_ms = total_ms
 
@@ -92,7 +92,7 @@ class TurnTaker:
         if forced or (not self._may_interrupt and self._tutor.since_ms is not None):
             probability = 0.0
         if self._deaf_until_ms is not None and end_ms >= self._deaf_until_ms:
-            self._gate.reset()  # noise that never pauses would make it deaf for good
+            self._gate.reset()  # noise without a pause must not make it deaf for good
             self._deaf_until_ms = None
         event = self._gate.feed(probability, end_ms)
         if event is not None:
@@ -141,7 +141,7 @@ class TurnTaker:
         return self._advance()
 
     def tutor(self, speaking: bool, text: str = "") -> list[Action]:
-        """The tutor's voice is in the room, having said ``text``; or it is not any more."""
+        """The tutor's voice is in the room and has said ``text``, or it has stopped."""
         turn = self._effects.turn
         if speaking:
             self._tutor.text = text
@@ -168,9 +168,9 @@ class TurnTaker:
         return self._advance()
 
     def discard(self) -> list[Action]:
-        """Forget the utterance in progress, up to the next silence, and the user turn before it.
+        """Forget the speech in progress, up to the next silence, and the user turn before it.
 
-        Neither a user turn nor a barge-in comes of it; a later utterance starts afresh.
+        It leads neither to a user turn nor to a barge-in. Later speech is a new utterance.
         """
         self._effects.forget_turn_before()
         turn = self._effects.turn
@@ -191,7 +191,7 @@ class TurnTaker:
         if turn is not None:
             self._effects.go_on(turn, ms)
             return turn
-        # Audio that comes faster than time (a line that catches up) takes nothing away.
+        # Audio that arrives faster than real time (after a stall) must not shorten this.
         at_ms = ms + max(0.0, self._effects.unsent_ms - self._tutor.unsent_ms)
         turn = self._effects.begin(ms, self._now_ms, over_tutor=at_ms - self._tutor.end_ms <= ECHO_TAIL_MS)
         if self._tutor.since_ms is not None:
@@ -212,7 +212,7 @@ class TurnTaker:
         return self._effects.flush()
 
     def _continues(self, turn: UserTurn) -> bool:
-        """The student's own words so soon after a user turn: it is the same one."""
+        """Whether the student's own words, so soon after a user turn, continue it."""
         latest = turn.words.latest()
         if latest is None or turn.contest.undecided or self._is_echo(turn, latest.transcript):
             return False
@@ -254,11 +254,11 @@ class TurnTaker:
     def _needs_preview(self, turn: UserTurn) -> bool:
         words = turn.words
         if turn.contest.undecided and words.asked is not None:
-            return False  # the next words may be all it takes; asking anew at every gap gets none
+            return False  # the next words may decide it; asking again at every gap would never get any
         return words.asked != "preview" or words.asked_ms < turn.end_ms
 
     def _needs_opinion(self, turn: UserTurn) -> bool:
-        """Once in a silence, early: later answers only grow surer with the silence itself."""
+        """Whether to ask the turn model: once in a silence, early, since silence alone makes later answers surer."""
         opinion = turn.turn_model
         wanted = self._has_turn_model and not turn.contest.undecided and opinion.asked_ms is None
         return wanted and opinion.judged_ms < turn.end_ms
@@ -275,7 +275,7 @@ class TurnTaker:
         wait_ms = self._wait_ms(turn)
         end = ending(turn, self._now_ms, wait_ms, self._options)
         if end.complete and turn.continuation.before is not None:
-            self._effects.reopen(turn)  # the tutor fell silent before that was settled
+            self._effects.reopen(turn)  # the tutor fell silent before that was decided
         if end.likely and end.words is not None:
             self._effects.prepare_reply(turn, end.words.transcript, whole=end.whole)
         if end.outcome is Outcome.NO_SPEECH:
@@ -297,7 +297,7 @@ class TurnTaker:
         elif judgement is Judgement.SPEECH:
             self._effects.interrupt(turn, "speech")
         elif judgement is Judgement.NOISE and reopens_ms is not None:
-            # The end of a sentence is often no word by itself, and plain when heard with its beginning.
+            # The end of a sentence is often not recognised by itself, but clearly together with its beginning.
             self._effects.recognize_with_turn_before(turn, reopens_ms)
         elif judgement in _RESUMES:
             self._effects.dismiss(turn, _RESUMES[judgement] if on_trial else None)
@@ -309,7 +309,7 @@ class TurnTaker:
         contest, latest = turn.contest, turn.words.latest()
         transcript = turn.own_words(latest) if latest else None
         if latest is None and turn.continuation.before is not None:
-            transcript = Transcript("")  # what was noise by itself stays that until there are words
+            transcript = Transcript("")  # what was noise by itself stays noise until there are words
         tutor_text = "" if contest.tutor_ms == STUDENT_FIRST else self._tutor.text
         complete = turn.fresh_preview() is not None
         return OverlappingSound(turn.voiced_ms, silence_ms, contest.tutor_ms, tutor_text, transcript, complete)

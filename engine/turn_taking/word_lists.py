@@ -8,21 +8,21 @@ def _words(text: str, separator: str | None = None) -> frozenset[str]:
 
 
 FILLERS = _words("um umm uh uhh er erm ah eh hm hmm mm mmm 嗯 呃 额 唔")
-"""Sounds of thinking; they carry nothing and are left out of comparisons."""
+"""Filled pauses. They mean nothing and are ignored in comparisons."""
 
 BACKCHANNELS = _words(
     """mhm mmhm uhhuh huh yeah yep yup yes ok okay right sure alright oh ooh wow aha cool nice great
     good exactly indeed true gotcha 对 是 好 哦 啊 噢 喔 行 的 嘛 네 응 예 어 음
     sí vale claro oui ouais ja genau"""
 )
-"""By these a listener says *go on*; nothing else in an utterance means it is no bid for the floor."""
+"""Words by which a listener says *go on*. An utterance of nothing else does not ask for the floor."""
 
 BACKCHANNEL_PHRASES = _words(
     "i see|got it|uh huh|of course|that makes sense|makes sense|没错|知道了|明白|明白了|うん|うんうん|はい|ええ|そう"
     "|そうですね|なるほど",
     "|",
 )
-"""The same, where only the whole utterance tells; CJK without spaces."""
+"""Backchannels only if they are the whole utterance; CJK without spaces."""
 
 FLOOR_TAKERS = _words(
     """wait stop no sorry but excuse pardon please hang hold hey hello listen repeat again actually
@@ -31,8 +31,8 @@ FLOOR_TAKERS = _words(
     espera para perdón pero qué cómo attends arrête non pardon mais pourquoi comment
     warte stopp halt nein moment entschuldigung aber was warum wie"""
 )
-"""First words with which people take the floor. Whisper does not make them of hums and coughs, so they
-count even where it is not sure. Of a CJK word the first character."""
+"""First words of people who interrupt. Whisper does not invent them on hums and coughs, so they count even at low
+confidence. Of a CJK word, the first character."""
 
 NEVER_LAST = {
     "en": _words(
@@ -44,7 +44,7 @@ NEVER_LAST = {
     "fr": _words("le la les un une et ou mais parce que de mon ma mes ton ta son sa très si"),
     "de": _words("der die das den dem ein eine einen und oder aber weil dass mein dein sehr wenn"),
 }
-"""By language: a sentence that ends so has more to come, whatever the punctuation."""
+"""By language: a sentence that ends with one of these is unfinished, whatever its punctuation."""
 
 SELDOM_LAST = {
     "en": _words(
@@ -55,43 +55,43 @@ SELDOM_LAST = {
     "fr": _words("pour avec dans du des sur à est sont quand où comme qui ne pas"),
     "de": _words("von zu mit für auf in im ist sind war wie wo wer als ich er sie wir nicht"),
 }
-"""By language: usually more follows; only a question that asks for it overrules it (*What is it for?*)."""
+"""By language: a sentence that ends with one of these is usually unfinished, but not a question: *What is it for?*"""
 
 ENGLISH_AUXILIARIES = _words("is are was were am do does did can could will would should has have had may might must")
-"""Last only after their subject: *what it is*, *yes I do*."""
+"""Can be the last word only after their subject: *what it is*, *yes I do*."""
 
 ENGLISH_HELPERS = _words("do does did can could will would should may might must")
-"""Those of them that stand beside a verb only: *how does it* is not whole, *how is it* may be."""
+"""The auxiliaries that need a main verb: *how does it* is unfinished, *how is it* may be whole."""
 
 ENGLISH_SUBJECTS = _words("i you he she it we they that this there what who")
 
 ENGLISH_POINTERS = _words("this that these those")
-"""Whole after a verb or a preposition (*what is that*), not after *said* or *true*."""
+"""Can end a sentence after a verb or a preposition (*what is that*), but not after *said* or *true*."""
 
 ENGLISH_BEFORE_POINTERS = ENGLISH_AUXILIARIES | _words(
     "about of for with like to in on from at by mean see want know understand explain why not understood all says"
 )
 
 ENGLISH_BEFORE_OF = _words("made consist consists composed think thinking heard afraid proud capable full kind sort")
-"""Verbs and adjectives that *of* may close a question after."""
+"""Words after which *of* can end a question: *what is it made of?*"""
 
 ENGLISH_ASKING = _words("what who whom whose where which when why how what's who's where's")
 
 ENGLISH_ARTICLES = _words("the a an my your our their his her its")
 
 ENGLISH_REQUESTS = tuple(f"{verb} " for verb in _words("tell|explain|describe|show|teach|define|remind|talk", "|"))
-"""How a sentence begins that asks a tutor for something."""
+"""Beginnings of sentences that ask the tutor for something."""
 
 ENGLISH_RELATIONS = _words(
     "difference meaning definition relationship connection distance ratio role purpose function effect cause reason"
 )
-"""Call for something that they are of: *explain the difference*, between what?"""
+"""Nouns that need a complement: *explain the difference* (between what?)."""
 
 ENGLISH_TOPIC = _words("about how why what where when who the")
-"""With one of these such a sentence says what for: *tell me about the moon*, not yet *tell me a story*."""
+"""A request names its topic with one of these: *tell me about the moon*, but not *tell me a story*."""
 
 OVERTURES = _words("so well okay ok now right then first also hello hi hey please um uh hmm yeah oh bueno alors nun")
-"""Short beginnings that are no answers."""
+"""Words that open a sentence and are not an answer by themselves."""
 
 OPENERS = {
     "en": _words("if although unless whenever when while since"),
@@ -99,7 +99,7 @@ OPENERS = {
     "fr": _words("si quand lorsque bien"),
     "de": _words("wenn obwohl während falls"),
 }
-"""By language: a clause that begins so needs another one (after a comma)."""
+"""By language: a clause that begins with one of these needs another one after it (and a comma)."""
 
 CJK_QUESTION = ("吗", "嘛", "呢", "么", "か", "까")
 CJK_ASKING = tuple(_words("请问 什么 怎么 怎样 如何 多少 哪 谁 几个 何 なぜ どう 무엇 왜 어떻게"))
@@ -109,4 +109,4 @@ CJK_UNFINISHED = tuple(
     因为 所以 如果 但是 然后 而且 那个 这个 就是 比如 还有 关于 觉得
     は が を に で と の けど から ので て 은 는 을 를 고 에 의""")
 )
-"""Last characters of a sentence that is a question, is whole, or has more to come."""
+"""Ends of a sentence that is a question, is whole, or is unfinished; ``CJK_ASKING`` may stand anywhere in it."""

@@ -25,7 +25,7 @@ class Skin:
 
 @dataclass(frozen=True)
 class EyeShape:
-    """Of the eye on the picture's right; the other one mirrors it. ``outer`` is away from the nose."""
+    """The eye on the picture's right; the other one is its mirror image. ``outer`` is away from the nose."""
 
     offset: float = 89
     y: float = 468

@@ -1,4 +1,4 @@
-"""What the training voices say: plain sentences, and random words so that every sound meets every other."""
+"""What the training voices say: plain sentences, and random words so that all sounds occur next to each other."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Speech with known phoneme times from many voices, to train and judge the audio-driven mouth.
 
 espeak-ng (dozens of voices at any pace) and one Piper voice, each also resampled so that one
-throat becomes several. Blocking; one thread.
+voice becomes several. Blocking; one thread.
 """
 
 from __future__ import annotations
