@@ -92,8 +92,8 @@ class Metrics:
         self.queue_dropped = Counter(
             "tutor_queue_dropped_total", "Items discarded on overflow or interruption.", ["queue"], registry=r
         )
-        self.speculations = Counter(
-            "tutor_speculations_total", "Replies begun before the student had finished.", ["end"], registry=r
+        self.preemptive_replies = Counter(
+            "tutor_speculations_total", "Preemptive replies: used or dropped.", ["end"], registry=r
         )
         self.interruptions = Counter("tutor_interruptions_total", "Replies cut short.", ["reason"], registry=r)
         self.turns_reopened = Counter(
@@ -104,7 +104,7 @@ class Metrics:
             "tutor_loop_lag_seconds", "How late the event loop wakes up.", buckets=LAG_BUCKETS, registry=r
         )
         self.tasks = Gauge("tutor_tasks", "Tasks of the event loop.", registry=r)
-        self.llm_prefills = Gauge("tutor_llm_prefills", "Prompts read by the model ahead of the reply.", registry=r)
+        self.llm_prefills = Gauge("tutor_llm_prefills", "Prompts prefilled since the start.", registry=r)
         self.llm_stumbles = Counter(
             "tutor_llm_stumbles_total", "Answers the model spoiled, by what was wrong with them.", ["cause"], registry=r
         )

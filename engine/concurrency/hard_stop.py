@@ -49,5 +49,5 @@ class HardStop:
     def _wait(self, seconds: float, cancelled: threading.Event) -> None:
         if not cancelled.wait(seconds):
             busy = sorted(thread.name for thread in threading.enumerate() if not thread.daemon)
-            log.warning("ended with work under way", threads=busy)
+            log.warning("ended_with_work_under_way", threads=busy)
             self._end()

@@ -43,7 +43,7 @@ class PreemptiveReply:
         if self._held is not None:
             self._held[1].abandon()
             self._held = None
-            self._metrics.speculations.labels("dropped").inc()
+            self._metrics.preemptive_replies.labels("dropped").inc()
 
     def take(self, preemptive_id: int | None) -> Reply | None:
         """Give away the one with this id, to be spoken now; any other is dropped."""
@@ -52,5 +52,5 @@ class PreemptiveReply:
             return None
         reply = self._held[1]
         self._held = None
-        self._metrics.speculations.labels("used").inc()
+        self._metrics.preemptive_replies.labels("used").inc()
         return reply

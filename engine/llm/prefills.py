@@ -28,11 +28,11 @@ class Prefill:
 
 
 class Prefills:
-    """All prompts that are read ahead of one model, and the replies that come first."""
+    """All prefills of one model, and the replies that have priority over them."""
 
     def __init__(self) -> None:
         self.read = 0
-        """Prompts read ahead since the start."""
+        """Prompts prefilled since the start."""
         self._replies = 0
         self._known: set[Prefill] = set()
         self._changed = asyncio.Event()

@@ -217,7 +217,7 @@ class VideoEvent(ReplyMessage):
     video: str
     """MP4 (H.264 and AAC, index first) in base64."""
     audio: str
-    """The same sound as WAV in base64."""
+    """The same audio as WAV in base64."""
     content: str
     """The reply's text."""
     role: Literal["assistant"] = "assistant"

@@ -15,4 +15,4 @@ INVENTED = frozenset(
     }
 )  # fmt: skip
 """What Whisper writes over silence, coughs and hum, in normal form without spaces. All of it may be
-said, so it goes only where the evidence is weak; alone it is no bid for the floor."""
+said, so it goes only where the evidence is weak; alone it does not ask for the floor."""

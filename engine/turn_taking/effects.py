@@ -124,7 +124,7 @@ class TurnEffects:
 
     def duck(self, turn: UserTurn, now_ms: float, tutor_ms: float) -> None:
         """Lower the tutor's voice until it is decided who has the floor."""
-        turn.contest.become(FloorState.ON_TRIAL)
+        turn.contest.become(FloorState.DUCKED)
         turn.contest.over_tutor = True
         turn.contest.tutor_ms, turn.contest.ducked_ms = tutor_ms, now_ms
         self._actions += self._preemptive.drop()
@@ -144,7 +144,7 @@ class TurnEffects:
 
     def tutor_finished(self, turn: UserTurn) -> None:
         """Nobody contests the floor any more."""
-        if turn.contest.floor is FloorState.ON_TRIAL:
+        if turn.contest.floor is FloorState.DUCKED:
             self.tell(Resume("tutor_finished"))
         if turn.contest.undecided:
             turn.contest.become(FloorState.UNCONTESTED)
@@ -196,7 +196,7 @@ class TurnEffects:
         if reset_gate:
             self._gate.reset()
         self.stop(turn, turn.end_ms)
-        if turn.contest.floor is FloorState.ON_TRIAL and not isinstance(event, Resume):
+        if turn.contest.floor is FloorState.DUCKED and not isinstance(event, Resume):
             self.tell(Resume("noise"))
         self._actions += self._preemptive.drop()
         if event is not None:

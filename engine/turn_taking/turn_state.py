@@ -88,7 +88,7 @@ class FloorState(Enum):
     UNCONTESTED = "uncontested"
     """The tutor is silent."""
 
-    ON_TRIAL = "on trial"
+    DUCKED = "ducked"
     """The tutor's voice is lowered: ``Duck`` was told, and neither ``Resume`` nor ``Interrupt`` yet."""
 
     DISMISSED = "dismissed"
@@ -99,8 +99,8 @@ class FloorState(Enum):
 
 
 _FOLLOWING = {
-    FloorState.UNCONTESTED: {FloorState.ON_TRIAL},
-    FloorState.ON_TRIAL: {FloorState.UNCONTESTED, FloorState.DISMISSED, FloorState.TAKEN},
+    FloorState.UNCONTESTED: {FloorState.DUCKED},
+    FloorState.DUCKED: {FloorState.UNCONTESTED, FloorState.DISMISSED, FloorState.TAKEN},
     FloorState.DISMISSED: {FloorState.UNCONTESTED, FloorState.TAKEN},
     FloorState.TAKEN: set[FloorState](),
 }
@@ -123,7 +123,7 @@ class Contest:
     @property
     def undecided(self) -> bool:
         """Barge-in has still to say whether the student takes the floor."""
-        return self.floor in (FloorState.ON_TRIAL, FloorState.DISMISSED)
+        return self.floor in (FloorState.DUCKED, FloorState.DISMISSED)
 
     def become(self, floor: FloorState) -> None:
         """Change ``floor``.

@@ -290,7 +290,7 @@ class TurnTaker:
 
     def _judge(self, turn: UserTurn, silence_ms: float) -> None:
         """Over the tutor's voice: give the student the floor, dismiss the sound, or wait."""
-        on_trial, reopens_ms = turn.contest.floor is FloorState.ON_TRIAL, turn.continuation.reopens_ms
+        ducked, reopens_ms = turn.contest.floor is FloorState.DUCKED, turn.continuation.reopens_ms
         judgement = self._barge_in.judge(self._overlap(turn, silence_ms))
         if judgement is Judgement.WORDS:
             self._effects.interrupt(turn, "words")
@@ -300,8 +300,8 @@ class TurnTaker:
             # The end of a sentence is often not recognised by itself, but clearly together with its beginning.
             self._effects.recognize_with_turn_before(turn, reopens_ms)
         elif judgement in _RESUMES:
-            self._effects.dismiss(turn, _RESUMES[judgement] if on_trial else None)
-        elif on_trial and self._now_ms - turn.contest.ducked_ms >= self._options.duck_max_ms:
+            self._effects.dismiss(turn, _RESUMES[judgement] if ducked else None)
+        elif ducked and self._now_ms - turn.contest.ducked_ms >= self._options.duck_max_ms:
             self._effects.dismiss_noise(turn)
 
     def _overlap(self, turn: UserTurn, silence_ms: float) -> OverlappingSound:

@@ -246,7 +246,7 @@ export interface VideoEvent {
   turn: number;
   /** MP4 (H.264 and AAC, index first) in base64. */
   video: string;
-  /** The same sound as WAV in base64. */
+  /** The same audio as WAV in base64. */
   audio: string;
   /** The reply's text. */
   content: string;

@@ -28,7 +28,7 @@ from engine.models.gguf_layout import read_layout
 from engine.protocol.incoming import parse
 from engine.speaking.piper_description import read_description
 from engine.tokens import TokenSigner
-from engine.transport.webrtc.microphone import LONGEST_GAP_S, MOST_AHEAD_S, OpusMicrophone
+from engine.transport.webrtc.microphone import LONGEST_GAP_S, MAX_AHEAD_S, OpusMicrophone
 from engine.transport.webrtc.offers import read_offer
 from engine.tutors.profile import TutorProfile
 from tests.fuzz.mutations import damaged, damaged_text
@@ -141,7 +141,7 @@ def test_microphone_packets(script: list[tuple[int, int, bytes]]) -> None:
         for number, timestamp, opus in script:
             assert microphone.add(OpusPacket(number, timestamp, opus)) == (False, None)
     total = sum(len(c.pcm) for c in chunks)
-    assert total <= (MOST_AHEAD_S + 1 + len(script) * LONGEST_GAP_S) * INPUT_RATE
+    assert total <= (MAX_AHEAD_S + 1 + len(script) * LONGEST_GAP_S) * INPUT_RATE
     assert all(np.isfinite(c.pcm).all() for c in chunks)
 
 

@@ -9,10 +9,10 @@ import pytest
 from engine.turn_taking.turn_state import Contest, FloorState
 
 LEGAL = {
-    (FloorState.UNCONTESTED, FloorState.ON_TRIAL),
-    (FloorState.ON_TRIAL, FloorState.UNCONTESTED),
-    (FloorState.ON_TRIAL, FloorState.DISMISSED),
-    (FloorState.ON_TRIAL, FloorState.TAKEN),
+    (FloorState.UNCONTESTED, FloorState.DUCKED),
+    (FloorState.DUCKED, FloorState.UNCONTESTED),
+    (FloorState.DUCKED, FloorState.DISMISSED),
+    (FloorState.DUCKED, FloorState.TAKEN),
     (FloorState.DISMISSED, FloorState.UNCONTESTED),
     (FloorState.DISMISSED, FloorState.TAKEN),
 }
@@ -33,6 +33,6 @@ def test_an_illegal_transition_is_refused_and_changes_nothing(before: FloorState
     assert contest.floor is before
 
 
-def test_the_floor_is_undecided_on_trial_and_while_noise_goes_on() -> None:
+def test_the_floor_is_undecided_while_ducked_and_while_noise_goes_on() -> None:
     undecided = {state for state in FloorState if Contest(state).undecided}
-    assert undecided == {FloorState.ON_TRIAL, FloorState.DISMISSED}
+    assert undecided == {FloorState.DUCKED, FloorState.DISMISSED}

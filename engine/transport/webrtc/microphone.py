@@ -26,7 +26,7 @@ RTP_RATE = 48_000
 LONGEST_GAP_S = 1.0
 """More than this was not lost but not sent (a muted microphone): no silence is made for it."""
 
-MOST_AHEAD_S = 6.0
+MAX_AHEAD_S = 6.0
 """Sound that comes faster than time is decoded so far ahead; the listener drops and reports from 4 s on."""
 
 SHORTEST_PACKET_S = 0.0025
@@ -65,7 +65,7 @@ class OpusMicrophone:
         now = time.monotonic()
         self._ahead_s = max(0.0, self._ahead_s - (now - self._came_at))
         self._came_at = now
-        if self._ahead_s > MOST_AHEAD_S:
+        if self._ahead_s > MAX_AHEAD_S:
             return
         pcm = self._decode(opus)
         self._ahead_s += max(SHORTEST_PACKET_S, len(pcm) / RTP_RATE)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.items import INPUT_RATE, OUTPUT_RATE, AudioChunk, FloatArray
-from engine.transport.webrtc.microphone import MOST_AHEAD_S, OpusMicrophone
+from engine.transport.webrtc.microphone import MAX_AHEAD_S, OpusMicrophone
 from engine.transport.webrtc.rtp_encoders import OpusPackets
 from tests.transport.webrtc.opus_packet import OpusPacket
 
@@ -78,4 +78,4 @@ def test_a_flood_is_not_even_decoded(hear: Hear) -> None:
     began = time.monotonic()
     pcm = hear(range(40 * COUNT))
     took_s = time.monotonic() - began
-    assert len(pcm) / INPUT_RATE <= MOST_AHEAD_S + took_s + 1.1, "no more than it may be ahead, and one gap"
+    assert len(pcm) / INPUT_RATE <= MAX_AHEAD_S + took_s + 1.1, "no more than it may be ahead, and one gap"
