@@ -71,7 +71,8 @@ async def check(chat: OpenAIChat) -> bool:
         async for _ in chat.reply(QUESTION, max_tokens=TOKENS):
             pass
     except LanguageModelFailed as error:
+        chat.note_trouble(chat.trouble or f"{error.message}: check the server")
         log.warning("llm_check_failed", model=chat.model, error=error.message, trouble=chat.trouble)
-        return chat.trouble is None
+        return False
     log.info("llm_check_passed", model=chat.model)
     return True

@@ -124,14 +124,15 @@ class OpenAIChat:
         try:
             async with aclosing(tries) as deltas:
                 async for delta in deltas:
-                    self._note_trouble(None)
+                    self.note_trouble(None)
                     yield delta
         except RequestFailed as error:
             if error.setting or self.breaker.open:
-                self._note_trouble(f"{error.message}: check {error.setting or 'the server'}")
+                self.note_trouble(f"{error.message}: check {error.setting or 'the server'}")
             raise
 
-    def _note_trouble(self, trouble: str | None) -> None:
+    def note_trouble(self, trouble: str | None) -> None:
+        """The endpoint cannot be used, for this reason; None when it can."""
         self.trouble = trouble
         if trouble is None:
             self.troubled.clear()

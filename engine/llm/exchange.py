@@ -112,7 +112,7 @@ class Exchange:
                 raise self._unreachable("the language model cannot be reached in time", error) from None
             await source.suspect()
             raise RequestFailed("the language model is too slow", again=False) from None
-        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ClientResponseError, aiohttp.InvalidURL) as error:
             raise self._unreachable("the language model cannot be reached", error) from None
         except (aiohttp.ClientError, OSError) as error:
             self.reason = f"{type(error).__name__}: {error}"
