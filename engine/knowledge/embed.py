@@ -10,7 +10,6 @@ multilingual MiniLM, bge): config, tokenizer and pooling are read from its files
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import BaseModel, Field, ValidationError
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
@@ -31,6 +32,23 @@ BATCH = 8
 """Texts embedded at once."""
 
 
+class _BertConfig(BaseModel):
+    """What counts of ``config.json``."""
+
+    model_type: str = ""
+    hidden_size: int = Field(0, ge=0)
+    vocab_size: int = Field(0, ge=0)
+    num_hidden_layers: int = Field(0, ge=0)
+    num_attention_heads: int = Field(0, ge=0)
+    layer_norm_eps: float = Field(1e-12, gt=0)
+
+
+class _Pooling(BaseModel):
+    """What counts of ``1_Pooling/config.json``."""
+
+    first_token: bool = Field(False, alias="pooling_mode_cls_token")
+
+
 class Embedder:
     """Turns texts into vectors whose dot product is their cosine similarity, -1..1. Thread safe.
 
@@ -38,30 +56,34 @@ class Embedder:
         folder: with ``config.json``, ``tokenizer.json``, ``model.safetensors``.
 
     Raises:
-        ModelMissing: a file is missing, or the model is not a BERT.
+        ModelMissing: a file is missing or damaged, or the model is not a BERT.
     """
 
     def __init__(self, folder: Path) -> None:
         try:
-            config = json.loads((folder / "config.json").read_text())
-            self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            config = _BertConfig.model_validate_json((folder / "config.json").read_bytes())
             weights = load_file(folder / "model.safetensors")
-        except OSError as error:
+            pooling = folder / "1_Pooling" / "config.json"
+            self._first_token = pooling.is_file() and _Pooling.model_validate_json(pooling.read_bytes()).first_token
+        except (OSError, ValidationError, SafetensorError) as error:
             raise ModelMissing(f"cannot load the embedding model in {folder}: {error}") from None
-        if config.get("model_type") != "bert":
-            raise ModelMissing(
-                f"the embedding model in {folder} is of type {config.get('model_type')}; only bert works"
-            )
-        self.dimension = int(config["hidden_size"])
-        self.multilingual = int(config["vocab_size"]) > 100_000
+        self._tokenizer = _tokenizer(folder / "tokenizer.json")
+        if config.model_type != "bert":
+            raise ModelMissing(f"the embedding model in {folder} is of type {config.model_type}; only bert works")
+        if not (config.hidden_size and config.vocab_size and config.num_hidden_layers and config.num_attention_heads):
+            raise ModelMissing(f"the embedding model in {folder} has a config.json without its sizes")
+        self.dimension = config.hidden_size
+        self.multilingual = config.vocab_size > 100_000
         """Whether it knows languages other than English well, judged by the size of its vocabulary."""
-        self._layers = int(config["num_hidden_layers"])
-        self._heads = int(config["num_attention_heads"])
-        self._epsilon = float(config.get("layer_norm_eps", 1e-12))
-        self._first_token = _pools_first_token(folder)
+        self._layers = config.num_hidden_layers
+        self._heads = config.num_attention_heads
+        self._epsilon = config.layer_norm_eps
         self._weights = {name.removeprefix("bert."): w.float() for name, w in weights.items() if w.is_floating_point()}
         self._bfloat16 = torch.cpu._is_avx512_bf16_supported()
-        self._matrices = self._packed_matrices()
+        try:
+            self._matrices = self._packed_matrices()
+        except KeyError as error:
+            raise ModelMissing(f"cannot load the embedding model in {folder}: it lacks the weights {error}") from None
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
 
@@ -137,6 +159,8 @@ class Embedder:
         return torch.ops.quantized.linear_prepack_fp16(weight, bias)
 
 
-def _pools_first_token(folder: Path) -> bool:
-    config = folder / "1_Pooling" / "config.json"
-    return config.is_file() and bool(json.loads(config.read_text()).get("pooling_mode_cls_token"))
+def _tokenizer(path: Path) -> Any:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001 - the library raises nothing narrower
+        raise ModelMissing(f"cannot load the embedding model's {path}: {error}") from None
