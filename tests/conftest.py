@@ -36,6 +36,7 @@ SLOW_FIXTURES = {
 SLOW_PLACES = (
     "browser/",
     "coqui/",
+    "kokoro/",
     "rendering/musetalk/",
     "system/",
     "web_tier/",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from engine.concurrency.channel import Channel
 from engine.concurrency.streams import closing
@@ -138,11 +138,21 @@ class TextStage:
         """The clause as written, in a piece for each language in it; the next stage fills in ``spoken``."""
         profile = self._context.options.profile
         language = detect_language(text, profile.language, profile.languages)
+        runs = language_runs(text, language, profile.language)
+        if len(runs) > 1 and self._said_by_one_voice(language, {spoken_in for _, spoken_in in runs} - {language}):
+            runs = [(text, language)]
         clauses = []
-        for piece, spoken_in in language_runs(text, language, profile.language):
+        for piece, spoken_in in runs:
             clauses.append(Clause(text=piece.strip(), spoken="", language=spoken_in, index=self._clauses_cut))
             self._clauses_cut += 1
         return clauses
+
+    def _said_by_one_voice(self, language: str, others: Set[str]) -> bool:
+        """Whether the voice for ``language`` says the words in ``others`` too, without a pause around them."""
+        context = self._context
+        preferred = context.options.profile.voice_for(language) or context.parts.settings.voice
+        _, voice = context.parts.voices.choose(language, preferred)
+        return all(voice.mixes_in(language, other) for other in others)
 
 
 def _ends_sentence(text: str) -> bool:

