@@ -63,7 +63,7 @@ class Prosody:
 
     @property
     def frames(self) -> int:
-        return self.text.shape[2]
+        return int(self.text.shape[2])
 
 
 class Level:

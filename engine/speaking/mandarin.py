@@ -55,10 +55,15 @@ def syllables(word: str) -> list[str]:
         style=Style.TONE3,
         neutral_tone_with_five=True,
         tone_sandhi=True,
-        errors=lambda unknown: list(" " * len(unknown)),
+        errors=_unread,
     )
     found = [syllable(reading) for reading in readings]
     return found if len(found) == len(word) else [syllable(reading_of(char)) for char in word]
+
+
+def _unread(characters: str) -> list[str]:
+    """What stands for characters without a reading: a space each."""
+    return list(" " * len(characters))
 
 
 _LONGEST_WORD = 40
@@ -67,7 +72,7 @@ _LONGEST_WORD = 40
 
 def reading_of(character: str) -> str:
     """The usual pinyin of one character, its tone as a digit; a space if it has none."""
-    return lazy_pinyin(character, style=Style.TONE3, neutral_tone_with_five=True, errors=lambda _: [" "])[0]
+    return lazy_pinyin(character, style=Style.TONE3, neutral_tone_with_five=True, errors=_unread)[0]
 
 
 @cache

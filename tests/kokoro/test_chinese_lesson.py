@@ -64,12 +64,11 @@ async def lesson(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Less
         llm = await stack.enter_async_context(MisbehavingServer(says(*ANSWER)))
         settings = Settings(
             port=0,
-            admission="fixed",
-            video_size=128,
-            tutors_dir=tutors,
             voice=VOICE,
-            llm_base_url=(await llm.endpoint()).base_url,
-            turn_late_ms=10_000,
+            tutors_dir=tutors,
+            sessions={"admission": "fixed"},
+            video={"size": 128},
+            llm={"base_url": (await llm.endpoint()).base_url},
         )
         engine = await stack.enter_async_context(Engine(settings))
         http = await stack.enter_async_context(aiohttp.ClientSession())
@@ -82,7 +81,7 @@ async def lesson(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Less
 def played(messages: list[dict[str, Any]]) -> tuple[list[np.ndarray], FloatArray]:
     """Pictures and sound (16 kHz) of all ``media``."""
     data = b"".join(base64.b64decode(m["data"]) for m in messages if m["type"] == "media")
-    with av.open(io.BytesIO(data), format="mp4") as container:
+    with av.open(io.BytesIO(data), "r", format="mp4") as container:
         pictures = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
     return pictures, decode(data)
 
