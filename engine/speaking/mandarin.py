@@ -61,9 +61,9 @@ def syllables(word: str) -> list[str]:
     return found if len(found) == len(word) else [syllable(reading_of(char)) for char in word]
 
 
-def _unread(characters: str) -> list[str]:
-    """What stands for characters without a reading: a space each."""
-    return list(" " * len(characters))
+def _unread(_characters: str) -> str:
+    """What stands for characters without a reading, however many."""
+    return " "
 
 
 _LONGEST_WORD = 40
