@@ -64,7 +64,7 @@ class SlicePlan:
         if left <= max(high, 2 * _SHORTEST):
             self._at = self._end
         else:
-            high = min(high, left - _SHORTEST)
+            high = min(max(high, _SHORTEST), left - _SHORTEST)
             low = min(max(low, _SHORTEST), high)
             self._at = start + low + int(np.argmin(self._energy[start + low : start + high + 1]))
         return start, self._at

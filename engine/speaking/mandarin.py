@@ -41,6 +41,9 @@ _Y = {"yi": "i", "ya": "ia", "yan": "ian", "yang": "iang", "yao": "iao", "ye": "
 _W = {"wu": "u", "wa": "ua", "wai": "uai", "wan": "uan", "wang": "uang", "wei": "ui", "wen": "un", "weng": "ueng",
       "wo": "uo"}  # fmt: skip
 
+_LONGEST_WORD = 40
+"""Longer "words" are strings of characters without sense; their characters are read one by one."""
+
 _SYLLABLE = re.compile(r"(zh|ch|sh|[bpmfdtnlgkhjqxrzcs]?)([aeiouv]+(?:ng|n|r)?)")
 
 
@@ -64,10 +67,6 @@ def syllables(word: str) -> list[str]:
 def _unread(_characters: str) -> str:
     """What stands for characters without a reading, however many."""
     return " "
-
-
-_LONGEST_WORD = 40
-"""Longer "words" are strings of characters without sense; their characters are read one by one."""
 
 
 def reading_of(character: str) -> str:

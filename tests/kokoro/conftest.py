@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,8 @@ collect_ignore_glob = [] if installed() else ["test_*.py"]
 
 @pytest.fixture(scope="session")
 def model() -> Path:
+    if not installed():  # a file named on the command line is collected anyway
+        pytest.skip("Kokoro is not installed: make kokoro")
     settings = Settings()
     return ModelStore(settings.models_dir, settings.cache_dir).locate("kokoro-82m")
 
@@ -40,6 +43,8 @@ def kokoro(model: Path) -> Iterator[KokoroSynthesizer]:
 
     settings = Settings()
     voices = ModelStore(settings.models_dir, settings.cache_dir).locate("kokoro-voices")
-    synthesizer = open_kokoro(model, voices, Worker("kokoro", 1), 1, "cpu")
+    worker = Worker("kokoro", 1)
+    asyncio.run(worker.run(int))  # its thread lives as long as the fixture
+    synthesizer = open_kokoro(model, voices, worker, 1, "cpu")
     yield synthesizer
     synthesizer.close()

@@ -54,6 +54,20 @@ def test_a_machine_slower_than_speech_computes_a_clause_at_once() -> None:
     assert play(400, 1.2)[0] == [(0, 400)]
 
 
+@pytest.mark.parametrize("ahead_s", [-5.0, 0.0, 0.3, 5.0])
+@pytest.mark.parametrize("cost", [0.01, 0.6, 0.84, 0.86, 3.0])
+def test_slices_follow_each_other_to_the_end_however_late_they_are(ahead_s: float, cost: float) -> None:
+    for frames in (1, 15, 33, 100, 401):
+        plan = SlicePlan(energy(frames), 0, frames, cost)
+        at = 0
+        while not plan.done:
+            start, end = plan.next(ahead_s)
+            assert start == at < end
+            assert end - start >= min(16, frames)
+            at = end
+        assert at == frames
+
+
 def test_cuts_are_where_the_voice_is_quiet() -> None:
     plan = SlicePlan(energy(200, quiet=(21,)), 0, 200, 0.1)
     assert plan.next(0.0) == (0, 21)
