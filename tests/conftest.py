@@ -1,10 +1,11 @@
-"""Every test fails on a task, thread or socket it leaves behind."""
+"""Which tests are fast, and a check that no test leaves a task, thread or socket behind."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import gc
+import importlib.util
 import os
 import threading
 import time
@@ -14,11 +15,15 @@ from pathlib import Path
 import psutil
 import pytest
 from hypothesis import HealthCheck, settings
+from pytest_asyncio import is_async_test
 
-# On a loaded machine one example may take any time.
+# On a busy machine a single example may take any time.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fuzz", parent=settings.get_profile("any machine"), max_examples=15_000, print_blob=True)
+settings.register_profile("fast", parent=settings.get_profile("any machine"), max_examples=20, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "any machine"))
+
+HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 SLOW_FIXTURES = {
     "engine",
@@ -31,7 +36,7 @@ SLOW_FIXTURES = {
     "models_dir",
     "coqui",
 }
-"""Fixtures that load real models or start a whole engine: what uses one is slow."""
+"""Fixtures that load real models or start a whole engine: a test that uses one is slow."""
 
 SLOW_PLACES = (
     "browser/",
@@ -73,6 +78,18 @@ SLOW_PLACES = (
 """Tests that load models without a fixture, start processes, wait in real time or try very many cases: a folder, file
 or test each."""
 
+TORCH_PLACES = ("rendering/", "avatars/", "turn_taking/test_turn_model_setting.py")
+"""Not collected where torch is not installed: ``make fast-light``."""
+
+HERE = Path(__file__).parent
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The fast tier does not even import folders and files that are slow as a whole."""
+    place = collection_path.relative_to(HERE).as_posix() + "/" * collection_path.is_dir()
+    left_out = (*(SLOW_PLACES if _is_fast_tier(config) else ()), *(() if HAS_TORCH else TORCH_PLACES))
+    return True if place.startswith(left_out) else None
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of tests/fuzz/test_sockets.py."""
@@ -91,15 +108,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 FAST_TEST_CPU_S = 2.0
-"""Processor time a test of the fast tier may take, with its fixtures and child processes. Time on the clock would
-depend on what else runs on the machine."""
+"""Processor time, in seconds, that a test of the fast tier may take, with its fixtures and child processes. Wall-clock
+time would depend on what else runs on the machine."""
 
 _too_long_for_fast: list[tuple[float, str]] = []
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Notes the fast tests that take too long to be fast."""
+    """Notes fast tests that exceed the limit."""
     before = _cpu_s()
     result = yield
     spent = _cpu_s() - before
@@ -109,18 +126,24 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """`make fast` fails on such a test; CI, whose machines may be slow, and other runs only report it."""
-    fast_tier = session.config.getoption("markexpr") == "not slow"
+    """The fast tier fails on such a test; CI, whose machines may be slow, and other runs only report it."""
+    fast_tier = _is_fast_tier(session.config)
     if _too_long_for_fast and fast_tier and not os.environ.get("CI") and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Lists them."""
+    """Lists the fast tests that exceeded the limit."""
     if _too_long_for_fast:
-        terminalreporter.section(f"fast tests over {FAST_TEST_CPU_S} s of processor time: mark them slow or mend them")
+        terminalreporter.section(
+            f"fast tests over {FAST_TEST_CPU_S} s of processor time: mark them slow or speed them up"
+        )
         for spent, nodeid in sorted(_too_long_for_fast, reverse=True):
             terminalreporter.line(f"{spent:5.1f} s  {nodeid}")
+
+
+def _is_fast_tier(config: pytest.Config) -> bool:
+    return bool(config.getoption("markexpr") == "not slow")
 
 
 def _cpu_s() -> float:
@@ -130,12 +153,13 @@ def _cpu_s() -> float:
 
 
 LASTING_THREADS = ("pytest_", "asyncio_", "ThreadPoolExecutor", "AnyIO", "tqdm")
-"""Threads of libraries and of the event loop's default executor, which live as long as it does."""
+"""Prefixes of the names of threads that belong to libraries or to the event loop's default executor and may outlive a
+test."""
 
 
 @pytest.fixture(autouse=True)
 def no_leaked_threads_or_sockets() -> Iterator[None]:
-    """Compares threads and inet sockets before and after; fixtures of wider scope come first."""
+    """Fails a test that leaves a thread or an inet socket behind; those of fixtures with a wider scope may stay."""
     threads_before = set(threading.enumerate())
     sockets_before = _sockets()
     yield
@@ -149,7 +173,7 @@ def no_leaked_threads_or_sockets() -> Iterator[None]:
         sockets = _inet(_sockets() - sockets_before)
         if (not threads and not sockets) or time.monotonic() > deadline:
             break
-        # What only waits for the garbage collector is no leak; collecting after every test costs minutes.
+        # What only waits for the garbage collector is not a leak; collecting after every test costs minutes.
         gc.collect()
         time.sleep(0.02)
     assert not threads, f"leaked threads: {[t.name for t in threads]}"
@@ -157,8 +181,14 @@ def no_leaked_threads_or_sockets() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-async def no_leaked_tasks() -> AsyncIterator[None]:
-    """Fails an async test that leaves a task behind in its own loop."""
+def no_leaked_tasks(request: pytest.FixtureRequest) -> None:
+    """Fails an async test that leaves a task behind in its event loop. A sync test is not given a loop for this."""
+    if is_async_test(request.node):
+        request.getfixturevalue("_tasks_of_the_loop")
+
+
+@pytest.fixture
+async def _tasks_of_the_loop() -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
     for _ in range(200):
@@ -170,7 +200,7 @@ async def no_leaked_tasks() -> AsyncIterator[None]:
 
 
 def _sockets() -> set[tuple[int, str]]:
-    """Open sockets of any kind: descriptor and what tells it from a later one of the same number."""
+    """Open sockets of any kind: the descriptor, and what distinguishes it from a later one with the same number."""
     descriptors = Path("/proc/self/fd")
     if not descriptors.is_dir():  # not Linux
         return {(c.fd, f"{c.laddr} {c.raddr}") for c in psutil.Process().net_connections(kind="inet")}
@@ -182,7 +212,7 @@ def _sockets() -> set[tuple[int, str]]:
 
 
 def _inet(sockets: set[tuple[int, str]]) -> set[tuple[object, ...]]:
-    """Those that are connections or open ports. To ask the system for them takes milliseconds, so only when need be."""
+    """Those that are connections or open ports. Asking the system takes milliseconds, so only when there are any."""
     if not sockets:
         return set()
     numbers = {number for number, _ in sockets}

@@ -164,7 +164,7 @@ def test_nothing_said_is_rest() -> None:
     assert mouth_track(segments(say(("a", 100))), picture_times(0)).shape == (0, MOUTH_CHANNELS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 2)
 @given(st.lists(st.tuples(st.sampled_from(SYMBOLS), st.floats(8, 300)), min_size=1, max_size=25), st.floats(-0.5, 0.5))
 @example([("p", 8.0), ("p", 20.0)], 0.5)
 def test_any_phonemes_keep_the_rules(parts: list[tuple[str, float]], phase: float) -> None:

@@ -60,7 +60,7 @@ def test_it_is_an_animator() -> None:
     assert animator.finish() == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 5)
 @given(
     st.lists(st.tuples(st.integers(0, 5000), st.booleans(), st.booleans()), max_size=8),
     st.integers(0, 10),

@@ -189,7 +189,7 @@ actions = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(actions)
 def test_whatever_the_order_nothing_is_stale_and_memory_is_a_prefix(script: list[tuple[str, float]]) -> None:
     async def drive(stage: Stage) -> None:

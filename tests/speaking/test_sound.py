@@ -139,7 +139,7 @@ def heard_before() -> Leveller:
     return leveller
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(st.lists(st.integers(1, 9000), min_size=1, max_size=12), st.sampled_from([16_000, 22_050, 24_000]))
 def test_shaping_in_pieces_is_shaping_at_once(sizes: list[int], rate: int) -> None:
     noise = np.random.default_rng(3).standard_normal(sum(sizes)).astype(np.float32) * 0.05

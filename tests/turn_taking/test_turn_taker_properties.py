@@ -158,7 +158,7 @@ def check(said: list[Action]) -> None:
     assert not ducked
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4 * settings().max_examples)
 @given(st.lists(steps, max_size=40), st.booleans(), st.integers(0, 2))
 def test_every_promise_is_kept_and_every_turn_ends(script: list[tuple[str, Any]], barge_in: bool, ahead: int) -> None:
     bench = Bench(ListeningOptions(preemptive_replies=ahead, max_turn_s=8), barge_in)
@@ -169,7 +169,7 @@ def test_every_promise_is_kept_and_every_turn_ends(script: list[tuple[str, Any]]
     check(bench.said)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 5)
 @given(st.lists(st.tuples(st.integers(3, 30), st.integers(1, 12)), min_size=1, max_size=8), st.floats(0, 1))
 def test_pauses_below_the_floor_never_end_a_turn(parts: list[tuple[int, int]], opinion: float) -> None:
     """Voice and pauses shorter than the floor, with a model and words as hasty as can be."""
@@ -185,7 +185,7 @@ def test_pauses_below_the_floor_never_end_a_turn(parts: list[tuple[int, int]], o
     assert not [action for action in bench.said if isinstance(action, UserTurnEnded)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 5)
 @given(st.sampled_from(TEXTS), st.none() | st.floats(0, 1), st.integers(0, 30))
 def test_words_end_a_turn_within_the_ceiling(text: str, opinion: float | None, decode_frames: int) -> None:
     options = ListeningOptions()

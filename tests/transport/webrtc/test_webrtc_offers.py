@@ -73,7 +73,7 @@ SAMPLE = "\r\n".join(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.integers(0, len(SAMPLE)), st.integers(0, 40), st.text(max_size=20))
 def test_mangled_offers_never_break_anything(at: int, cut: int, put: str) -> None:
     try:

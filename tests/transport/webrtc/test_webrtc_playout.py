@@ -191,7 +191,7 @@ actions = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 2)
 @given(actions)
 def test_whatever_happens_sound_is_in_order_once_and_never_of_a_dropped_turn(script: list[tuple[str, int]]) -> None:
     playout = Playout(capacity=1000)
