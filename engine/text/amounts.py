@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from engine.text.formula_parts import unit_in_words
 from engine.text.number_words import digits_in_words, number_in_words
+from engine.text.units import unit_in_words
 
 _SCALES = {"k": "thousand", "K": "thousand", "M": "million", "m": "million", "bn": "billion", "B": "billion"}
 _CHINESE_SCALES = {"thousand": "千", "million": "百万", "billion": "十亿", "trillion": "万亿"}

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from engine.text.formula_parts import is_elements, is_species, unit_in_words
+from engine.text.formula_parts import is_elements, is_species
 from engine.text.math_words import GREEK, RELATIONS
+from engine.text.units import unit_in_words
 
 _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ"
 _SUPERSCRIPT_VALUES = "0123456789+-=()ni"
