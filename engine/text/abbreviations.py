@@ -7,7 +7,7 @@ def _words(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-TITLES = _words("dr mr mrs ms prof st rev gen col sgt capt lt hon pres gov sen rep mme mlle sr sra dott fr vs")
+TITLES = _words("dr mr mrs ms prof st rev gen col sgt capt lt hon pres gov sen rep mme mlle sr sra dott fr mt vs")
 """Always followed by a name, or what it is compared with."""
 
 BEFORE_NUMBERS = _words("no nos nr fig figs eq ch vol p pp sec núm pág")

@@ -53,6 +53,7 @@ LEADING_SIGNS = ("的", "是", "在", "把", "和", "与")
 """... and after them."""
 
 _LAST_TOKEN = re.compile(r"[^\s(\[{\"'“‘（]*$")
+_AFTER_FACTORIAL = "=+*/×·÷<>≤≥≈-)"
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 
 
@@ -220,6 +221,12 @@ class ClauseSplitter:
             raise _Wait
         if not full_width and not text[end].isspace() and not is_unspaced(text[end]):
             return end, None
+        if text[at] == "!" and text[at - 1 : at].isdigit():
+            following = text[end:].lstrip()
+            if not following and not final:
+                raise _Wait
+            if following and following[0] in _AFTER_FACTORIAL:
+                return end, None
         scan.words += scan.in_word
         scan.in_word = False
         if not scan.words or (scan.depth and end - scan.start < LONGEST_CHARS):

@@ -40,7 +40,7 @@ _NOT_PROSE = re.compile(
 )
 _SENTENCE_END = ".!?…¿¡:\n"
 
-_GREEK_SIGN = re.compile("[A-Za-z]{0,2}[μµΩΔ][A-Za-z]{0,2}")
+_GREEK_SIGN = re.compile("[A-Za-z]{0,4}[\u0370-\u03ff][A-Za-z]{0,4}")
 _WORDS = re.compile(r"[^\W\d_]+")
 
 

@@ -41,7 +41,7 @@ _ATOMS = re.compile(
 _STRONG = re.compile(
     rf"[=^{_SUPERSCRIPTS}{_SUBSCRIPTS}{''.join(_FRACTIONS)}{_SIGNS}]"
     r"|(?<=[\w)])[*](?=[\w(])|^[<>+*/]$|^[<>]=$|^->$|^[<>]=?-?\d|^\d+[xyz]$|(?<=[\w)])[<>+](?=[\w(-])"
-    rf"|(?<![A-Za-z])[A-Za-z]\([A-Za-z]\)|\|[A-Za-z0-9+-]+\||sqrt\(|\)[-+*/]\(|[{_GREEK}]|\b(?:sin|cos|tan|log|ln)\("
+    rf"|(?<![A-Za-z])[A-Za-z]\([A-Za-z]\)|\|[A-Za-z0-9+-]+\||sqrt\(|\)[-+*/]\(|(?<![A-Za-z'])[A-Za-z]'{{1,3}}(?=\([A-Za-z0-9]|[;:.,]?$)|[{_GREEK}]|\b(?:sin|cos|tan|log|ln)\("
 )
 _WORDS = frozenset(
     str.split(
@@ -71,6 +71,7 @@ _TERM = rf"\d{{0,2}}\s?(?>[A-Z][A-Za-z()\[\]0-9{_SUBSCRIPTS}]{{0,24}})[{_SUPERSC
 _EQUATION = re.compile(
     rf"(?<![A-Za-z0-9_$\\]){_TERM}(?:\s?\+\s?{_TERM}){{0,5}}\s?(?:-{{1,2}}>|→|⟶|⇌|<=>|⇋)\s?{_TERM}(?:\s?\+\s?{_TERM}){{0,5}}"
 )
+_CHARGES = re.compile(f"[{_SUPERSCRIPTS}]{{1,3}}")
 _STATE = re.compile(r"\((?:s|l|g|aq)\)")
 
 _LONGEST = 60
@@ -116,7 +117,9 @@ def _pieces(text: str) -> tuple[list[str], list[str]]:
     pieces: list[str] = []
     kinds: list[str] = []
     for piece in _PIECE.findall(text):
-        counted = len(pieces) > 1 and kinds[-1] == "space" and re.fullmatch(rf"[-(]*{_NUMBER}", pieces[-2]) is not None
+        counted = (
+            len(pieces) > 1 and kinds[-1] == "space" and re.fullmatch(rf"[-(±+≈]*{_NUMBER}", pieces[-2]) is not None
+        )
         if counted and len(piece) < 12 and _unit(piece) is not None:
             pieces[-2:] = [f"{pieces[-2]} {piece}"]
             kinds[-2:] = ["quantity"]
@@ -172,9 +175,11 @@ def chemistry(text: str, read: Read) -> str:
     def equation(match: re.Match[str]) -> str:
         terms = re.findall(r"[A-Z][^\s+]*", _STATE.sub("", match.group()).translate(_DOWN))
         bare = [term.rstrip(_SUPERSCRIPTS).removesuffix("->") for term in terms]
-        if not any(map(is_species, bare)) or not all(map(is_elements, bare)):
+        charged = any(char in match.group() for char in "⁺⁻")
+        if not (charged or any(map(is_species, bare))) or not all(map(is_elements, bare)):
             return match.group()
-        return read(match.group().translate(_DOWN).replace("→", "->").replace("⟶", "->").replace("⇋", "⇌"))
+        plain = _CHARGES.sub(lambda m: f"^{m.group().translate(_UP)}", match.group().translate(_DOWN))
+        return read(plain.replace("→", "->").replace("⟶", "->").replace("⇋", "⇌"))
 
     return _SPECIES.sub(species, _EQUATION.sub(equation, text))
 

@@ -41,7 +41,12 @@ _STRAY = re.compile(r"\\[\[\]()]|\${2,}|\\n(?![A-Za-z])|^\s*(?:->|[→➡⇒])\s
 _TABLE_RULE = re.compile(r"^[ \t|:-]*-{2,}[ \t|:-]*$", re.MULTILINE)
 _TABLE_ROW = re.compile(r"^[ \t]*\|(.+?)\|?[ \t]*$", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*(?:[-*_][ \t]*){3,}$", re.MULTILINE)
-_NUMERAL = re.compile(r"[A-Z][a-z]+ [IVX]+\b|\bWWI|\b[A-Za-z]+ vs\b")
+_NUMERAL = re.compile(
+    r"[A-Z][a-z]+ [IVX]+\b|\bWWI|\bvs\b|\b(?:sin|cos|tan) [b-hj-z]\b|(?<!')\b[A-Za-z]'{1,3}(?![A-Za-z])"
+)
+"""In a clause of nothing but letters: what is not said as it is written."""
+
+_CODE_POWER = re.compile(r"(?<=[A-Za-z0-9)])\*\*(?=\d)")
 _LINE_START = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[-*+•‣·–][ \t]+(?:\[[ xX]\][ \t]+)?)+", re.MULTILINE)
 _NUMBERED = re.compile(r"^([ \t]*\d{1,3})[.)](?=[ \t]+\S)", re.MULTILINE)
 _EMPHASIS = re.compile(r"\*\*\*|\*\*|__|~~|`+|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)")
@@ -114,7 +119,7 @@ def _mathematics(text: str, language: str) -> str:
 
 
 def _without_markdown(text: str, language: str) -> str:
-    text = html.unescape(_TAG.sub(" ", text))
+    text = _CODE_POWER.sub("^", html.unescape(_TAG.sub(" ", text)))
     text = indexing_in_words(text, language == "zh")
     text = _IMAGE.sub(r"\1", text)
     text = _LINK.sub(r"\1", text)

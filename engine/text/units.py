@@ -113,6 +113,8 @@ def _unit_english(parts: list[tuple[str, int]], one: bool) -> str:
         words.append(f"{_POWERS[str(power)][0]} {name}" if str(power) in _POWERS else name + _to_the(power))
     for at, (symbol, power) in enumerate(part for part in parts if part[1] < 0):
         name = (_unit_name(symbol) or ("", ""))[0]
+        if name.endswith("meter") and str(-power) in _POWERS:
+            name, power = f"{_POWERS[str(-power)][0]} {name}", -1
         words.append(("per " if at == 0 else "") + name + _to_the(-power))
     return " ".join(words)
 

@@ -56,6 +56,10 @@ _RATES = {
     "fps": " frames per second",
 }
 _LETTERS = {"w/o": "without", "w/": "with", "b/c": "because"}
+_MARKS = {"'": "feet", "′": "feet", '"': "inches", "″": "inches"}
+_FUNCTIONS = {"sin": "sine", "cos": "cosine", "tan": "tangent"}
+_TIMES = {"hrs": " hours", "mins": " minutes", "secs": " seconds"}
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _DAYS = {"Mon": "Monday", "Tue": "Tuesday", "Wed": "Wednesday", "Thu": "Thursday", "Fri": "Friday"}
 _MONTHS = {
     name[:3]: name
@@ -121,6 +125,12 @@ def _inches(match: re.Match[str]) -> str:
     return f"{match.group(1)} {'inch' if match.group(1) == '1' else 'inches'}"
 
 
+def _arc(match: re.Match[str]) -> str:
+    """The minutes and seconds of an angle."""
+    seconds = f" {match.group(2)} seconds" if match.group(2) else ""
+    return f" degrees {match.group(1)} minutes{seconds}"
+
+
 def _page(match: re.Match[str]) -> str:
     return f"{_PAGES[match.group(1).lower()]} "
 
@@ -146,6 +156,8 @@ _THOUSANDS = re.compile(
     # A group of noughts, or a number of millions: not a list of numbers.
     r"(?<![\d.,] )(?<![\d.,])(?:\d{1,3}(?= (?:\d{3} )*000(?!\d))(?: \d{3})+|\d{1,2}(?: \d{3}){2,4}(?! \d))(?![.,]?\d)"
 )
+_ARC = re.compile(r"(?<=\d)° ?(\d{1,2}) ?['′](?: ?(\d{1,2}) ?[\"″])?(?!\w)")
+_SIZE = re.compile(r"(?<![\w.])(\d{1,4}(?:\.\d)?) ?(['\"′″]) ?[x×] ?(\d{1,4}(?:\.\d)?) ?(['\"′″])")
 _POINTED_THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:\.\d{3})*\.000(?![\w]|[.,]\d)(?<=\.\d{3}\.000)")
 _UNITS_ALONE = re.compile(
     rf"(?<![\w./])(?<!\d )({'|'.join(map(re.escape, sorted(_WRITTEN_UNITS, key=len, reverse=True)))})(?![\w/²³^]|\.\w)"
@@ -159,6 +171,7 @@ _ENGLISH: Rules = (
     (_MAIL, _address),
     (_HALF_DAY, _half_day),
     (_TELEPHONE, _digits),
+    (re.compile(r"(?<![\d.,/])24/7/365(?![\d/])"), "twenty four seven, three sixty five"),
     (re.compile(r"(?<![\d.,/])24/7(?![\d/])"), "twenty four seven"),
     (re.compile(r"(?<=\d)(st|nd|rd|th)-(?=[a-z])"), r"\1 "),
     (re.compile(r"(?<![\d.,])1(?:,?000|00|0)s(?= of\b)"), lambda m: _ROUND[len(m.group().replace(",", ""))]),
@@ -173,6 +186,28 @@ _ENGLISH: Rules = (
     (re.compile(r"\b(Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.(?= \d)"), lambda m: _MONTHS[m.group(1)[:3]]),
     (re.compile(r"(?<![\d.,/])50[/-]50(?![\d/])"), "fifty fifty"),
     (re.compile(r"(?<![\d.,/])(19|20)(\d\d)/(\d\d)(?![\d/])"), _years),
+    (re.compile(r"(?<![\w|])\|([A-Za-z0-9]{1,3}) ([-+]) ([A-Za-z0-9]{1,3})\|(?![\w|])"), r"|\1\2\3|"),
+    (_ARC, _arc),
+    (_SIZE, lambda m: f"{m.group(1)} {_MARKS[m.group(2)]} by {m.group(3)} {_MARKS[m.group(4)]}"),
+    (re.compile(r"(?<=\d)(?<!'\d)(?<!'\d\d)\"(?= [a-z])"), " inch"),
+    (re.compile(r"(?<![\d.,/])(\d{2})/100(?![\d/])"), r"\1 out of 100"),
+    (
+        re.compile(r"(?<![\w\\])(sin|cos|tan) (?=[b-hj-z\u03b1-\u03c9](?!\w)|\d)"),
+        lambda m: f"{_FUNCTIONS[m.group(1)]} ",
+    ),
+    (re.compile(r"(?<![\w\\])log_?(\d{1,2})\((?=[^()]{1,30}\))"), lambda m: f"log{m.group(1).translate(_LOWERED)}("),
+    (re.compile(r"(?<![\w/])d([a-z])/d([a-z])(?![\w/])"), r"d \1 over d \2"),
+    (
+        re.compile(r"(?<![\w'-])([b-hj-z] - [a-z]|a - [b-z]|\d+ - -\d+)(?![\w'-])"),
+        lambda m: m.group().replace(" - ", " minus ", 1),
+    ),
+    (re.compile(r"Δ(?=[A-Z]{3}\b)"), "△"),
+    (re.compile(r"(?<=\w) && (?=\w)"), " and "),
+    (re.compile(r"(?<=\w) \|\| (?=\w)"), " or "),
+    (re.compile(r"\bMt\.(?= [A-Z])"), "Mount"),
+    (re.compile(r"\bapprox(?= \d)"), "approximately"),
+    (re.compile(r"(?<=\d) (hrs|mins|secs)\b\.?(?=[ ,;:!?]|$)"), lambda m: _TIMES[m.group(1)]),
+    (re.compile(r"(?<![\d.,/])1 (tsp|tbsp)\b\.?"), lambda m: f"1 {'tea' if m.group(1) == 'tsp' else 'table'}spoon"),
     (_POINTED_THOUSANDS, lambda m: m.group().replace(".", "")),
     (re.compile(r"(?<=\d) ?° ?(?=[CF]\b)"), "°"),
     (re.compile(r"(?<![\d./])(\d{1,6})/0(?![\d./])"), r"\1 over 0"),
