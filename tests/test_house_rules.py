@@ -14,6 +14,18 @@ ENGINE = Path(__file__).parents[1] / "engine"
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 
+FORMER_WORDS = {
+    r"\bcan not\b": "cannot",
+    r"\b[Rr]ead_?[Aa]head\b|\bReadAhead": "prefill",
+    r"[Rr]eply_?[Aa]head|[Hh]eld_?[Rr]eply|\b[Oo]n_trial\b": "preemptive reply, ducked",
+    r"\bThinning\b|\bthinning\b": "frame dropping",
+    r"\b[Cc]oder\b": "encoder",
+    r"\b(MOST|LEAST|most|least)_[a-zA-Z]+": "MAX_, MIN_",
+    r"\blikeness\b": "similarity",
+    r"\bTurnAnimator\b|\bTurnOptions\b": "ReplyAnimator, ReplyOptions",
+}
+"""What things were once called, and their names in the glossary of ``docs/architecture.md``."""
+
 Sources = dict[str, str]
 """Text of each Python file, by its path below ``engine/``."""
 
@@ -66,6 +78,25 @@ def log_events(files: Sources) -> Iterator[tuple[str, str]]:
 
 def misnamed_events(files: Sources) -> set[tuple[str, str]]:
     return {(file, event) for file, event in log_events(files) if not EVENT.fullmatch(event)}
+
+
+def former_words(files: Sources) -> set[tuple[str, str, str]]:
+    """File, former word and today's."""
+    return {
+        (file, found.group(), now)
+        for file, source in files.items()
+        for pattern, now in FORMER_WORDS.items()
+        for found in re.finditer(pattern, source)
+    }
+
+
+def test_things_have_the_names_of_the_glossary() -> None:
+    assert former_words(sources()) == set()
+
+
+def test_a_former_word_is_noticed() -> None:
+    files = {"a.py": "coder = 1  # it can not be\nMOST_SIGNS = 3\nencoder = decoder"}
+    assert {word for _, word, _ in former_words(files)} == {"coder", "can not", "MOST_SIGNS"}
 
 
 def test_no_two_public_classes_share_a_name() -> None:

@@ -1,9 +1,8 @@
-"""What becomes of the things in a conversation's inbox: replies, and their interruption.
+"""Handles what is in a conversation's inbox: gives replies and interrupts them.
 
-Things are handled one by one, so no two of them race. A message or the end of a user turn is answered by an
-exchange, a task of its own that lasts until the reply has been played. Interrupting has two steps: the tutor
-is silenced at once (``cut_off``), and what follows from it (the history, the message to the client) is done when the
-inbox gets to it.
+Items are handled one by one, so no two of them race. A message or the end of a user turn is answered by an
+exchange, a task of its own that lasts until the reply has been played. Interrupting has two steps: ``cut_off``
+silences the tutor at once; the history and the client are updated when the inbox gets to it.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ from engine.turn_taking import events as listening
 from engine.tutors.profile import TutorProfile
 
 MAX_PENDING_MESSAGES = 4
-"""Messages a client that does not stream may send ahead of their answers."""
+"""Messages that may wait for their answers, of a client that does not stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +97,10 @@ class Answering:
         """Number of the reply that is void because the student goes on with the user turn it answered; 0 for none."""
 
     async def handle(self, item: Command | listening.ListenEvent) -> None:
-        """Do what one thing in the inbox asks for. An answer goes on as a task; an interruption is finished.
+        """Handle one item. An answer goes on as a task; an interruption is finished on return.
 
         Raises:
-            EngineError: to be told to the client.
+            EngineError: to report to the client.
         """
         match item:
             case TypedMessage() | Recording():
@@ -179,7 +178,7 @@ class Answering:
         self.floor.take(self._exchange(reply))
 
     async def _exchange(self, answered: Message | Reply) -> None:
-        """From a message, or from a reply that was prepared, to the end of the reply's playback."""
+        """From a message, or a preemptive reply, to the end of the reply's playback."""
         try:
             reply = answered if isinstance(answered, Reply) else await self._reply_to(answered)
             try:
@@ -233,7 +232,7 @@ class Answering:
         self._preemptive.begin(preemptive_id, reply)
 
     async def _reopen(self) -> None:
-        """The user turn was not over: what the student goes on to say is answered together with it."""
+        """The user turn was not over: interrupt its reply. The next one answers all of it."""
         await self._stop_reply("voice")
         answer = self._answer_to_speech
         if answer is not None and 0 < answer.number == self.floor.replies:
@@ -254,7 +253,7 @@ class Answering:
             self._inbox.post(ConcludeInterruption())
 
     async def _stop_reply(self, reason: Reason) -> None:
-        """Interrupt the reply that is being given, if any, and finish with it."""
+        """Interrupt the present reply, if there is one, and finish that."""
         self.cut_off(reason)
         await self._conclude_interruption()
 

@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 class AttachedClient:
-    """At most one client at a time; what is told while there is none is lost.
+    """At most one client at a time; messages are lost while there is none.
 
     Args:
         session_id: for the log.
@@ -27,12 +27,12 @@ class AttachedClient:
         self.streaming = False
         """It plays while it receives, and a new message interrupts the reply before it."""
         self.avatar: Avatar | None = None
-        """The face for replies to live speech; None: text only."""
+        """The avatar for replies to live speech; None: text only."""
         self._session_id = session_id
         self._metrics = metrics
 
     def attach(self, sink: Sink, *, streaming: bool, avatar: Avatar | None) -> None:
-        """Tell ``sink`` from now on."""
+        """Send to ``sink`` from now on."""
         self.sink, self.streaming, self.avatar = sink, streaming, avatar
 
     def detach(self, sink: Sink) -> bool:
@@ -48,7 +48,7 @@ class AttachedClient:
             await self.sink.event(event)
 
     async def tell_error(self, error: EngineError, number: int | None = None) -> None:
-        """Tell of an error, of reply ``number`` if it belongs to one."""
+        """Report an error, as that of reply ``number`` if it belongs to one."""
         self._metrics.errors.labels(error.code).inc()
         log.info("error_told", session=self._session_id, code=error.code, reply=number)
         await self.tell(ErrorEvent.of(error, number))

@@ -13,11 +13,11 @@ class TypedMessage:
 
     text: str
     avatar: Avatar | None
-    """The face for this reply; None: text only."""
+    """The avatar for this reply; None: text only."""
     received_at: float
     """Seconds on the loop's clock."""
     stops: int
-    """How often the student had pressed stop when it came; once more since then, and it is not answered."""
+    """How often the student had pressed stop when it came. If they have pressed it again since, it is not answered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class _Interruption:
 
 
 class Floor:
-    """See above. Not thread safe; on the event loop.
+    """Keeps the floor for the tutor. On the event loop.
 
     Args:
         tasks: the conversation's.
@@ -58,7 +58,7 @@ class Floor:
         self._reply: Reply | None = None
         self._interruption: _Interruption | None = None
         self._interrupted: Reply | None = None
-        """Kept for the client's last playback position, which may come when the next reply speaks already."""
+        """Kept for the client's last playback position, which may arrive when the next reply has begun."""
 
     @property
     def taken(self) -> bool:
@@ -100,17 +100,17 @@ class Floor:
         if reply is not None:
             self._interrupted = reply
             if sink is not None:
-                with suppress(ChannelClosed):  # its connection is being closed and sends nothing more anyway
+                with suppress(ChannelClosed):  # its connection is closing and sends nothing more anyway
                     sink.drop(reply.number)
         return True
 
     async def conclude(self) -> InterruptedEvent | None:
-        """Wait for the end of the interrupted exchange and remember what was heard. Gives what to tell the client."""
+        """Wait for the end of the interrupted exchange, remember what was heard, and return the message to the client."""
         cut, self._interruption = self._interruption, None
         if cut is None:
             return None
         await asyncio.wait([cut.exchange])
-        self.idle.set()  # an exchange that was cancelled before its first step could not do it
+        self.idle.set()  # an exchange cancelled before its first step did not do this
         if cut.reply is None:
             return None
         number, content = cut.reply.number, cut.reply.heard_text(cut.at)

@@ -11,7 +11,7 @@ from engine.errors import Busy
 from engine.turn_taking.events import ListenEvent
 
 INBOX_ITEMS = 256
-"""Commands and listen events that may wait. They wait only while a slow client holds one of them up."""
+"""Commands and listen events that may wait. They wait only while a slow client delays the one before."""
 
 
 class Inbox(Channel[Command | ListenEvent]):

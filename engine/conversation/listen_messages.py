@@ -1,4 +1,4 @@
-"""Which listen events a client is told, and as what. Pure."""
+"""The listen events that are passed on to the client, and their messages. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from engine.turn_taking import events as listening
 
 
 def listen_message(event: listening.ListenEvent) -> outgoing.Event | None:
-    """The message for ``event``. None where the client is told nothing, or the conversation knows more to tell
-    (the end of a user turn, an interruption, an error)."""
+    """The message for ``event``. None if it is not passed on, or if the conversation sends a message with more in it (for
+    the end of a user turn, an interruption or an error)."""
     match event:
         case listening.SpeechStarted(ms=ms):
             return outgoing.SpeechStartedEvent(ms=round(ms))

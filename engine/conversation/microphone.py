@@ -1,4 +1,4 @@
-"""The student's microphone as the conversation uses it: opened by the first audio that comes."""
+"""The student's microphone: a listener that is started by the first audio."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ListenerInbox:
 
 
 class StudentMicrophone:
-    """A listener that is started when it is needed. Every method returns at once.
+    """A listener, started when it is needed. Every method returns at once.
 
     Args:
         parts: make the listener.
@@ -61,13 +61,13 @@ class StudentMicrophone:
         self._tasks = tasks
         self._output = output
         self.languages = languages
-        """See above; changed by ``use_languages``."""
+        """As given, or as changed by ``use_languages``."""
         self._patience = patience
         self._listener: Listener | None = None
         self._task: asyncio.Task[None] | None = None
 
     def use_languages(self, languages: str) -> None:
-        """The student speaks these from now on. A listener that was begun for others ends, with what it has heard."""
+        """The student speaks these from now on. A listener for other languages ends, and what it has heard is lost."""
         if languages == self.languages:
             return
         self.languages = languages
@@ -100,7 +100,7 @@ class StudentMicrophone:
             self._listener.tutor_speaking(True, text)
 
     def tutor_silent(self) -> None:
-        """The tutor speaks no more."""
+        """The tutor has stopped speaking."""
         if self._listener is not None:
             self._listener.tutor_speaking(False)
 

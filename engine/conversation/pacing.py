@@ -17,7 +17,7 @@ class Pacing:
         self.sent = 0
         """Frames handed to the sink so far."""
         self._playing_since: float | None = None
-        """When the client began to play; moved on by every pause in which it had nothing to play."""
+        """When the client began to play, plus the time in which it had nothing to play."""
 
     def batch_size(self, now: float) -> int:
         """How many frames to draw together: 1, then 2, then half of the client's buffer, at most ``MAX_BATCH``."""
@@ -29,12 +29,12 @@ class Pacing:
         return max(1, min(MAX_BATCH, int(ahead_ms / 2 / FRAME_MS)))
 
     def deadline(self, index: int, now: float) -> float:
-        """When frame ``index`` will be played. Before anything was sent that is: the first one now."""
+        """When frame ``index`` will be played; until something was sent, as if the first one were played now."""
         start = self._playing_since if self._playing_since is not None else now
         return start + index * FRAME_MS / 1000
 
     def add_sent(self, frames: int, now: float) -> None:
         """``frames`` more were handed to the sink."""
-        latest_start = now - self.sent * FRAME_MS / 1000  # had the client played without a pause until now
+        latest_start = now - self.sent * FRAME_MS / 1000  # for a client that has played without a pause until now
         self._playing_since = now if self._playing_since is None else max(self._playing_since, latest_start)
         self.sent += frames

@@ -21,7 +21,7 @@ MAX_PICTURES_IN_FLIGHT = 16
 
 
 class PictureStage:
-    """Animates one reply and has it drawn.
+    """Animates one reply and has its pictures drawn.
 
     Args:
         context: of the reply.

@@ -8,8 +8,8 @@ from __future__ import annotations
 from engine.items import FRAME_MS, Word
 
 EXTRAPOLATE_S = 1.0
-"""A client that reported its playback position this recently is assumed to have played on since. A judgement: clients
-report about four times a second."""
+"""Seconds. A client that reported its playback position this recently is assumed to have played on since then. A
+judgement: clients report about four times a second."""
 
 
 class Playback:
@@ -37,7 +37,7 @@ class Playback:
         self._acknowledged_at = now
 
     def correct(self, position_ms: float, now: float) -> None:
-        """The client's last position after an interruption, which may be earlier than the one assumed."""
+        """The client's last position after an interruption; it may be earlier than the assumed one."""
         self._acknowledged_ms = min(max(0.0, position_ms), self.sent_ms)
         self._acknowledged_at = now - EXTRAPOLATE_S * 2
 
@@ -58,7 +58,7 @@ class Playback:
     def heard_text(self, said: str, position_ms: float) -> str:
         """The heard text: the prefix of ``said`` up to the last word of which more than half was played.
 
-        Words that the voice was given in another spelling, and so are not found in ``said``, are skipped.
+        Words that are not found in ``said``, because the voice got them in another spelling, are skipped.
         """
         cursor = 0
         for word in self.words:

@@ -12,11 +12,11 @@ from engine.telemetry import Metrics
 
 
 class PreemptiveReply:
-    """The place of the one preemptive reply. Synchronous.
+    """Holds the preemptive reply, if there is one. Synchronous.
 
     Args:
         tasks: the conversation's, which the reply runs in.
-        metrics: count what became of it.
+        metrics: count the used and the dropped ones.
     """
 
     def __init__(self, tasks: SessionTasks, metrics: Metrics) -> None:
@@ -46,7 +46,7 @@ class PreemptiveReply:
             self._metrics.preemptive_replies.labels("dropped").inc()
 
     def take(self, preemptive_id: int | None) -> Reply | None:
-        """Give away the one with this id, to be spoken now; any other is dropped."""
+        """Release the one with this id, to be spoken now; any other is dropped."""
         if self._held is None or self._held[0] != preemptive_id:
             self.drop()
             return None

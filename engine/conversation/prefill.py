@@ -13,13 +13,13 @@ from engine.conversation.tasks import SessionTasks
 from engine.llm.history import ChatHistory
 
 AFTER_REPLY_S = 0.3
-"""From the end of a reply until its dialogue is read. A message that comes at once is answered first."""
+"""From the end of a reply until its dialogue is read, so that a message sent right away is answered first."""
 
 AFTER_PARTIAL_S = 0.02
-"""From a partial transcript until it is read. A preemptive reply to the same words, if one is begun, is better."""
+"""From a partial transcript until it is read, so that a preemptive reply to the same words can begin instead."""
 
 ANY_QUESTION = "Hello."
-"""Stands for the question to come; what is before it is what matters."""
+"""A placeholder for the next question; the dialogue before it is what is read."""
 
 
 class DialoguePrefill:
@@ -61,7 +61,7 @@ class DialoguePrefill:
             self.begin(AFTER_PARTIAL_S, words)
 
     def give_way(self) -> None:
-        """A reply begins: do not begin to read. What is being read already will serve the reply and is left alone."""
+        """A reply begins: do not begin to read. A prefill under way helps the reply and goes on."""
         if self._task is not None and self._task is not self._reading:
             self._task.cancel()
 

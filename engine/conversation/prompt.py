@@ -1,4 +1,4 @@
-"""What the language model is asked: the dialogue, the question, and what the knowledge base has on it."""
+"""The prompt of a reply: the dialogue, the question, and what the knowledge base has on it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def build_prompt(parts: Parts, options: ReplyOptions, history: ChatHistory
         found = []
     embedded = settings.llm.base_url is None
     if not found and not asks_something(question):
-        # A follow-up such as "Why?" to something off the subject: the tutor has said already that it is not covered.
+        # A follow-up such as "Why?" to a question without an answer: the tutor has already said that it is not covered.
         return Prompt(history.messages(question), ())
     if not found and embedded:
         # A small model cannot be relied on to say so itself.

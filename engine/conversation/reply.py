@@ -5,8 +5,8 @@ stages run as one task group: text -> speech -> pictures -> send. Cancelling the
 ``speak`` cancels them all; a model call that is already in a thread finishes there, and its result
 is dropped. On the wire the number of a reply is called ``turn``.
 
-A preemptive reply is one that was begun (``begin``) before the user turn is over: it works as far
-as it may without sending anything, until ``speak`` releases it or ``abandon`` ends it.
+A preemptive reply is begun (``begin``) before the user turn is over: it computes as far as it can
+without sending anything, until ``speak`` releases it or ``abandon`` ends it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 class RoomSound(Protocol):
-    """Told what the tutor's voice is saying, so that its echo is not taken for the student's."""
+    """Is told what the tutor's voice says, so that its echo is not taken for the student's voice."""
 
     def tutor_says(self, text: str) -> None:
         """The tutor is speaking and has said ``text`` so far in this reply."""
@@ -94,7 +94,7 @@ class Reply:
         return self._text.text
 
     def heard_text(self, now: float) -> str:
-        """What the student knows of it: the words played so far, or all of the text when nothing is spoken."""
+        """What the student has got of it: the words played so far, or all of the text if nothing is spoken."""
         if self._options.avatar is None:
             return self.text.strip()
         return self.playback.heard_text(self.text, self.playback.heard_ms(now))
@@ -108,12 +108,12 @@ class Reply:
         self._task = tasks.start(self._run(), "preemptive-reply")
 
     def abandon(self) -> None:
-        """End it; nothing of it was or will be seen. Only before ``speak``."""
+        """End it; nothing of it was sent. Only before ``speak``."""
         if self._task is not None:
             self._task.cancel()
 
     async def speak(self, number: int, room: RoomSound) -> None:
-        """Give it as reply ``number`` and return when the student has heard it.
+        """Send it as reply ``number`` and return when the student has heard it.
 
         Cancelling this cancels the reply. ``room`` is told what the tutor says, as it is sent.
 

@@ -20,13 +20,13 @@ MAX_WAITING_ITEMS = 512
 
 @dataclass(frozen=True, slots=True)
 class ReplyOptions:
-    """How a reply is given."""
+    """Who speaks a reply, and to whom."""
 
     profile: TutorProfile
     """The tutor: persona, voices, language."""
 
     avatar: Avatar | None
-    """The face that speaks. None: text only, nothing is spoken."""
+    """The avatar that speaks. None: text only, nothing is spoken."""
 
     session: str = ""
     """For logs, and for the renderer."""

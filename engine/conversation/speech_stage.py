@@ -20,7 +20,7 @@ processor, and the pictures are what the student waits for."""
 
 
 class SpeechStage:
-    """Speaks one reply. ``speech`` is closed when the last clause was spoken."""
+    """Synthesizes one reply. ``speech`` is closed after the last clause."""
 
     def __init__(self, context: ReplyContext) -> None:
         self.speech: Channel[Speech] = Channel("speech", 2)

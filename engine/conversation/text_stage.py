@@ -1,4 +1,4 @@
-"""The first stage of a reply: its text, told as the language model writes it and cut into clauses."""
+"""The first stage of a reply: its text, sent as the language model writes it, and cut into clauses."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class TextStage:
         await self._cut(self._splitter.push(text))
 
     async def _apologise(self, error: LanguageModelFailed) -> None:
-        """Say what came of the answer, then that the rest was lost."""
+        """Speak what has come of the answer, then an apology."""
         context = self._context
         self.failed = True
         context.parts.metrics.errors.labels(error.code).inc()
@@ -84,7 +84,7 @@ class TextStage:
         await self._cut([apology])
 
     async def _end_early(self) -> None:
-        """No more text comes: leave out the sentence that is not whole, unless part of it has been spoken."""
+        """The text ends early: leave out its unfinished sentence, unless part of that has been spoken."""
         pieces = self._splitter.flush()
         self.text = self.text.rstrip()
         if self.text and not _ends_sentence(self.text):
@@ -127,7 +127,7 @@ class TextStage:
                     await self.clauses.put(clause)
 
     def _cut_early(self) -> None:
-        """Called by a timer: the first clause as far as it goes, when the model is slow to end it."""
+        """Called by a timer: speak the first clause as far as it goes, since the model is slow to finish it."""
         for text in self._splitter.due():
             self._context.mark("first_clause")
             if self._spoken:
@@ -135,7 +135,7 @@ class TextStage:
                     self.clauses.put_nowait(clause)
 
     def _clauses_of(self, text: str) -> list[Clause]:
-        """The clause as written, in a piece for each language in it; the next stage fills in ``spoken``."""
+        """The clause as written, one piece for each of its languages; the next stage fills in ``spoken``."""
         profile = self._context.options.profile
         language = detect_language(text, profile.language, profile.languages)
         runs = language_runs(text, language, profile.language)

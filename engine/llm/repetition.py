@@ -10,13 +10,13 @@ from engine.text.scripts import UNSPACED
 ANCHOR_WORDS = 4
 """So many words in a row that were said before begin a stretch of repetition."""
 
-LEAST_WORDS = 12
+MIN_LOOP_WORDS = 12
 """A passage said three times in a row is a loop once its repetitions have this many words.
 
 Below it are refrains and emphasis: "row, row, row your boat", "round and round, round and round".
 """
 
-LEAST_SIGNS = 60
+MIN_LOOP_CHARS = 60
 """The same for numbers and emoji. A matrix of zeros is shorter."""
 
 LONG_WORDS = 48
@@ -88,8 +88,8 @@ class Repetition:
             self._lettered = sum(each.isalpha() for each in self._words[-ANCHOR_WORDS:]) if self._distance else 0
         in_this_reply = self._distance > 0 and at - self._matched - self._distance + 1 >= self._begin
         in_a_row = in_this_reply and self._matched >= 2 * self._distance
-        return self._lettered >= (LEAST_WORDS if in_a_row else LONG_WORDS) or (
-            in_a_row and self._matched >= LEAST_SIGNS
+        return self._lettered >= (MIN_LOOP_WORDS if in_a_row else LONG_WORDS) or (
+            in_a_row and self._matched >= MIN_LOOP_CHARS
         )
 
     def _remember(self, word: str) -> int | None:

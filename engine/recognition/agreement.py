@@ -1,6 +1,6 @@
 """Which words of a growing transcript will not change any more (LocalAgreement-2).
 
-In: one hypothesis after another about the same sound, each as a list of words. Out: the words
+In: successive hypotheses about the same audio, each a list of words. Out: the words
 that are settled, and the tail that is still open. A word is settled once two hypotheses in a row
 begin with the same words up to and including it; case and punctuation do not count. Pure and
 synchronous: no clock, no thread, nothing to stop.
@@ -50,12 +50,12 @@ def join_words(words: Sequence[str], language: str) -> str:
 
 
 def normal(word: str) -> str:
-    """What two spellings of the same word have in common: letters and digits, case folded."""
+    """A word without case and punctuation, for comparison."""
     return "".join(c for c in word.casefold() if unicodedata.category(c)[0] in "LNM")
 
 
 class LocalAgreement:
-    """Agreement between the hypotheses about one window of sound.
+    """Agreement between the hypotheses about one window of audio.
 
     Settled words never change: when a later hypothesis spells them differently, only what it
     says after them is taken.
@@ -64,7 +64,7 @@ class LocalAgreement:
     def __init__(self) -> None:
         self._settled: list[str] = []
         self._previous: list[str] = []
-        """Tail of the hypothesis before, in normal form."""
+        """Tail of the previous hypothesis, in normal form."""
 
     @property
     def settled(self) -> Sequence[str]:
@@ -72,7 +72,7 @@ class LocalAgreement:
         return self._settled
 
     def update(self, words: Sequence[str]) -> list[str]:
-        """Take the next hypothesis, give its open tail; ``settled`` has grown by what was agreed on."""
+        """Take the next hypothesis; returns its open tail. ``settled`` grows by what was agreed on."""
         tail = list(words[self._end_of_settled(words) :])
         forms = [normal(word) for word in tail]
         agreed = 0
@@ -108,7 +108,7 @@ class LocalAgreement:
                     costs[column],
                     min(costs[column] + 1, costs[column - 1] + 1, diagonal + (word != form)),
                 )
-        # Among equals the longest prefix: better a word too few in the tail than one said twice.
+        # Of several, the longest prefix: a word missing from the tail is better than one said twice.
         return min(range(len(costs)), key=lambda end: (costs[end], -end))
 
 

@@ -19,7 +19,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 COST_PER_SECOND = 0.06
-"""Seconds of a core that a second of speech costs, roughly: enough to let short decodes go first."""
+"""Seconds of a core for a second of speech. A rough value, good enough to let short decodes go first."""
 
 
 class Urgency(Enum):
@@ -36,7 +36,7 @@ class Urgency(Enum):
 
 
 class Ticket:
-    """Given to a decode, so that it can stop between two steps when nobody waits any more."""
+    """Tells a running decode that nobody waits for it any more, so that it can stop between two steps."""
 
     def __init__(self) -> None:
         self.dropped = False
@@ -56,13 +56,13 @@ class _Waiting:
 class DecodeQueue:
     """Runs ``workers`` decodes at once, the earliest deadline first.
 
-    A decode is due at the time it was asked for, plus its urgency, plus its expected cost: finals
-    go before partials and short ones before long ones, but whoever has waited long enough goes
-    before all that came later, so nobody starves.
+    A decode is due at the time it was asked for, plus its urgency, plus its expected cost: previews
+    go before partials and short ones before long ones, but one that has waited long enough goes
+    before all that came later, so none starves.
 
     Args:
-        express: more that may run when somebody waits for an answer: a decode that has begun cannot be
-            broken off, and the one before the last words is often still running when they end.
+        express: further decodes that may run when a student waits for an answer. A decode that has begun cannot be
+            stopped, and the partial before the last words is often still running when they end.
     """
 
     def __init__(self, name: str, workers: int = 1, express: int = 0) -> None:
@@ -92,7 +92,7 @@ class DecodeQueue:
         the thread stays taken until the function has noticed.
 
         Args:
-            seconds: of sound to decode.
+            seconds: of audio to decode.
         """
         await self._wait_for_slot(urgency, seconds * COST_PER_SECOND)
         ticket = Ticket()
@@ -105,7 +105,7 @@ class DecodeQueue:
             raise
 
     def close(self) -> None:
-        """Wait for what runs and end the threads."""
+        """Wait for the running decodes and end the threads."""
         self._worker.close()
 
     async def _wait_for_slot(self, urgency: Urgency, cost_s: float) -> None:
@@ -141,5 +141,5 @@ class DecodeQueue:
         overdue = waiting.due <= asyncio.get_running_loop().time()
         if self._running < self._workers or waiting.urgency is Urgency.PREVIEW:
             return True
-        # A long recording is always overdue. Two would take the place that is kept for students who wait.
+        # A long recording is always overdue; two would take the worker that is reserved for students who wait.
         return overdue and waiting.urgency is not Urgency.RECORDING

@@ -12,7 +12,7 @@ class LevelFollower:
 
     TARGET_PEAK = 0.3
     QUIETEST_PEAK = 0.02
-    """Limits the gain to 15 (24 dB), so that the hiss of a room is not amplified into speech."""
+    """Limits the gain to 15 (24 dB), so that the noise of a room is not amplified until it is taken for speech."""
 
     RELEASE_PER_FRAME = 0.9968
     """Halves the remembered peak in about 7 s."""

@@ -1,4 +1,4 @@
-"""Whisper's known faults, found in what it wrote: words repeated without end, words nobody said.
+"""Finds Whisper's known faults in what it wrote: endless repetition, and words that nobody said.
 
 In: the words of a hypothesis and the evidence for them. Out: the words to keep. Pure.
 """
@@ -17,7 +17,7 @@ LOOP_PASSES = 3
 """A phrase repeated this often, up to the very end, is a loop; a single word needs one more ("no, no, no")."""
 
 LONGEST_PHRASE = 24
-"""Most words in a phrase that is checked for repetition."""
+"""Longest phrase that is checked for repetition, words."""
 
 SHORTEST_ECHO = 3
 """Words. People do say "very, very" and "thank you, thank you"."""
@@ -28,7 +28,7 @@ UNSPOKEN_MS = 60
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What speaks for and against a hypothesis."""
+    """Evidence for and against a hypothesis."""
 
     no_speech: float
     """Whisper's P(nobody speaks), 0..1. Above 0.8 real speech was not seen on the English model;
