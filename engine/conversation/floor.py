@@ -105,7 +105,7 @@ class Floor:
         return True
 
     async def conclude(self) -> InterruptedEvent | None:
-        """Wait for the end of the interrupted exchange, remember what was heard, and return the message to the client."""
+        """Wait for the end of the interrupted exchange and remember what was heard. Gives the message to the client."""
         cut, self._interruption = self._interruption, None
         if cut is None:
             return None

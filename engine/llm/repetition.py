@@ -16,7 +16,7 @@ MIN_LOOP_WORDS = 12
 Below it are refrains and emphasis: "row, row, row your boat", "round and round, round and round".
 """
 
-MIN_LOOP_CHARS = 60
+MIN_LOOP_TOKENS = 60
 """The same for numbers and emoji. A matrix of zeros is shorter."""
 
 LONG_WORDS = 48
@@ -89,7 +89,7 @@ class Repetition:
         in_this_reply = self._distance > 0 and at - self._matched - self._distance + 1 >= self._begin
         in_a_row = in_this_reply and self._matched >= 2 * self._distance
         return self._lettered >= (MIN_LOOP_WORDS if in_a_row else LONG_WORDS) or (
-            in_a_row and self._matched >= MIN_LOOP_CHARS
+            in_a_row and self._matched >= MIN_LOOP_TOKENS
         )
 
     def _remember(self, word: str) -> int | None:
