@@ -7,7 +7,7 @@ from engine.turn_taking import events as listening
 
 
 def listen_message(event: listening.ListenEvent) -> outgoing.Event | None:
-    """The message for ``event``. None if it is not passed on, or if the conversation itself sends a message with more in
+    """The message for ``event``. None if it is not passed on, or if the conversation itself sends one with more in
     it (for the end of a user turn, an interruption or an error)."""
     match event:
         case listening.SpeechStarted(ms=ms):
