@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.contracts import FrameRequest, Message
+from engine.contracts import FrameRequest, Message, Voice
 from engine.conversation.conversation import Conversation
 from engine.items import FRAME_MS, Clause, MediaFrame, Picture, Speech
 from engine.rendering.audio_features import NoFeatures
@@ -91,6 +91,10 @@ class FakeVoices:
     def speak(self, clause: Clause, preferred: str | None = None) -> AsyncIterator[Speech]:
         speaks = self.spare if preferred == "spare:en" and self.spare is not None else self.synthesizer
         return speaks.speak(clause, speaks.voices[0])
+
+    def choose(self, language: str, preferred: str | None = None) -> tuple[FakeSynthesizer, Voice]:
+        found = [voice for voice in self.synthesizer.voices if voice.speaks(language)]
+        return self.synthesizer, found[0] if found else self.synthesizer.voices[0]
 
     def stand_in(self, language: str, failed: str) -> str | None:
         return None if self.spare is None else "spare:en"
