@@ -62,8 +62,7 @@ async def _with_voices(args: argparse.Namespace, settings: Settings) -> int:
 def _show(book: VoiceBook) -> None:
     for voice in book.voices:
         notes = (["default"] if voice.id == book.default else []) + ([] if voice.timed else ["no phoneme times"])
-        line = f"{voice.id:30} {voice.language:4} {voice.presents:6} {voice.licence:16} {voice.name}"
-        print(line + (f"  ({', '.join(notes)})" if notes else ""))
+        print(f"{voice.id:40} {voice.language:4} {voice.name}" + (f"  ({', '.join(notes)})" if notes else ""))
 
 
 async def _say(book: VoiceBook, text: str, language: str | None, output: Path) -> None:
