@@ -273,7 +273,7 @@ def _kokoro(settings: Settings) -> Synthesizer | None:
         ModelMissing: the setting names one, and something of Kokoro is missing or damaged.
     """
     store = ModelStore(settings.models_dir, settings.cache_dir)
-    if not settings.voice.startswith(KOKORO):
+    if not (settings.voice or "").startswith(KOKORO):
         if store.find(CATALOG["kokoro-82m"]) is None:
             return None
         if not store.has("kokoro-voices"):
