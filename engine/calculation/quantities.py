@@ -101,8 +101,6 @@ def _registry() -> Any:
 
     registry: Any = pint.UnitRegistry(non_int_type=Fraction)
     registry.define("jin = 0.5 * kilogram")
-    registry.define("common_year = 365 * day")
-    registry.define("leap_year = 366 * day")
     registry.define("dozen = 12 * count")
     return registry
 

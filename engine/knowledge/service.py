@@ -118,6 +118,7 @@ class Knowledge:
         """See ``KnowledgeStore.delete``; also stops documents being added to it."""
         self._stop(kb_id)
         await self._writing.run(self._writer.delete, kb_id)
+        await self._searching.run(self._reader.let_go, kb_id)
 
     def close(self) -> None:
         """Stop adding, wait for running calls, end the threads and close the files. Idempotent."""

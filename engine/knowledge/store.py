@@ -192,9 +192,13 @@ class KnowledgeStore:
         """
         if not self.exists(kb_id):
             raise UnknownKnowledge(f"there is no knowledge base {kb_id[:64]!r}")
+        self.let_go(kb_id)
+        remove(self._file(kb_id))
+
+    def let_go(self, kb_id: str) -> None:
+        """Close a base's file if it is open here: one that was deleted takes up the disk as long as anybody has it."""
         if kb_id in self._open:
             self._open.pop(kb_id).close()
-        remove(self._file(kb_id))
 
     @_names_damage
     def search(self, kb_id: str, question: str, count: int = 3) -> list[Passage]:

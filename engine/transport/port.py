@@ -21,7 +21,7 @@ from aiohttp.http_exceptions import LineTooLong
 
 from engine.errors import BadRequest, EngineError, SettingsError
 from engine.transport.api.headers import add_safe_headers
-from engine.transport.api.middleware import json_error
+from engine.transport.api.middleware import json_error, translate
 from engine.transport.connections import (
     PER_ADDRESS,
     Connections,
@@ -106,6 +106,14 @@ class _Protocol(web.RequestHandler):
         self._head_timer = None
         if self.idle:
             self.force_close()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Refusals that aiohttp makes before any middleware, such as of an ``Expect`` header, become JSON too."""
+        if isinstance(resp, web.HTTPException) and resp.status >= 400:
+            resp = json_error(translate(resp))
+        return await super().finish_response(request, resp, start_time)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

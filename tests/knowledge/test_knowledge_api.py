@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -83,6 +84,17 @@ async def test_a_document_comes_and_goes(client: Client) -> None:
     assert await call(client, "DELETE", path) == (204, None)
     assert await call(client, "DELETE", "/v1/knowledge/school") == (204, None)
     assert await call(client, "GET", "/v1/knowledge") == (200, {"knowledge": []})
+
+
+async def test_a_deleted_base_is_closed(client: Client) -> None:
+    def open_bases() -> list[str]:
+        return [file.path for file in psutil.Process().open_files() if "/kb/" in file.path]
+
+    assert (await call(client, "PUT", "/v1/knowledge/school/documents/a.txt", data=b"zebras"))[0] == 200
+    assert (await call(client, "GET", "/v1/knowledge/school/search", params={"q": "zebras"}))[0] == 200
+    assert open_bases()
+    assert await call(client, "DELETE", "/v1/knowledge/school") == (204, None)
+    assert open_bases() == []
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:

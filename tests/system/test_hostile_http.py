@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from engine.app import Engine
 from engine.transport import port as server
@@ -177,8 +178,21 @@ async def test_credentials_of_strange_bytes(engine: Engine, session: dict[str, A
 
 async def test_expectations_are_met_or_refused(engine: Engine) -> None:
     assert "'Expect'" in await refused(engine, post(GOOD, b"Expect: the impossible"), (417,))
+    assert await refused(engine, get(b"/nowhere", b"Expect: the impossible"), (417,))
     status, _, _ = await talk(engine, post(b"{}", b"Expect: 100-continue"))
     assert status == 100
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_fault_of_the_engine(engine: Engine) -> None:
+    with capture_logs() as logged:
+        for _ in range(3):
+            _, writer = await asyncio.open_connection("127.0.0.1", engine.port)
+            writer.write(post(GOOD[:5], b"Content-Length: %d" % len(GOOD)))
+            await writer.drain()
+            await asyncio.sleep(0.1)
+            writer.transport.abort()
+        await asyncio.sleep(0.2)
+    assert [entry for entry in logged if "failed" in entry["event"]] == []
 
 
 async def test_a_body_that_trickles_is_given_up(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

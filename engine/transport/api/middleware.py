@@ -63,7 +63,10 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return json_error(_translate(error))
+        return json_error(translate(error))
+    except ConnectionResetError:
+        # The client went away in the middle of it: nobody will read this.
+        return json_error(BadRequest("the connection was lost"))
     except web.RequestPayloadError:
         return json_error(BadRequest("the body is damaged or not encoded as it claims"))
     except Exception:
@@ -71,7 +74,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return json_error(EngineError("the engine failed; see its log"))
 
 
-def _translate(error: web.HTTPException) -> EngineError:
+def translate(error: web.HTTPException) -> EngineError:
+    """aiohttp's own refusal of a request as an error of ours."""
     if error.status == 404:
         return NotFound("no such address")
     if error.status == 413:
