@@ -39,7 +39,7 @@ class CreateSession(RequestBody):
     kb_id: KbId | None = None
     """Knowledge base for this session; without it the tutor's own is used."""
     patience: Literal["eager", "normal", "patient"] | None = None
-    """How long to wait before a pause ends the student's turn; without it the tutor's own, or the setting, is used."""
+    """How long to wait before a pause ends the user turn; without it the tutor's own, or the setting, is used."""
 
 
 class PeerOffer(RequestBody):

@@ -64,9 +64,9 @@ class SessionRegistry:
 
         Args:
             tutor_id: whose profile; an unknown one gets the default profile.
-            student_id: kept, and told to the caller again.
+            student_id: kept, and given back to the caller.
             kb_id: a knowledge base instead of the profile's.
-            patience: instead of the profile's: how long to wait before a pause ends the student's turn.
+            patience: how long to wait before a pause ends the user turn; None takes the profile's.
 
         Raises:
             Busy: the engine is draining, full, or could not draw the pictures in time.

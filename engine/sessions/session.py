@@ -58,7 +58,7 @@ class Session:
         self._authorized_until = max(known, expires_at)
 
     async def close_if_unauthorized(self, now: float) -> None:
-        """Close what is connected when every token has expired; a new one lets the student connect again.
+        """Close the connections if every token has expired; with a new one the student can connect again.
 
         Args:
             now: Unix seconds.

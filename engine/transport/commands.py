@@ -1,4 +1,4 @@
-"""What a client tells the conversation, whichever way it is connected, and what both transports answer alike."""
+"""Client messages that both transports pass to the conversation, and the answers they have in common."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _checked(content: str, limit: int) -> str:
 
 
 def refusal(session: Session, error: EngineError) -> ErrorEvent:
-    """The message that tells a client what could not be done; counts it."""
+    """The error message for a client; counts it."""
     session.parts.metrics.errors.labels(error.code).inc()
     return ErrorEvent.of(error)
 

@@ -23,7 +23,7 @@ RESERVED_FILES = 512
 
 MAX_CONNECTIONS = 8192
 PER_ADDRESS = 256
-"""Of one client address: a classroom behind one router has some hundred."""
+"""From one client address: a classroom behind one router has about a hundred."""
 
 LOG_EVERY_S = 10.0
 
@@ -50,7 +50,7 @@ class ClientConnection(Protocol):
 
 
 class RareWarning:
-    """Logs what a stranger can cause as often as they like: at most once in ``LOG_EVERY_S`` seconds, with a count.
+    """Logs something that strangers can cause at will: at most once in ``LOG_EVERY_S`` seconds, with a count.
 
     Args:
         event: name of the log event.

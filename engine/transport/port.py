@@ -1,4 +1,4 @@
-"""The port: accepts connections, answers what is not HTTP as the API answers errors, closes idle connections.
+"""The port: accepts connections, answers malformed HTTP with an error of the API, closes idle connections.
 
 aiohttp answers a malformed request in plain text before any middleware sees it, waits an hour for
 the rest of a request's head, and unfolds compressed bodies before anybody has looked at the request. Runs on the

@@ -8,7 +8,7 @@ from engine.errors import TooFast
 
 
 class RateLimit:
-    """Counts what was let in. Times are seconds on any one clock.
+    """Counts what was admitted. Times are seconds on any one clock.
 
     Args:
         limit: how many are let in during any ``window_s`` seconds.

@@ -82,7 +82,7 @@ class TutorProfile(BaseModel):
         description="Told the model to say when the knowledge base has nothing on the question.",
     )
     patience: Patience | None = Field(
-        None, description="How long to wait before a pause ends the student's turn; overrides the setting."
+        None, description="How long to wait before a pause ends the user turn; overrides the setting."
     )
     llm_temperature: float | None = Field(None, ge=0, le=2, description="Sampling temperature; overrides the setting.")
     llm_max_tokens: int | None = Field(None, ge=8, le=8192, description="Longest reply; overrides the setting.")

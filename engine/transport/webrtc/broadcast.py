@@ -1,4 +1,4 @@
-"""One peer's media clock at work: fifty times a second audio leaves, with the picture that belongs to it.
+"""The task of one peer's media clock: fifty times a second audio leaves, with the picture that belongs to it.
 
 In: frames of replies in a ``Playout``, and a callable that draws the idle face. Out: packets in
 two tracks that aiortc's senders read. ``run`` is the pacing loop, until it is cancelled. Encoding is
@@ -33,7 +33,7 @@ STALL_S = 0.5
 """When the whole process stood still for longer, the missed audio is skipped instead of sent in a burst."""
 
 KEYFRAME_GAP_TICKS = 15
-"""Receivers may ask for keyframes as often as they like; they get at most one in 300 ms."""
+"""A receiver gets at most one keyframe in 300 ms, however often it asks."""
 
 
 SILENCE_TICKS = 25
@@ -93,15 +93,15 @@ class Broadcast:
     """Audio and video of one peer.
 
     Args:
-        playout: what is to be said.
+        playout: decides what leaves.
         opus, video: encoders; ``video`` is None when the peer takes no pictures.
-        congestion: how many bits pictures may have.
+        congestion: the bit rate of pictures.
         audio_worker, picture_worker: threads that encode.
-        idle_picture: draws the idle face as it is now; None when it looks as it did the last time (which does not
-            count when called with True: that picture is not what is seen) or cannot be drawn in time.
-        on_tick: told what left, on the event loop.
-        on_left_out: told how many speaking pictures were left out.
-        on_packet_dropped: told the name of a packet queue that discarded its oldest packet.
+        idle_picture: draws the idle face as it is now. Gives None if it looks like the last one or cannot be drawn in
+            time; called with True, it does not compare, since the last one is not what the client shows.
+        on_tick: called with what left, on the event loop.
+        on_left_out: called with the number of speaking pictures that were left out.
+        on_packet_dropped: called with the name of a packet queue that discarded its oldest packet.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Broadcast:
         self._keyframe_tick = -KEYFRAME_GAP_TICKS
         self._speaking_pictures = 0
         self._idle_seen = False
-        """The picture shown last is of the idle face."""
+        """The last picture is one of the idle face."""
 
     def request_keyframe(self) -> None:
         """The receiver cannot decode without one."""

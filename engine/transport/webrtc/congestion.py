@@ -1,6 +1,6 @@
-"""How many bits and pictures the network takes now: pure, told what receivers report.
+"""Which bit rate and how many pictures the network carries now, judged from the receivers' reports. Pure.
 
-Audio keeps its bits whatever happens; video gets what is left, and below a limit fewer pictures are sent.
+Audio always keeps its bit rate; video gets the rest, and below a limit fewer pictures are sent.
 
 The value of a receiver's estimate (REMB) says little: it starts at the little an idle face needs and never exceeds one
 and a half times what is being sent. Only a fall means something, namely that a queue is building up on the path. Then

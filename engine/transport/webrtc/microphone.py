@@ -27,7 +27,7 @@ LONGEST_GAP_S = 1.0
 """More than this was not lost but not sent (a muted microphone): no silence is made for it."""
 
 MAX_AHEAD_S = 6.0
-"""Sound that comes faster than time is decoded so far ahead; the listener drops and reports from 4 s on."""
+"""Audio that arrives faster than real time is decoded this far ahead. The listener drops and reports more than 4 s."""
 
 SHORTEST_PACKET_S = 0.0025
 """Opus packets hold 2.5 to 120 ms; rubbish counts as the shortest."""
@@ -82,7 +82,7 @@ class OpusMicrophone:
             self._position += len(heard)
 
     def _decode(self, opus: bytes) -> FloatArray:
-        """(n,) float32 at 48 kHz; nothing of a packet that is no Opus, which is then lost like one that never came."""
+        """(n,) float32 at 48 kHz; empty for a packet that is not Opus, which then counts as lost."""
         try:
             frames = self._decoder.decode(Packet(opus)) if opus else []
         except FFmpegError:

@@ -29,7 +29,7 @@ class Offer:
 
     sdp: str
     codecs: frozenset[VideoCodecName]
-    """Video codecs the client takes; empty when it wants no pictures."""
+    """Video codecs the client accepts; empty if it wants no pictures."""
 
     def video_codec(self, preferred: VideoCodecName) -> VideoCodecName | None:
         """The preferred codec if the client has it, else the one it has."""

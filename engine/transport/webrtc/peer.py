@@ -153,7 +153,7 @@ class Peer:
             await asyncio.shield(self._closing)
 
     def _begin_close(self, reason: str, code: int | None = None) -> None:
-        """``code`` tells the client, as a WebSocket's would; None when there is nobody to tell."""
+        """``code`` is sent to the client, as a WebSocket's would be; None if there is no client to send it to."""
         if self._closing is None:
             self._closing = asyncio.create_task(self._close(reason, code), name="peer-close")
 
@@ -252,7 +252,7 @@ class Peer:
         self._spawn(self._events.write(), "peer-events")
 
     def _on_tick(self, tick: Tick) -> None:
-        """Tell both sides what was played: the media clock is ours, so it is known here best."""
+        """Report to both sides what was played, which the engine's media clock knows best."""
         assert self._sink is not None and self._broadcast is not None
         self._sink.ticked(tick)
         self._ticks += 1

@@ -1,9 +1,8 @@
 """The media clock's decisions: which 20 ms of audio and which picture leave now.
 
-Pure and synchronous: told to ``push`` what a reply made and asked ``tick`` fifty times a second
-by the pacing loop. Audio is the master clock. A frame of a reply is two ticks: its picture
-leaves with the first half of its audio. When nothing is due there is silence, and an idle
-picture is requested at the moment it would leave; none is drawn in advance.
+Pure and synchronous: replies ``push`` frames, and the pacing loop calls ``tick`` fifty times a second. Audio is the
+master clock. A frame of a reply lasts two ticks; its picture leaves with the first half of its audio. When nothing is
+due there is silence, and idle pictures are requested at the moment they would leave; none is drawn in advance.
 """
 
 from __future__ import annotations
@@ -23,19 +22,19 @@ FADE_SAMPLES = OUTPUT_RATE * 8 // 1000
 """Audio that is cut off fades out over 8 ms; a hard edge would click."""
 
 START_FRAMES, START_TICKS = 2, 2
-"""A reply begins with two frames in hand, or after 40 ms with one, so that it does not stumble at once."""
+"""A reply begins once two frames are waiting, or one for 40 ms, so that it does not run dry at once."""
 
 MAX_START_FRAMES, RESTART_TICKS = 16, 50
-"""Each time a reply ran dry it gathers twice as many before it goes on, for a second at most: on a machine
-that is too slow, words with pauses between them are better than a rattle."""
+"""Each time a reply has run dry, it waits for twice as many frames before it goes on, but for a second at most. On a
+machine that is too slow, words with pauses between them are better than stuttering."""
 
 HOLD_TICKS = 10
 """A reply that is late with its next frame keeps its last picture for 200 ms, then the idle face shows."""
 
 DUCKED = 0.25
 PAUSE_TICKS = 10
-"""A reply that has been spoken softly for 200 ms falls silent and waits: the student goes on speaking, and what was a
-cough after all costs no word."""
+"""A reply that has been lowered for 200 ms pauses: the student goes on speaking, and if it was only a cough, no word is
+lost."""
 
 RAMP_PER_TICK = 0.25
 """Change of loudness in one tick: ducking and its end take 60 ms."""
@@ -55,7 +54,7 @@ class Tick:
     """A speaking picture that leaves with this audio."""
 
     idle: bool = False
-    """An idle picture is due instead."""
+    """An idle picture is due."""
 
     reply: int = 0
     """The number of the reply the audio belongs to; 0 for silence."""
@@ -65,7 +64,7 @@ class Tick:
 
     @property
     def silent(self) -> bool:
-        """Nothing is said, and nothing fades out."""
+        """No audio of a reply, not even a fade."""
         return self.pcm is _SILENCE
 
 
@@ -122,11 +121,11 @@ class Playout:
                     self._last_reply, self._wanted_frames = frame.reply, START_FRAMES
 
     def finish(self, reply: int) -> None:
-        """Nothing more of reply ``reply`` follows, so running out of it is no underrun."""
+        """Nothing more of reply ``reply`` follows, so running out of frames is not an underrun."""
         self._finished_reply = max(self._finished_reply, reply)
 
     def drop(self, reply: int) -> None:
-        """Reply ``reply`` was interrupted: nothing of it leaves any more but a fade of 8 ms."""
+        """Reply ``reply`` was interrupted: only a fade of 8 ms still leaves."""
         self._dropped.drop(reply)
         cut = self._second_half
         if cut is not None and cut.reply <= reply:
@@ -140,12 +139,12 @@ class Playout:
         self.duck(False)
 
     def clear(self) -> None:
-        """Discard everything that waits: there is no client any more."""
+        """Discard everything that waits: the client is gone."""
         self._frames.clear()
         self._second_half = self._fade = None
 
     def duck(self, on: bool) -> None:
-        """Speak softly while the student may be interrupting, then wait for the outcome; or go on aloud."""
+        """Lower the voice, and then pause, while the student may be interrupting; False: go on at full volume."""
         self._target_gain = DUCKED if on else 1.0
         self._ducked_ticks = 0 if on else None
 
