@@ -21,7 +21,7 @@ from engine.errors import ModelMissing, SynthesisFailed
 from engine.items import OUTPUT_RATE, PITCH_STEP_MS, Clause, FloatArray, Speech
 from engine.models.onnx import MODEL_ERRORS, open_session
 from engine.models.prepare import HIBARI_DURATIONS
-from engine.speaking.hibari_speakers import Speaker, named_voices, speaker_of, variant
+from engine.speaking.hibari_speakers import HibariSpeaker, named_voices, speaker_of, variant
 from engine.speaking.hibari_text import EnglishPhonemes, divided, english_phonemes, plain
 from engine.speaking.hibari_vocoder import HOP, SPECTRA, VOICED_HZ, Vocoder
 from engine.speaking.misaki import END, Code, clause_timing
@@ -63,7 +63,7 @@ class HibariSynthesizer:
         if HIBARI_DURATIONS not in [output.name for output in self._network.get_outputs()]:
             raise ModelMissing(f"{model.name} gives no durations; run: python -m engine models prepare")
         self._voices = named_voices()
-        self._levellers: dict[Speaker, Leveller] = {}
+        self._levellers: dict[HibariSpeaker, Leveller] = {}
         self._lock = threading.Lock()
 
     @property
@@ -91,7 +91,7 @@ class HibariSynthesizer:
             last = speech.last
             yield speech
 
-    def _leveller(self, speaker: Speaker) -> Leveller:
+    def _leveller(self, speaker: HibariSpeaker) -> Leveller:
         with self._lock:
             while speaker not in self._levellers and len(self._levellers) >= _MAX_LEVELLERS:
                 self._levellers.pop(next(iter(self._levellers)))
@@ -109,7 +109,7 @@ class _HibariClause:
         phonemes: EnglishPhonemes,
         network: ort.InferenceSession,
         clause: Clause,
-        speaker: Speaker,
+        speaker: HibariSpeaker,
         leveller: Leveller,
     ) -> None:
         self._phonemes = phonemes

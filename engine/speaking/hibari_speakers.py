@@ -25,7 +25,7 @@ STRETCH_RANGE = (0.75, 1.35)
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
+class HibariSpeaker:
     """How a speaker differs from the one the network was trained on."""
 
     pitch: float = 1.0
@@ -39,11 +39,11 @@ class Speaker:
         return 2 * round(HOP * self.stretch / 2)
 
 
-_NAMED: dict[str, tuple[Speaker, Presents, str]] = {
-    "heart": (Speaker(), "woman", "Heart, a young woman"),
-    "alto": (Speaker(pitch=0.88, stretch=1.09), "woman", "Alto, an older woman"),
-    "tenor": (Speaker(pitch=0.6, stretch=1.18), "man", "Tenor, a man"),
-    "treble": (Speaker(pitch=1.3, stretch=0.94), "child", "Treble, a child"),
+_NAMED: dict[str, tuple[HibariSpeaker, Presents, str]] = {
+    "heart": (HibariSpeaker(), "woman", "Heart, a young woman"),
+    "alto": (HibariSpeaker(pitch=0.88, stretch=1.09), "woman", "Alto, an older woman"),
+    "tenor": (HibariSpeaker(pitch=0.6, stretch=1.18), "man", "Tenor, a man"),
+    "treble": (HibariSpeaker(pitch=1.3, stretch=0.94), "child", "Treble, a child"),
 }
 
 """Pitch and tract are judgements, among those that a predictor of quality (Distill-MOS) finds as good as the network's
@@ -57,7 +57,7 @@ def named_voices() -> list[Voice]:
     return [_voice(name, about, presents) for name, (_, presents, about) in _NAMED.items()]
 
 
-def speaker_of(voice_id: str) -> Speaker:
+def speaker_of(voice_id: str) -> HibariSpeaker:
     """The speaker that a voice id stands for; parameters replace those of the named speaker.
 
     Raises:
