@@ -20,7 +20,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 30.0
 """Between two checks of an endpoint that does not work."""
 
 TOKENS = 64
-"""Of the checking answer. Enough to see how the model thinks, little enough to cost nothing."""
+"""For the answer to the check: enough to see how the model thinks, few enough to cost next to nothing."""
 
 QUESTION: list[Message] = [
     {"role": "system", "content": "You are a tutor. Answer in one short sentence."},

@@ -1,7 +1,7 @@
 """The embedded language model's process: llama.cpp's own HTTP server, and nothing else.
 
-Run as a script by ``llm_server``; it imports no other module of the engine, so it starts in
-a fraction of a second. In: one line of JSON on stdin. Out: one line of JSON on stdout, with
+Run as a script by ``embedded.py``. It imports no other module of the engine, so it starts in a
+fraction of a second. In: one line of JSON on stdin. Out: one line of JSON on stdout, with
 ``url`` or ``error``. It ends when stdin closes, which also happens when the engine is killed,
 and on Linux the kernel kills it with its parent as well. The engine's own signals do not
 concern it: a terminal's Ctrl-C must not cut the answers that are being drained.
@@ -19,7 +19,7 @@ from typing import Any
 PR_SET_PDEATHSIG = 1
 
 SPINS = "300"
-"""How often a thread of the GNU OpenMP runtime looks for its fellows before it sleeps (some microseconds).
+"""How often a thread of the GNU OpenMP runtime checks for the others before it sleeps (a few microseconds).
 
 Its default of 300,000 keeps a core busy for milliseconds at each of the hundreds of meetings a
 token takes: two threads on two cores are a quarter faster then, and collapse when anything else runs.

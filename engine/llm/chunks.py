@@ -1,7 +1,7 @@
 """What one JSON object of an answer says: text, thinking, an end, an error. Pure.
 
-The formats are OpenAI's, and what Mistral, vLLM, llama.cpp, DeepSeek, OpenRouter and Ollama send in their place.
-Nothing is validated beforehand: anything may be anywhere.
+The formats are OpenAI's and the variants that Mistral, vLLM, llama.cpp, DeepSeek, OpenRouter and Ollama send.
+Nothing is validated beforehand: any field may hold anything.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Chunk:
 
 
 def read_chunk(event: dict[str, Any], wanted: int | None = None) -> Chunk:
-    """The piece of an answer that ``event`` is; an empty one when it has nothing to say.
+    """Read ``event`` as a piece of the answer; the piece is empty when the event has nothing to say.
 
     Args:
         event: what the server sent.

@@ -1,9 +1,9 @@
 """The embedded language model as an OpenAI-compatible endpoint in a child process.
 
-Comes in: a GGUF file and sizes. Goes out: an ``Endpoint`` on a loopback port with a key made
-for this start. All of it runs on the event loop; the model computes in the child. One watcher
-task restarts the child when it dies, with growing pauses; ``stop`` ends watcher and child.
-The child ends by itself when this process does, however that happens (see ``child.py``).
+In: a GGUF file and sizes. Out: an ``Endpoint`` on a loopback port, with a key made for this start.
+All of this runs on the event loop; the model computes in the child. A watcher task restarts the child
+when it dies, with growing pauses; ``stop`` ends watcher and child. The child ends by itself when this
+process does, however that happens (see ``child.py``).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class EmbeddedModel:
     """A GGUF file."""
 
     threads: int = 0
-    """0 is cores minus one (at least 1) for the answer, which a busy core would slow down, and
+    """0 means all cores but one (at least 1) for the answer, which a busy core would slow down, and
     every core for prompts, which the student waits for."""
 
     slots: int = 2
@@ -57,7 +57,7 @@ class EmbeddedModel:
 
     gpu_layers: int = 0
     poll: int = 0
-    """0..100, how much idle threads spin between tokens."""
+    """How much idle threads spin between tokens, 0 to 100."""
 
     prompt_cache_mib: int = 128
     """Memory for the prompts of sessions that have no slot at the moment."""

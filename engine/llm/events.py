@@ -1,8 +1,8 @@
 """The body of a chat endpoint's answer, cut into JSON objects. Pure: bytes in, objects out.
 
 Server-sent events as the specification has them, and as servers send them: any line ending, no
-space after ``data:``, a single newline between events, comments, no ``[DONE]``. A body that is
-no event stream is taken too: one JSON object, or one a line.
+space after ``data:``, a single newline between events, comments, no ``[DONE]``. A body that is not
+an event stream is read too: one JSON object, or one per line.
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
@@ -13,10 +13,10 @@ import re
 from typing import Any
 
 LARGEST_EVENT = 262_144
-"""Bytes of one event, or of a body that is no event stream. A judgement: a token takes some 300."""
+"""Bytes of one event, or of a body that is not an event stream. A judgement: a token takes about 300."""
 
 LARGEST_BODY = 16_777_216
-"""Bytes of a whole answer. A judgement: some 50,000 tokens, thinking included."""
+"""Bytes of a whole answer. A judgement: about 50,000 tokens, thinking included."""
 
 _FIELD = re.compile(rb"[ \t]*(?:(data|event)|id|retry)?:[ ]?")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -149,7 +149,7 @@ class EventReader:
 
 
 def _parsed(data: bytes) -> dict[str, Any] | None:
-    """The JSON object that ``data`` is, or the only one in a list; None when it is none."""
+    """``data`` as a JSON object, or as a list that holds one; None for anything else."""
     if not data.lstrip().startswith((b"{", b"[")):
         return None
     try:

@@ -1,6 +1,6 @@
-"""One request to a chat endpoint and its answer: deltas out, everything else an error that says why.
+"""One request to a chat endpoint and its answer, as text deltas; whatever else comes is an error that says why.
 
-Runs on the event loop. The server may answer as a stream or in one piece; may think first; may break off.
+Runs on the event loop. The server may answer with a stream or in one piece, may think first, and may break off.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """HTTP to the language model's server, which may send anything.
 
-Redirects are not followed: what the student said would go to somebody nobody configured. Bodies are read in small
-pieces, unpacked within bounds, and no further than an answer can be long. One event loop.
+Redirects are not followed: what the student said would go to a server that nobody configured. Bodies are read in small
+pieces, unpacked within bounds, and only as far as an answer can be long. One event loop.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What chat templates and thinking models leave in an answer's text beside the answer. Patterns only; pure.
+"""What chat templates and thinking models leave in the text of an answer. Patterns only; pure.
 
 Collected from the chat templates of Llama 2 to 4, Mistral and Magistral, Qwen, Gemma, Phi, DeepSeek, Kimi, Seed-OSS,
 Command R and gpt-oss (the "harmony" format).

@@ -16,9 +16,9 @@ from engine.llm.dialect import shortened
 from engine.llm.repetition import Repetition
 from engine.text.scripts import SCRIPTS, count_unspaced
 
-ECHO_LETTERS = 40
-"""An answer that equals the beginning of an earlier one so far is an echo. Openings ("That is a great question!") are
-shorter. A Chinese character counts as three letters."""
+ECHO_LETTERS = 80
+"""An answer that begins with so many letters of an earlier one is an echo. Openings ("That is a great question!") and
+a quiz's set phrases are shorter: a judgement. A Chinese character counts as three letters."""
 
 WHOLE_ECHO_LETTERS = 20
 """The same for an answer that equals all of an earlier one; "Yes, exactly!" may be said twice."""

@@ -1,9 +1,9 @@
 """Numbers, units, dates, money and simple formulas in words, for English and Chinese.
 
-A thin cover over WeTextProcessing's grammars (``wetext``). Other languages are left as they
-are: their voices read digits themselves. Takes 1-5 ms a clause with digits in it, nothing
-without; the grammars are loaded at the first use (``warm_up``). Any thread but the event loop's:
-they hold the interpreter for as long as a text is long, so they get only the words around a number.
+A thin layer over WeTextProcessing's grammars (``wetext``). Other languages are left alone: their voices
+read digits themselves. Takes 1-5 ms for a clause with digits, and nothing for one without. The grammars are
+loaded when first used (``warm_up``). Not for the event loop: a grammar holds the interpreter longer the longer
+the text, so it gets only the words around a number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Signs that voices skip or misread between words: 25 m², 3–5, ``a & b``, Ω. Formulas were read before."""
+"""Characters that voices skip or misread between words: 25 m², 3–5, ``a & b``, Ω. Formulas have been read by then."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ from tests.llm.quirk_server import SAID, spoken, stream, words
 from tests.llm.test_llm import chat_with
 from tests.llm.test_quirks import sent
 
-ECHO = "A triangle has three sides and three corners, and its angles sum to 180 degrees."
+ECHO = (
+    "A triangle has three sides and three corners, and its angles always add up to 180 degrees, whatever its shape is."
+)
 DIALOGUE: list[Message] = [
     {"role": "system", "content": "You are a kind tutor."},
     {"role": "assistant", "content": "Hello! Ask me anything."},
@@ -113,7 +115,7 @@ async def test_two_empty_answers_are_a_failure_and_the_next_question_is_answered
         (DIALOGUE, "你好 means hello."),
         (DIALOGUE, "42"),
         (DIALOGUE, "👏👏👏 Well done!"),
-        (DIALOGUE, "A triangle has three sides and three corners too."),
+        (DIALOGUE, "A triangle has three sides and three corners, and its angles do not drink."),
         (DIALOGUE, "A triangle does not drink."),
         (DIALOGUE, "Hello! Ask me."),
     ],
