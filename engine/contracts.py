@@ -206,6 +206,10 @@ class Avatar(Protocol):
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
 
+    @property
+    def presents(self) -> Presents:
+        """Whom the face looks like."""
+
 
 @dataclass(frozen=True, slots=True)
 class AvatarInfo:
@@ -216,6 +220,9 @@ class AvatarInfo:
     description: str
     size: tuple[int, int]
     """(width, height) in pixels."""
+
+    presents: Presents = ""
+    """Whom the face looks like."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from engine.contracts import Presents
 from engine.errors import UnknownAvatar
 
 BUILTIN = Path(__file__).parent / "art"
@@ -156,6 +157,9 @@ class PuppetManifest(_Strict):
     id: Annotated[str, Field(pattern=f"^{AVATAR_ID.pattern}$")]
     name: Annotated[str, Field(min_length=1, max_length=80)]
     description: Annotated[str, Field(max_length=400)] = ""
+    presents: Presents = ""
+    """Whom the face looks like: its tutor gets such a voice unless the profile names one."""
+
     canvas: Annotated[int, Field(ge=128, le=MAX_EDGE)]
     """Edge in pixels of the square that all coordinates refer to."""
 

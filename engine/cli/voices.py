@@ -17,6 +17,7 @@ from engine.audio.pcm import to_wav
 from engine.errors import EngineError, SettingsError
 from engine.items import OUTPUT_RATE, Clause
 from engine.settings import Settings, load_settings
+from engine.speaking.espeak import PREFIX as ESPEAK
 from engine.speaking.voices import VoiceBook, build_voicebook
 from engine.text.clauses import ClauseSplitter
 from engine.text.speakable import speakable
@@ -51,6 +52,8 @@ async def _with_voices(args: argparse.Namespace, settings: Settings) -> int:
     book = await asyncio.to_thread(build_voicebook, settings)
     try:
         if args.command == "list":
+            if args.cost:
+                await book.warm_up([voice.id for voice in book.voices if not voice.id.startswith(ESPEAK)])
             _show(book)
         else:
             await _say(book, args.text, args.language, args.output)
@@ -60,9 +63,13 @@ async def _with_voices(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _show(book: VoiceBook) -> None:
-    for voice in book.voices:
-        notes = (["default"] if voice.id == book.default else []) + ([] if voice.timed else ["no phoneme times"])
-        print(f"{voice.id:40} {voice.language:4} {voice.name}" + (f"  ({', '.join(notes)})" if notes else ""))
+    for voice in book.describe():
+        notes = ["default"] if voice["default"] else []
+        notes += [] if voice["timed"] else ["no phoneme times"]
+        if voice["real_time_factor"] is not None:
+            notes.append(f"{voice['real_time_factor']} s a second of speech")
+        line = f"{voice['id']:28} {voice['language']:4} {voice['presents'] or '-':6} {voice['licence'] or '-':17}"
+        print(f"{line} {voice['name']}" + (f"  ({', '.join(notes)})" if notes else ""))
 
 
 async def _say(book: VoiceBook, text: str, language: str | None, output: Path) -> None:
@@ -82,7 +89,8 @@ async def _say(book: VoiceBook, text: str, language: str | None, output: Path) -
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m engine voices", description="List, try and fetch voices.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="show all available voices")
+    shown = commands.add_parser("list", help="show all voices: id, language, whom it sounds like, licence, name")
+    shown.add_argument("--cost", action="store_true", help="let every neural voice speak, and show what that costs")
     say = commands.add_parser("say", help="synthesize a text to a WAV file")
     say.add_argument("text", help="the text to speak")
     say.add_argument("--voice", help="the voice's id (default: the setting voice)")

@@ -137,6 +137,8 @@ class AvatarListed(ResponseBody):
     description: str
     size: tuple[int, int]
     """Width and height in pixels."""
+    presents: Literal["woman", "man", "child", ""]
+    """Whom the face looks like; empty when that is not known."""
     idle_url: str
     """A silent loop, MP4."""
     still_url: str

@@ -76,7 +76,9 @@ class Settings(BaseSettings):
         description="How long the tutor waits before it takes a pause for the end; tutors and sessions may override.",
     )
     barge_in: bool = Field(True, description="The student may interrupt the tutor by voice.")
-    voice: str = Field("piper:en_US-joe-medium", description="Default voice.")
+    voice: str | None = Field(
+        None, description="Voice of tutors that name none (hibari:alto); unset takes one that fits the face."
+    )
     renderer: Literal["puppet", "musetalk"] = Field("puppet", description="What draws the face.")
     avatar: str = Field("avatar_tutor_13", description="Avatar when neither client nor tutor names one.")
     avatars_dir: Folder | None = Field(None, description="Your own avatars, beside the built-in ones.")

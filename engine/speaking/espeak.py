@@ -21,6 +21,9 @@ from engine.speaking.timeline import ClauseTiming, Span, shown_words, spread, to
 
 PREFIX = "espeak:"
 
+_LICENCE = "GPL-3.0-or-later"
+"""Of the library and of its voices' data."""
+
 
 _FIRST = ("en-us", "cmn", "fr-fr", "es", "pt-br")
 """The preferred voices of languages that have several."""
@@ -37,7 +40,8 @@ class EspeakSynthesizer:
         listed = sorted(library().voices(), key=lambda voice: voice.tag not in _FIRST)
         self._files = {f"{PREFIX}{voice.tag}": voice.file for voice in listed}
         self._voices = [
-            Voice(f"{PREFIX}{voice.tag}", iso(voice.tag), f"espeak-ng {voice.name}", timed=True) for voice in listed
+            Voice(f"{PREFIX}{voice.tag}", iso(voice.tag), f"espeak-ng {voice.name}", timed=True, licence=_LICENCE)
+            for voice in listed
         ]
         self._levellers: dict[str, Leveller] = {}
         self._worker = Worker("espeak", 1)

@@ -17,9 +17,10 @@ from piper.config import PiperConfig
 from piper.const import BOS, EOS, PAD
 
 from engine.concurrency.worker import Worker
-from engine.contracts import Voice
+from engine.contracts import Presents, Voice
 from engine.errors import SynthesisFailed
 from engine.items import Clause, Speech
+from engine.models.known import CATALOG
 from engine.models.onnx import MODEL_ERRORS
 from engine.speaking.ipa import Segment, assemble, is_letter
 from engine.speaking.letters import clause_timeline, share_pads
@@ -30,6 +31,9 @@ from engine.speaking.shaping import Leveller, Shaper
 from engine.speaking.timeline import ClauseTiming
 
 PREFIX = "piper:"
+
+_PRESENTS: dict[str, Presents] = {"en_US-joe-medium": "man"}
+"""Whom catalogued voices sound like; Piper's configuration files do not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,11 @@ def _load(path: Path, threads: int) -> _Loaded:
     config, language = read_description(path)
     name = path.stem.removeprefix("piper-")
     graph = PiperGraph(path, config.hop_length, threads)
-    voice = Voice(f"{PREFIX}{name}", language, name, timed=graph.has_widths)
+    known = CATALOG.get(f"piper-{name}")
+    voice = Voice(
+        f"{PREFIX}{name}", language, name, timed=graph.has_widths,
+        presents=_PRESENTS.get(name, ""), licence=known.licence if known else "",
+    )  # fmt: skip
     piper = PiperVoice(session=None, config=config, download_dir=path.parent)
     return _Loaded(voice, piper, graph, Leveller())
 

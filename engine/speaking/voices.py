@@ -16,7 +16,7 @@ import structlog
 
 from engine.audio.pcm import to_wav
 from engine.concurrency.worker import Worker
-from engine.contracts import Synthesizer, Voice
+from engine.contracts import Presents, Synthesizer, Voice
 from engine.errors import InvalidField, SettingsError, SynthesisFailed
 from engine.items import OUTPUT_RATE, Clause, FloatArray, Speech
 from engine.models.catalog import ModelStore, locate, voice_config
@@ -35,6 +35,9 @@ from engine.speaking.speech_endpoint import PREFIX as SPEECH
 from engine.speaking.speech_endpoint import SpeechEndpoint, SpeechServer, SpeechTimeouts
 
 _log = structlog.get_logger(__name__)
+
+DEFAULT = "hibari:heart"
+"""The voice if the settings name none."""
 
 EMBEDDED = "en_US-joe-medium"
 """The Piper voice of the default install."""
@@ -104,6 +107,21 @@ class VoiceBook:
                 return self._find(voice.id)
         _log.warning("no_voice_for_language", language=language, voice=wanted.id)
         return self._find(wanted.id)
+
+    def fitting(self, presents: Presents, language: str) -> str:
+        """The id of a voice for a face: the default one if it fits, else the first in the language that does.
+
+        Args:
+            presents: whom the face looks like.
+            language: ISO 639-1 code.
+
+        Returns:
+            The default voice if no voice fits, or if it is not known whom the face looks like.
+        """
+        if not presents:
+            return self.default
+        candidates = (voice for voice in (self.voice(self.default), *self.voices) if voice.presents == presents)
+        return next((voice.id for voice in candidates if voice.speaks(iso(language))), self.default)
 
     def stand_in(self, language: str, failed: str) -> str | None:
         """A voice to replace ``failed``: one of this machine, of another engine, that speaks the language.
@@ -175,13 +193,17 @@ class VoiceBook:
         return np.concatenate([speech.pcm async for speech in synthesizer.speak(clause, voice)])
 
     async def sample(self, voice_id: str) -> bytes:
-        """A WAV file (24 kHz, mono) in which the voice says a sentence in its language. Made once and kept.
+        """A WAV file (24 kHz, mono) in which the voice says a sentence in its language.
+
+        Made once and kept, except for voices with parameters, which are without number.
 
         Raises:
             InvalidField: the voice is unknown.
             SynthesisFailed: the voice failed.
         """
         voice = self.voice(voice_id)
+        if voice.id not in self._by_id:
+            return await self._make_sample(voice)
         task = self._samples.get(voice.id)
         if task is None:
             task = self._samples[voice.id] = asyncio.create_task(self._make_sample(voice), name=f"sample {voice.id}")
@@ -243,14 +265,15 @@ def build_voicebook(settings: Settings) -> VoiceBook:
         synthesizers.append(kokoro)
     if settings.speech.base_url:
         synthesizers.append(_speech_endpoint(settings, settings.speech.base_url))
-    return VoiceBook([*synthesizers, EspeakSynthesizer()], settings.voice)
+    return VoiceBook([*synthesizers, EspeakSynthesizer()], settings.voice or DEFAULT)
 
 
 def _speech_endpoint(settings: Settings, base_url: str) -> SpeechEndpoint:
     key = settings.speech.api_key.get_secret_value() if settings.speech.api_key else None
     listed = list(settings.speech.voices)
-    own = settings.voice.removeprefix(SPEECH)
-    if settings.voice.startswith(SPEECH) and own not in (item.partition("=")[0] for item in listed):
+    wanted = settings.voice or DEFAULT
+    own = wanted.removeprefix(SPEECH)
+    if wanted.startswith(SPEECH) and own not in (item.partition("=")[0] for item in listed):
         listed.insert(0, own)
     voices = []
     for item in listed:
@@ -301,7 +324,7 @@ def piper_models(settings: Settings) -> list[Path]:
     own = sorted(settings.models_dir.glob("*.onnx")) if settings.models_dir else []
     wanted = {path.stem.removeprefix("piper-"): str(path) for path in own if voice_config(path).is_file()}
     wanted.setdefault(EMBEDDED, f"piper-{EMBEDDED}")
-    if settings.voice.startswith(PIPER):
+    if settings.voice and settings.voice.startswith(PIPER):
         name = settings.voice.removeprefix(PIPER)
         wanted.setdefault(name, f"piper-{name}")
     return [locate(model, settings.models_dir, settings.cache_dir) for model in wanted.values()]

@@ -55,7 +55,9 @@ class TutorProfile(BaseModel):
     )
     language: Language = Field("en", description="ISO 639-1; spoken when the text does not tell its language.")
     languages: tuple[Language, ...] = Field((), description="Others it may answer in; empty allows any.")
-    voice: VoiceId | None = Field(None, description="For example hibari:heart; unset takes the setting's.")
+    voice: VoiceId | None = Field(
+        None, description="For example hibari:heart; unset takes the setting's, else one that fits the face."
+    )
     voices: dict[Language, VoiceId] = Field({}, description="A voice for each further language.")
     avatar: Identifier | None = Field(
         None, description="The face when the client asks for none; unset takes the setting's."

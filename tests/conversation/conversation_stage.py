@@ -21,7 +21,7 @@ from tests.fakes import FakeDetector, FakeEndOfTurn, FakeLanguageModel, FakeReco
 from tests.virtual_time import run_virtual
 
 PICTURE = Picture(np.zeros((3, 2), np.uint8), 2, 2)
-AVATAR = SimpleNamespace(id="fake", name="Fake", size=(2, 2))
+AVATAR = SimpleNamespace(id="fake", name="Fake", size=(2, 2), presents="")
 Drive = Callable[["Stage"], Awaitable[None]]
 
 
@@ -95,6 +95,9 @@ class FakeVoices:
     def choose(self, language: str, preferred: str | None = None) -> tuple[FakeSynthesizer, Voice]:
         found = [voice for voice in self.synthesizer.voices if voice.speaks(language)]
         return self.synthesizer, found[0] if found else self.synthesizer.voices[0]
+
+    def fitting(self, presents: str, language: str) -> str:
+        return self.synthesizer.voices[0].id
 
     def stand_in(self, language: str, failed: str) -> str | None:
         return None if self.spare is None else "spare:en"

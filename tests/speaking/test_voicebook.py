@@ -1,4 +1,4 @@
-"""Choosing and using voices, on the embedded Piper voice and espeak-ng."""
+"""Choosing and using voices: hibari, the embedded Piper voice and espeak-ng."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import wave
 import numpy as np
 import pytest
 
+from engine.avatars.folders import BUILTIN, find_folder, read_manifest
+from engine.contracts import Presents
 from engine.errors import InvalidField
 from engine.items import OUTPUT_RATE, Clause, Speech
 from engine.speaking.voices import VoiceBook
+from engine.tutors.store import TutorStore
 
 HEART, JOE = "hibari:heart", "piper:en_US-joe-medium"
 
@@ -23,7 +26,10 @@ async def spoken(book: VoiceBook, text: str, language: str = "en", voice: str | 
 @pytest.mark.parametrize(
     ("language", "preferred", "voice"),
     [
-        ("en", None, JOE),
+        ("en", None, HEART),
+        ("en", JOE, JOE),
+        ("en", "hibari:alto?pitch=0.95", "hibari:alto?pitch=0.95"),
+        ("de", "hibari:alto?pitch=0.95", "espeak:de"),
         ("en", "espeak:en-us", "espeak:en-us"),
         ("zh", None, "espeak:cmn"),
         ("zh", "espeak:cmn", "espeak:cmn"),
@@ -31,7 +37,7 @@ async def spoken(book: VoiceBook, text: str, language: str = "en", voice: str | 
         ("fr", JOE, "espeak:fr-fr"),
         ("no", None, "espeak:nb"),
         ("nn", None, "espeak:nb"),
-        ("en", "espeak:cmn", JOE),
+        ("en", "espeak:cmn", HEART),
         ("xx", "espeak:de", "espeak:de"),
     ],
 )
@@ -40,8 +46,35 @@ def test_a_language_finds_its_voice(voicebook: VoiceBook, language: str, preferr
 
 
 def test_an_unknown_voice_is_refused_with_the_known_ones(voicebook: VoiceBook) -> None:
-    with pytest.raises(InvalidField, match="piper:en_US-joe-medium"):
+    with pytest.raises(InvalidField, match=r"hibari:heart.*piper:en_US-joe-medium"):
         voicebook.choose("en", "piper:nobody")
+
+
+@pytest.mark.parametrize(
+    ("presents", "language", "voice"),
+    [
+        ("woman", "en", HEART),
+        ("man", "en", "hibari:tenor"),
+        ("child", "en", "hibari:treble"),
+        ("", "en", HEART),
+        ("man", "de", HEART),
+    ],
+)
+def test_a_face_finds_its_voice(voicebook: VoiceBook, presents: Presents, language: str, voice: str) -> None:
+    assert voicebook.fitting(presents, language) == voice
+
+
+def test_the_built_in_tutors_sound_like_themselves(voicebook: VoiceBook) -> None:
+    chosen = {}
+    for profile in TutorStore().all():
+        face = read_manifest(find_folder([BUILTIN], profile.avatar or "avatar_tutor_13"))
+        chosen[profile.id] = profile.voice_for("en") or voicebook.fitting(face.presents, "en")
+    assert chosen == {"default": HEART, "1": "hibari:tenor", "7": "hibari:alto", "13": HEART}
+
+
+def test_a_voice_with_bad_parameters_is_refused(voicebook: VoiceBook) -> None:
+    with pytest.raises(InvalidField, match=r"from 0\.4 to 2\.0"):
+        voicebook.choose("en", "hibari:heart?pitch=7")
 
 
 def test_more_than_a_hundred_languages(voicebook: VoiceBook) -> None:
@@ -103,5 +136,11 @@ async def test_a_sample_is_a_wav_made_once(voicebook: VoiceBook) -> None:
 
 def test_voices_are_described(voicebook: VoiceBook) -> None:
     rows = {str(row["id"]): row for row in voicebook.describe()}
-    assert rows[JOE]["default"] is True and rows[JOE]["engine"] == "piper" and rows[JOE]["timed"] is True
+    assert rows[HEART]["default"] is True and rows[HEART]["engine"] == "hibari" and rows[HEART]["timed"] is True
+    assert (rows[HEART]["presents"], rows[HEART]["licence"]) == ("woman", "Apache-2.0")
+    assert (rows[JOE]["presents"], rows[JOE]["licence"]) == ("man", "CC0-1.0")
+    assert rows["espeak:cmn"]["licence"] == "GPL-3.0-or-later"
+    cost = rows[HEART]["real_time_factor"]
+    assert isinstance(cost, float) and 0 < cost < 0.5
+    assert rows["espeak:cmn"]["real_time_factor"] is None
     assert rows["espeak:cmn"]["language"] == "zh" and "你好" in str(rows["espeak:cmn"]["sample_text"])

@@ -24,7 +24,7 @@ QUESTION = "How do plants make food from sunlight?"
 async def question(engine: Engine, rate: int) -> FloatArray:
     """A second of silence, the question, and two and a half seconds of silence."""
     assert engine.parts is not None
-    said = resample(await engine.parts.voices.render(engine.settings.voice, QUESTION), OUTPUT_RATE, rate)
+    said = resample(await engine.parts.voices.render("piper:en_US-joe-medium", QUESTION), OUTPUT_RATE, rate)
     return np.concatenate([np.zeros(rate, np.float32), said, np.zeros(rate * 5 // 2, np.float32)])
 
 

@@ -136,7 +136,7 @@ async def test_a_peer_behind_loss_jitter_and_reordering_is_understood_and_answer
     caller: Caller, session: Any, engine: Engine
 ) -> None:
     assert engine.parts is not None
-    said = await engine.parts.voices.render(engine.settings.voice, "How do plants make food from sunlight?")
+    said = await engine.parts.voices.render("piper:en_US-joe-medium", "How do plants make food from sunlight?")
     microphone = Spoken(np.concatenate([np.zeros(48_000, np.float32), resample(said, OUTPUT_RATE, 48_000)]))
     poor = Conditions(delay_s=0.04, jitter_s=0.03, reorder=0.1, held_back_s=0.03)
     lossy = Conditions(delay_s=0.04, loss=0.05)

@@ -180,11 +180,11 @@ async def test_a_second_socket_replaces_the_first(caller: Any, session: dict[str
 
 
 async def speech(engine: Engine, text: str, rate: int = 16_000) -> bytes:
-    """A WAV of the default voice saying ``text``."""
+    """A WAV of Piper's voice saying ``text``."""
     from engine.audio.resampling import resample
     from engine.items import OUTPUT_RATE, Clause
 
     assert engine.parts is not None
     clause = Clause(text, text, "en", 0)
-    pieces = [piece.pcm async for piece in engine.parts.voices.speak(clause, engine.settings.voice)]
+    pieces = [piece.pcm async for piece in engine.parts.voices.speak(clause, "piper:en_US-joe-medium")]
     return to_wav(resample(np.concatenate(pieces), OUTPUT_RATE, rate), rate)

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.avatars.folders import AVATAR_ID, MUSETALK_FOLDER, BrokenAvatar, find_folder, parse_manifest
 from engine.avatars.folders import find_ids as find_ids_with
+from engine.contracts import Presents
 from engine.errors import Conflict, InvalidField, UnknownAvatar
 from engine.rendering.musetalk.configs import FACE_EDGE, INPUT_CHANNELS, LATENT_EDGE
 
@@ -50,6 +51,9 @@ class MuseTalkManifest(BaseModel):
     id: Annotated[str, Field(pattern=f"^{AVATAR_ID.pattern}$")]
     name: Annotated[str, Field(min_length=1, max_length=80)]
     description: Annotated[str, Field(max_length=400)] = ""
+    presents: Presents = ""
+    """Whom the face looks like: its tutor gets such a voice unless the profile names one."""
+
     width: Annotated[int, Field(ge=128, le=MAX_EDGE, multiple_of=2)]
     height: Annotated[int, Field(ge=128, le=MAX_EDGE, multiple_of=2)]
     pictures: Annotated[int, Field(ge=1, le=MAX_PICTURES)]

@@ -18,6 +18,7 @@ class MuseAvatar:
     def __init__(self, data: AvatarData, device: torch.device, dtype: torch.dtype) -> None:
         manifest = data.manifest
         self.id, self.name, self.description = manifest.id, manifest.name, manifest.description
+        self.presents = manifest.presents
         self.size = (manifest.width, manifest.height)
         self.count = manifest.pictures
         self.pictures = torch.from_numpy(data.pictures).to(device)

@@ -94,7 +94,7 @@ class MuseTalkRenderer:
             except BrokenAvatar:
                 continue
             size = (manifest.width, manifest.height)
-            found.append(AvatarInfo(avatar_id, manifest.name, manifest.description, size))
+            found.append(AvatarInfo(avatar_id, manifest.name, manifest.description, size, manifest.presents))
         return found
 
     def audio_features(self) -> AudioFeatures:

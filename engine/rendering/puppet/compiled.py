@@ -31,10 +31,10 @@ class Sketch:
 
 
 class CompiledFace:
-    """Draws ``face``, which must be on a CPU. ``id``, ``name`` and ``size`` make it an ``Avatar``."""
+    """Draws ``face``, which must be on a CPU. ``id``, ``name``, ``size`` and ``presents`` make it an ``Avatar``."""
 
     def __init__(self, face: Face) -> None:
-        self.id, self.name, self.size = face.id, face.name, face.size
+        self.id, self.name, self.size, self.presents = face.id, face.name, face.size, face.presents
         self._face = face
         self._side = tiles_across(face.edge)
         whole = self._side * TILE

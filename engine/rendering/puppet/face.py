@@ -52,7 +52,7 @@ EYE_CHANNELS = [
 
 
 class Face:
-    """One avatar, ready to draw. ``id``, ``name`` and ``size`` make it an ``Avatar``."""
+    """One avatar, ready to draw. ``id``, ``name``, ``size`` and ``presents`` make it an ``Avatar``."""
 
     def __init__(self, folder: Path, size: int, device: torch.device) -> None:
         """Load the avatar in ``folder`` for pictures of edge ``size`` pixels on ``device``.
@@ -62,6 +62,7 @@ class Face:
         """
         self.manifest: PuppetManifest = read_manifest(folder)
         self.id, self.name, self.size = self.manifest.id, self.manifest.name, (size, size)
+        self.presents = self.manifest.presents
         self.edge, self._device = size, device
         files = self.manifest.layers
 

@@ -91,7 +91,8 @@ class PuppetRenderer:
                 manifest = read_manifest(find_folder(self._directories, avatar_id))
             except BrokenAvatar:
                 continue
-            found.append(AvatarInfo(avatar_id, manifest.name, manifest.description, (self._size, self._size)))
+            size = (self._size, self._size)
+            found.append(AvatarInfo(avatar_id, manifest.name, manifest.description, size, manifest.presents))
         return found
 
     def audio_features(self) -> None:
