@@ -55,6 +55,12 @@ class ReplyContext:
         """``stage`` is reached now, unless it was before."""
         self.timeline.mark(stage, asyncio.get_running_loop().time())
 
+    def voice_for(self, language: str) -> str:
+        """The id of the tutor's voice for a language, else the setting's, else of one that fits the face."""
+        options, parts = self.options, self.parts
+        named = options.profile.voice_for(language) or parts.settings.voice
+        return named or parts.voices.fitting(options.avatar.presents if options.avatar else "", language)
+
 
 def open_context(parts: Parts, options: ReplyOptions, started_at: float) -> ReplyContext:
     """The context of a new reply. ``started_at``: when its question arrived, seconds on the loop's clock."""

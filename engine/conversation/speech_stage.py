@@ -42,7 +42,7 @@ class SpeechStage:
             if not spoken.strip():
                 continue
             clause = replace(clause, spoken=spoken)
-            voice = self._voice(clause.language)
+            voice = context.voice_for(clause.language)
             stand_in = context.parts.voices.stand_in(clause.language, voice)
             if not failed:
                 try:
@@ -56,12 +56,6 @@ class SpeechStage:
             await self._say(clause, stand_in)
         context.mark("tts_done")
         self.speech.close()
-
-    def _voice(self, language: str) -> str:
-        """The tutor's voice for a language, else the setting's, else one that fits the face."""
-        options, parts = self._context.options, self._context.parts
-        named = options.profile.voice_for(language) or parts.settings.voice
-        return named or parts.voices.fitting(options.avatar.presents if options.avatar else "", language)
 
     async def _say(self, clause: Clause, voice: str | None) -> None:
         async with closing(self._context.parts.voices.speak(clause, voice)) as pieces:

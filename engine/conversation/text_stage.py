@@ -150,8 +150,7 @@ class TextStage:
     def _said_by_one_voice(self, language: str, others: Set[str]) -> bool:
         """Whether the voice for ``language`` says the words in ``others`` too, without a pause around them."""
         context = self._context
-        preferred = context.options.profile.voice_for(language) or context.parts.settings.voice
-        _, voice = context.parts.voices.choose(language, preferred)
+        _, voice = context.parts.voices.choose(language, context.voice_for(language))
         return all(voice.mixes_in(language, other) for other in others)
 
 
