@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+import structlog
+
 from engine.calculation.calculator import calculated
 from engine.conversation.parts import Parts
 from engine.conversation.prompt import Prompt, build_prompt
 from engine.conversation.reply_context import ReplyOptions
+from engine.errors import EngineError
+from engine.knowledge.follow_up import search_query
 from engine.llm.history import ChatHistory
 from engine.protocol.outgoing import SourcePassage
 
-Origin = Literal["model", "calculation"]
+log = structlog.get_logger(__name__)
+
+Origin = Literal["model", "calculation", "material"]
 """Who wrote an answer; the label of ``tutor_answers_total``."""
 
 
@@ -34,4 +40,22 @@ async def find_answer(parts: Parts, options: ReplyOptions, history: ChatHistory,
         computed = await parts.text_worker.run(calculated, question, profile.language, date.today())
         if computed is not None:
             return ReadyAnswer(computed, "calculation")
+    if options.kb_id is not None and profile.answers != "free":
+        quoted = await _quoted(parts, options, options.kb_id, search_query(question, history.asked_before(question)))
+        if quoted is not None:
+            return quoted
     return await build_prompt(parts, options, history, question)
+
+
+async def _quoted(parts: Parts, options: ReplyOptions, kb_id: str, query: str) -> ReadyAnswer | None:
+    """What the course material says; None leaves the answer to the model."""
+    if not query:  # small talk: there is nothing to look up
+        return None
+    try:
+        quote = await parts.knowledge.quote(kb_id, query)
+    except EngineError as error:
+        log.warning("knowledge base failed", session=options.session, code=error.code)
+        quote = None
+    if quote is not None:
+        return ReadyAnswer(quote.text, "material", (SourcePassage.model_validate(quote.passage.source()),))
+    return ReadyAnswer(options.profile.nothing_found, "material", ()) if options.profile.answers == "exact" else None

@@ -59,7 +59,7 @@ def _cut_block(text: str) -> Iterator[str]:
     held: list[str] = []
     size = 0.0
     fresh = False
-    for sentence in _sentences(text):
+    for sentence in sentences(text):
         length = size_of(sentence)
         if held and (size + length > TARGET or sum(map(len, held)) + len(sentence) > MAX_CHARS):
             yield "".join(held).strip()
@@ -74,7 +74,7 @@ def _cut_block(text: str) -> Iterator[str]:
         yield "".join(held).strip()
 
 
-def _sentences(text: str) -> Iterator[str]:
+def sentences(text: str) -> Iterator[str]:
     """Sentences; those that are too long are cut at spaces, or anywhere if there are none."""
     start = 0
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]

@@ -12,6 +12,7 @@ from threading import Lock
 from engine.concurrency.worker import Worker
 from engine.errors import Conflict
 from engine.knowledge.items import Adding, DocumentInfo, KnowledgeLimits, Passage
+from engine.knowledge.quotes import Quote
 from engine.knowledge.store import KnowledgeStore, TextEmbedder
 from engine.settings import Settings
 
@@ -65,6 +66,14 @@ class Knowledge:
             UnknownKnowledge: there is no such base, or it was deleted meanwhile.
         """
         return await self._searching.run(self._reader.search, kb_id, query, count)
+
+    async def quote(self, kb_id: str, question: str) -> Quote | None:
+        """What the base says on ``question`` in its own words; None when no passage answers it well.
+
+        Raises:
+            UnknownKnowledge: there is no such base, or it was deleted meanwhile.
+        """
+        return await self._searching.run(self._reader.quote, kb_id, question)
 
     async def bases(self) -> list[str]:
         """The ids of all bases, sorted."""

@@ -23,6 +23,7 @@ from engine.items import FloatArray
 from engine.knowledge.base import Base, DamagedBase, remove
 from engine.knowledge.extract import Extractor
 from engine.knowledge.items import KB_ID, DocumentInfo, KnowledgeLimits, Passage, Unreadable
+from engine.knowledge.quotes import Quote, best_quote, sentences_of
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage (``read``, ``embed``, ``store``), the steps done and the steps in all."""
@@ -214,6 +215,26 @@ class KnowledgeStore:
         vector = self._embed([question])[0]
         assert self._embedder is not None
         return base.search(question, vector, count, multilingual=self._embedder.multilingual)
+
+    @_names_damage
+    def quote(self, kb_id: str, question: str) -> Quote | None:
+        """What the base says on ``question`` in its own words; None when no passage answers it well.
+
+        Raises:
+            UnknownKnowledge: there is no such base.
+        """
+        found = self.search(kb_id, question, 2)
+        texts = [f"{p.heading}: {sentence}" if p.heading else sentence for p in found for sentence in sentences_of(p)]
+        if not texts:
+            return None
+        vectors = self._embed([question[:1000], *texts])
+        similar, at = vectors[1:] @ vectors[0], 0
+        similarity: list[FloatArray] = []
+        for passage in found:
+            count = len(sentences_of(passage))
+            similarity.append(similar[at : at + count])
+            at += count
+        return best_quote(question, found, similarity)
 
     def _embed(self, texts: list[str]) -> FloatArray:
         return self._loaded().embed(texts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
@@ -22,6 +22,8 @@ VoiceId = Annotated[
     ),
 ]
 """Engine and name, and for some engines parameters: ``hibari:heart?pitch=0.9&stretch=1.06``."""
+
+Answers = Literal["free", "exact_first", "exact"]
 
 DEFAULT_APOLOGY = "Sorry, I lost my train of thought. Please ask me again."
 DEFAULT_NOTHING_FOUND = "I cannot find that in our course material."
@@ -72,6 +74,11 @@ class TutorProfile(BaseModel):
         "English and Chinese.",
     )
     knowledge: Identifier | None = Field(None, description="Knowledge base used when the session names none.")
+    answers: Answers = Field(
+        "free",
+        description="free: the model answers, with what was found as notes. exact_first: in the material's own words "
+        "where it answers the question well, else free. exact: in the material's own words, or nothing_found.",
+    )
     openings: tuple[Annotated[str, StringConstraints(min_length=2, max_length=120)], ...] = Field(
         (),
         max_length=12,

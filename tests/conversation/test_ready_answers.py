@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from engine.conversation.conversation import Conversation
+from engine.knowledge.items import Passage
+from engine.knowledge.quotes import Quote
 from engine.tutors.profile import TutorProfile
 from tests.conversation.conversation_stage import AVATAR, FakeModel, Stage
 
@@ -30,3 +35,47 @@ def test_a_profile_may_leave_sums_to_the_model() -> None:
     stage.play_all(lambda s: ask(s, "What is 17 times 23?"))
     assert stage.sink.last("text")["content"] == "A lot."
     assert (counted(stage, "calculation"), counted(stage, "model")) == (0, 1)
+
+
+class Book:
+    """A knowledge base that knows one sentence."""
+
+    def exists(self, kb_id: str) -> bool:
+        return True
+
+    async def quote(self, kb_id: str, question: str) -> Quote | None:
+        if "bees" not in question:
+            return None
+        return Quote("Bees dance.", Passage("bees.md", "Bees dance. They fly.", 0.8))
+
+    async def search(self, kb_id: str, question: str, count: int) -> list[Passage]:
+        return []
+
+
+def taught(answers: str) -> Stage:
+    stage = Stage(model=FakeModel(text="Perhaps they sing."), profile=TutorProfile(answers=answers))
+    stage.parts.knowledge = Book()
+    stage.conversation = Conversation(stage.parts, stage.conversation.profile, "session", "book")
+    return stage
+
+
+@pytest.mark.parametrize("answers", ["exact", "exact_first"])
+def test_the_material_answers_in_its_own_words(answers: str) -> None:
+    stage = taught(answers).play_all(lambda s: ask(s, "How do bees talk?"))
+    text = stage.sink.last("text")
+    assert text["content"] == "Bees dance."
+    assert text["sources"][0]["document"] == "bees.md"
+    assert counted(stage, "material") == 1
+
+
+def test_what_the_material_does_not_say_is_said_to_be_missing_or_left_to_the_model() -> None:
+    exact = taught("exact").play_all(lambda s: ask(s, "How do wasps talk?"))
+    assert exact.sink.last("text")["content"] == TutorProfile().nothing_found
+    first = taught("exact_first").play_all(lambda s: ask(s, "How do wasps talk?"))
+    assert first.sink.last("text")["content"] == "Perhaps they sing."
+    assert counted(first, "model") == 1
+
+
+def test_small_talk_is_left_to_the_model_even_where_answers_are_exact() -> None:
+    stage = taught("exact").play_all(lambda s: ask(s, "Hello, how are you?"))
+    assert stage.sink.last("text")["content"] == "Perhaps they sing."

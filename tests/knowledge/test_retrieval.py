@@ -51,6 +51,28 @@ def test_english_questions_find_their_source(store: KnowledgeStore) -> None:
     assert len(missed) <= 2, missed
 
 
+def test_a_quote_is_said_to_the_letter_and_answers(store: KnowledgeStore) -> None:
+    quoted = 0
+    for question, page in PDF_QUESTIONS:
+        quote = store.quote("school", question)
+        if quote is not None:
+            assert quote.text in quote.passage.text
+            quoted += quote.passage.page == page
+    assert quoted >= 8
+    war = store.quote("school", "When did the Thirty Years' War end?")
+    assert war is not None
+    assert war.text.startswith("The Treaty of Westphalia, signed in 1648")
+    heart = store.quote("chinese", "心脏有几个腔室？")
+    assert heart is not None
+    assert heart.text == "人的心脏有四个腔室，左心室把含氧的血液送到全身。"
+
+
+@pytest.mark.parametrize("question", ["Who wrote Hamlet?", "What is the boiling point of water?", "谁发明了电话？"])
+def test_what_the_material_does_not_say_is_not_quoted(store: KnowledgeStore, question: str) -> None:
+    assert store.quote("school", question) is None
+    assert store.quote("chinese", question) is None
+
+
 def test_what_is_said_twenty_times_in_the_book_does_not_crowd_answers_out(store: KnowledgeStore) -> None:
     store.put("crowded", "textbook.pdf", make_pdf(pdf_pages(repeated=4, every=1)))
     found = {question: [p.page for p in store.search("crowded", question, 3)] for question, _ in PDF_QUESTIONS}
