@@ -31,7 +31,7 @@ SHUT = 0.12
 """Lips are shut while the opening is below this part of a wide one."""
 
 NEAR_S = 0.0401
-MOST_LAG = 8
+MAX_LAG = 8
 
 
 @dataclass
@@ -85,8 +85,8 @@ def lag_ms(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> float:
 
     Pooled over sentences, because a single one may fit almost as well when shifted by a syllable.
     """
-    lags = np.arange(-MOST_LAG, MOST_LAG + 1)
-    inner = slice(MOST_LAG, -MOST_LAG)
+    lags = np.arange(-MAX_LAG, MAX_LAG + 1)
+    inner = slice(MAX_LAG, -MAX_LAG)
     values = np.array(
         [
             np.mean([correlation(np.roll(opening, -lag)[inner], reference[inner]) for opening, reference in pairs])

@@ -54,7 +54,7 @@ def measure(
     """Draw ``batch`` sessions at a time for ``seconds``; percentiles of wall milliseconds per picture."""
     avatars = [renderer.load(avatar_id) for avatar_id in ("avatar_tutor_13", "avatar_tutor_1", "avatar_tutor_7")]
     sound = np.zeros(960, np.float32)
-    coders = [VideoEncoder(MediaFormat(*avatars[0].size)) for _ in range(batch)]
+    encoders = [VideoEncoder(MediaFormat(*avatars[0].size)) for _ in range(batch)]
     walls, drawing_s, coding_s, index = [], 0.0, 0.0, 0
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
@@ -66,8 +66,8 @@ def measure(
         pictures = renderer.render(requests)
         drawn = time.thread_time()
         walls.append((time.perf_counter() - start) * 1000 / batch)
-        for coder, picture in zip(coders, pictures, strict=True):
-            coder.encode(picture)
+        for encoder, picture in zip(encoders, pictures, strict=True):
+            encoder.encode(picture)
         drawing_s, coding_s = drawing_s + drawn - cpu, coding_s + time.thread_time() - drawn
         index += 1
     cpu_ms, coding_ms = (seconds * 1000 / (index * batch) for seconds in (drawing_s, coding_s))

@@ -85,9 +85,9 @@ def pitch_of(pcm: FloatArray) -> FloatArray:
     correlation = np.fft.irfft(np.abs(spectrum) ** 2)[:, :size]
     window = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(size), 2 * size)) ** 2)[:size]
     low, high = int(OUTPUT_RATE / _PITCH_HZ[1]), int(OUTPUT_RATE / _PITCH_HZ[0])
-    likeness = correlation[:, : high + 1] / (correlation[:, :1] + 1e-9) / (window[: high + 1] / window[0])
+    similarity = correlation[:, : high + 1] / (correlation[:, :1] + 1e-9) / (window[: high + 1] / window[0])
     # The shortest lag that is nearly as good as the best one: multiples of the period are as good.
-    inside = likeness[:, low:]
+    inside = similarity[:, low:]
     good = inside > 0.9 * inside.max(axis=1, keepdims=True)
     peak = (inside >= np.roll(inside, 1, axis=1)) & (inside >= np.roll(inside, -1, axis=1)) & good
     lags = low + np.argmax(peak, axis=1)
