@@ -96,3 +96,30 @@ async def test_every_answer_has_safe_headers_and_tells_no_version(request_bytes:
     for line in ("x-content-type-options: nosniff", "referrer-policy: no-referrer", "x-frame-options: deny"):
         assert f"\r\n{line}\r\n" in head
     assert "\r\ncontent-security-policy: default-src 'none'; frame-ancestors 'none'\r\n" in head
+
+
+async def test_no_connection_is_read_for_long_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    receive = port._Protocol.data_received
+
+    def measured(self: port._Protocol, data: bytes) -> None:
+        taken.append(len(data))
+        receive(self, data)
+
+    monkeypatch.setattr(port._Protocol, "data_received", measured)
+    body = b"1\r\na\r\n" * 50_000 + b"0\r\n\r\n"
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with served() as number:
+        assert b" 200 " in await ask(number, head + body)
+    assert sum(taken) == len(head + body)
+    assert max(taken) == port.READ_BYTES
+
+
+async def test_refusals_before_any_handler_are_json() -> None:
+    async with served() as number:
+        for path in (b"/nowhere", b"/health"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", number)
+            writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nConnection: close\r\n\r\n")
+            answer = await asyncio.wait_for(reader.read(), 5)
+            assert b" 417 " in answer.partition(b"\r\n")[0] and b'{"error": {"code"' in answer
+            writer.close()
