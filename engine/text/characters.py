@@ -45,6 +45,11 @@ def shortened(text: str) -> str:
 
 
 def _plain(match: re.Match[str]) -> str:
-    return "".join(
-        _SPECIAL.get(char) or unicodedata.normalize("NFKC", char).replace("\u2044", "/") for char in match.group()
-    )
+    plain = ""
+    enclosed = False
+    for char in match.group():
+        # ①② are two numbers, not one.
+        plain += "、" if enclosed and "\u2460" <= char <= "\u249b" else ""
+        plain += _SPECIAL.get(char) or unicodedata.normalize("NFKC", char).replace("\u2044", "/")
+        enclosed = "\u2460" <= char <= "\u249b"
+    return plain

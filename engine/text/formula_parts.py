@@ -58,6 +58,7 @@ _NORM = re.compile(r"(?<!\|)\|\|([^|]{1,60})\|\|(?!\|)")
 _JOINED_BOXES = re.compile(
     r"\\(?:text|mathrm)\s?\{([^{}]{1,12})\}(\^\{?-?\d\}?)?\s*/\s*\\(?:text|mathrm)\s?\{([^{}]{1,12})\}(\^\{?-?\d\}?)?"
 )
+_COMPLEMENT = re.compile(r"(?:\\complement|∁)\s?_\s?\{?([A-Za-z])\}?\s*([A-Za-z])(?![A-Za-z])")
 _EXISTS = re.compile(r"((?:\\exists\s?|∃)!?\s*[A-Za-z])\s*(?=\()")
 _ARC_MINUTES = re.compile(r"\^\{?\\circ\}?\s*(\d{1,2})\s?(?:'|′|\^\{?\\prime\}?)(?!['′])")
 _NAMED_MULTIPLE = re.compile(
@@ -68,6 +69,7 @@ _NAMED_MULTIPLE = re.compile(
 def prepared(formula: str, chinese: bool) -> str:
     """LaTeX with chemistry, units and repeating decimals replaced by ``\\text{words}``."""
     formula = _OHMS.sub(r"\\,\\mathrm{Ω}", _NORM.sub(r"\\|\1\\|", _NAMED_MULTIPLE.sub(_multiple, formula)))
+    formula = _COMPLEMENT.sub(lambda m: _text(_complement(m, chinese)), formula)
     formula = _JOINED_BOXES.sub(r"\\mathrm{\1\2/\3\4}", formula)
     formula = _EXISTS.sub(lambda m: m.group(1) + _text("满足" if chinese else "such that"), formula)
     formula = _ARC_MINUTES.sub(lambda m: rf"^\circ {m.group(1)}" + _text("分" if chinese else "minutes"), formula)
@@ -81,6 +83,11 @@ def prepared(formula: str, chinese: bool) -> str:
     formula = _QUANTITY.sub(r"\1\\,\\mathrm{\2}", formula)
     formula = _BOXED_SPECIES.sub(lambda m: _boxed_species(m, chinese), formula)
     return _UNIT_BOX.sub(lambda m: _boxed_unit(m, chinese), formula)
+
+
+def _complement(match: re.Match[str], chinese: bool) -> str:
+    whole, part = match.groups()
+    return f"{whole} 中 {part} 的补集" if chinese else f"the complement of {part} in {whole}"
 
 
 def _multiple(match: re.Match[str]) -> str:

@@ -72,6 +72,7 @@ _EQUATION = re.compile(
     rf"(?<![A-Za-z0-9_$\\]){_TERM}(?:\s?\+\s?{_TERM}){{0,5}}\s?(?:-{{1,2}}>|→|⟶|⇌|<=>|⇋)\s?{_TERM}(?:\s?\+\s?{_TERM}){{0,5}}"
 )
 _CHARGES = re.compile(f"[{_SUPERSCRIPTS}]{{1,3}}")
+_PLUS = re.compile(r"\s?\+\s?")
 _STATE = re.compile(r"\((?:s|l|g|aq)\)")
 
 _LONGEST = 60
@@ -173,12 +174,12 @@ def chemistry(text: str, read: Read) -> str:
         return read(plain + (f"^{charge}" if charge else "")) if is_species(marked) else match.group()
 
     def equation(match: re.Match[str]) -> str:
-        terms = re.findall(r"[A-Z][^\s+]*", _STATE.sub("", match.group()).translate(_DOWN))
+        terms = re.findall(r"[A-Z][^\s+→⟶⇌⇋<>=-]*", _STATE.sub("", match.group()).translate(_DOWN))
         bare = [term.rstrip(_SUPERSCRIPTS).removesuffix("->") for term in terms]
         charged = any(char in match.group() for char in "⁺⁻")
         if not (charged or any(map(is_species, bare))) or not all(map(is_elements, bare)):
             return match.group()
-        plain = _CHARGES.sub(lambda m: f"^{m.group().translate(_UP)}", match.group().translate(_DOWN))
+        plain = _CHARGES.sub(lambda m: f"^{m.group().translate(_UP)}", _PLUS.sub(" + ", match.group()).translate(_DOWN))
         return read(plain.replace("→", "->").replace("⟶", "->").replace("⇋", "⇌"))
 
     return _SPECIES.sub(species, _EQUATION.sub(equation, text))

@@ -167,7 +167,12 @@ _EITHER = re.compile(
     re.I,
 )
 
+_UNIT_JOINED = re.compile(r"(?<=\d)(?=(?:[kMm]?Ω|[μµ][A-Za-z])(?![A-Za-z0-9]))")
+_QUOTIENT = re.compile(r"(?<![\w/])(a/b|b/a|x/y|y/x|p/q|m/n)(?![\w/])")
+
 _ENGLISH: Rules = (
+    (_UNIT_JOINED, " "),
+    (_QUOTIENT, lambda m: m.group().replace("/", " over ")),
     (_MAIL, _address),
     (_HALF_DAY, _half_day),
     (_TELEPHONE, _digits),
@@ -232,6 +237,9 @@ _ENGLISH: Rules = (
 )
 
 _CHINESE: Rules = (
+    (_UNIT_JOINED, " "),
+    (_QUOTIENT, lambda m: f"{m.group()[2]}分之{m.group()[0]}"),
+    (re.compile(r"第([IVX]{1,5})(?=[章节卷部编])"), lambda m: f"第{number_in_words(str(_roman(m.group(1))), True)}"),
     (re.compile(r"(?<=\d) ?° ?(?=[CF]\b)"), "°"),
     (re.compile(r"(?<![\d.,/])24/7(?![\d/])"), "二十四小时七天"),
     (_MAIL, lambda m: m.group().replace("@", " at ").replace(".", "点")),
