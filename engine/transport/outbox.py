@@ -11,19 +11,27 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from engine.concurrency.channel import Channel, ChannelClosed
-from engine.protocol.outgoing import Event, InterruptedEvent
+from engine.protocol.outgoing import Event, InterruptedEvent, MediaEvent
 from engine.telemetry import Metrics
 from engine.transport.dropped_replies import DroppedReplies
 
 
 @dataclass(frozen=True, slots=True)
-class _Outgoing:
+class Outgoing:
+    """A message on its way."""
+
     reply_number: int
+    """Of the reply it belongs to; 0 for none."""
+
     text: str
+    """Its JSON."""
+
+    media_end_ms: int = 0
+    """Up to where the client has the reply with it; 0 for what is no media."""
 
 
 class Outbox:
-    """JSON texts on their way to one client; iterate over it to send them.
+    """Messages on their way to one client; iterate over it to send them.
 
     Args:
         name: of the queue in metrics.
@@ -32,7 +40,7 @@ class Outbox:
     """
 
     def __init__(self, name: str, capacity: int, metrics: Metrics) -> None:
-        self._queue: Channel[_Outgoing] = Channel(name, capacity)
+        self._queue: Channel[Outgoing] = Channel(name, capacity)
         metrics.watch_queue(self._queue)
         self._dropped = metrics.queue_dropped.labels(name)
         self._interrupted = DroppedReplies()
@@ -41,6 +49,11 @@ class Outbox:
     def closed(self) -> bool:
         """No more messages are taken."""
         return self._queue.closed
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait."""
+        return len(self._queue)
 
     async def put(self, event: Event) -> None:
         """Queue a message; waits for room. ``interrupted`` neither waits nor queues behind others.
@@ -76,16 +89,17 @@ class Outbox:
         """Take no more; what waits can still be sent. Idempotent."""
         self._queue.close()
 
-    async def __aiter__(self) -> AsyncIterator[str]:
+    async def __aiter__(self) -> AsyncIterator[Outgoing]:
         async for item in self._queue:
             if self._stale(item):
                 self._dropped.inc()
             else:
-                yield item.text
+                yield item
 
-    def _stale(self, item: _Outgoing) -> bool:
+    def _stale(self, item: Outgoing) -> bool:
         return item.reply_number in self._interrupted
 
 
-def _pack(event: Event) -> _Outgoing:
-    return _Outgoing(event.reply_number, event.to_json())
+def _pack(event: Event) -> Outgoing:
+    end_ms = event.start_ms + event.duration_ms if isinstance(event, MediaEvent) else 0
+    return Outgoing(event.reply_number, event.to_json(), end_ms)

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 
 ETHERNET_BYTES = 1500
 
+RETRANSMISSION_S = 0.2
+"""How long a reliable stream stands still for a lost packet: Linux's shortest retransmission timeout. It doubles each
+time the same packet is lost again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
@@ -95,6 +99,26 @@ class Link:
             arrives = self._last_arrival = max(arrives, self._last_arrival)
         return (arrives, arrives) if twice < rules.duplicate else (arrives,)
 
+    def send_reliably(self, size: int, now: float) -> float:
+        """As ``send``, of a stream that repeats what is lost: later packets wait for the one before them.
+
+        The queue never overflows; ask ``backlog`` first.
+
+        Returns:
+            When the packet arrives.
+        """
+        rules = self.conditions
+        self.sent += 1
+        jitter = self._random.random() * rules.jitter_s
+        leaves, wait_s = self._pass(size, now), RETRANSMISSION_S
+        arrives = max(leaves + rules.delay_s + jitter, self._stalled_until, self._last_arrival)
+        while self._random.random() < rules.loss:
+            self.lost += 1
+            arrives += wait_s
+            wait_s *= 2
+        self._last_arrival = arrives
+        return arrives
+
     def backlog(self, now: float) -> float:
         """Bytes waiting in front of the bottleneck."""
         return max(0.0, self._drained(now) - self.conditions.burst_bytes)
@@ -106,14 +130,17 @@ class Link:
     def _leave(self, size: int, now: float) -> float | None:
         """When the bottleneck has let the packet through; None if its queue has no room."""
         rules = self.conditions
+        if rules.bytes_per_s is not None and self._drained(now) + size - rules.burst_bytes > rules.queue_bytes:
+            return None
+        return self._pass(size, now)
+
+    def _pass(self, size: int, now: float) -> float:
+        """When the bottleneck has let the packet through, however many wait."""
+        rules = self.conditions
         if rules.bytes_per_s is None:
             return now
-        level = self._drained(now) + size
-        waiting = level - rules.burst_bytes
-        if waiting > rules.queue_bytes:
-            return None
-        self._level, self._level_at = level, now
-        return now + max(0.0, waiting) / rules.bytes_per_s
+        self._level, self._level_at = self._drained(now) + size, now
+        return now + max(0.0, self._level - rules.burst_bytes) / rules.bytes_per_s
 
     def _drained(self, now: float) -> float:
         rate = self.conditions.bytes_per_s

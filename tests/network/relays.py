@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +24,13 @@ SOCKET_BUFFER_BYTES = 16_384
 
 PIECES_UNDER_WAY = 256
 """Most segments between the two sockets of a connection; the sender waits when there are more."""
+
+
+def congestion_window(loss: float) -> int:
+    """Segments a TCP sender keeps under way when this share of them is lost, 0..1: 1.22 / sqrt(loss) (Mathis et al.,
+    "The macroscopic behavior of the TCP congestion avoidance algorithm", 1997)."""
+    return min(PIECES_UNDER_WAY, max(2, round(1.22 / math.sqrt(loss)))) if loss else PIECES_UNDER_WAY
+
 
 Address = tuple[str, int]
 
@@ -164,13 +172,13 @@ def with_candidate(sdp: str, address: Address) -> str:
 
 
 class TcpProxy:
-    """A byte stream's network in front of a TCP server of this machine. Nothing is lost or reordered; ``Conditions``
-    that say so are refused. A full queue makes the sender wait."""
+    """A byte stream's network in front of a TCP server of this machine. A lost segment comes later, and all that follow
+    wait for it; ``Conditions`` that reorder or duplicate are refused. A full queue makes the sender wait."""
 
     def __init__(self, port: int, up: Conditions, down: Conditions, seed: int = 0) -> None:
         for conditions in (up, down):
-            if conditions.loss or conditions.reorder or conditions.duplicate:
-                raise ValueError("TCP mends loss, reordering and duplication itself")
+            if conditions.reorder or conditions.duplicate:
+                raise ValueError("TCP mends reordering and duplication itself")
         self._target = port
         self._up, self._down, self._seed = up, down, seed
         self._server: asyncio.Server
@@ -275,7 +283,7 @@ class _Connection:
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, link: Link) -> None:
     """Bytes from one socket to the other, each piece at its time. Returns when either socket has come to its end."""
     loop = asyncio.get_running_loop()
-    pieces: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(PIECES_UNDER_WAY)
+    pieces: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(congestion_window(link.conditions.loss))
 
     async def take() -> None:
         with suppress(ConnectionError):
@@ -283,7 +291,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, link
                 rate, room = link.conditions.bytes_per_s, link.conditions.queue_bytes - SEGMENT_BYTES
                 if rate is not None and (over := link.backlog(loop.time()) - room) > 0:
                     await asyncio.sleep(over / rate + 0.001)
-                await pieces.put((link.send(len(data), loop.time())[0], data))
+                await pieces.put((link.send_reliably(len(data), loop.time()), data))
         await pieces.put((loop.time(), b""))
 
     async with asyncio.TaskGroup() as group:

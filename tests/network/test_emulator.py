@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.network.emulator import Conditions, Link
+from tests.network.emulator import RETRANSMISSION_S, Conditions, Link
 
 COUNT = 4000
 EVERY_S = 0.01
@@ -137,3 +137,11 @@ def test_whatever_the_conditions_time_and_rate_are_kept(
             slowest = times[0] - conditions.delay_s
             assert through <= conditions.burst_bytes + conditions.bytes_per_s * slowest + 1e-3
     assert link.sent == len(script)
+
+
+def test_a_reliable_stream_loses_nothing_and_keeps_its_order_while_lost_packets_are_repeated() -> None:
+    link = Link(Conditions(loss=0.3, delay_s=0.05), seed=4)
+    arrivals = [link.send_reliably(1000, now / 100) for now in range(500)]
+    assert arrivals == sorted(arrivals)
+    assert 80 < link.lost < 350
+    assert arrivals[-1] >= 0.05 + RETRANSMISSION_S * link.lost, "every loss costs at least one timeout"

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from tests.network.emulator import Conditions
+from tests.network.emulator import RETRANSMISSION_S, Conditions
 from tests.network.relays import TcpProxy, tcp_proxy, udp_relay, with_candidate, without_candidates
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], asyncio.Future[None]]
@@ -98,9 +98,19 @@ async def test_an_end_goes_through_and_a_server_that_is_not_there_is_an_end() ->
         assert await reader.read() == b""
 
 
+async def test_a_lossy_line_delays_what_tcp_sends_and_loses_nothing() -> None:
+    sent = bytes(range(256)) * 200
+    async with echo() as port, tcp_proxy(port, down=Conditions(loss=0.1), seed=3) as proxy, connected(proxy) as ends:
+        reader, writer = ends
+        began = asyncio.get_running_loop().time()
+        writer.write(sent)
+        assert await reader.readexactly(len(sent)) == sent
+        assert asyncio.get_running_loop().time() - began > RETRANSMISSION_S
+
+
 async def test_tcp_refuses_conditions_it_would_mend_itself() -> None:
     with pytest.raises(ValueError):
-        TcpProxy(1, Conditions(loss=0.1), Conditions())
+        TcpProxy(1, Conditions(reorder=0.1), Conditions())
 
 
 class _Collector(asyncio.DatagramProtocol):

@@ -26,7 +26,7 @@ async def _sent(outbox: Outbox) -> list[str]:
 
 
 async def _parsed(outbox: Outbox) -> AsyncIterator[dict[str, Any]]:
-    async for text in outbox:
+    async for text in (message.text async for message in outbox):
         yield json.loads(text)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine.items import MediaFrame
+from engine.items import MediaFrame, Picture
 from engine.transport.media import boxes
 from engine.transport.media.boxes import Run, Sample, Track
-from engine.transport.media.encoders import AudioEncoder, MediaFormat, VideoEncoder
+from engine.transport.media.encoders import PICTURE_DURATION, AudioEncoder, MediaFormat, VideoEncoder
 
 
 class FragmentWriter:
@@ -40,18 +40,32 @@ class FragmentWriter:
             self._tracks.insert(0, self._video.track)
         self._times = dict.fromkeys((t.id for t in self._tracks), 0)
         self._sequence = 0
-        self.init_segment: bytes = boxes.init_segment(self._tracks)
-        """The bytes the client must append first."""
+        self._form = form
+        self._new_init = b""
+        self.init_segment, self.codecs = self._describe()
+        """The bytes the client must append first, and the MIME type for ``MediaSource.addSourceBuffer``. A format that
+        is adapted before the first picture changes them."""
 
+    def _describe(self) -> tuple[bytes, str]:
         names = ",".join(t.codec for t in self._tracks)
-        self.codecs: str = f'{"video" if form.video else "audio"}/mp4; codecs="{names}"'
-        """The MIME type for ``MediaSource.addSourceBuffer``."""
+        kind = "audio" if self._video is None else "video"
+        return boxes.init_segment(self._tracks), f'{kind}/mp4; codecs="{names}"'
+
+    def adapt(self, form: MediaFormat) -> None:
+        """Go on with the bit rates and picture rate of ``form``; the rest of it must stay as it was.
+
+        The voice goes on without a gap; the next new picture is a keyframe, before which ``add`` puts another
+        initialisation segment if need be.
+        """
+        self._form = form
+        self._audio.change_bitrate(form.audio_bitrate)
 
     def add(self, frames: Sequence[MediaFrame]) -> bytes:
-        """A fragment with exactly the pictures of ``frames`` and the audio encoded by now.
+        """A fragment with exactly the time of ``frames``: their pictures, and the audio encoded by now.
 
-        Only the very first picture is sure to be a keyframe. Empty if there is nothing to send yet (audio only, first
-        frame).
+        A frame without a picture makes the one before longer; at the head of a fragment it is encoded, as a
+        repetition. Only the very first picture is sure to be a keyframe. Empty if there is nothing to send yet
+        (audio only, first frame).
 
         Raises:
             ValueError: a picture's size is not the format's.
@@ -60,11 +74,27 @@ class FragmentWriter:
         audio: list[Sample] = []
         for frame in frames:
             if self._video is not None:
-                picture = self._video.encode(frame.picture)
-                pictures.append(replace(picture, duration=picture.duration + self._lead))
-                self._lead = 0
+                if frame.picture is None and pictures:
+                    pictures[-1] = replace(pictures[-1], duration=pictures[-1].duration + PICTURE_DURATION)
+                else:
+                    picture = self._encoder(frame.picture).encode(frame.picture)
+                    pictures.append(replace(picture, duration=picture.duration + self._lead))
+                    self._lead = 0
             audio += self._audio.encode(frame.pcm)
-        return self._fragment(pictures, audio)
+        init, self._new_init = self._new_init, b""
+        return init + self._fragment(pictures, audio)
+
+    def _encoder(self, picture: Picture | None) -> VideoEncoder:
+        """The encoder for ``picture``; a new one, once there is a new picture, when the format has changed."""
+        assert self._video is not None
+        if picture is not None and not self._video.suits(self._form):
+            before, self._video = self._video.track, VideoEncoder(self._form.fitting(picture))
+            self._tracks[0] = self._video.track
+            if self._video.track != before and self._sequence:
+                self._new_init = boxes.init_segment(self._tracks)
+            elif not self._sequence:
+                self.init_segment, self.codecs = self._describe()
+        return self._video
 
     def finish(self) -> bytes:
         """The audio still in the encoder, as a last fragment."""

@@ -67,7 +67,8 @@ class EventChannel:
             PeerTooSlow: the peer takes nothing.
         """
         await self._opened.wait()
-        async for text in self._outbox:
+        async for message in self._outbox:
+            text = message.text
             channel = self._channel
             if channel is None or channel.readyState != "open":
                 continue

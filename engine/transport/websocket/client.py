@@ -20,7 +20,9 @@ from engine.sessions import Session
 from engine.transport.commands import obey, ready, refusal, session_avatar
 from engine.transport.media import MediaFormat
 from engine.transport.outbox import Outbox
+from engine.transport.quality import QualityControl, quality_steps
 from engine.transport.rate_limit import RateLimit
+from engine.transport.websocket.line import Line, wire_cost
 from engine.transport.websocket.microphone import PcmMicrophone
 from engine.transport.websocket.sinks import ClipSink, StreamSink
 from engine.transport.websocket.writer import SocketWriter, close_hard
@@ -38,14 +40,18 @@ SUBPROTOCOL = "tutor.v1"
 """Chosen when a client offers it; one that offers none gets the same."""
 
 OUTBOX_MESSAGES = 128
-UNSENT_BYTES = 64_000
-"""What the kernel keeps of a socket's unsent bytes: half a second of stream."""
+UNSENT_BYTES = 16_000
+"""What the kernel keeps of a socket's unsent bytes, besides what it has under way: a tenth of a second of stream."""
+
+UNKNOWN_LINE_STEP = 2
+"""The quality a connection begins with (an index of its steps). Its first picture has 10 kB instead of 40, and a line
+that takes more is known by the next one."""
 
 
 class Client:
     """One open socket of a session."""
 
-    def __init__(self, websocket: web.WebSocketResponse, session: Session) -> None:
+    def __init__(self, websocket: web.WebSocketResponse, session: Session, transport: asyncio.WriteTransport) -> None:
         self._socket = websocket
         self._session = session
         self._conversation = session.conversation
@@ -53,7 +59,12 @@ class Client:
         self._parts = parts
         self._settings = parts.settings
         self._outbox = Outbox("outbox", OUTBOX_MESSAGES, parts.metrics)
-        self._writer = SocketWriter(websocket, self._outbox, parts.settings.sessions.slow_client_s)
+        video = parts.settings.video
+        steps = quality_steps(video.bitrate, video.audio_bitrate)
+        self._line = Line(QualityControl(steps, wire_cost, start=UNKNOWN_LINE_STEP), video.stream_ahead_s)
+        self._writer = SocketWriter(
+            websocket, self._outbox, self._line, parts.settings.sessions.slow_client_s, transport.get_write_buffer_size
+        )
         self._sink: ClipSink | StreamSink = ClipSink(self._outbox, parts.encoder, self._form(None))
         self._avatar: Avatar | None = None
         self._microphone: PcmMicrophone | None = None
@@ -99,7 +110,10 @@ class Client:
         await close_hard(self._socket, code, reason)
 
     async def _answer_control(self, message: WSMessage) -> bool:
-        """Answer a ping; False when the socket is closed, because there were too many or nothing can be sent."""
+        """Answer a ping, take an answer to ours; False when the socket is closed, because there were too many or
+        nothing can be sent."""
+        if message.type is WSMsgType.PONG and self._writer.answered(message.data):
+            return True
         try:
             self._control_rate.check(asyncio.get_running_loop().time())
             if message.type is WSMsgType.PING:
@@ -137,6 +151,9 @@ class Client:
                 await self._configure(message)
             case messages.PingMessage():
                 await self._outbox.put(PongEvent())
+            case messages.PlaybackMessage():
+                self._line.played(message.turn, message.position_ms, asyncio.get_running_loop().time())
+                obey(self._session, message, None)
             case _:
                 obey(self._session, message, None)
 
@@ -152,7 +169,8 @@ class Client:
             form,
             self._settings.video.stream_ahead_s,
             self._parts.metrics,
-            lambda: self._writer.behind_s,
+            self._line,
+            self._writer.room,
         )
         codecs = await sink.prepare()
         self._conversation.detach(self._sink)
@@ -203,20 +221,20 @@ class Client:
         )
 
 
-def _keep_backlog_short(request: web.Request) -> None:
-    """Let the kernel hold little of what was not sent yet.
+def _keep_backlog_short(transport: asyncio.WriteTransport) -> None:
+    """Let the kernel and the transport hold little of what was not sent yet.
 
-    What it has taken cannot be dropped when a reply is interrupted, and hides for many seconds that a
-    client has stopped reading.
+    What they have taken cannot be dropped when a reply is interrupted or its quality changes, and hides for many
+    seconds that a client has stopped reading.
     """
-    connection = request.transport.get_extra_info("socket") if request.transport is not None else None
+    transport.set_write_buffer_limits(high=0)
+    connection = transport.get_extra_info("socket")
     if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 async def serve_socket(request: web.Request, session: Session) -> web.StreamResponse:
     """Upgrade a request whose token was checked, and serve it. A second socket replaces the first."""
-    _keep_backlog_short(request)
     websocket = web.WebSocketResponse(
         max_msg_size=session.parts.settings.limits.message_bytes,
         heartbeat=20,
@@ -224,9 +242,14 @@ async def serve_socket(request: web.Request, session: Session) -> web.StreamResp
         autoping=False,
         protocols=(SUBPROTOCOL,),
         decode_text=False,  # a recording has 30 MB of it, which a thread looks at
+        writer_limit=0,
     )
     await websocket.prepare(request)
-    client = Client(websocket, session)
+    transport = request.transport
+    if not isinstance(transport, asyncio.WriteTransport):
+        return websocket  # the client is gone already
+    _keep_backlog_short(transport)
+    client = Client(websocket, session, transport)
     previous = session.take_connection(client)
     if previous is not None:
         await previous.close(WSCloseCode.POLICY_VIOLATION, b"replaced by another connection")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,12 +30,10 @@ from engine.protocol.outgoing import (
 from engine.telemetry import Metrics
 from engine.transport.media import ClipWriter, FragmentWriter, MediaFormat, wav
 from engine.transport.outbox import Outbox
+from engine.transport.websocket.line import Line
 
 LONGEST_HOLD_S = 2.5
 """A lowered reply that is neither interrupted nor resumed goes on after this; turn taking decides sooner."""
-
-DEGRADE_S = 2.0
-"""A client that is this far behind gets pictures repeated instead of new ones."""
 
 
 class ClipSink:
@@ -48,6 +46,7 @@ class ClipSink:
     """
 
     live = False
+    picture_every = 1
 
     def __init__(self, outbox: Outbox, encoder: Worker, form: MediaFormat) -> None:
         self._outbox = outbox
@@ -105,7 +104,8 @@ class StreamSink:
         form: size, bit rates and codec of the media.
         ahead_s: seconds the media may be sent ahead of playback.
         metrics: count the pictures that are dropped.
-        behind_s: gives how many seconds the client has not been taking the current message.
+        line: what the client's line takes.
+        room: waits until little is under way to the client.
     """
 
     live = True
@@ -117,14 +117,16 @@ class StreamSink:
         form: MediaFormat,
         ahead_s: float,
         metrics: Metrics,
-        behind_s: Callable[[], float],
+        line: Line,
+        room: Callable[[], Awaitable[None]],
     ) -> None:
         self._outbox = outbox
         self._encoder = encoder
         self._form = form
         self._ahead_s = ahead_s
         self._metrics = metrics
-        self._behind_s = behind_s
+        self._line = line
+        self._room = room
         self._writer: FragmentWriter | None = None
         self._spare: FragmentWriter | None = None
         self._reply = 0
@@ -136,13 +138,19 @@ class StreamSink:
 
     async def prepare(self) -> str:
         """Open the encoders of the first reply; gives the MIME type for Media Source Extensions."""
-        self._spare = await self._encoder.run(FragmentWriter, self._form)
+        self._spare = await self._encoder.run(FragmentWriter, self._adapted(self._form))
         return self._spare.codecs
+
+    @property
+    def picture_every(self) -> int:
+        """One picture in this many frames is of use; the others are not sent."""
+        return self._line.current.every
 
     async def event(self, event: Event) -> None:
         if isinstance(event, DuckEvent):
             self._lowered = True
             self._going_on.clear()
+            self._line.paused()
         elif isinstance(event, ResumeEvent | InterruptedEvent):
             self._lowered = False
             self._going_on.set()
@@ -155,6 +163,7 @@ class StreamSink:
                 async with asyncio.timeout(LONGEST_HOLD_S):
                     await self._going_on.wait()
             self._lowered = False
+            self._line.paused()
         loop = asyncio.get_running_loop()
         first = frames[0]
         if first.reply != self._reply:
@@ -162,14 +171,13 @@ class StreamSink:
         ahead_s = self._sent_ms / 1000 - (loop.time() - self._began_at)
         if ahead_s > self._ahead_s:
             await asyncio.sleep(ahead_s - self._ahead_s)
-        if self._behind_s() > DEGRADE_S:
-            frames = [replace(frame, picture=None) for frame in frames]
-            self._metrics.frames.labels("dropped").inc(len(frames))
-        form = self._form.fitting(first.picture)
-        if self._writer is None or (self._seq == 0 and form != self._form):
+        await self._room()
+        frames = self._thinned(frames, loop.time())
+        form = self._adapted(self._form.fitting(first.picture))
+        if self._writer is None or (self._seq == 0 and form.size != self._form.size):
             self._writer = await self._encoder.run(FragmentWriter, form)
         writer = self._writer
-        data = await self._encoder.run(_encode_fragment, writer, frames, first=self._seq == 0)
+        data = await self._encoder.run(_encode_fragment, writer, frames, form, first=self._seq == 0)
         message = MediaEvent(
             turn=self._reply,
             seq=self._seq,
@@ -182,7 +190,28 @@ class StreamSink:
         self._sent_ms += len(frames) * FRAME_MS
         await self._outbox.put(message)
 
+    def _thinned(self, frames: Sequence[MediaFrame], now: float) -> Sequence[MediaFrame]:
+        """Without the pictures the line has no room for; counts them. The first one of a reply always stays."""
+        every = self._line.quality(now).every
+        starving = self._line.starving(now)
+        left_out = [frame.index > 0 and (starving or frame.index % every > 0) for frame in frames]
+        if any(left_out):
+            self._metrics.frames.labels("dropped").inc(sum(left_out))
+        return [replace(f, picture=None) if out else f for f, out in zip(frames, left_out, strict=True)]
+
+    def _adapted(self, form: MediaFormat) -> MediaFormat:
+        """``form`` as good as the line allows."""
+        quality = self._line.current
+        return replace(
+            form,
+            video_bitrate=quality.video_bitrate,
+            audio_bitrate=quality.audio_bitrate,
+            every=quality.every,
+            thin=quality.video_bitrate < form.video_bitrate,
+        )
+
     def _begin(self, reply: int, now: float) -> None:
+        self._line.begin(reply, now)
         self._reply, self._seq, self._sent_ms, self._began_at = reply, 0, 0, now
         self._writer, self._spare = self._spare, None
 
@@ -201,13 +230,14 @@ class StreamSink:
                     data=base64.b64encode(data).decode(),
                 )
             )
-        self._spare = await self._encoder.run(FragmentWriter, self._form)
+        self._spare = await self._encoder.run(FragmentWriter, self._adapted(self._form))
 
     def drop(self, reply: int) -> None:
         self._writer, self._reply = None, 0
         self._outbox.drop(reply)
 
 
-def _encode_fragment(writer: FragmentWriter, frames: Sequence[MediaFrame], *, first: bool) -> str:
+def _encode_fragment(writer: FragmentWriter, frames: Sequence[MediaFrame], form: MediaFormat, *, first: bool) -> str:
+    writer.adapt(form)
     data = writer.add(frames)
     return base64.b64encode(writer.init_segment + data if first else data).decode()

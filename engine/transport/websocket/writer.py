@@ -3,50 +3,113 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from aiohttp import WSCloseCode, web
 
 from engine.transport.outbox import Outbox
+from engine.transport.websocket.line import Line
+
+PING_EVERY_S = 0.1
+"""Media are followed by a ping each, other messages by one at most this often."""
+
+FIRST_LOOK_S = 1.0
+"""A message that is still being sent after this time is watched."""
 
 
 class SocketWriter:
-    """Sends what an outbox holds; closes a client that takes nothing.
+    """Sends what an outbox holds, measures the line with pings, and closes a client that takes nothing.
 
     Args:
         socket: where to.
         outbox: what is sent; it is closed when the socket is gone.
-        slow_client_s: seconds one message may take before the client is given up.
+        line: told what was sent and what arrived.
+        slow_client_s: seconds without any progress before the client is given up.
+        unsent: gives the bytes the system has not taken yet.
     """
 
-    def __init__(self, socket: web.WebSocketResponse, outbox: Outbox, slow_client_s: float) -> None:
+    def __init__(
+        self,
+        socket: web.WebSocketResponse,
+        outbox: Outbox,
+        line: Line,
+        slow_client_s: float,
+        unsent: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._socket = socket
         self._outbox = outbox
+        self._line = line
         self._slow_client_s = slow_client_s
-        self._sending_since: float | None = None
-
-    @property
-    def behind_s(self) -> float:
-        """How long the client has not taken the message that is being sent, in seconds."""
-        since = self._sending_since
-        return 0.0 if since is None else asyncio.get_running_loop().time() - since
+        self._unsent = unsent
+        self._number = 0
+        self._pinged_at = float("-inf")
+        self._progress = asyncio.Event()
 
     async def run(self) -> None:
         """Send until the outbox is closed, the socket is gone or the client is too slow (closed with 1013)."""
         loop = asyncio.get_running_loop()
-        async for text in self._outbox:
-            self._sending_since = loop.time()
+        async for message in self._outbox:
+            self._number += 1
+            now = loop.time()
+            self._line.sent(self._number, len(message.text), now, message.reply_number, message.media_end_ms)
             try:
-                async with asyncio.timeout(self._slow_client_s):
-                    await self._socket.send_str(text)
+                await self._while_it_gets_on(self._socket.send_str(message.text))
+                self._line.taken(self._number, loop.time())
+                if message.media_end_ms or now - self._pinged_at >= PING_EVERY_S:
+                    self._pinged_at = now
+                    await self._socket.ping(b"%d" % self._number)
             except TimeoutError:
-                self._outbox.close()
-                await close_hard(self._socket, WSCloseCode.TRY_AGAIN_LATER, b"too slow")
+                await self._give_up()
                 return
             except (ConnectionError, RuntimeError):
                 self._outbox.close()
                 return
             finally:
-                self._sending_since = None
+                self._progress.set()
+
+    def answered(self, pong: bytes) -> bool:
+        """The client answered a ping. False when it is none of ours, or is no news."""
+        if not pong.isdigit() or int(pong) > self._number:
+            return False
+        news = self._line.answered(int(pong), asyncio.get_running_loop().time())
+        self._progress.set()
+        return news
+
+    async def room(self) -> None:
+        """Wait until little is under way, so that what is made next arrives soon.
+
+        Closes a client that takes nothing.
+        """
+        while not self._outbox.closed and (self._outbox.waiting or not self._line.has_room):
+            self._progress.clear()
+            try:
+                async with asyncio.timeout(self._slow_client_s):
+                    await self._progress.wait()
+            except TimeoutError:
+                await self._give_up()
+
+    async def _while_it_gets_on(self, send: Coroutine[Any, Any, None]) -> None:
+        """Send, however long it takes: a whole clip is a long message on a thin line.
+
+        Raises:
+            TimeoutError: the system took nothing of it for too long.
+        """
+        sending = asyncio.create_task(send, name="socket-send")
+        try:
+            left, wait_s = 0, min(FIRST_LOOK_S, self._slow_client_s)
+            while not (await asyncio.wait([sending], timeout=wait_s))[0]:
+                before, left = left, self._unsent()
+                if wait_s == self._slow_client_s and left >= before:
+                    raise TimeoutError
+                wait_s = self._slow_client_s
+            sending.result()
+        finally:
+            sending.cancel()
+
+    async def _give_up(self) -> None:
+        self._outbox.close()
+        await close_hard(self._socket, WSCloseCode.TRY_AGAIN_LATER, b"too slow")
 
 
 async def close_hard(socket: web.WebSocketResponse, code: int, reason: bytes) -> None:

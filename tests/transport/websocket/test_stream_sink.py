@@ -10,13 +10,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 
 from engine.items import FRAME_MS, FRAME_SAMPLES, MediaFrame
 from engine.protocol.outgoing import DuckEvent, ResumeEvent
 from engine.telemetry import Metrics
 from engine.transport.media import MediaFormat
 from engine.transport.outbox import Outbox
-from engine.transport.websocket.sinks import DEGRADE_S, LONGEST_HOLD_S, StreamSink
+from engine.transport.quality import QualityControl, quality_steps
+from engine.transport.websocket.line import Line, wire_cost
+from engine.transport.websocket.sinks import LONGEST_HOLD_S, StreamSink
 from engine.transport.websocket.writer import SocketWriter
 from tests.decoded import pictures_of, sound_of
 from tests.frames import grey
@@ -38,10 +41,17 @@ class InlineWorker:
 
 
 class StallingSocket:
-    """A client's socket: a message is taken at once, or when the client reads again."""
+    """A client's socket: a message arrives at once, or when the client reads again; pings are answered then too.
 
-    def __init__(self) -> None:
+    Args:
+        answers: the client answers pings.
+    """
+
+    def __init__(self, answers: bool = True) -> None:
+        self.answers = answers
+        self.answered: Callable[[bytes], bool]
         self.taken: list[tuple[float, dict[str, Any]]] = []
+        self.closed = False
         self._reads = asyncio.Event()
         self._reads.set()
 
@@ -55,22 +65,31 @@ class StallingSocket:
         await self._reads.wait()
         self.taken.append((asyncio.get_running_loop().time(), json.loads(text)))
 
+    async def ping(self, message: bytes) -> None:
+        if self.answers:
+            self.answered(message)
+
+    async def close(self, **_: Any) -> None:
+        self.closed = True
+
     def media(self) -> list[dict[str, Any]]:
         return [message for _, message in self.taken if message["type"] == "media"]
 
 
-class Line:
+class Way:
     """A sink, its outbox and the writer that empties it into a socket."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers: bool = True) -> None:
         self.metrics = Metrics()
-        self.socket = StallingSocket()
+        self.socket = StallingSocket(answers)
         outbox = Outbox("outbox", 128, self.metrics)
-        writer = SocketWriter(self.socket, outbox, SLOW_CLIENT_S)  # type: ignore[arg-type]
+        self.line = Line(QualityControl(quality_steps(800_000, 64_000), wire_cost), AHEAD_S)
+        writer = SocketWriter(self.socket, outbox, self.line, SLOW_CLIENT_S)  # type: ignore[arg-type]
+        self.socket.answered = writer.answered
         form = MediaFormat(width=SIZE, height=SIZE)
         worker: Any = InlineWorker()
         self.outbox = outbox
-        self.sink = StreamSink(outbox, worker, form, AHEAD_S, self.metrics, lambda: writer.behind_s)
+        self.sink = StreamSink(outbox, worker, form, AHEAD_S, self.metrics, self.line, writer.room)
         self._writing = asyncio.create_task(writer.run())
 
     async def speak(self, fragments: range) -> None:
@@ -113,7 +132,7 @@ def shown(shades: list[int], fragment: int) -> set[int]:
 
 def test_a_client_that_reads_gets_every_picture_paced_to_playback() -> None:
     async def main() -> None:
-        line = Line()
+        line = Way()
         began = asyncio.get_running_loop().time()
         await line.speak(range(20))
         elapsed = asyncio.get_running_loop().time() - began
@@ -128,44 +147,53 @@ def test_a_client_that_reads_gets_every_picture_paced_to_playback() -> None:
     run_virtual(main())
 
 
-def test_a_client_that_is_behind_gets_pictures_repeated_and_all_of_the_audio() -> None:
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_client_that_stops_reading_is_sent_little_and_then_all_of_the_voice_with_fewer_pictures(
+    answers: bool,
+) -> None:
     async def main() -> None:
-        line = Line()
+        way = Way(answers)
         loop = asyncio.get_running_loop()
-        await line.speak(range(5))
-        line.socket.stop_reading()
+        await way.speak(range(5))
+        way.socket.stop_reading()
         stalled_at = loop.time()
-        fresh = 5
-        while loop.time() - stalled_at <= DEGRADE_S - FRAGMENT_S:
-            await line.speak(range(fresh, fresh + 1))
-            fresh += 1
-        assert line.dropped() == 0, "not yet far enough behind"
-        await asyncio.sleep(stalled_at + DEGRADE_S + 2 * FRAGMENT_S - loop.time())
-        stale = range(fresh, fresh + 6)
-        await line.speak(stale)
-        assert line.dropped() == len(stale) * FRAGMENT
-        line.socket.read_again()
-        await asyncio.sleep(0.1)
-        again = range(stale.stop, stale.stop + 4)
-        await line.speak(again)
-        await line.end()
+        speaking = asyncio.create_task(way.speak(range(5, 40)))
+        await asyncio.sleep(5)
+        assert not speaking.done()
+        assert way.outbox.waiting <= 1, "what is not made yet can still be made smaller"
+        way.socket.read_again()
+        await speaking
+        assert loop.time() - stalled_at < 5 + 40 * FRAGMENT_S
+        await way.end()
 
-        messages = line.socket.media()
+        messages = way.socket.media()
         shades, audio_s = decode(messages)
-        assert [shown(shades, n) for n in range(fresh)] == [{shade(n)} for n in range(fresh)]
-        assert [shown(shades, n) for n in stale] == [{shade(fresh - 1)}] * len(stale), "the last picture stays"
-        assert [shown(shades, n) for n in again] == [{shade(n)} for n in again]
-        assert line.dropped() == len(stale) * FRAGMENT
-        assert abs(audio_s - again.stop * FRAGMENT_S) < 0.09, "no audio is lost"
-        assert [m["seq"] for m in messages] == list(range(len(messages)))
+        assert abs(audio_s - 40 * FRAGMENT_S) < 0.09, "no audio is lost"
+        assert way.dropped() >= FRAGMENT, "a late fragment has no new pictures"
+        assert 4 * FRAGMENT < len(shades) < 40 * FRAGMENT
+        assert [m["seq"] for m in messages] == list(range(41))
         assert all(a["start_ms"] + a["duration_ms"] == b["start_ms"] for a, b in pairwise(messages))
+
+    run_virtual(main())
+
+
+def test_a_client_that_takes_nothing_for_too_long_is_closed() -> None:
+    async def main() -> None:
+        way = Way()
+        await way.speak(range(5))
+        way.socket.stop_reading()
+        began = asyncio.get_running_loop().time()
+        await way.speak(range(5, 40))
+        assert way.socket.closed and way.outbox.closed
+        assert SLOW_CLIENT_S <= asyncio.get_running_loop().time() - began < SLOW_CLIENT_S + 40 * FRAGMENT_S
+        await way.end()
 
     run_virtual(main())
 
 
 def test_media_is_held_while_the_reply_is_ducked_and_goes_on_when_it_is_resumed_or_forgotten() -> None:
     async def main() -> None:
-        line = Line()
+        line = Way()
         loop = asyncio.get_running_loop()
         await line.speak(range(1))
         await line.sink.event(DuckEvent(ms=0))
@@ -187,7 +215,7 @@ def test_media_is_held_while_the_reply_is_ducked_and_goes_on_when_it_is_resumed_
 
 def test_an_interrupted_reply_leaves_nothing_for_a_client_that_reads_again() -> None:
     async def main() -> None:
-        line = Line()
+        line = Way()
         await line.speak(range(1))
         await asyncio.sleep(0.01)
         line.socket.stop_reading()
