@@ -12,6 +12,7 @@ from engine.contracts import Avatar, FrameRequest
 from engine.conversation.pacing import Pacing
 from engine.conversation.playback import Playback
 from engine.conversation.reply_context import ReplyContext
+from engine.conversation.sink import Sink
 from engine.conversation.speech_stage import SpeechStage
 from engine.items import AnimatedFrame, MediaFrame, Picture, Speech, Word
 from engine.protocol.outgoing import CaptionsEvent, CaptionWord
@@ -27,12 +28,14 @@ class PictureStage:
         context: of the reply.
         idle_motion: the session's; the reply's motion begins and ends in it.
         playback: gets the reply's words with their times.
+        sink: where the pictures go; tells how many of them are of use.
     """
 
-    def __init__(self, context: ReplyContext, idle_motion: IdleMotion, playback: Playback) -> None:
+    def __init__(self, context: ReplyContext, idle_motion: IdleMotion, playback: Playback, sink: Sink) -> None:
         self._context = context
         self._idle_motion = idle_motion
         self._playback = playback
+        self._sink = sink
         self._pacing = Pacing()
         self._room = asyncio.Semaphore(MAX_PICTURES_IN_FLIGHT)
         self._spoken_ms = 0.0
@@ -86,7 +89,7 @@ class PictureStage:
             ]
             pictures: Sequence[Picture | None]
             if context.options.live:
-                pictures = await scheduler.offer(requests)
+                pictures = await scheduler.offer(requests, self._sink.picture_every)
             else:
                 pictures = await scheduler.render(requests)
             context.mark("first_picture")

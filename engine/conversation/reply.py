@@ -77,7 +77,7 @@ class Reply:
         self._context = open_context(parts, self._options, asked_at)
         self._text = TextStage(self._context)
         self._speech = SpeechStage(self._context)
-        self._pictures = PictureStage(self._context, idle_motion, self.playback)
+        self._pictures = PictureStage(self._context, idle_motion, self.playback, sink)
         self._released = asyncio.Event()
         self._room: RoomSound | None = None
         self._task: asyncio.Task[None] | None = None

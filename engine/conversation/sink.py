@@ -19,6 +19,11 @@ class Sink(Protocol):
     live: bool
     """The client plays while it receives: a reply is over when its playback is, not when it has been sent."""
 
+    @property
+    def picture_every(self) -> int:
+        """The client has a use for one picture in this many frames, from the first on: its line takes no more. The
+        others need not be drawn."""
+
     async def event(self, event: Event) -> None:
         """Send a message, in order; waits while the client is slow."""
 

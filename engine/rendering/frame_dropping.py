@@ -6,6 +6,8 @@ decision: it is told the time and what was measured. No clock, no I/O, nothing t
 
 from __future__ import annotations
 
+import math
+
 DECISION_S = 0.5
 """How often the rate is reconsidered, on what happened since the last decision."""
 
@@ -42,9 +44,13 @@ class FrameDropping:
         self._since = 0.0
         self._drawing_s = 0.0
 
-    def draws(self, index: int) -> bool:
-        """Whether picture ``index`` of a reply is drawn; the first always is."""
-        return index % self.every == 0
+    def draws(self, index: int, every: int = 1) -> bool:
+        """Whether picture ``index`` of a reply is drawn; the first always is.
+
+        Args:
+            every: one picture in so many is wanted; of those, as few are left out as the load allows.
+        """
+        return index % (every * math.ceil(self.every / every)) == 0
 
     def observe(self, began: float, ended: float, slack_s: float) -> None:
         """A batch was drawn from ``began`` to ``ended`` (seconds); ``slack_s`` was left before its first deadline."""

@@ -148,15 +148,20 @@ class FrameScheduler:
         self._metrics = metrics
         self.frame_dropping = FrameDropping()
 
-    async def offer(self, requests: Sequence[FrameRequest]) -> list[Picture | None]:
+    async def offer(self, requests: Sequence[FrameRequest], every: int = 1) -> list[Picture | None]:
         """As ``render``, but None for pictures that are dropped so that the others are in time.
+
+        Args:
+            requests: frames of one reply.
+            every: the client has a use for one picture in so many frames; the others are None too.
 
         Raises:
             EngineError: as ``render``.
         """
-        draws = [self.frame_dropping.draws(request.frame.index) for request in requests]
-        if not all(draws):
-            self._metrics.frames.labels("repeated").inc(draws.count(False))
+        wanted = [request.frame.index % every == 0 for request in requests]
+        draws = [self.frame_dropping.draws(request.frame.index, every) for request in requests]
+        if draws != wanted:
+            self._metrics.frames.labels("repeated").inc(wanted.count(True) - draws.count(True))
         pictures = iter(await self.render(list(itertools.compress(requests, draws))))
         return [next(pictures) if drawn else None for drawn in draws]
 

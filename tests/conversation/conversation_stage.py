@@ -29,6 +29,7 @@ class MemorySink:
     """A client that plays in real time and remembers all it was sent, with the time."""
 
     live = True
+    picture_every = 1
 
     def __init__(self, ahead_s: float = 3.0) -> None:
         self.log: list[tuple[float, dict[str, Any]]] = []
@@ -116,8 +117,8 @@ class FakeScheduler:
         self.drawn += len(requests)
         return [PICTURE] * len(requests)
 
-    async def offer(self, requests: Sequence[FrameRequest]) -> list[Picture | None]:
-        drawn = [request.frame.index % self.draws_every == 0 for request in requests]
+    async def offer(self, requests: Sequence[FrameRequest], every: int = 1) -> list[Picture | None]:
+        drawn = [request.frame.index % max(self.draws_every, every) == 0 for request in requests]
         await self.render([request for request, draws in zip(requests, drawn, strict=True) if draws])
         return [PICTURE if draws else None for draws in drawn]
 

@@ -99,8 +99,10 @@ class FaceScheduler:
         self.drawn += len(requests)
         return [self._face[request.frame.index % len(self._face)] for request in requests]
 
-    async def offer(self, requests: Sequence[FrameRequest]) -> list[Picture | None]:
-        return list(await self.render(requests))
+    async def offer(self, requests: Sequence[FrameRequest], every: int = 1) -> list[Picture | None]:
+        wanted = [request.frame.index % every == 0 for request in requests]
+        pictures = iter(await self.render([r for r, draws in zip(requests, wanted, strict=True) if draws]))
+        return [next(pictures) if draws else None for draws in wanted]
 
 
 @dataclass
@@ -276,7 +278,7 @@ class SocketClient:
 
     def sound(self) -> FloatArray:
         """(n,) float32 at 48 kHz, decoded."""
-        with av.open(io.BytesIO(self.stream())) as container:
+        with av.open(io.BytesIO(self.stream()), mode="r") as container:
             resampler = av.AudioResampler("fltp", "mono", 48_000)
             pieces = [p.to_ndarray()[0] for f in container.decode(audio=0) for p in resampler.resample(f)]
         return np.concatenate(pieces)
@@ -308,13 +310,12 @@ class PeerClient:
         heard = [s for s in browser.sounds[sounds:] if s.level > 0.02]
         arrivals = Arrivals(first_at=done["timings"]["first_picture"] / 1000)
         if heard:
-            begin, end = heard[0].time, heard[-1].time
-            arrivals.voice = [(s.at - asked_at, s.time - begin) for s in heard]
-            arrivals.seconds = end - begin + 0.02
+            begin, end = heard[0], heard[-1]
+            arrivals.voice = [(s.at - asked_at, s.time - begin.time) for s in heard]
+            arrivals.seconds = end.time - begin.time + 0.02
             arrivals.heard_s = len(heard) * 0.02
-            # Both tracks tell the time of one clock, from their first packet; they begin together.
-            shown = [p for p in browser.pictures[pictures:] if begin <= p.time <= end]
-            arrivals.shown = [(p.at - asked_at, p.time - begin) for p in shown]
+            # The two tracks count from their first decoded packets, which losses may make different.
+            shown = [p for p in browser.pictures[pictures:] if begin.at <= p.at <= end.at]
             arrivals.pictures = len(shown)
         return arrivals
 

@@ -22,7 +22,7 @@ from av.packet import Packet
 from engine.concurrency.channel import Channel, ChannelClosed
 from engine.concurrency.worker import Worker
 from engine.errors import EngineError
-from engine.items import Picture
+from engine.items import FRAME_MS, Picture
 from engine.transport.webrtc.congestion import Congestion
 from engine.transport.webrtc.playout import TICK_S, Playout, Tick
 from engine.transport.webrtc.rtp_encoders import OpusPackets, VideoPackets
@@ -138,9 +138,14 @@ class Broadcast:
         self._began_ntp = 0
         self._keyframe_wanted = True
         self._keyframe_tick = -KEYFRAME_GAP_TICKS
-        self._speaking_pictures = 0
+        self._idle_tick = -KEYFRAME_GAP_TICKS
         self._idle_seen = False
         """The last picture is one of the idle face."""
+
+    @property
+    def picture_every(self) -> int:
+        """One picture in this many frames is sent."""
+        return self._congestion.quality.every
 
     def request_keyframe(self) -> None:
         """The receiver cannot decode without one."""
@@ -188,7 +193,8 @@ class Broadcast:
                 self._show(tick, group)
                 self._silent_ticks = self._silent_ticks + 1 if tick.silent else 0
                 if self._silent_ticks <= SILENCE_TICKS:
-                    packet = await self._audio_worker.run(opus.encode, tick.pcm, self._tick)
+                    bitrate = self._congestion.quality.audio_bitrate
+                    packet = await self._audio_worker.run(opus.encode, tick.pcm, self._tick, bitrate)
                 else:
                     packet = opus.repeat(self._tick)
                 self._send(self.audio_track, packet)
@@ -199,14 +205,18 @@ class Broadcast:
         if self._video is None:
             return
         if tick.picture is not None:
-            self._speaking_pictures += 1
             self._idle_seen = False
-            if self._speaking_pictures % self._congestion.every:
+            if int(tick.played_ms / FRAME_MS) % self.picture_every:
                 self._leave_out(1)
                 return
             self._put(_Due(tick.picture, self._tick))
-        elif tick.idle and (self._drawing is None or self._drawing.done()):
+        elif tick.idle and (self._drawing is None or self._drawing.done()) and self._idle_due():
+            self._idle_tick = self._tick
             self._drawing = group.create_task(self._draw_idle(), name="draw-idle")
+
+    def _idle_due(self) -> bool:
+        """Idle pictures are no more frequent than speaking ones."""
+        return self._tick - self._idle_tick >= 2 * self.picture_every
 
     def _put(self, due: _Due) -> None:
         dropped = self._due.stats.dropped
@@ -245,7 +255,8 @@ class Broadcast:
             if keyframe:
                 self._keyframe_wanted, self._keyframe_tick = False, due.tick
             packet = await self._picture_worker.run(
-                video.encode, due.picture, due.tick, keyframe=keyframe, bitrate=self._congestion.bitrate
-            )
+                video.encode, due.picture, due.tick,
+                keyframe=keyframe, bitrate=self._congestion.bitrate, every=self.picture_every,
+            )  # fmt: skip
             if not self._send(self.video_track, packet):
                 self.request_keyframe()

@@ -52,6 +52,9 @@ CONNECT_S = 15
 SILENT_LINE_S = 12
 """A peer that has sent no packet for this long has vanished (reports come every second)."""
 
+UNKNOWN_LINE_BITRATE = 300_000
+"""What pictures begin with: the first one then fits into the queues of a line of 300 kbit/s."""
+
 CHECK_LINE_S = 2
 CLOSE_S = 5
 
@@ -95,7 +98,9 @@ class Peer:
                 iceServers=ice.own_servers(self._settings, time.time()), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE
             )
         )
-        self._congestion = Congestion(self._settings.video.bitrate, self._settings.webrtc.voice_bitrate)
+        self._congestion = Congestion(
+            self._settings.video.bitrate, self._settings.webrtc.voice_bitrate, UNKNOWN_LINE_BITRATE
+        )
         self._broadcast: Broadcast | None = None
         self._sink: PeerSink | None = None
         self._tasks: set[asyncio.Task[None]] = set()

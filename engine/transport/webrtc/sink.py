@@ -34,6 +34,11 @@ class PeerSink:
         self._broadcast = broadcast
         self._room = asyncio.Event()
 
+    @property
+    def picture_every(self) -> int:
+        """One picture in this many frames is of use; the others are not sent."""
+        return self._broadcast.picture_every
+
     async def event(self, event: Event) -> None:
         kind = event.type
         if kind in ("speech_started", "transcription"):

@@ -92,6 +92,43 @@ async def test_first_fragment_is_painted_and_all_of_them_play_without_a_gap(page
     assert await page.evaluate("data => beeps(data)", whole) == pytest.approx([lead + m / 25 for m in MARKS], abs=0.002)
 
 
+THIN = replace(MediaFormat(SIZE, SIZE), video_bitrate=60_000, audio_bitrate=24_000, every=4, thin=True)
+
+
+def adapting(codec: Any) -> tuple[str, list[bytes]]:
+    """The MIME type and the pieces of a reply that begins thin, gets better, and becomes thinner than it began."""
+    thin = replace(THIN, audio_codec=codec)
+    best = MediaFormat(SIZE, SIZE, audio_codec=codec)
+    stills = replace(thin, video_bitrate=16_000, every=50)
+    writer = FragmentWriter(thin)
+    made, codecs, pieces = frames(), writer.codecs, [writer.init_segment]
+    for position in range(0, COUNT, 5):
+        form = thin if position < 15 else best if position < 30 else stills
+        writer.adapt(form)
+        group = made[position : position + 5]
+        pieces.append(writer.add([replace(f, picture=f.picture if f.index % form.every == 0 else None) for f in group]))
+    return codecs, [*pieces, writer.finish()]
+
+
+@pytest.mark.parametrize("codec", ["aac", "opus"])
+async def test_a_reply_whose_quality_changes_plays_without_a_gap(page: Page, codec: Any) -> None:
+    codecs, pieces = adapting(codec)
+    assert sum(piece.count(b"moov") for piece in pieces) > 1, "the picture's parameters changed on the way"
+    await page.set_content(PAGE)
+    await page.evaluate("mime => start(mime)", codecs)
+    for piece in pieces:
+        buffered = await page.evaluate("data => append(data)", text(piece))
+    lead = LEAD[codec]
+    assert buffered == [[0, pytest.approx(lead + COUNT / 25, abs=0.025)]]
+    await page.evaluate("source.endOfStream()")
+    await page.wait_for_function("v.ended", timeout=15_000)
+    painted = await page.evaluate("painted")
+    assert painted[0] == 0
+    assert sum(0.6 <= at - lead < 1.2 for at in painted) >= 10, "every picture while there is room"
+    whole = text(b"".join(pieces))
+    assert await page.evaluate("data => beeps(data)", whole) == pytest.approx([lead + m / 25 for m in MARKS], abs=0.002)
+
+
 async def test_clip_plays_to_its_end_with_sound_where_the_picture_is(page: Page) -> None:
     writer = ClipWriter(MediaFormat(SIZE, SIZE))
     for frame in frames():

@@ -15,7 +15,7 @@ from aiohttp import web
 from engine.transport.media import ClipWriter, FragmentWriter, MediaFormat
 from tests.browser.firefox import FirefoxPage, firefox, open_firefox
 from tests.frames import LEAD, SIZE
-from tests.transport.media.test_media_browser import COUNT, frames, text
+from tests.transport.media.test_media_browser import COUNT, adapting, frames, text
 
 pytestmark = pytest.mark.skipif(firefox() is None, reason="no Firefox here")
 WEB = Path(__file__).parents[3] / "engine" / "web"
@@ -94,6 +94,20 @@ async def test_a_gap_within_a_reply_is_stepped_over(page: FirefoxPage) -> None:
     await page.evaluate("player.finish(1)")
     await page.wait_for("seen.speaking.length === 2", 20)
     assert await page.evaluate("player.positionMs") > 1800
+
+
+@pytest.mark.parametrize("codec", ["aac", "opus"])
+async def test_a_reply_whose_quality_changes_plays_to_its_end(page: FirefoxPage, codec: Any) -> None:
+    codecs, pieces = adapting(codec)
+    await page.evaluate(f"player.open({json.dumps(codecs)})")
+    for piece in (pieces[0] + pieces[1], *pieces[2:]):
+        await page.evaluate(f"player.append({{turn: 1, data: '{text(piece)}'}})")
+        await asyncio.sleep(0.05)
+    await page.evaluate("player.finish(1)")
+    await page.wait_for("seen.speaking.length === 2", 20)
+    assert await page.evaluate("player.positionMs") == pytest.approx(1000 * (LEAD[codec] + COUNT / 25), abs=100)
+    assert await page.evaluate("v.error && v.error.message") is None
+    assert await page.evaluate("pictures") >= 10
 
 
 async def test_a_clip_plays_to_its_end(page: FirefoxPage) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.items import FRAME_SAMPLES, MediaFrame, Picture
+from engine.transport.quality import Quality
 from engine.transport.webrtc.congestion import Congestion
 from engine.transport.webrtc.playout import FADE_SAMPLES, HOLD_TICKS, PAUSE_TICKS, TICK_SAMPLES, Playout, Tick
 
@@ -222,7 +223,7 @@ def test_a_low_estimate_of_an_idle_stream_is_no_congestion() -> None:
     congestion = Congestion(800_000, 40_000)
     for second, estimate in enumerate((30_000, 45_000, 60_000, 60_000, 90_000)):
         congestion.estimated(estimate, float(second))
-    assert (congestion.bitrate, congestion.every) == (800_000, 1)
+    assert (congestion.bitrate, congestion.quality.every) == (800_000, 1)
 
 
 def test_a_falling_estimate_cuts_bits_but_not_pictures_and_they_come_back() -> None:
@@ -231,7 +232,7 @@ def test_a_falling_estimate_cuts_bits_but_not_pictures_and_they_come_back() -> N
     congestion.estimated(400_000, 1.0)
     assert congestion.bitrate == 300_000
     congestion.estimated(100_000, 2.0)
-    assert (congestion.bitrate, congestion.every) == (150_000, 1)
+    assert (congestion.bitrate, congestion.quality.every) == (150_000, 1)
     for second in range(3, 9):
         congestion.estimated(120_000, float(second))
     assert congestion.bitrate == 800_000
@@ -248,7 +249,9 @@ def test_losses_cut_bits_and_time_brings_them_back() -> None:
     assert congestion.bitrate == low, "some loss: neither up nor down"
     for second in range(10, 15):
         congestion.lost(0.6, float(second))
-    assert congestion.every == 2
-    for second in range(15, 45):
+    assert congestion.quality.every > 25, "stills"
+    assert congestion.quality.audio_bitrate == 24_000
+    for second in range(15, 75):
         congestion.lost(0.0, float(second))
     assert congestion.bitrate == 800_000
+    assert congestion.quality == Quality(800_000, 1, 40_000)
