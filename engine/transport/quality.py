@@ -17,7 +17,7 @@ MAX_PATIENCE_S = 60.0
 TRIAL_S = 20.0
 """A step up that is taken back within this time has failed, and the next one waits twice as long."""
 
-FORGIVE_S = 60.0
+FORGIVE_S = 180.0
 """After so long without a step down, failed trials are forgotten."""
 
 

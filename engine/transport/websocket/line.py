@@ -38,6 +38,12 @@ PROBE_S = 4.0
 """A client that has had half of what may be sent ahead for so long is tried with the next better quality, whatever rate
 was measured: a line that is never full does not show what it takes."""
 
+LATELY_S = 0.5
+"""How long the wait of the last message counts when nothing is under way."""
+
+FORGET_S = 5.0
+"""A line that was not behind for so long is judged afresh."""
+
 FLOWING_S = 0.1
 """A message that waits no longer than this met a free line."""
 
@@ -57,7 +63,7 @@ FIRST_WINDOW, MIN_WINDOW, MAX_WINDOW = 16_000, 6_000, 512_000
 WINDOW_S = 0.25
 """So much of what the line takes may be under way, besides what fits into its round trip."""
 
-DRIFT = 0.002
+DRIFT = 0.0005
 """Seconds per second by which the shortest round trip is forgotten: routes change."""
 
 INSIST_S = 1.0
@@ -172,9 +178,12 @@ class Line:
         control, rate = self._control, self.rate
         if self._strained(now):
             bits = (rate or self._recent_rate(now)) * HEADROOM
-            if now - self._stepped_at > INSIST_S and self.store_s(now) <= self._stepped_store_s:
+            since_s = now - self._stepped_at
+            gains_nothing = INSIST_S < since_s < FORGET_S and self.store_s(now) <= self._stepped_store_s
+            if gains_nothing or (self._stood_still and since_s > INSIST_S):
                 bits = min(bits, control.cost - 1)
-            if bits < control.cost or now - self._stepped_at > INSIST_S:
+            self._stood_still = False
+            if bits < control.cost or since_s > INSIST_S:
                 self._stepped_at, self._stepped_store_s = now, self.store_s(now)
                 control.update(min(bits, control.cost), now)
             self._comfortable_since = None
@@ -211,8 +220,10 @@ class Line:
 
     def queued_s(self, now: float) -> float:
         """How long messages wait on their way, beyond the shortest round trip."""
-        if not self._under_way or self._round_trip == float("inf"):
+        if self._round_trip == float("inf"):
             return 0.0
+        if not self._under_way:
+            return max(0.0, self._waited - self._round_trip) if now - self._arrived_at < LATELY_S else 0.0
         oldest_s = now - max(self._under_way[0].at, self._began_at)
         return max(0.0, max(self._waited, oldest_s) - self._round_trip)
 
@@ -225,7 +236,9 @@ class Line:
     def _strained(self, now: float) -> bool:
         if self._stood_still:
             return True
-        return self.queued_s(now) > QUEUED_S and self.store_s(now) < self._short_s
+        queued_s, rate = self.queued_s(now), self.rate
+        too_thin = rate is not None and rate < self._control.cost and queued_s > FLOWING_S
+        return self.store_s(now) < self._short_s and (queued_s > QUEUED_S or too_thin)
 
     def _recent_rate(self, now: float) -> float:
         """Bits per second that arrived lately, at most: as if all that is under way arrived now."""
