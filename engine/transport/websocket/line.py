@@ -38,6 +38,9 @@ PROBE_S = 4.0
 """A client that has had half of what may be sent ahead for so long is tried with the next better quality, whatever rate
 was measured: a line that is never full does not show what it takes."""
 
+FRAGMENT_S = 0.19
+"""A fragment of 200 ms that takes longer than this on its way, alone, needs more than the line has."""
+
 LATELY_S = 0.5
 """How long the wait of the last message counts when nothing is under way."""
 
@@ -237,7 +240,7 @@ class Line:
         if self._stood_still:
             return True
         queued_s, rate = self.queued_s(now), self.rate
-        too_thin = rate is not None and rate < self._control.cost and queued_s > FLOWING_S
+        too_thin = rate is not None and rate < self._control.cost and queued_s > FRAGMENT_S
         return self.store_s(now) < self._short_s and (queued_s > QUEUED_S or too_thin)
 
     def _recent_rate(self, now: float) -> float:
