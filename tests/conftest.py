@@ -67,6 +67,7 @@ SLOW_PLACES = (
     "transport/media/test_media_browser.py",
     "transport/media/test_media_firefox.py",
     "transport/webrtc/test_webrtc_browser.py",
+    "transport/websocket/test_thin_lines.py",
     "transport/webrtc/test_webrtc_peer.py",
     "transport/webrtc/test_webrtc_poor_networks.py",
     "turn_taking/test_listener_on_real_models.py",

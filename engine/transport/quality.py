@@ -88,11 +88,6 @@ class QualityControl:
         """Bits per second the next better step takes; of the best one, its own."""
         return self._costs[max(0, self.step - 1)]
 
-    @property
-    def best_cost(self) -> float:
-        """Bits per second the best step takes."""
-        return self._costs[0]
-
     def update(self, bits_per_s: float, now: float) -> None:
         """The line takes so much at ``now``, seconds on any one clock.
 

@@ -1,0 +1,73 @@
+"""Streams of a scripted tutor behind emulated thin lines, in real time: what is heard, how late, and what is drawn for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from engine.items import FPS
+from tests.network.emulator import Conditions
+from tests.network.line_stage import open_line_stage
+
+SECONDS = 9.0
+NARROW_BYTES_PER_S = 300_000 / 8
+
+
+@pytest.mark.parametrize("codec", ["aac", "opus"])
+async def test_at_300_kbit_s_the_voice_is_whole_and_hardly_late_and_few_pictures_are_drawn_in_vain(codec: str) -> None:
+    narrow = Conditions(bytes_per_s=NARROW_BYTES_PER_S, queue_bytes=16_000, delay_s=0.02)
+    async with open_line_stage(SECONDS) as stage, stage.socket(narrow, codec=codec) as client:
+        await asyncio.sleep(0.5)
+        for _ in range(2):
+            drawn = stage.scheduler.drawn
+            came = await client.ask()
+            assert came.heard_s == pytest.approx(came.seconds, abs=0.15)
+            assert max(came.lateness(came.voice)) < 1.5, "1 s, and what a busy machine adds"
+            assert came.pictures >= came.seconds / 2
+            await asyncio.sleep(0.5)
+        assert stage.scheduler.drawn - drawn < 0.9 * came.seconds * FPS
+
+
+async def test_with_one_packet_in_twenty_lost_the_voice_is_whole_and_not_much_later() -> None:
+    lossy = Conditions(bytes_per_s=NARROW_BYTES_PER_S, queue_bytes=16_000, delay_s=0.02, loss=0.05)
+    async with open_line_stage(SECONDS) as stage, stage.socket(lossy) as client:
+        await asyncio.sleep(0.5)
+        came = await client.ask()
+        assert came.heard_s == pytest.approx(came.seconds, abs=0.15)
+        assert max(came.lateness(came.voice)) < 2.5
+
+
+async def test_at_100_kbit_s_there_is_the_voice_and_the_second_reply_is_not_late_any_more() -> None:
+    thin = Conditions(bytes_per_s=100_000 / 8, queue_bytes=16_000, delay_s=0.02)
+    async with open_line_stage(SECONDS) as stage, stage.socket(thin) as client:
+        await asyncio.sleep(0.5)
+        first = await client.ask()
+        assert first.heard_s == pytest.approx(first.seconds, abs=0.15)
+        await asyncio.sleep(0.5)
+        second = await client.ask()
+        assert second.heard_s == pytest.approx(second.seconds, abs=0.15)
+        assert max(second.lateness(second.voice)) < 1.5
+        assert second.bytes * 8 / second.seconds < 100_000
+
+
+async def test_with_30_percent_of_packets_lost_the_second_reply_still_comes() -> None:
+    broken = Conditions(delay_s=0.02, loss=0.3)
+    async with open_line_stage(3.0) as stage, stage.socket(broken) as client:
+        for _ in range(2):
+            came = await client.ask()
+            assert came.heard_s == pytest.approx(came.seconds, abs=0.15)
+
+
+async def test_a_neighbour_of_a_thin_line_gets_all_pictures() -> None:
+    thin = Conditions(bytes_per_s=100_000 / 8, queue_bytes=16_000, delay_s=0.02)
+    async with (
+        open_line_stage(5.0) as stage,
+        open_line_stage(5.0) as neighbours,
+        stage.socket(thin) as client,
+        neighbours.socket(Conditions()) as neighbour,
+    ):
+        await asyncio.sleep(0.5)
+        _, free = await asyncio.gather(client.ask(), neighbour.ask())
+        assert free.pictures > 0.9 * free.seconds * FPS
+        assert max(free.lateness(free.voice)) < 1.0
