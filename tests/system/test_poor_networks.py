@@ -47,7 +47,7 @@ def whole(messages: Messages) -> tuple[int, FloatArray]:
     count = sum(1 for _ in pictures_of(raw))
     heard, rate = sound_of(raw)
     end_ms = media[-1]["start_ms"] + media[-1]["duration_ms"]
-    assert count == round(end_ms / 1000 * FPS)
+    assert 0 < count <= round(end_ms / 1000 * FPS), "fewer on a thin line, each as long as need be"
     assert len(heard) / rate == pytest.approx(end_ms / 1000, abs=0.1)
     assert np.abs(heard).max() > 0.05, "a voice, not silence"
     return count, heard

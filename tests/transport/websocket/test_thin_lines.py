@@ -1,4 +1,4 @@
-"""Streams of a scripted tutor behind emulated thin lines, in real time: what is heard, how late, and what is drawn for it."""
+"""Streams of a scripted tutor behind emulated thin lines, in real time: what is heard, and how late."""
 
 from __future__ import annotations
 
