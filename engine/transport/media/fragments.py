@@ -63,8 +63,8 @@ class FragmentWriter:
     def add(self, frames: Sequence[MediaFrame]) -> bytes:
         """A fragment with exactly the time of ``frames``: their pictures, and the audio encoded by now.
 
-        A frame without a picture makes the one before longer; at the head of a fragment it is encoded, as a
-        repetition. Only the very first picture is sure to be a keyframe. Empty if there is nothing to send yet
+        A frame without a picture repeats the one before. For a thin line that one is made longer instead, but at the
+        head of a fragment. Only the very first picture is sure to be a keyframe. Empty if there is nothing to send yet
         (audio only, first frame).
 
         Raises:
@@ -74,7 +74,7 @@ class FragmentWriter:
         audio: list[Sample] = []
         for frame in frames:
             if self._video is not None:
-                if frame.picture is None and pictures:
+                if frame.picture is None and pictures and self._form.thin:
                     pictures[-1] = replace(pictures[-1], duration=pictures[-1].duration + PICTURE_DURATION)
                 else:
                     picture = self._encoder(frame.picture).encode(frame.picture)
