@@ -54,7 +54,7 @@ async def _quoted(parts: Parts, options: ReplyOptions, kb_id: str, query: str) -
     try:
         quote = await parts.knowledge.quote(kb_id, query)
     except EngineError as error:
-        log.warning("knowledge base failed", session=options.session, code=error.code)
+        log.warning("knowledge_base_failed", session=options.session, code=error.code)
         quote = None
     if quote is not None:
         return ReadyAnswer(quote.text, "material", (SourcePassage.model_validate(quote.passage.source()),))

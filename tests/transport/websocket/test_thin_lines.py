@@ -57,17 +57,3 @@ async def test_with_30_percent_of_packets_lost_the_second_reply_still_comes() ->
         for _ in range(2):
             came = await client.ask()
             assert came.heard_s == pytest.approx(came.seconds, abs=0.15)
-
-
-async def test_a_neighbour_of_a_thin_line_gets_all_pictures() -> None:
-    thin = Conditions(bytes_per_s=100_000 / 8, queue_bytes=16_000, delay_s=0.02)
-    async with (
-        open_line_stage(5.0) as stage,
-        open_line_stage(5.0) as neighbours,
-        stage.socket(thin) as client,
-        neighbours.socket(Conditions()) as neighbour,
-    ):
-        await asyncio.sleep(0.5)
-        _, free = await asyncio.gather(client.ask(), neighbour.ask())
-        assert free.pictures > 0.9 * free.seconds * FPS
-        assert max(free.lateness(free.voice)) < 1.0
