@@ -116,6 +116,7 @@ async def test_the_first_piece_of_a_long_clause_comes_before_the_rest_is_made(
     voicebook: VoiceBook, voice: str, at_least: int
 ) -> None:
     text = "This is a somewhat longer sentence that takes about six seconds to say, because it has quite many words."
+    await voicebook.render(voice, "How loud is this voice?")
     pieces = await spoken(voicebook, text, voice=voice)
     assert len(pieces) >= at_least
     assert 150 < pieces[0].duration_ms < 600
