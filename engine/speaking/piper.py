@@ -1,5 +1,7 @@
 """Piper voices: neural, on the CPU, with exact phoneme and word times; their audio is computed in pieces.
 
+Needs the extra ``piper``.
+
 In: a ``Clause``. Out: ``Speech`` pieces, the first as soon as about a third of a second of audio has been computed. All
 computing runs in a ``Worker``, one job per piece, so a cancelled clause stops within one piece and the clauses of
 several sessions take turns. ``close`` ends the threads.
@@ -27,10 +29,9 @@ from engine.speaking.letters import clause_timeline, share_pads
 from engine.speaking.pieces import PiecePlan
 from engine.speaking.piper_description import read_description
 from engine.speaking.piper_graph import IntArray, Latent, PiperGraph
+from engine.speaking.piper_models import PREFIX
 from engine.speaking.shaping import Leveller, Shaper
 from engine.speaking.timeline import ClauseTiming
-
-PREFIX = "piper:"
 
 _PRESENTS: dict[str, Presents] = {"en_US-joe-medium": "man"}
 """Whom catalogued voices sound like; Piper's configuration files do not tell."""

@@ -19,7 +19,7 @@ from engine.concurrency.worker import Worker
 from engine.contracts import Presents, Synthesizer, Voice
 from engine.errors import InvalidField, SettingsError, SynthesisFailed
 from engine.items import OUTPUT_RATE, Clause, FloatArray, Speech
-from engine.models.catalog import ModelStore, locate, voice_config
+from engine.models.catalog import ModelStore, locate
 from engine.models.known import CATALOG
 from engine.settings import Settings
 from engine.speaking.espeak import PREFIX as ESPEAK
@@ -28,8 +28,7 @@ from engine.speaking.hibari import HibariSynthesizer
 from engine.speaking.hibari_speakers import PREFIX as HIBARI
 from engine.speaking.kokoro_voices import PREFIX as KOKORO
 from engine.speaking.languages import iso
-from engine.speaking.piper import PREFIX as PIPER
-from engine.speaking.piper import PiperSynthesizer
+from engine.speaking.piper_models import open_piper
 from engine.speaking.samples import sample_text
 from engine.speaking.speech_endpoint import PREFIX as SPEECH
 from engine.speaking.speech_endpoint import SpeechEndpoint, SpeechServer, SpeechTimeouts
@@ -38,9 +37,6 @@ _log = structlog.get_logger(__name__)
 
 DEFAULT = "hibari:heart"
 """The voice if the settings name none."""
-
-EMBEDDED = "en_US-joe-medium"
-"""The Piper voice of the default install."""
 
 
 class VoiceBook:
@@ -250,10 +246,10 @@ def build_voicebook(settings: Settings) -> VoiceBook:
     """
     worker = Worker("tts", settings.tts.workers)
     hibari = locate("hibari-heart", settings.models_dir, settings.cache_dir)
-    synthesizers: list[Synthesizer] = [
-        HibariSynthesizer(hibari, worker, settings.tts.threads),
-        PiperSynthesizer(piper_models(settings), worker, settings.tts.threads),
-    ]
+    synthesizers: list[Synthesizer] = [HibariSynthesizer(hibari, worker, settings.tts.threads)]
+    piper = open_piper(settings, worker)
+    if piper is not None:
+        synthesizers.append(piper)
     coqui = coqui_models(settings)
     if coqui:
         # Coqui TTS is an extra, so it is imported only if there are models for it.
@@ -313,18 +309,3 @@ def coqui_models(settings: Settings) -> list[Path]:
     """The folders of all Coqui models: those in ``coqui/`` of the models folder, and the pulled ones."""
     roots = [root for root in (settings.models_dir, settings.cache_dir / "pulled") if root is not None]
     return sorted(config.parent for root in roots for config in (root / "coqui").glob("*/config.json"))
-
-
-def piper_models(settings: Settings) -> list[Path]:
-    """The embedded Piper voice, those in the models folder and the one that ``settings.voice`` names, all prepared.
-
-    Raises:
-        ModelMissing: a voice is missing or damaged.
-    """
-    own = sorted(settings.models_dir.glob("*.onnx")) if settings.models_dir else []
-    wanted = {path.stem.removeprefix("piper-"): str(path) for path in own if voice_config(path).is_file()}
-    wanted.setdefault(EMBEDDED, f"piper-{EMBEDDED}")
-    if settings.voice and settings.voice.startswith(PIPER):
-        name = settings.voice.removeprefix(PIPER)
-        wanted.setdefault(name, f"piper-{name}")
-    return [locate(model, settings.models_dir, settings.cache_dir) for model in wanted.values()]

@@ -189,7 +189,7 @@ def test_a_voice_of_ones_own_is_prepared_too(prepared: Path, tmp_path: Path) -> 
 
 def test_pinned_packages_agree_with_the_catalog() -> None:
     pinned: set[str] = set()
-    for name in ("weights.txt", "portrait.txt", "kokoro.txt"):
+    for name in ("weights.txt", "portrait.txt", "kokoro.txt", "piper.txt"):
         text = (ROOT / "requirements" / name).read_text().replace("\\\n", " ")
         pinned |= {" ".join(line.split()) for line in text.splitlines() if line and not line.startswith("#")}
     lock = (ROOT / "requirements/lock.txt").read_text().split()
