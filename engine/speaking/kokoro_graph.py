@@ -26,12 +26,16 @@ FRAME = 600
 
 FRAMES_PER_S = OUTPUT_RATE / FRAME
 
-MARGIN = 5
-"""Frames computed on either side of a slice and thrown away. Measured: bench/kokoro_slices.py."""
+MARGIN = 3
+"""Frames computed on either side of a slice and thrown away."""
 
 LEAD = 6
 """Frames of the clause's initial silence that go before every slice, so that the layers that average over a call see
-silence and speech, as they do in a whole clause."""
+silence and speech, as they do in a whole clause.
+
+Both were measured on slices of about 0.7 s: their spectra (60 mel bands) differ from the whole clause's by 6.2 dB
+with two frames each, 5.0 dB with these, 4.5 dB with eight and ten; levels by at most 0.8 dB.
+"""
 
 _HALF_S = 300 / OUTPUT_RATE
 """Length of a half frame, the step of pitch and energy."""

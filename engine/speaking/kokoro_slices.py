@@ -18,11 +18,11 @@ _SHORTEST = 16
 _LONGEST_S = 4.0
 """Length of the longest slice. A judgement: longer ones hold up other sessions."""
 
-_SAFETY = 0.85
+_SAFETY = 0.9
 """Share of the time left to play that computing the next slice may take. A judgement."""
 
-_SEARCH = 8
-"""Frames (0.2 s) among which the quietest is looked for. A judgement."""
+_SEARCH = 6
+"""Frames (0.15 s) among which the quietest is looked for. A judgement."""
 
 _OVERHEAD_S = (2 * MARGIN + LEAD) / FRAMES_PER_S
 """Seconds of audio that are computed with every slice and thrown away."""
