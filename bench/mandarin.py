@@ -4,8 +4,9 @@
     python bench/mandarin.py --voice kokoro:zm_yunjian --out zh.json
 
 Each sentence takes the way of a reply: cut into clauses, numbers and formulas in words, spoken, heard as one
-recording. Both texts are compared as characters, numbers in words, without punctuation. Whisper is told that Mandarin
-in simplified characters follows.
+recording. Both texts are compared without punctuation, numbers in words: as characters, and as syllables with their
+tones, since Whisper base often writes another character of the same sound. It is told that Mandarin in simplified
+characters follows. Needs the packages of ``make kokoro``.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import argparse
 import asyncio
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 from faster_whisper import WhisperModel
+from pypinyin import Style, lazy_pinyin
 from word_errors import distance
 
 from engine.audio.resampling import resample
@@ -53,10 +57,35 @@ SENTENCES = (
 PROMPT = "以下是普通话的句子。"
 
 
-async def character_errors(book: VoiceBook, voice: str, whisper: WhisperModel) -> tuple[int, int, list[str]]:
-    """Characters wrong, characters in all, and a line for each sentence that was not heard as it was said."""
-    wrong = total = 0
-    remarks: list[str] = []
+@dataclass(slots=True)
+class Heard:
+    """What Whisper got wrong of what one voice said."""
+
+    characters: int = 0
+    wrong: int = 0
+    wrong_syllables: int = 0
+    remarks: list[str] = field(default_factory=list)
+    """A line for each sentence that was not heard as it was said."""
+
+    def compare(self, text: str, heard: str) -> None:
+        """Counts the errors in one sentence."""
+        said, got = characters(text), characters(heard)
+        errors = distance(said, got)
+        self.characters += len(said)
+        self.wrong += errors
+        self.wrong_syllables += distance(syllables(said), syllables(got))
+        if errors:
+            self.remarks.append(f"  {errors}: {text}  heard: {heard.strip()}")
+
+    def __str__(self) -> str:
+        rates = [f"{100 * wrong / max(1, self.characters):.1f} %" for wrong in (self.wrong, self.wrong_syllables)]
+        summary = f"{self.wrong} of {self.characters} characters wrong ({rates[0]}), {rates[1]} of the syllables"
+        return "\n".join([summary, *self.remarks])
+
+
+async def hear(book: VoiceBook, voice: str, whisper: WhisperModel) -> Heard:
+    """Lets a voice say all sentences."""
+    found = Heard()
     for text in SENTENCES:
         splitter = ClauseSplitter("zh")
         clauses = [*splitter.push(text), *splitter.flush()]
@@ -65,23 +94,25 @@ async def character_errors(book: VoiceBook, voice: str, whisper: WhisperModel) -
             for index, part in enumerate(clauses)
             async for speech in book.speak(Clause(part, speakable(part, "zh"), "zh", index), voice)
         ]
-        pcm = resample(np.concatenate(pieces), OUTPUT_RATE)
         segments, _ = whisper.transcribe(
-            pcm, language="zh", beam_size=5, without_timestamps=True, initial_prompt=PROMPT
+            resample(np.concatenate(pieces), OUTPUT_RATE),
+            language="zh",
+            beam_size=5,
+            without_timestamps=True,
+            initial_prompt=PROMPT,
         )
-        heard = "".join(segment.text for segment in segments)
-        said, got = characters(text), characters(heard)
-        errors = distance(said, got)
-        wrong += errors
-        total += len(said)
-        if errors:
-            remarks.append(f"  {errors}: {text}  heard: {heard.strip()}")
-    return wrong, total, remarks
+        found.compare(text, "".join(segment.text for segment in segments))
+    return found
 
 
 def characters(text: str) -> list[str]:
     """Chinese characters, and words of other letters, in lower case."""
     return re.findall(r"[a-z]+|[^\W\d_a-z]", speakable(text, "zh").lower())
+
+
+def syllables(found: Sequence[str]) -> list[str]:
+    """How characters are read in their words: pinyin with the tone as a digit. Other words are left as they are."""
+    return list(lazy_pinyin("".join(found), style=Style.TONE3, neutral_tone_with_five=True))
 
 
 async def main() -> None:
@@ -93,13 +124,15 @@ async def main() -> None:
     wanted = args.voice or ["kokoro:zf_xiaoxiao", "kokoro:zm_yunxi", "espeak:cmn"]
     book = build_voicebook(load_settings([]).model_copy(update={"voice": wanted[0]}))
     whisper = WhisperModel(str(locate("whisper-base")), device="cpu", compute_type="int8", cpu_threads=1)
-    figures = {}
+    figures: dict[str, dict[str, int]] = {}
     try:
         await book.warm_up(wanted)
         for voice in wanted:
-            wrong, total, remarks = await character_errors(book, voice, whisper)
-            figures[voice] = {"wrong": wrong, "characters": total}
-            print(f"{voice}: {wrong} of {total} characters wrong, {100 * wrong / total:.1f} %", *remarks, sep="\n")
+            heard = await hear(book, voice, whisper)
+            counts = asdict(heard)
+            del counts["remarks"]
+            figures[voice] = counts
+            print(f"{voice}: {heard}")
     finally:
         book.close()
     if args.out:
