@@ -141,7 +141,7 @@ def _by_espeak(text: str, voice: str) -> list[Code]:
 def _space(codes: list[Code]) -> None:
     """Appends a space, unless there is nothing before it or an opening mark."""
     if codes and codes[-1].symbol not in (SPACE, "“", "("):
-        codes.append(Code(SPACE, codes[-1].end, codes[-1].end))
+        codes.append(Code(SPACE, codes[-1].start, codes[-1].start))
 
 
 def _tidy(codes: Iterable[Code]) -> list[Code]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.errors import ModelMissing
 from engine.speaking.hibari_text import plain
@@ -118,3 +121,17 @@ def test_a_damaged_or_empty_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "af_heart.bin").write_bytes(b"short")
     with pytest.raises(ModelMissing, match="damaged"):
         load_speakers(tmp_path, ("en",))
+
+
+@settings(max_examples=150)
+@given(st.text(st.one_of(st.characters(), st.sampled_from("你好行一不3 ,。?!（）aé²[](/)")), max_size=60))
+def test_any_text_has_phonemes_in_order_inside_it(
+    phonemes: KokoroPhonemes, speakers: dict[str, Speaker], text: str
+) -> None:
+    text = plain(text)
+    for voice in ("ef_dora", "hf_alpha", *(["zf_xiaoxiao"] if "zh" in speakable_languages() else [])):
+        codes = phonemes.codes(text, speakers[voice].voice.language, speakers[voice])
+        assert len(phonemes.ids(codes)) == len(codes) + 2
+        assert all(0 <= code.start <= code.end <= len(text) for code in codes)
+        assert all(before.start <= after.start for before, after in pairwise(codes))
+        assert not codes or codes[-1].symbol != " "
