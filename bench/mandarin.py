@@ -6,7 +6,7 @@
 Each sentence takes the way of a reply: cut into clauses, numbers and formulas in words, spoken, heard as one
 recording. Both texts are compared without punctuation, numbers in words: as characters, and as syllables with their
 tones, since Whisper base often writes another character of the same sound. It is told that Mandarin in simplified
-characters follows. Needs the packages of ``make kokoro``.
+characters follows; traditional ones that it writes nevertheless count as the same. Needs what ``make kokoro`` installs.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from faster_whisper import WhisperModel
 from pypinyin import Style, lazy_pinyin
+from wetext import Normalizer
 from word_errors import distance
 
 from engine.audio.resampling import resample
@@ -106,8 +108,14 @@ async def hear(book: VoiceBook, voice: str, whisper: WhisperModel) -> Heard:
 
 
 def characters(text: str) -> list[str]:
-    """Chinese characters, and words of other letters, in lower case."""
-    return re.findall(r"[a-z]+|[^\W\d_a-z]", speakable(text, "zh").lower())
+    """Simplified Chinese characters, and words of other letters, in lower case."""
+    simplified = str(_simplifier().normalize(speakable(text, "zh")))
+    return re.findall(r"[a-z]+|[^\W\d_a-z]", simplified.lower())
+
+
+@cache
+def _simplifier() -> Normalizer:
+    return Normalizer(lang="zh", operator="tn", traditional_to_simple=True)
 
 
 def syllables(found: Sequence[str]) -> list[str]:
