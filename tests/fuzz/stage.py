@@ -200,6 +200,6 @@ async def _port_when_ready(log: Path, process: asyncio.subprocess.Process) -> in
             lines = (await asyncio.to_thread(log.read_text)).splitlines()
             events = {entry["event"]: entry for entry in (json.loads(line) for line in lines if line.startswith("{"))}
             if "ready" in events:
-                return int(events["listening"]["port"])
+                return int(events["ready"]["page"].rstrip("/").rsplit(":", 1)[1])
             assert process.returncode is None, lines[-20:]
             await asyncio.sleep(0.1)

@@ -215,7 +215,7 @@ async def test_sigterm_is_obeyed_in_every_state(states: tuple[State, ...], tmp_p
 
 async def test_sigterm_while_the_models_load_is_obeyed_at_once() -> None:
     async with run_engine("--port", "0", "--sessions-drain-s", "60") as engine:
-        await engine.logged("listening")
+        await engine.logged("port_opened")
         began = time.monotonic()
         engine.signal(signal.SIGTERM)
         status, log = await engine.ended()
