@@ -74,10 +74,10 @@ async def exchange(port: int, request: bytes) -> Answer | None:
                 writer.write_eof()
             while piece := await reader.read(65536):
                 data += piece
-    except ConnectionError:
-        pass
-    except TimeoutError:
+    except TimeoutError:  # is an OSError too
         raise Fault(f"no end of the answer within {ANSWER_S:.0f} s: {bytes(data[:300])!r}") from None
+    except OSError:
+        pass  # the engine may close before all is sent
     finally:
         writer.transport.abort()
     while data.startswith(b"HTTP/1.1 100"):
