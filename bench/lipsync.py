@@ -1,6 +1,6 @@
 """Lip sync measured on pictures: does the visible mouth fit the audio?
 
-    python bench/lipsync.py                         # held-out sentences, three voices, rendered
+    python bench/lipsync.py                         # held-out sentences, five voices, rendered
     python bench/lipsync.py --sound-only            # the same without phoneme times
     python bench/lipsync.py --through clip          # encoded as MP4 clips and decoded; or: stream
     python bench/lipsync.py --file reply.mp4        # any recording of the tutor
@@ -64,7 +64,7 @@ SENTENCES = (
     "Half of the family found the coffee far too heavy for a knife.",
     "We may also jump, but people above the bridge stop and wave.",
 )
-VOICES = ("piper:en_US-joe-medium", "espeak:en-us", "espeak:en-gb-x-rp")
+VOICES = ("hibari:heart", "hibari:tenor", "piper:en_US-joe-medium", "espeak:en-us", "espeak:en-gb-x-rp")
 
 # --- making pictures
 
