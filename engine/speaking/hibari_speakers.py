@@ -49,6 +49,9 @@ _NAMED: dict[str, tuple[HibariSpeaker, Presents, str]] = {
 """Pitch and tract are judgements, among those that a predictor of quality (Distill-MOS) finds as good as the network's
 own speaker: 4.7 of 5 for all but the child (4.4). Shorter tracts than the child's cost more."""
 
+_OTHER = 0.2
+"""Change of the logarithm of pitch or stretch beyond which it is open whom a voice sounds like. A judgement."""
+
 _NUMBER = re.compile(r"\d{1,3}(\.\d{1,4})?")
 
 
@@ -81,16 +84,19 @@ def speaker_of(voice_id: str) -> HibariSpeaker:
 
 
 def variant(voice_id: str) -> Voice:
-    """The voice of an id with parameters.
+    """The voice of an id, with or without parameters.
 
     Raises:
         InvalidField: see ``speaker_of``.
     """
     speaker = speaker_of(voice_id)
-    name, _, query = voice_id.removeprefix(PREFIX).partition("?")
+    given = voice_id.removeprefix(PREFIX)
+    name, _, query = given.partition("?")
     own, presents, about = _NAMED[name]
-    changed = max(abs(math.log(speaker.pitch / own.pitch)), abs(math.log(speaker.stretch / own.stretch))) > 0.2
-    return _voice(f"{name}?{query}", f"{about.split(',')[0]} ({query})", "" if changed else presents)
+    if not query:
+        return _voice(name, about, presents)
+    changed = max(abs(math.log(speaker.pitch / own.pitch)), abs(math.log(speaker.stretch / own.stretch))) > _OTHER
+    return _voice(given, f"{about.split(',')[0]} ({query})", "" if changed else presents)
 
 
 def _voice(name: str, about: str, presents: Presents) -> Voice:
