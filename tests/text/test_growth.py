@@ -28,9 +28,9 @@ SLACK_S = 0.1
 
 
 def seconds(work: Callable[[str], object], text: str) -> float:
-    start = time.perf_counter()
+    start = time.thread_time()
     work(text)
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 def assert_linear(work: Callable[[str], object], sign: str, length: int) -> None:
@@ -75,7 +75,7 @@ def test_languages_and_captions(sign: str) -> None:
 
 @pytest.mark.parametrize("sign", HOSTILE)
 def test_clauses_while_they_stream(sign: str) -> None:
-    assert_linear(stream, sign, 2400)
+    assert_linear(stream, sign, 4000)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
