@@ -163,8 +163,8 @@ class Voice:
     languages: tuple[str, ...] = ()
     """Other languages it speaks, ISO 639-1; ``*`` is any."""
 
-    mixes: bool = False
-    """Says words of ``languages`` inside a clause of its own ``language``, without a pause around them."""
+    mixes: tuple[str, ...] = ()
+    """Languages of which it says words inside a clause of its own ``language``, without a pause around them."""
 
     presents: Presents = ""
     licence: str = ""
@@ -172,7 +172,7 @@ class Voice:
 
     def mixes_in(self, language: str, other: str) -> bool:
         """Whether it can say words in ``other`` inside a clause in ``language``."""
-        return self.mixes and language == self.language and other in self.languages
+        return language == self.language and other in self.mixes
 
     def speaks(self, language: str) -> bool:
         """Whether it can speak clauses in ``language`` (ISO 639-1)."""

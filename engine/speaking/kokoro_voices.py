@@ -103,14 +103,12 @@ def _load(path: Path) -> Speaker:
         raise ModelMissing(f"Kokoro voice {path} is damaged: {error}") from error
     kind, name = _KINDS[path.stem[0]], path.stem[3:].capitalize()
     presents: Presents = "woman" if path.stem[1] == "f" else "man"
-    others = ("en",) if path.stem[0] == _MANDARIN else ()
     voice = Voice(
         f"{PREFIX}{path.stem}",
         kind.language,
         f"Kokoro {name}, {kind.name}",
         timed=True,
-        languages=others,
-        mixes=bool(others),
+        mixes=("en",) if path.stem[0] == _MANDARIN else (),
         presents=presents,
         licence="Apache-2.0",
     )

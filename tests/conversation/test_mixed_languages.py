@@ -36,9 +36,9 @@ def test_a_voice_of_both_languages_that_pauses_between_them_is_treated_alike() -
 
 
 def test_a_voice_that_mixes_them_says_the_sentence_in_one_breath() -> None:
-    assert spoken(Voice("fake:zh", "zh", "Fake", timed=True, languages=("en",), mixes=True)) == [TEXT]
+    assert spoken(Voice("fake:zh", "zh", "Fake", timed=True, mixes=("en",))) == [TEXT]
 
 
 @pytest.mark.parametrize("text", ["The word 你好 means hello."])
 def test_only_words_in_sentences_of_its_own_language_are_mixed_in(text: str) -> None:
-    assert len(spoken(Voice("fake:zh", "zh", "Fake", timed=True, languages=("en",), mixes=True), text)) == 3
+    assert len(spoken(Voice("fake:zh", "zh", "Fake", timed=True, mixes=("en",)), text)) == 3
