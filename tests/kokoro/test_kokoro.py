@@ -48,7 +48,7 @@ def hear(whisper: WhisperModel, pcm: FloatArray, language: str) -> str:
 
 @pytest.mark.parametrize("voice", ["zf_xiaoxiao", "zm_yunxi"])
 async def test_mandarin_is_understood(kokoro: KokoroSynthesizer, whisper: WhisperModel, voice: str) -> None:
-    text = "长江是中国最长的河流，细胞是生命的基本单位。"
+    text = "请你再读一遍第二段课文，昨天的作业你做完了吗？"
     heard = hear(whisper, audio(await speak(kokoro, voice, text, "zh")), "zh")
     assert jiwer.cer("".join(characters(text)), "".join(characters(heard))) < 0.15, heard
 
@@ -89,7 +89,7 @@ async def test_every_language_is_understood(
 
 async def test_times_fit_the_audio(kokoro: KokoroSynthesizer) -> None:
     pieces = await speak(kokoro, "zf_xiaoxiao", MIXED, "zh")
-    assert len(pieces) > 1 and pieces[-1].last and not any(speech.last for speech in pieces[:-1])
+    assert pieces[-1].last and not any(speech.last for speech in pieces[:-1])
     at = 0.0
     words: list[tuple[str, float, float]] = []
     for speech in pieces:
