@@ -12,8 +12,13 @@ from engine.speaking.voices import VoiceBook, build_voicebook
 
 
 @pytest.fixture(scope="session")
-def voicebook() -> Iterator[VoiceBook]:
-    book = build_voicebook(Settings(tts={"workers": 1}))
+def voicebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VoiceBook]:
+    """The voices of the default install, also where ``make kokoro`` has fetched others."""
+    prepared = Settings().cache_dir / "prepared"
+    prepared.mkdir(parents=True, exist_ok=True)
+    cache = tmp_path_factory.mktemp("cache")
+    (cache / "prepared").symlink_to(prepared)
+    book = build_voicebook(Settings(cache_dir=cache, tts={"workers": 1}))
     asyncio.run(book.warm_up(["espeak:en-us"]))
     yield book
     book.close()
