@@ -17,15 +17,16 @@ import onnxruntime as ort
 
 from engine.concurrency.worker import Worker
 from engine.contracts import Voice
-from engine.errors import ModelMissing, SynthesisFailed
+from engine.errors import ModelMissing
 from engine.items import OUTPUT_RATE, PITCH_STEP_MS, Clause, FloatArray, Speech
-from engine.models.onnx import MODEL_ERRORS, open_session
+from engine.models.onnx import open_session
 from engine.models.prepare import HIBARI_DURATIONS
 from engine.speaking.hibari_speakers import HibariSpeaker, named_voices, speaker_of, variant
 from engine.speaking.hibari_text import EnglishPhonemes, divided, english_phonemes, plain
 from engine.speaking.hibari_vocoder import HOP, SPECTRA, VOICED_HZ, Vocoder
 from engine.speaking.misaki import END, Code, clause_timing
 from engine.speaking.pieces import FIRST_S
+from engine.speaking.piecewise import spoken_pieces
 from engine.speaking.shaping import Leveller, Shaper
 
 _UNIT_FRAMES = 2
@@ -78,18 +79,11 @@ class HibariSynthesizer:
         """
         return variant(voice_id)
 
-    async def speak(self, clause: Clause, voice: Voice) -> AsyncIterator[Speech]:
+    def speak(self, clause: Clause, voice: Voice) -> AsyncIterator[Speech]:
         """See ``Synthesizer.speak``."""
         speaker = speaker_of(voice.id)
         spoken = _HibariClause(self._phonemes, self._network, clause, speaker, self._leveller(speaker))
-        last = False
-        while not last:
-            try:
-                speech = await self._worker.run(spoken.next_piece)
-            except MODEL_ERRORS as error:
-                raise SynthesisFailed(f"voice {voice.id} could not speak a clause") from error
-            last = speech.last
-            yield speech
+        return spoken_pieces(self._worker, spoken.next_piece, voice.id)
 
     def _leveller(self, speaker: HibariSpeaker) -> Leveller:
         with self._lock:

@@ -19,13 +19,13 @@ from engine.concurrency.worker import Worker
 from engine.contracts import Voice
 from engine.errors import SynthesisFailed
 from engine.items import OUTPUT_RATE, PITCH_STEP_MS, Clause, FloatArray, Speech
-from engine.models.onnx import MODEL_ERRORS
 from engine.speaking.hibari_text import divided, plain
 from engine.speaking.kokoro_graph import FRAME, FRAMES_PER_S, KokoroGraph, Level, Prosody, SlicedAudio
 from engine.speaking.kokoro_slices import SlicePlan
 from engine.speaking.kokoro_text import KokoroPhonemes, speakable_languages
 from engine.speaking.kokoro_voices import Speaker, load_speakers
 from engine.speaking.misaki import Code, clause_timing
+from engine.speaking.piecewise import spoken_pieces
 from engine.speaking.shaping import Leveller, Shaper
 from engine.speaking.timeline import ClauseTiming
 
@@ -93,20 +93,13 @@ class KokoroSynthesizer:
     def voices(self) -> Sequence[Voice]:
         return [speaker.voice for speaker in self._speakers.values()]
 
-    async def speak(self, clause: Clause, voice: Voice) -> AsyncIterator[Speech]:
+    def speak(self, clause: Clause, voice: Voice) -> AsyncIterator[Speech]:
         """See ``Synthesizer.speak``."""
         speaker = self._speakers.get(voice.id)
         if speaker is None:
             raise SynthesisFailed(f"no Kokoro voice {voice.id} is loaded")
         spoken = _KokoroClause(self._graph, self._phonemes, speaker, clause, self._levels[voice.id], self._cost)
-        last = False
-        while not last:
-            try:
-                speech = await self._worker.run(spoken.next_piece)
-            except MODEL_ERRORS as error:
-                raise SynthesisFailed(f"voice {voice.id} could not speak a clause") from error
-            last = speech.last
-            yield speech
+        return spoken_pieces(self._worker, spoken.next_piece, voice.id)
 
     def close(self) -> None:
         self._worker.close()
