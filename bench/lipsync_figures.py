@@ -80,11 +80,17 @@ def correlation(a: FloatArray, b: FloatArray) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else 0.0
 
 
+_HALF_SYLLABLES = 5
+"""Pictures on either side of the moving average that is taken out before lags are sought."""
+
+
 def lag_ms(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> float:
     """How late the openings are against their references: the lag at which the mean correlation peaks.
 
-    Pooled over sentences, because a single one may fit almost as well when shifted by a syllable.
+    Pooled over sentences, because a single one may fit almost as well when shifted by a syllable. Slower changes than a
+    syllable's (a sentence gets quieter towards its end) are taken out: they fit at any lag.
     """
+    pairs = [(_by_syllables(opening), _by_syllables(reference)) for opening, reference in pairs]
     lags = np.arange(-MAX_LAG, MAX_LAG + 1)
     inner = slice(MAX_LAG, -MAX_LAG)
     values = np.array(
@@ -98,6 +104,12 @@ def lag_ms(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> float:
     bend = left - 2 * middle + right
     part = float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5)) if bend < 0 else 0.0
     return float((lags[peak] + part) * 1000 / FPS)
+
+
+def _by_syllables(track: FloatArray) -> FloatArray:
+    """A track of pictures without what changes over more than about half a second."""
+    mean = np.convolve(np.pad(track, _HALF_SYLLABLES, mode="edge"), np.ones(2 * _HALF_SYLLABLES + 1), "valid")
+    return track - mean / (2 * _HALF_SYLLABLES + 1)
 
 
 def lags(utterances: Sequence[Seen], reference: Callable[[Seen], FloatArray]) -> tuple[float, float, float]:
