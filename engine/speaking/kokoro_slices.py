@@ -70,10 +70,13 @@ class SlicePlan:
         return start, self._at
 
     def _goal_s(self, ahead_s: float) -> float:
+        if not self._first:
+            return min(ahead_s * _SAFETY / self._cost - _OVERHEAD_S, _LONGEST_S)
+        left_s = (self._end - self._at) / FRAMES_PER_S
+        # While this much plays, all the rest can be computed at once ...
+        goal_s = (left_s + _OVERHEAD_S) * self._cost / (_SAFETY + self._cost)
         spare = _SAFETY / self._cost - 1
-        if spare <= 0:
-            # Slower than speech: the rest would come too late wherever it is cut.
-            return (self._end - self._at) / FRAMES_PER_S
-        if self._first:
-            return max(_SHORTEST / FRAMES_PER_S, (_OVERHEAD_S + _SEARCH / FRAMES_PER_S) / spare)
-        return min(ahead_s * _SAFETY / self._cost - _OVERHEAD_S, _LONGEST_S)
+        if spare > 0:
+            # ... and while this much does, a slice of the same length, and so on.
+            goal_s = min(goal_s, (_OVERHEAD_S + _SEARCH / FRAMES_PER_S) / spare)
+        return max(goal_s, _SHORTEST / FRAMES_PER_S)
