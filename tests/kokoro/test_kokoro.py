@@ -56,7 +56,7 @@ async def test_mandarin_is_understood(kokoro: KokoroSynthesizer, whisper: Whispe
 async def test_english_in_a_mandarin_sentence_is_said_without_a_gap(
     kokoro: KokoroSynthesizer, whisper: WhisperModel
 ) -> None:
-    pieces = await speak(kokoro, "zm_yunxi", "这个词的英语是 photosynthesis，你会写吗？", "zh")
+    pieces = await speak(kokoro, "zm_yunxi", "光合作用的英语是 photosynthesis，氧气是 oxygen，很好。", "zh")
     pcm, at = audio(pieces), 0.0
     spans: dict[str, tuple[float, float]] = {}
     for speech in pieces:
