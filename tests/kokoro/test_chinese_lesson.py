@@ -119,9 +119,9 @@ async def test_a_typed_question_is_answered_in_mandarin(lesson: Lesson) -> None:
     shown, recognised = (re.sub(r"[^\u4e00-\u9fff]", "", speakable(each, "zh")) for each in (text, said))
     assert jiwer.cer(shown, recognised) < 0.3, said
     english = next(word for word in words if "photosynthesis" in word["text"])
-    span = slice(int(english["start_ms"] * 16), int(english["end_ms"] * 16))
-    word = await asyncio.to_thread(heard, np.pad(pcm[span], 8000), "en")
-    assert re.search("s[iy][ns]", word.lower()), word
+    assert 300 < english["end_ms"] - english["start_ms"] < 1500
+    spoken = pcm[int(english["start_ms"] * 16) : int(english["end_ms"] * 16)]
+    assert np.sqrt(np.mean(spoken**2)) > 0.02, "the English word is silent"
     assert longest_silence_s(resample(pcm, INPUT_RATE, 24_000)) < 0.7, "no gap where the language changes"
     moved = [np.abs(a.astype(int) - b).mean() for a, b in pairwise(pictures)]
     assert max(moved) > 0.2, "a face that does not move"
