@@ -177,6 +177,23 @@ class TextEvent(ReplyMessage):
     """When it was sent, ISO 8601 UTC with milliseconds."""
 
 
+SafetyCategory = Literal[
+    "self_harm", "abuse", "violence", "weapons_drugs", "sexual", "hate", "personal_data", "jailbreak", "profanity"
+]
+"""What the guard keeps away: from the language model in a question, from the student in an answer."""
+
+SafetyStage = Literal["question", "answer"]
+
+
+class SafetyEvent(ReplyMessage):
+    """The guard took over: the reply says, or goes on with, a text of the engine instead of the language model's."""
+
+    type: Literal["safety"] = "safety"
+    category: SafetyCategory
+    stage: SafetyStage
+    """What was held back: the student's question, or the rest of the model's answer."""
+
+
 class CaptionWord(MessagePart):
     """A word and when it is heard."""
 
@@ -264,12 +281,12 @@ Event = (
     ReadyEvent | PongEvent | ClosedEvent | ErrorEvent
     | SpeechStartedEvent | SpeechStoppedEvent | NoSpeechEvent | PartialTranscriptionEvent | TranscriptionEvent
     | DuckEvent | ResumeEvent
-    | TextDeltaEvent | TextEvent | CaptionsEvent | MediaEvent | VideoEvent | PlayingEvent | TurnDoneEvent
+    | TextDeltaEvent | TextEvent | SafetyEvent | CaptionsEvent | MediaEvent | VideoEvent | PlayingEvent | TurnDoneEvent
     | InterruptedEvent
 )  # fmt: skip
 """Any message to a client."""
 
-ReplyEvent = TextDeltaEvent | TextEvent | CaptionsEvent | ErrorEvent
+ReplyEvent = TextDeltaEvent | TextEvent | SafetyEvent | CaptionsEvent | ErrorEvent
 """What a reply tells before it has its number."""
 
 

@@ -1,0 +1,63 @@
+"""A small classifier beside the rules: softmax regression over hashed pieces of words. ``scripts/train_safety.py`` fits it.
+
+It catches what is worded as no rule foresaw, and it is never sure of long texts, which are mostly ordinary.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import get_args
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.protocol.outgoing import SafetyCategory
+
+CATEGORIES: tuple[SafetyCategory, ...] = get_args(SafetyCategory)
+FEATURES = 1 << 15
+WEIGHTS = Path(__file__).parent / "data" / "classifier.npz"
+
+MAX_CHARS = 600
+"""Of a longer text, only the beginning is read."""
+
+_WORD = re.compile(r"[a-z']+|[\u3400-\u9fff]+|\d+")
+
+
+def features(folded: str) -> NDArray[np.int64]:
+    """The features of a folded text: indexes below ``FEATURES``, each once; the last is always there.
+
+    English: words, pairs of words and pieces of three to five letters. Chinese: one to three characters.
+    """
+    pieces: list[str] = []
+    before = "^"
+    for word in _WORD.findall(folded[:MAX_CHARS]):
+        if word[0] >= "\u3400":
+            pieces += [word[at : at + size] for size in (1, 2, 3) for at in range(len(word) - size + 1)]
+            continue
+        if word[0].isdigit():
+            word = "0" * min(len(word), 6)
+        pieces += (f"={word}", f"{before} {word}")
+        before = word
+        edged = f"<{word}>"
+        pieces += [edged[at : at + size] for size in (3, 4, 5) for at in range(len(edged) - size + 1)]
+    hashed = {crc32(piece.encode()) % (FEATURES - 1) for piece in pieces}
+    return np.fromiter((*sorted(hashed), FEATURES - 1), np.int64)
+
+
+@cache
+def _weights() -> NDArray[np.float32]:
+    with np.load(WEIGHTS) as stored:
+        weights: NDArray[np.float32] = stored["weights"].astype(np.float32).T * stored["scale"].astype(np.float32)
+    return np.ascontiguousarray(weights)
+
+
+def chances(folded: str) -> dict[SafetyCategory, float]:
+    """How likely a folded text is of each category, 0 to 1; what is left to 1 is the chance that it is ordinary."""
+    present = features(folded)
+    scores = _weights()[present].sum(axis=0) / np.sqrt(len(present))
+    odds = np.exp(scores - scores.max())
+    odds /= odds.sum()
+    return dict(zip(CATEGORIES, map(float, odds[1:]), strict=True))
