@@ -72,6 +72,12 @@ class Metrics:
             ["origin"],
             registry=r,
         )
+        self.safety = Counter(
+            "tutor_safety_total",
+            "Questions and answers held back by the guard, by category.",
+            ["category", "stage"],
+            registry=r,
+        )
         self.stage = Histogram(
             "tutor_stage_seconds",
             "From the start of a reply to the end of a stage.",

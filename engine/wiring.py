@@ -32,6 +32,8 @@ from engine.recognition.silero import SileroVad
 from engine.rendering.puppet.renderer import PuppetRenderer
 from engine.rendering.scheduler import FrameScheduler
 from engine.rendering.torch_threads import use_one_thread
+from engine.safety import guard
+from engine.safety.service import Safety
 from engine.settings import Settings
 from engine.speaking.voices import build_voicebook
 from engine.telemetry import Metrics
@@ -63,6 +65,8 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
                 stack.callback(part.close)
         scheduler = FrameScheduler(drawing, metrics, costs)
         await stack.enter_async_context(scheduler.running())
+        safety = Safety(settings.safety, metrics)
+        await stack.enter_async_context(safety.running())
         decoder = Worker("decode", threads=2, backlog=8)
         encoder = Worker("encode", threads=settings.video.encode_workers, backlog=256)
         text_worker = Worker("speakable-text", threads=1, backlog=256)
@@ -80,6 +84,7 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
             detector=detector,
             end_of_turn=end_of_turn,
             knowledge=knowledge,
+            safety=safety,
             decoder=decoder,
             encoder=encoder,
             text_worker=text_worker,
@@ -140,10 +145,11 @@ def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, S
 
 
 def _load_words(_: Settings) -> None:
-    """Warm up language detection, number spelling and units, which are slow the first time."""
+    """Warm up language detection, number spelling, units and the guard, which are slow the first time."""
     language.warm_up()
     numbers.warm_up()
     quantities.warm_up()
+    guard.warm_up()
 
 
 def _load_renderer(settings: Settings) -> tuple[Renderer, AvatarFactory, dict[int, float]]:

@@ -19,7 +19,7 @@ from engine.safety.classifier import CATEGORIES, FEATURES, WEIGHTS, features
 from engine.safety.words import fold
 
 SENTENCES = Path(__file__).parent / "safety_training"
-COMBINATIONS = 12
+COMBINATIONS = 16
 """Of one template's alternatives, at most."""
 
 STEPS, RATE, PENALTY = 300, 0.08, 3e-5
@@ -50,9 +50,8 @@ def fit(rows: list[NDArray[np.int64]], labels: NDArray[np.int64]) -> NDArray[np.
     value = np.concatenate([np.full(len(row), 1 / np.sqrt(len(row))) for row in rows])
     classes = len(CATEGORIES) + 1
     target = np.eye(classes)[labels]
-    share = np.bincount(labels, minlength=classes)
-    weight = (len(labels) / (classes * share))[labels] ** 0.5
-    weights = np.zeros((classes, FEATURES))
+    weight = np.where(labels == 0, 1.5, 1.0)
+    weights: NDArray[np.float64] = np.zeros((classes, FEATURES))
     first, second = np.zeros_like(weights), np.zeros_like(weights)
     for step in range(1, STEPS + 1):
         scores = np.stack([np.bincount(owner, w[column] * value, len(rows)) for w in weights], axis=1)
@@ -61,10 +60,10 @@ def fit(rows: list[NDArray[np.int64]], labels: NDArray[np.int64]) -> NDArray[np.
         chance /= chance.sum(axis=1, keepdims=True)
         error = (chance - target) * weight[:, None] / len(rows)
         slope = np.stack([np.bincount(column, e[owner] * value, FEATURES) for e in error.T])
-        slope += PENALTY * weights
+        slope = slope + PENALTY * weights
         first = 0.9 * first + 0.1 * slope
         second = 0.999 * second + 0.001 * slope**2
-        weights -= RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
+        weights = weights - RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
     return weights.astype(np.float32)
 
 

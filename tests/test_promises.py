@@ -92,7 +92,7 @@ def chain(node: ast.expr) -> tuple[str, ...]:
 
 def unread_settings(found: Facts) -> Iterator[str]:
     """A setting is read as ``….group.name``, or by ``name`` alone where its group is handed on as a whole."""
-    handed_on = {"listening", "vad", "endpoint", "barge_in"}
+    handed_on = {"listening", "vad", "endpoint", "barge_in", "safety"}
     outside = found.chains(outside="settings/")
     inside = {chain for file, chain in found.reads if file in ("settings/listening.py", "settings/model.py")}
     read = outside | {chain for chain in inside if chain[0] == "self"}

@@ -82,7 +82,7 @@ class Answering:
     ) -> None:
         self.microphone = StudentMicrophone(parts, tasks, ListenerInbox(inbox, self.cut_off), languages, patience)
         self.floor = Floor(tasks, dialogue.history, parts.metrics)
-        self.prefill = DialoguePrefill(parts, dialogue.history, tasks)
+        self.prefill = DialoguePrefill(parts, dialogue.history, tasks, dialogue.profile.safety)
         self.stops = 0
         """How often the student has pressed stop."""
         self._parts = parts

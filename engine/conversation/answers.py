@@ -16,11 +16,11 @@ from engine.conversation.reply_context import ReplyOptions
 from engine.errors import EngineError
 from engine.knowledge.follow_up import search_query
 from engine.llm.history import ChatHistory
-from engine.protocol.outgoing import SourcePassage
+from engine.protocol.outgoing import SafetyCategory, SourcePassage
 
 log = structlog.get_logger(__name__)
 
-Origin = Literal["model", "calculation", "material"]
+Origin = Literal["model", "calculation", "material", "safety"]
 """Who wrote an answer; the label of ``tutor_answers_total``."""
 
 
@@ -31,11 +31,19 @@ class ReadyAnswer:
     text: str
     origin: Origin
     sources: Sequence[SourcePassage] | None = None
+    held_back: SafetyCategory | None = None
+    """Why the question was not answered; with origin ``safety``."""
 
 
 async def find_answer(parts: Parts, options: ReplyOptions, history: ChatHistory, question: str) -> ReadyAnswer | Prompt:
-    """The answer to ``question``, the student's words, or else what to ask the language model."""
+    """The answer to ``question``, the student's words, or else what to ask the language model.
+
+    The guard is asked first: words it holds back are neither looked up nor shown to a model.
+    """
     profile = options.profile
+    caught = await parts.safety.question(question, profile.safety)
+    if caught is not None:
+        return ReadyAnswer(parts.safety.text(caught, "question", question, profile), "safety", held_back=caught)
     if profile.calculator:
         computed = await parts.text_worker.run(calculated, question, profile.language, date.today())
         if computed is not None:

@@ -20,6 +20,7 @@ from engine.items import Picture
 from engine.knowledge.service import Knowledge
 from engine.rendering.audio_features import FeatureStage, feature_stage
 from engine.rendering.scheduler import FrameScheduler
+from engine.safety.service import Safety
 from engine.settings import Patience, Settings
 from engine.speaking.voices import VoiceBook
 from engine.telemetry import Metrics
@@ -42,6 +43,7 @@ class Parts:
     """None where the settings ask for no turn model."""
 
     knowledge: Knowledge
+    safety: Safety
     decoder: Worker
     """Threads that decode recordings."""
 

@@ -11,6 +11,7 @@ import asyncio
 from engine.conversation.parts import Parts
 from engine.conversation.tasks import SessionTasks
 from engine.llm.history import ChatHistory
+from engine.tutors.profile import Strictness
 
 AFTER_REPLY_S = 0.3
 """From the end of a reply until its dialogue is read, so that a message sent right away is answered first."""
@@ -29,12 +30,14 @@ class DialoguePrefill:
         parts: with the language model.
         history: the dialogue to read.
         tasks: the conversation's, which it runs in.
+        strictness: of the guard, which words must pass to be read.
     """
 
-    def __init__(self, parts: Parts, history: ChatHistory, tasks: SessionTasks) -> None:
+    def __init__(self, parts: Parts, history: ChatHistory, tasks: SessionTasks, strictness: Strictness) -> None:
         self._parts = parts
         self._history = history
         self._tasks = tasks
+        self._strictness = strictness
         self._task: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         """The task that has begun to read."""
@@ -67,5 +70,7 @@ class DialoguePrefill:
 
     async def _read(self, after_s: float, question: str) -> None:
         await asyncio.sleep(after_s)
+        if question != ANY_QUESTION and await self._parts.safety.question(question, self._strictness) is not None:
+            return
         self._reading = asyncio.current_task()
         await self._parts.language_model.prefill(self._history.messages(question))

@@ -30,7 +30,8 @@ from engine.conversation.tasks import SessionTasks
 from engine.conversation.text_stage import TextStage
 from engine.errors import EngineError, ReplyFailed
 from engine.llm.history import ChatHistory
-from engine.protocol.outgoing import TurnDoneEvent, numbered
+from engine.protocol.outgoing import SafetyEvent, TurnDoneEvent, numbered
+from engine.safety.service import Incident
 from engine.telemetry import Timeline, log_fault
 
 log = structlog.get_logger(__name__)
@@ -75,9 +76,11 @@ class Reply:
         self._history = history
         self._options = replace(options, live=sink.live)
         self._context = open_context(parts, self._options, asked_at)
-        self._text = TextStage(self._context)
+        self._text = TextStage(self._context, question)
         self._speech = SpeechStage(self._context)
         self._pictures = PictureStage(self._context, idle_motion, self.playback, sink)
+        self._judged = False
+        """The guard has let the question pass, or answers it itself."""
         self._released = asyncio.Event()
         self._room: RoomSound | None = None
         self._task: asyncio.Task[None] | None = None
@@ -127,6 +130,8 @@ class Reply:
         finally:
             # What was said is remembered however the reply ends; an interruption cuts it later.
             self._history.add_assistant(number, self.text.strip())
+            if self._text.held_back is not None or not self._judged:
+                self._history.withhold(number)
         self.timeline.report(self._parts.metrics)
         if self._failure is not None:
             self._parts.metrics.replies.labels("failed").inc()
@@ -155,6 +160,7 @@ class Reply:
             group.create_task(self._speech.run(self._text.clauses), name="reply-speech")
             group.create_task(self._draw(avatar), name="reply-pictures")
         answer = await find_answer(self._parts, self._options, self._history, self.question)
+        self._judged = True
         self._context.mark("prompt")
         await self._text.run(answer)
         if avatar is None:
@@ -169,6 +175,8 @@ class Reply:
         loop = asyncio.get_running_loop()
         async for item in self._context.out:
             if not isinstance(item, list):
+                if isinstance(item, SafetyEvent):
+                    self._report(item)
                 await self._sink.event(numbered(item, self.number))
                 continue
             await self._sink.media([replace(frame, reply=self.number) for frame in item])
@@ -180,6 +188,12 @@ class Reply:
                 self._room.tutor_says(self.text)
         await self._sink.finish(self.number)
         self._context.mark("sent")
+
+    def _report(self, event: SafetyEvent) -> None:
+        options = self._options
+        self._parts.safety.report(
+            Incident(event.category, event.stage, options.session, self.number, options.profile.id, self.question)
+        )
 
 
 async def _join(task: asyncio.Task[None]) -> None:

@@ -1,4 +1,4 @@
-"""The first stage of a reply: its text, sent as the language model writes it, and cut into clauses."""
+"""The first stage of a reply: its text, cut into clauses, each shown and spoken once the guard has let it pass."""
 
 from __future__ import annotations
 
@@ -13,27 +13,40 @@ from engine.conversation.prompt import Prompt
 from engine.conversation.reply_context import ReplyContext
 from engine.errors import LanguageModelFailed
 from engine.items import Clause
-from engine.protocol.outgoing import ErrorEvent, TextDeltaEvent, TextEvent
+from engine.protocol.outgoing import ErrorEvent, ReplyEvent, SafetyCategory, SafetyEvent, TextDeltaEvent, TextEvent
 from engine.text.clauses import CLOSERS, STOPS, ClauseSplitter
 from engine.text.language import detect_language
 from engine.text.language_runs import language_runs
 
+JUDGED_CHARS = 160
+"""The guard reads so much before a clause with it: a sentence may be spread over clauses."""
+
 
 class TextStage:
-    """Writes one reply. ``clauses`` is closed when the text is complete."""
+    """Writes one reply. ``clauses`` is closed when the text is complete.
 
-    def __init__(self, context: ReplyContext) -> None:
+    Args:
+        context: the reply's.
+        question: the student's words.
+    """
+
+    def __init__(self, context: ReplyContext, question: str) -> None:
         self.text = ""
         """The reply so far, as shown."""
         self.origin: Origin = "model"
         """Who wrote it."""
+        self.held_back: SafetyCategory | None = None
+        """What the guard held back: the question, or what the model was about to say."""
         self.failed = False
         """The model failed, and the reply ends in an apology."""
         self.clauses: Channel[Clause] = Channel("clauses", 8)
         self._context = context
         self._spoken = context.options.avatar is not None
+        self._question = question
         self._splitter = ClauseSplitter(context.options.profile.language)
         self._clauses_cut = 0
+        self._written = ""
+        """The end of what the model wrote and the guard let pass."""
 
     async def run(self, answer: ReadyAnswer | Prompt) -> None:
         """Give ``answer``, or write the one to a prompt.
@@ -43,8 +56,10 @@ class TextStage:
         """
         context = self._context
         if isinstance(answer, ReadyAnswer):
-            self.origin = answer.origin
-            await self._add(answer.text)
+            self.origin, self.held_back = answer.origin, answer.held_back
+            if answer.held_back is not None:
+                await context.out.put(SafetyEvent(category=answer.held_back, stage="question"))
+            await self._cut(self._splitter.push(answer.text))
         else:
             await self._answer(answer)
         await self._cut(self._splitter.flush())
@@ -56,21 +71,13 @@ class TextStage:
     async def _answer(self, prompt: Prompt) -> None:
         context = self._context
         if prompt.opening:
-            self.text = f"{prompt.opening} "
-            await context.out.put(TextDeltaEvent(content=self.text))
-            await self._cut([prompt.opening])
+            await self._give(*self._own(f"{prompt.opening} ", [prompt.opening]))
         try:
             await self._write(prompt)
         except LanguageModelFailed as error:
             if not self._spoken or not context.options.live:
                 raise
             await self._apologise(error)
-
-    async def _add(self, text: str) -> None:
-        """The reply goes on with ``text``."""
-        self.text += text
-        await self._context.out.put(TextDeltaEvent(content=text))
-        await self._cut(self._splitter.push(text))
 
     async def _apologise(self, error: LanguageModelFailed) -> None:
         """Speak what has come of the answer, then an apology."""
@@ -80,21 +87,17 @@ class TextStage:
         await context.out.put(ErrorEvent.of(error))
         await self._end_early()
         apology = context.options.profile.apology
-        self.text = f"{self.text.rstrip()} {apology}".strip()
-        await self._cut([apology])
+        await self._give(*self._own(f" {apology}" if self.text else apology, [apology]))
 
     async def _end_early(self) -> None:
         """The text ends early: leave out its unfinished sentence, unless part of that has been spoken."""
         pieces = self._splitter.flush()
+        if pieces and not _ends_sentence(pieces[-1]) and _ends_sentence(self.text + "".join(pieces[:-1])):
+            pieces.pop()
+        await self._cut(pieces)
         self.text = self.text.rstrip()
         if self.text and not _ends_sentence(self.text):
-            said = self.text.removesuffix(pieces[-1].rstrip()) if pieces else ""
-            if _ends_sentence(said):
-                pieces.pop()
-                self.text = said.rstrip()
-            else:
-                self.text += "…"
-        await self._cut(pieces)
+            self.text += "…"
 
     async def _write(self, prompt: Prompt) -> None:
         context, profile = self._context, self._context.options.profile
@@ -114,25 +117,64 @@ class TextStage:
                     if early is None:
                         loop = asyncio.get_running_loop()
                         early = loop.call_later(ClauseSplitter.DEADLINE_S, self._cut_early)
-                    await self._add(delta)
+                    await self._cut(self._splitter.push(delta))
+                    if self.held_back is not None:
+                        break
         finally:
             if early is not None:
                 early.cancel()
 
     async def _cut(self, texts: Sequence[str]) -> None:
+        """Show and speak clauses; after one that is held back there are no more."""
         for text in texts:
-            self._context.mark("first_clause")
-            if self._spoken:
-                for clause in self._clauses_of(text):
-                    await self.clauses.put(clause)
+            await self._give(*self._judged(text))
 
     def _cut_early(self) -> None:
-        """Called by a timer: speak the first clause as far as it goes, since the model is slow to finish it."""
+        """Called by a timer: give the first clause as far as it goes, since the model is slow to finish it."""
         for text in self._splitter.due():
-            self._context.mark("first_clause")
-            if self._spoken:
-                for clause in self._clauses_of(text):
-                    self.clauses.put_nowait(clause)
+            events, clauses = self._judged(text)
+            for event in events:
+                self._context.out.put_nowait(event)
+            for clause in clauses:
+                self.clauses.put_nowait(clause)
+
+    async def _give(self, events: Sequence[ReplyEvent], clauses: Sequence[Clause]) -> None:
+        for event in events:
+            await self._context.out.put(event)
+        for clause in clauses:
+            await self.clauses.put(clause)
+
+    def _judged(self, text: str) -> tuple[list[ReplyEvent], list[Clause]]:
+        """What is shown and spoken for the clause ``text``: itself, or other words if the guard holds it back."""
+        if self.origin != "model":
+            return self._own(text, [text])
+        if self.held_back is not None:
+            return [], []
+        context, profile = self._context, self._context.options.profile
+        safety = context.parts.safety
+        caught = safety.answer(self._written + text, profile.safety)
+        if caught is None:
+            self._written = (self._written + text)[-JUDGED_CHARS:]
+            return self._own(text, [text])
+        self.held_back = caught
+        instead = safety.text(caught, "answer", self._question, profile)
+        events, clauses = self._own(f" {instead}" if self.text else instead)
+        return [SafetyEvent(category=caught, stage="answer"), *events], clauses
+
+    def _own(self, text: str, cut: Sequence[str] = ()) -> tuple[list[ReplyEvent], list[Clause]]:
+        """``text`` as the next part of the reply: the delta, and its clauses if it is spoken.
+
+        Args:
+            text: shown as it is.
+            cut: the same in clauses, if it is cut already.
+        """
+        self._context.mark("first_clause")
+        self.text += text
+        clauses: list[Clause] = []
+        if self._spoken:
+            for piece in cut or _sentences(text, self._context.options.profile.language):
+                clauses += self._clauses_of(piece)
+        return [TextDeltaEvent(content=text)], clauses
 
     def _clauses_of(self, text: str) -> list[Clause]:
         """The clause as written, one piece for each of its languages; the next stage fills in ``spoken``."""
@@ -152,6 +194,12 @@ class TextStage:
         context = self._context
         _, voice = context.parts.voices.choose(language, context.voice_for(language))
         return all(voice.mixes_in(language, other) for other in others)
+
+
+def _sentences(text: str, language: str) -> list[str]:
+    """A finished text, cut into clauses."""
+    splitter = ClauseSplitter(language)
+    return [*splitter.push(text), *splitter.flush()]
 
 
 def _ends_sentence(text: str) -> bool:

@@ -70,6 +70,8 @@ class ChatHistory:
         for question, answer in examples:
             self._examples += ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
         self._entries: list[_Entry] = []
+        self._withheld: set[int] = set()
+        """Replies whose exchange no model is shown."""
         self._gone = 0
         """Tokens of the entries no window can reach any more."""
         if greeting:
@@ -86,7 +88,8 @@ class ChatHistory:
 
     def asked_before(self, text: str) -> list[str]:
         """What the student said, oldest first; without ``text`` where it is committed already."""
-        said = [e.message["content"] for e in self._entries if e.message["role"] == "user"]
+        asked = (e for e in self._entries if e.message["role"] == "user" and e.reply not in self._withheld)
+        said = [e.message["content"] for e in asked]
         return said[:-1] if said and said[-1] == text and self._entries[-1].message["role"] == "user" else said
 
     def add_user(self, reply: int, text: str) -> None:
@@ -110,6 +113,10 @@ class ChatHistory:
         else:
             self._entries.remove(entry)
 
+    def withhold(self, reply: int) -> None:
+        """What was asked and said in the exchange of ``reply`` stays remembered, and no model is shown it."""
+        self._withheld.add(reply)
+
     def reopen(self, reply: int) -> None:
         """The message that ``reply`` answers was not the whole user turn. The next one repeats it; both are kept."""
         for entry in self._entries:
@@ -119,7 +126,8 @@ class ChatHistory:
     def messages(self, text: str = "", *, knowledge: str = "") -> list[Message]:
         """What to send: system prompt, the newest messages that fit, then ``text`` as the student's.
 
-        Left out are fragments of answers, and what the student said anew and whole before it was answered.
+        Left out are fragments of answers, what the student said anew and whole before it was answered, and exchanges
+        that were withheld.
 
         Args:
             text: what the student says now; it is not remembered by this call.
@@ -130,7 +138,7 @@ class ChatHistory:
         head += self._examples
         asked = break_marks(f"{knowledge}\n\n{text}" if knowledge else text)
         tail: list[Message] = [{"role": "user", "content": asked}] if text else []
-        shown = [entry for entry in self._entries if not entry.fragment]
+        shown = [entry for entry in self._entries if not entry.fragment and entry.reply not in self._withheld]
         answered = {entry.reply for entry in shown if entry.message["role"] == "assistant"}
         said = [entry.message for entry in shown if not entry.reopened or entry.reply in answered]
         if tail and said and said[-1] == {"role": "user", "content": text}:
@@ -163,6 +171,7 @@ class ChatHistory:
     def _forget(self) -> None:
         """Drop what no window can reach any more, so that a long session does not grow."""
         total = 0
+        self._withheld &= {entry.reply for entry in self._entries}
         for index in range(len(self._entries) - 1, -1, -1):
             total += estimate_tokens(self._entries[index].message["content"])
             if total > 2 * self._budget:

@@ -190,6 +190,7 @@ class SafetyEvent(ReplyMessage):
 
     type: Literal["safety"] = "safety"
     category: SafetyCategory
+    """Why."""
     stage: SafetyStage
     """What was held back: the student's question, or the rest of the model's answer."""
 

@@ -1,6 +1,8 @@
-"""A small classifier beside the rules: softmax regression over hashed pieces of words. ``scripts/train_safety.py`` fits it.
+"""A small classifier beside the rules: softmax regression over hashed pieces of words.
 
-It catches what is worded as no rule foresaw, and it is never sure of long texts, which are mostly ordinary.
+``scripts/train_safety.py`` fits it.
+
+It catches what is worded as no rule foresaw, and is unsure of long texts, which are mostly ordinary.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import cast
 
 from engine.protocol.outgoing import SafetyCategory
-from engine.safety.words import Token, tokens
+from engine.safety.words import ReadWord, tokens
 
 MAX_PLACES = 64
 """Places of one concept that are looked at; a longer list is a text of nothing else."""
@@ -28,6 +28,9 @@ _BUILT_IN = {
     ),
     "cn_mobile": re.compile(r"(?<![\d.])1[3-9]\d{9}(?![\d.])"),
 }
+_SCRIPTS = {"en": re.compile("[a-z0-9]"), "zh": re.compile("[\u3400-\u9fff]")}
+"""A text without these has nothing of the language."""
+
 _STEP = re.compile(r"~(\d{1,2})")
 
 
@@ -59,7 +62,7 @@ class _Lexicon:
                     self._whole.setdefault(first, []).append((words[1:], name))
         self._sizes = sorted(self._lengths)
 
-    def places(self, text: Sequence[Token]) -> dict[str, list[tuple[int, int]]]:
+    def places(self, text: Sequence[ReadWord]) -> dict[str, list[tuple[int, int]]]:
         """Where each concept is: (first word, word after the last)."""
         found: dict[str, list[tuple[int, int]]] = {}
         for index, token in enumerate(text):
@@ -80,7 +83,7 @@ class _Lexicon:
             yield from self._begun.get(form[:size], ())
 
 
-def _follows(text: Sequence[Token], index: int, rest: Sequence[str]) -> bool:
+def _follows(text: Sequence[ReadWord], index: int, rest: Sequence[str]) -> bool:
     if index + len(rest) >= len(text):
         return False
     before = text[index].at
@@ -117,6 +120,7 @@ class RuleBook:
     def __init__(self, language: str) -> None:
         data = tomllib.loads(files("engine.safety").joinpath(f"data/rules_{language}.toml").read_text("utf-8"))
         concepts = data.pop("concepts")
+        self._written_in = _SCRIPTS[language]
         self._lexicon = _Lexicon(concepts)
         known = {*concepts, *_BUILT_IN, "number", "digits"}
         self._rules = {
@@ -125,13 +129,15 @@ class RuleBook:
             for part, rules in data.items()
         }  # fmt: skip
 
-    def finds(self, folded: str, text: Sequence[Token], parts: Sequence[str]) -> set[SafetyCategory]:
+    def finds(self, folded: str, text: Sequence[ReadWord], parts: Sequence[str]) -> set[SafetyCategory]:
         """The categories whose rules of ``parts`` (tables of the data file) match.
 
         Args:
             folded: the text, as ``words.fold`` gives it.
             text: its words.
         """
+        if self._written_in.search(folded) is None:
+            return set()
         places = self._lexicon.places(text)
         _add_numbers(places, folded, text)
         return {
@@ -180,7 +186,7 @@ def _near(ends: Sequence[int], start: int, gap: int) -> bool:
     return index < len(ends) and ends[index] <= start
 
 
-def _add_numbers(places: dict[str, list[tuple[int, int]]], folded: str, text: Sequence[Token]) -> None:
+def _add_numbers(places: dict[str, list[tuple[int, int]]], folded: str, text: Sequence[ReadWord]) -> None:
     """The concepts that are patterns instead of words."""
     run, begin = 0, 0
     before = -1

@@ -14,9 +14,9 @@ BOUNDARY_GAP = 3
 """The end of a sentence counts as so many words, so that a rule seldom reaches over it. A judgement."""
 
 _INVISIBLE = dict.fromkeys(
-    [0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F)]
-    + [*range(0x2060, 0x2070), *range(0xFE00, 0xFE10)]
-)
+    [0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFEFF,
+     *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), *range(0xFE00, 0xFE10)]
+)  # fmt: skip
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁһкмтвноαερτυικνοχ", "aeopcyxijsdhkmtbhoaeptuiknox")
 _LEET = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "@": "a", "$": "s",
                        "!": "i", "|": "l"})  # fmt: skip
@@ -39,7 +39,7 @@ _SHORT_WORDS = frozenset("ai")
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class ReadWord:
     """A word, or one Chinese character."""
 
     forms: tuple[str, ...]
@@ -62,9 +62,9 @@ def fold(text: str) -> str:
     return text
 
 
-def tokens(folded: str) -> list[Token]:
+def tokens(folded: str) -> list[ReadWord]:
     """The words of a folded text, letters written apart ("b o m b") joined."""
-    found: list[Token] = []
+    found: list[ReadWord] = []
     at = 0
     for word in _joined(_TOKEN.findall(folded)):
         if word in _ENDS:
@@ -72,7 +72,7 @@ def tokens(folded: str) -> list[Token]:
             continue
         forms = _forms(word)
         if forms:
-            found.append(Token(forms, at))
+            found.append(ReadWord(forms, at))
             at += 1
     return found
 

@@ -1,5 +1,6 @@
 """Every setting, once: command line, ``ENGINE_*`` environment, TOML file, default, in that order."""
 
+from engine.settings.groups import SafetySettings
 from engine.settings.listening import (
     BargeInOptions,
     EndpointOptions,
@@ -17,6 +18,7 @@ __all__ = [
     "GateOptions",
     "ListeningOptions",
     "Patience",
+    "SafetySettings",
     "Settings",
     "former_names",
     "load_settings",

@@ -8,7 +8,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 
 def _split_commas(value: Any) -> Any:
@@ -68,6 +77,56 @@ class LimitSettings(Group):
     avatar_upload_bytes: int = Field(
         default=12_000_000, ge=10_000, le=256_000_000, description="Largest portrait or video sent to POST /v1/avatars."
     )
+
+
+class SafetySettings(Group):
+    """``[safety]``: help lines, and who is told when something is held back. A profile says how strict its tutor is."""
+
+    country: str | None = Field(
+        default=None,
+        pattern="^[A-Z]{2}$",
+        description="Country of the school (ISO 3166-1: GB); unset names the help lines of the language's countries.",
+    )
+    help_lines: Names = Field(
+        default=["US=988", "GB=Childline 0800 1111", "CN=12356"],
+        description="Help lines for children by country, COUNTRY=WORDS (comma separated).",
+    )
+    webhook_url: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", description="Is told of everything that is held back; docs/safety.md."
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="Signs the webhook (HMAC-SHA256); needed with webhook_url."
+    )
+    webhook_words: bool = Field(default=False, description="Send the student's words to the webhook too.")
+    moderation_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://\S+$",
+        description="OpenAI-compatible endpoint that judges questions too, e.g. https://api.openai.com/v1.",
+    )
+    moderation_key: SecretStr | None = Field(default=None, description="Key for the endpoint.")
+    moderation_model: str = Field(default="omni-moderation-latest", description="Model name at the endpoint.")
+    moderation_timeout_s: float = Field(
+        default=1.0, gt=0, le=30, description="Longest wait for the endpoint, seconds; then the engine's guard decides."
+    )
+
+    @field_validator("help_lines")
+    @classmethod
+    def _lines_by_country(cls, value: list[str]) -> list[str]:
+        for line in value:
+            if re.fullmatch(r"[A-Z]{2}=[^{}]{1,60}", line) is None:
+                raise ValueError("COUNTRY=WORDS, for example GB=Childline 0800 1111, separated by commas")
+        return value
+
+    @field_validator("moderation_url")
+    @classmethod
+    def _no_slash(cls, value: str | None) -> str | None:
+        return value if value is None else value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _signed_webhook(self) -> SafetySettings:
+        if self.webhook_url is not None and self.webhook_secret is None:
+            raise ValueError("safety.webhook_url is set: set safety.webhook_secret too, which signs what is sent there")
+        return self
 
 
 class AsrSettings(Group):

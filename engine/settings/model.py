@@ -24,6 +24,7 @@ from engine.settings.groups import (
     LlmSettings,
     MusetalkSettings,
     Names,
+    SafetySettings,
     SessionSettings,
     SpeechSettings,
     TtsSettings,
@@ -95,6 +96,7 @@ class Settings(BaseSettings):
     musetalk: MusetalkSettings = Field(default_factory=MusetalkSettings)
     webrtc: WebrtcSettings = Field(default_factory=WebrtcSettings)
     knowledge: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
+    safety: SafetySettings = Field(default_factory=SafetySettings)
 
     @field_validator("models_dir")
     @classmethod

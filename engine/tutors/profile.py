@@ -25,6 +25,9 @@ VoiceId = Annotated[
 
 Answers = Literal["free", "exact_first", "exact"]
 
+Strictness = Literal["young", "teen", "adult", "off"]
+"""How much the guard holds back; ``engine.safety.guard.LEVELS`` says what each means."""
+
 DEFAULT_APOLOGY = "Sorry, I lost my train of thought. Please ask me again."
 DEFAULT_NOTHING_FOUND = "I cannot find that in our course material."
 
@@ -92,6 +95,11 @@ class TutorProfile(BaseModel):
     )
     patience: Patience | None = Field(
         None, description="How long to wait before a pause ends the user turn; overrides the setting."
+    )
+    safety: Strictness = Field(
+        "teen",
+        description="What is held back, from the model and from the student. young: all, mild profanity too. teen: all "
+        "but mild profanity. adult: neither profanity nor personal data. off: nothing.",
     )
     llm_temperature: float | None = Field(None, ge=0, le=2, description="Sampling temperature; overrides the setting.")
     llm_max_tokens: int | None = Field(None, ge=8, le=8192, description="Longest reply; overrides the setting.")

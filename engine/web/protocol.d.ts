@@ -206,6 +206,17 @@ export interface TextEvent {
   timestamp?: string;
 }
 
+/** The guard took over: the reply says, or goes on with, a text of the engine instead of the language model's. */
+export interface SafetyEvent {
+  type: "safety";
+  /** The reply's number, from 1. */
+  turn: number;
+  /** Why. */
+  category: "self_harm" | "abuse" | "violence" | "weapons_drugs" | "sexual" | "hate" | "personal_data" | "jailbreak" | "profanity";
+  /** What was held back: the student's question, or the rest of the model's answer. */
+  stage: "question" | "answer";
+}
+
 /** A word and when it is heard. */
 export interface CaptionWord {
   text: string;
@@ -312,6 +323,7 @@ export type ServerMessage =
   | ResumeEvent
   | TextDeltaEvent
   | TextEvent
+  | SafetyEvent
   | CaptionsEvent
   | MediaEvent
   | VideoEvent

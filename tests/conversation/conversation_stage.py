@@ -13,6 +13,7 @@ from engine.contracts import FrameRequest, Message, Voice
 from engine.conversation.conversation import Conversation
 from engine.items import FRAME_MS, Clause, MediaFrame, Picture, Speech
 from engine.rendering.audio_features import NoFeatures
+from engine.safety.service import Safety
 from engine.settings import Settings
 from engine.telemetry import Metrics
 from engine.turn_taking.listener import Listener
@@ -161,6 +162,7 @@ class Stage:
             decoder=Inline(),
             encoder=Inline(),
             text_worker=Inline(),
+            safety=Safety(self.settings.safety, self.metrics),
             load_avatar=lambda _: AVATAR,
             make_feature_stage=NoFeatures,
             make_listener=lambda languages, patience, output: Listener(
