@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 from engine.animation.idle_motion import IdleMotion
 from engine.contracts import Avatar
+from engine.conversation.answers import ReadyAnswer
 from engine.conversation.client import AttachedClient
 from engine.conversation.commands import (
     Command,
     ConcludeInterruption,
+    Greeting,
     Message,
     NextMessage,
     PrefillDialogue,
@@ -105,6 +107,8 @@ class Answering:
         match item:
             case TypedMessage() | Recording():
                 await self._answer_message(item)
+            case Greeting():
+                await self._greet(item)
             case NextMessage():
                 if self._pending:
                     await self._answer_message(self._pending.pop(0))
@@ -153,6 +157,19 @@ class Answering:
         if message.stops == self.stops:
             self.prefill.give_way()
             self.floor.take(self._exchange(message))
+
+    async def _greet(self, greeting: Greeting) -> None:
+        """Give the tutor's greeting as a reply, unless anything has been said or sent already."""
+        await self._conclude_interruption()
+        begun = self.floor.taken or self.floor.replies or self._preemptive or greeting.stops != self.stops
+        if begun or self._client.sink is None:
+            return
+        said = self._dialogue.history.take_greeting()
+        if said:
+            avatar = greeting.avatar if self._dialogue.profile.speaks_greeting else None
+            reply = self._new_reply("", greeting.received_at, avatar, ReadyAnswer(said, "greeting"))
+            self.prefill.give_way()
+            self.floor.take(self._exchange(reply))
 
     async def _answer_speech(self, ended: listening.UserTurnEnded) -> None:
         """The user turn is over: speak the preemptive reply to it, or a new one."""
@@ -209,7 +226,9 @@ class Answering:
         reply.timeline.mark("asr_done", transcribed_at)
         return reply
 
-    def _new_reply(self, question: str, asked_at: float, avatar: Avatar | None) -> Reply:
+    def _new_reply(
+        self, question: str, asked_at: float, avatar: Avatar | None, answer: ReadyAnswer | None = None
+    ) -> Reply:
         if self._client.sink is None:
             raise Busy("no client is connected that could get the reply")
         options = ReplyOptions(self._dialogue.profile, avatar, self._dialogue.session_id, self._dialogue.kb_id)
@@ -221,6 +240,7 @@ class Answering:
             question,
             asked_at,
             options,
+            answer,
         )
 
     def _begin_preemptive(self, text: str, preemptive_id: int) -> None:

@@ -20,8 +20,8 @@ from engine.protocol.outgoing import SafetyCategory, SourcePassage
 
 log = structlog.get_logger(__name__)
 
-Origin = Literal["model", "calculation", "material", "safety"]
-"""Who wrote an answer; the label of ``tutor_answers_total``."""
+Origin = Literal["model", "calculation", "material", "safety", "greeting"]
+"""Who wrote a reply; the label of ``tutor_answers_total``, which does not count greetings."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,16 @@ class Recording:
     stops: int
 
 
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """The student is there and would like to be greeted."""
+
+    avatar: Avatar | None
+    """See ``TypedMessage``, as for the other fields."""
+    received_at: float
+    stops: int
+
+
 Message = TypedMessage | Recording
 """What is answered by a reply."""
 
@@ -51,4 +61,4 @@ class PrefillDialogue:
     """Nothing is being said: the language model may read the dialogue."""
 
 
-Command = TypedMessage | Recording | NextMessage | ConcludeInterruption | PrefillDialogue
+Command = TypedMessage | Recording | Greeting | NextMessage | ConcludeInterruption | PrefillDialogue

@@ -13,7 +13,7 @@ from engine.animation.idle_motion import IdleMotion, Mood
 from engine.contracts import Avatar
 from engine.conversation.answering import Answering, Dialogue
 from engine.conversation.client import AttachedClient
-from engine.conversation.commands import Message, Recording, TypedMessage
+from engine.conversation.commands import Greeting, Message, Recording, TypedMessage
 from engine.conversation.inbox import Inbox
 from engine.conversation.parts import Parts
 from engine.conversation.reply import unexpected_failure
@@ -153,6 +153,17 @@ class Conversation:
         """
         self._answering.microphone.discard()
         self._receive(Recording(recording, avatar, asyncio.get_running_loop().time(), self._answering.stops))
+
+    def greet(self, avatar: Avatar | None) -> None:
+        """Let the tutor say its greeting, as the first reply. Ignored when anything has been said already.
+
+        Args:
+            avatar: who says it; None: text only.
+
+        Raises:
+            Busy: too much is waiting.
+        """
+        self._inbox.receive(Greeting(avatar, asyncio.get_running_loop().time(), self._answering.stops))
 
     def listen(self, chunk: AudioChunk) -> None:
         """Live microphone audio; never waits, the oldest is dropped when behind."""

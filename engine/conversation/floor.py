@@ -82,7 +82,8 @@ class Floor:
         """
         self.replies += 1
         self._reply = reply
-        self._history.add_user(self.replies, reply.question)
+        if reply.question:
+            self._history.add_user(self.replies, reply.question)
         try:
             await reply.speak(self.replies, room)
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from engine.concurrency.channel import Channel, ChannelClosed
-from engine.conversation.commands import Command, Message
+from engine.conversation.commands import Command, Greeting, Message
 from engine.conversation.tasks import SessionTasks
 from engine.errors import Busy
 from engine.turn_taking.events import ListenEvent
@@ -25,7 +25,7 @@ class Inbox(Channel[Command | ListenEvent]):
         super().__init__("inbox", INBOX_ITEMS)
         self._tasks = tasks
 
-    def receive(self, message: Message) -> None:
+    def receive(self, message: Message | Greeting) -> None:
         """Take a client's message. Ignored once closed.
 
         Raises:

@@ -16,6 +16,7 @@ from engine.conversation.sink import Sink
 from engine.conversation.speech_stage import SpeechStage
 from engine.items import AnimatedFrame, MediaFrame, Picture, Speech, Word
 from engine.protocol.outgoing import CaptionsEvent, CaptionWord
+from engine.text.speakable import caption_word
 
 MAX_PICTURES_IN_FLIGHT = 16
 """Pictures of one reply that may exist between the renderer and the sink."""
@@ -58,8 +59,7 @@ class PictureStage:
         async for speech in stage.speech:
             words = self._place(speech)
             if words:
-                captions = [CaptionWord(text=w.text, start_ms=round(w.start_ms), end_ms=round(w.end_ms)) for w in words]
-                await context.out.put(CaptionsEvent(words=tuple(captions)))
+                await context.out.put(CaptionsEvent(words=_captions(words)))
             await self._draw(avatar, await features.add(animator.feed(speech), speech.last))
             stage.first_drawn.set()
         await self._draw(avatar, await features.add(animator.finish(), True))
@@ -100,3 +100,10 @@ class PictureStage:
                     for frame, picture in zip(batch, pictures, strict=True)
                 ]
             )
+
+
+def _captions(words: Sequence[Word]) -> tuple[CaptionWord, ...]:
+    shown = [(caption_word(word.text), word) for word in words]
+    return tuple(
+        CaptionWord(text=text, start_ms=round(word.start_ms), end_ms=round(word.end_ms)) for text, word in shown if text
+    )

@@ -19,7 +19,7 @@ import structlog
 
 from engine.animation.idle_motion import IdleMotion
 from engine.contracts import Avatar
-from engine.conversation.answers import find_answer
+from engine.conversation.answers import ReadyAnswer, find_answer
 from engine.conversation.parts import Parts
 from engine.conversation.picture_stage import PictureStage
 from engine.conversation.playback import Playback
@@ -52,9 +52,10 @@ class Reply:
         sink: where it goes.
         history: the dialogue it belongs to. It is read for the prompt, and gets the reply's text.
         idle_motion: how the tutor moves before and after it.
-        question: the student's words.
+        question: the student's words; empty for a greeting, which answers nothing.
         asked_at: when they arrived, or the acoustic end of speech; seconds on the loop's clock.
         options: tutor, avatar, session and knowledge base.
+        answer: what it says, if that is known; None: find out.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Reply:
         question: str,
         asked_at: float,
         options: ReplyOptions,
+        answer: ReadyAnswer | None = None,
     ) -> None:
         self.number = 0
         """Counts the replies of a session from 1; 0 until it is released."""
@@ -74,13 +76,14 @@ class Reply:
         self._parts = parts
         self._sink = sink
         self._history = history
+        self._answer = answer
         self._options = replace(options, live=sink.live)
         self._context = open_context(parts, self._options, asked_at)
         self._text = TextStage(self._context, question)
         self._speech = SpeechStage(self._context)
         self._pictures = PictureStage(self._context, idle_motion, self.playback, sink)
-        self._judged = False
-        """The guard has let the question pass, or answers it itself."""
+        self._judged = answer is not None
+        """The guard has let the question pass, or answers it itself; a known answer has no question."""
         self._released = asyncio.Event()
         self._room: RoomSound | None = None
         self._task: asyncio.Task[None] | None = None
@@ -132,12 +135,15 @@ class Reply:
             self._history.add_assistant(number, self.text.strip())
             if self._text.held_back is not None or not self._judged:
                 self._history.withhold(number)
-        self.timeline.report(self._parts.metrics)
+        greeting = self._text.origin == "greeting"
+        if not greeting:  # nobody waited for it, and it would flatter the latencies
+            self.timeline.report(self._parts.metrics)
         if self._failure is not None:
             self._parts.metrics.replies.labels("failed").inc()
             raise self._failure
         self._parts.metrics.replies.labels("failed" if self._text.failed else "done").inc()
-        self._parts.metrics.answers.labels(self._text.origin).inc()
+        if not greeting:
+            self._parts.metrics.answers.labels(self._text.origin).inc()
         await self._sink.event(TurnDoneEvent(turn=number, timings=self.timeline.marks))
         if self._options.avatar is not None and self._options.live:
             now = asyncio.get_running_loop().time()
@@ -159,7 +165,7 @@ class Reply:
         if avatar is not None:
             group.create_task(self._speech.run(self._text.clauses), name="reply-speech")
             group.create_task(self._draw(avatar), name="reply-pictures")
-        answer = await find_answer(self._parts, self._options, self._history, self.question)
+        answer = self._answer or await find_answer(self._parts, self._options, self._history, self.question)
         self._judged = True
         self._context.mark("prompt")
         await self._text.run(answer)

@@ -92,6 +92,12 @@ class ChatHistory:
         said = [e.message["content"] for e in asked]
         return said[:-1] if said and said[-1] == text and self._entries[-1].message["role"] == "user" else said
 
+    def take_greeting(self) -> str:
+        """The greeting, if nothing was said after it, else empty. Forgets it, because a reply is about to say it."""
+        if len(self._entries) != 1 or self._entries[0].reply != 0:
+            return ""
+        return self._entries.pop().message["content"]
+
     def add_user(self, reply: int, text: str) -> None:
         """The student said this; ``reply`` is the number of the reply that answers it."""
         self._entries.append(_Entry(reply, {"role": "user", "content": text}))

@@ -109,6 +109,12 @@ class EndTalkMessage(_Part):
     type: Literal["end_talk"]
 
 
+class GreetMessage(_Part):
+    """The tutor gives its greeting as reply 1, aloud if it has a face. Ignored once a conversation has begun."""
+
+    type: Literal["greet"]
+
+
 class PingMessage(_Part):
     """Answered ``pong``."""
 
@@ -116,11 +122,12 @@ class PingMessage(_Part):
 
 
 ClientMessage = Annotated[
-    TextMessage | AudioMessage | ConfigureMessage | InterruptMessage | PlaybackMessage | EndTalkMessage | PingMessage,
+    TextMessage | AudioMessage | ConfigureMessage | InterruptMessage | PlaybackMessage | EndTalkMessage | GreetMessage
+    | PingMessage,
     Field(discriminator="type"),
-]
+]  # fmt: skip
 _ADAPTER: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
-TYPES = ("text", "audio", "configure", "interrupt", "playback", "end_talk", "ping")
+TYPES = ("text", "audio", "configure", "interrupt", "playback", "end_talk", "greet", "ping")
 
 
 def parse(text: str) -> ClientMessage:

@@ -37,7 +37,7 @@ class ReadyEvent(ServerMessage):
     tutor: str
     """The tutor's name."""
     greeting: str
-    """What the tutor says first, as text; may be empty."""
+    """What the tutor says first, as text; may be empty. Show it, or send ``greet`` to hear it."""
 
 
 class PongEvent(ServerMessage):
@@ -199,6 +199,7 @@ class CaptionWord(MessagePart):
     """A word and when it is heard."""
 
     text: str
+    """As written, without Markdown."""
     start_ms: int
     """From the start of the reply's playback."""
     end_ms: int

@@ -25,6 +25,9 @@ MAX_CHARS = 6000
 _FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _IMAGE = re.compile(r"!\[([^\]]{0,300})\]\([^)\s]{0,2000}(?:\s[^)]{0,300})?\)")
 _LINK = re.compile(r"\[([^\[\]]{1,300})\](?:\([^)\s]{0,2000}(?:\s[^)]{0,300})?\)|\[[^\]]{0,100}\])")
+_LINK_IN_WORD = re.compile(r"^!?\[(?=[A-Za-z][^\]]*$)|!?\[([^\[\]]*)\]\([^)\s]*\)|\]\([^)\s]*\)")
+"""A link, or what a word has of one whose text is longer than the word."""
+
 _FOOTNOTE = re.compile(r"\[\^?\d{1,3}\]")
 _URL = re.compile(r"<?\b(?:https?://|www\.)([^\s/<>\"')\]]+)[^\s<>\"')\]]*>?", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
@@ -93,6 +96,12 @@ def speakable(text: str, language: str) -> str:
         return ""
     said = without_double_brackets(shortened(_SPACES.sub(" ", in_words(said, language)))).strip()
     return _AROUND_CHINESE.sub("", said) if language == "zh" else said
+
+
+def caption_word(word: str) -> str:
+    """A word of a text as captions show it: without the marks of emphasis, code and links. Empty if nothing is left."""
+    shown = _LINK_IN_WORD.sub(r"\1", _CODE_POWER.sub("^", word))
+    return _EMPHASIS.sub("", shown)
 
 
 def _formula(match: re.Match[str], language: str) -> str:

@@ -13,7 +13,10 @@ from engine.sessions import Session
 
 log = structlog.get_logger(__name__)
 
-Command = incoming.TextMessage | incoming.InterruptMessage | incoming.EndTalkMessage | incoming.PlaybackMessage
+Command = (
+    incoming.TextMessage | incoming.InterruptMessage | incoming.EndTalkMessage | incoming.PlaybackMessage
+    | incoming.GreetMessage
+)  # fmt: skip
 """The messages that mean the same on every transport."""
 
 
@@ -21,7 +24,7 @@ def obey(session: Session, message: Command, avatar: Avatar | None) -> None:
     """Do what the client says. Never waits.
 
     Args:
-        avatar: who answers a text; None for text alone.
+        avatar: who answers a text, or greets; None for text alone.
 
     Raises:
         InvalidField: a text that is empty or too long.
@@ -35,6 +38,8 @@ def obey(session: Session, message: Command, avatar: Avatar | None) -> None:
             conversation.interrupt()
         case incoming.EndTalkMessage():
             conversation.end_talk()
+        case incoming.GreetMessage():
+            conversation.greet(avatar)
         case incoming.PlaybackMessage():
             conversation.acknowledge(message.turn, message.position_ms)
 

@@ -67,7 +67,10 @@ class TutorProfile(BaseModel):
     avatar: Identifier | None = Field(
         None, description="The face when the client asks for none; unset takes the setting's."
     )
-    greeting: str = Field("", max_length=500, description="Shown when a session begins; empty for none.")
+    greeting: str = Field("", max_length=500, description="What the tutor says first; empty for nothing.")
+    speaks_greeting: bool = Field(
+        True, description="Say the greeting aloud when the client asks for it; else it is only shown."
+    )
     apology: str = Field(
         DEFAULT_APOLOGY, min_length=1, max_length=300, description="Said when no answer could be made."
     )

@@ -97,9 +97,20 @@ export class TutorClient extends EventTarget {
     this.#setState("thinking");
   }
 
+  /**
+   * Let the tutor say its greeting, as reply 1 with text, voice and picture. Nothing happens when the conversation has begun
+   * already, or when the tutor has no greeting.
+   */
+  greet() {
+    this.#askedAt = performance.now();
+    this.#link.send({ type: "greet" });
+  }
+
   /** Stop the tutor now. */
   interrupt() {
     this.#link?.send({ type: "interrupt" });
+    // Of a reply that has not begun, no `interrupted` comes.
+    if (this.#state === "thinking") this.#setState("listening");
   }
 
   /**

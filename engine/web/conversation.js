@@ -1,29 +1,46 @@
-/** The written conversation: who said what, kept when the page is reloaded. */
+/**
+ * The written conversation: who said what, kept when the page is reloaded. A reply appears in step with its voice. What
+ * was not heard of it, because it was interrupted, is greyed; nothing that was shown disappears.
+ */
+import { endOf, render } from "./markdown.js";
 
 const KEPT = 200;
 const STORE = "conversation";
+/** Characters that may be passed over to find a word that is being said; more after words that were not found. */
+const NEAR = 40;
+const NEAR_PER_MISS = 20;
+
+/**
+ * @typedef {object} Line
+ * @property {"user" | "assistant"} role
+ * @property {string} text  of a reply: Markdown, as far as it has arrived
+ * @property {number} [heard]  so many characters of the text were heard; missing: all
+ */
 
 export class Conversation {
   #list;
+  /** @type {Line[]} */
   #lines;
-  #youLabel;
-  #answer = null;
+  #labels;
+  /** Replies of this connection by number: {line, shown, over, whole, spoken, missed, after}. */
+  #replies = new Map();
   #dots = null;
   #draft = null;
 
   /**
    * @param {HTMLOListElement} list
-   * @param {() => string} youLabel  how a screen reader announces the student's lines
+   * @param {() => {you: string, unheard: string}} labels  what a screen reader says before the student's lines, and before
+   *   what was not heard
    */
-  constructor(list, youLabel) {
+  constructor(list, labels) {
     this.#list = list;
-    this.#youLabel = youLabel;
+    this.#labels = labels;
     try {
       this.#lines = JSON.parse(sessionStorage.getItem(STORE)) ?? [];
     } catch {
       this.#lines = [];
     }
-    for (const line of this.#lines) this.#show(line);
+    for (const line of this.#lines) this.#insert(line);
   }
 
   get empty() {
@@ -35,22 +52,36 @@ export class Conversation {
     return this.#lines.some(({ role }) => role === "user");
   }
 
-  add(role, text) {
-    const line = { role, text };
-    this.#lines = [...this.#lines.slice(1 - KEPT), line];
-    this.#answer = null;
-    this.#show(line);
+  /** Whether the latest reply has not been shown yet. */
+  get unsaid() {
+    const reply = [...this.#replies.values()].at(-1);
+    return reply !== undefined && !reply.over && !reply.line.node;
+  }
+
+  /** The student's words. */
+  ask(text) {
+    const line = { role: "user", text };
+    this.#add(line);
+    return line;
+  }
+
+  /** What the student said last goes on: `text` is all of it. */
+  askOn(text) {
+    const line = this.#lines.findLast(({ role }) => role === "user");
+    if (!line) return this.ask(text);
+    line.text = text;
+    this.#draw(line);
     this.#save();
     return line;
   }
 
   /** Dots where the tutor's answer will be, until it begins. */
   waiting(on) {
-    const growing = this.#answer?.line.node.ariaBusy === "true";
-    if ((on && !growing) === (this.#dots !== null)) return;
+    const latest = [...this.#replies.values()].at(-1);
+    if (on === (this.#dots !== null) || (on && latest?.atOnce && !latest.over && latest.line.node)) return;
     this.#dots?.remove();
     this.#dots = null;
-    if (!on || growing) return;
+    if (!on) return;
     this.#dots = document.createElement("li");
     this.#dots.className = "assistant dots";
     this.#dots.ariaHidden = "true";
@@ -58,9 +89,9 @@ export class Conversation {
     this.#put(this.#dots);
   }
 
-  /** The student's partial transcript; its first `stable` characters will not change. Empty removes it. */
-  hearing(content = "", stable = 0) {
-    if (!content) {
+  /** What the student is saying, as far as it is certain. Empty removes it. */
+  hearing(words = "") {
+    if (!words) {
       this.#draft?.remove();
       this.#draft = null;
       return;
@@ -71,81 +102,186 @@ export class Conversation {
       this.#draft.ariaHidden = "true";
       this.#put(this.#draft);
     }
-    const sure = document.createElement("b");
-    sure.textContent = content.slice(0, stable);
-    this.#draft.replaceChildren(sure, content.slice(stable));
+    this.#draft.textContent = words;
     this.#draft.scrollIntoView({ block: "nearest" });
   }
 
-  /** The next piece of the tutor's answer. A screen reader reads the answer once it is complete. */
-  grow(turn, text) {
-    if (this.#answer?.turn !== turn) {
-      this.waiting(false);
-      const line = this.add("assistant", "");
-      this.#answer = { turn, line };
-      line.node.ariaBusy = "true";
-    }
-    const { line } = this.#answer;
-    this.#rewrite(line, (line.text + text).trimStart());
+  // --- a reply, found by its number
+
+  /**
+   * The next piece of a reply's text. It is shown when it is said, or at once with `atOnce`.
+   * A screen reader reads the reply once it is complete.
+   */
+  grow(number, text, atOnce = false) {
+    const reply = this.#reply(number);
+    reply.line.text = (reply.line.text + text).trimStart();
+    reply.atOnce ||= atOnce;
+    if (reply.atOnce) this.#show(reply, reply.line.text.length);
   }
 
-  /** The answer is complete. */
-  whole() {
-    if (this.#answer) this.#answer.line.node.ariaBusy = "false";
+  /** All of a reply's text. */
+  whole(number, text) {
+    const reply = this.#reply(number);
+    reply.line.text = text;
+    reply.whole = true;
+    reply.shown = Math.min(reply.shown, text.length);
+    if (reply.atOnce) this.#show(reply, text.length);
   }
 
-  /** Only `heard` of the answer was played before it was interrupted. */
-  cut(turn, heard) {
-    if (this.#answer?.turn !== turn) return;
-    this.whole();
-    const { line } = this.#answer;
-    line.cut = true;
-    if (heard) this.#rewrite(line, heard);
-    else {
-      line.node.remove();
-      this.#lines = this.#lines.filter((other) => other !== line);
-    }
-    this.#save();
+  /** A reply has captions: it is spoken. */
+  spoken(number) {
+    this.#reply(number).spoken = true;
   }
 
-  /** The student's last line was not complete: the next one contains all of it. */
-  reopen() {
-    const asked = this.#lines.findLastIndex(({ role }) => role === "user");
-    if (asked < 0) return;
-    for (const line of this.#lines.slice(asked)) line.node.remove();
-    this.#lines = this.#lines.slice(0, asked);
-    this.#answer = null;
-    this.#save();
+  /** A word of a reply is being said. */
+  say(number, word) {
+    const reply = this.#replies.get(number);
+    if (!reply || reply.over) return;
+    const end = endOf(word, reply.line.text, reply.shown, NEAR + NEAR_PER_MISS * reply.missed);
+    reply.missed = end < 0 ? reply.missed + 1 : 0;
+    if (end > reply.shown) this.#show(reply, end);
+  }
+
+  /** All of a reply has been sent. It may still be playing. */
+  sent(number) {
+    const reply = this.#replies.get(number);
+    if (!reply) return;
+    reply.sent = true;
+    if (!reply.spoken) this.#complete(reply);
+  }
+
+  /** The voice of a reply failed: its text goes on without. */
+  mute(number) {
+    if (this.#replies.has(number)) this.#replies.get(number).spoken = false;
+  }
+
+  /** The tutor has finished speaking. */
+  silent() {
+    for (const reply of this.#replies.values()) if (reply.sent) this.#complete(reply);
+  }
+
+  /** A reply was interrupted after `heard`. */
+  cut(number, heard) {
+    const reply = this.#replies.get(number);
+    if (reply) this.#cutAt(reply, reply.line.text.startsWith(heard) ? heard.length : reply.shown);
+  }
+
+  /** The connection is gone, and the numbers of replies with it. */
+  stop() {
+    this.hearing();
+    for (const reply of this.#replies.values()) if (!reply.over) this.#cutAt(reply, reply.shown);
+    this.#replies.clear();
   }
 
   clear() {
     this.#lines = [];
-    this.#answer = null;
+    this.#replies.clear();
     this.#dots = this.#draft = null;
     this.#list.replaceChildren();
     this.#save();
   }
 
-  #rewrite(line, text) {
-    line.text = text;
-    line.node.lastChild.textContent = text;
-    line.node.classList.toggle("cut", Boolean(line.cut));
-    this.#save();
-    line.node.scrollIntoView({ block: "nearest" });
+  #reply(number) {
+    let reply = this.#replies.get(number);
+    if (!reply) {
+      // A reply that nothing interrupted was heard when the next one comes.
+      for (const earlier of this.#replies.values()) this.#complete(earlier);
+      const line = { role: "assistant", text: "" };
+      reply = { line, shown: 0, over: false, whole: false, sent: false, spoken: false, missed: 0, after: this.#lines.at(-1) };
+      this.#replies.set(number, reply);
+    }
+    return reply;
   }
 
-  #show(line) {
-    const node = document.createElement("li");
-    node.className = line.cut ? `${line.role} cut` : line.role;
-    if (line.role === "user") {
-      const label = document.createElement("span");
-      label.className = "unseen";
-      label.textContent = this.#youLabel();
-      node.append(label);
+  #show(reply, shown, scrolls = true) {
+    const { line } = reply;
+    reply.shown = shown;
+    if (shown === 0) return;
+    line.heard = shown;
+    if (!line.node) {
+      this.waiting(false);
+      this.#add(line, reply.after);
+      line.node.ariaBusy = "true";
     }
-    node.append(document.createTextNode(line.text));
+    this.#draw(line, shown);
+    if (scrolls) line.node.scrollIntoView({ block: "nearest" });
+    this.#save();
+  }
+
+  #complete(reply) {
+    if (reply.over) return;
+    this.#show(reply, reply.line.text.length);
+    this.#finish(reply);
+    delete reply.line.heard;
+    this.#save();
+  }
+
+  #cutAt(reply, heard) {
+    const { line } = reply;
+    // Never begun: there is nothing to keep.
+    if (line.node || heard) {
+      if (!reply.whole) line.text = `${line.text.trimEnd()} …`;
+      // The student goes on reading where they are.
+      this.#show(reply, line.text.length, false);
+      if (line.text.slice(heard).trim()) line.heard = heard;
+      else delete line.heard;
+      this.#draw(line);
+    }
+    this.#finish(reply);
+    this.#save();
+  }
+
+  #finish(reply) {
+    reply.over = true;
+    if (reply.line.node) reply.line.node.ariaBusy = "false";
+  }
+
+  // --- lines
+
+  #add(line, after = this.#lines.at(-1)) {
+    const place = this.#lines.indexOf(after) + 1;
+    this.#insert(line, this.#lines[place]?.node);
+    this.#lines = this.#lines.toSpliced(place, 0, line).slice(-KEPT);
+    this.#save();
+  }
+
+  /** Shows a line before the node of another one, or at the end, above the dots. */
+  #insert(line, before) {
+    const node = document.createElement("li");
+    node.className = line.role;
+    if (line.role === "user") node.append(this.#unseen(this.#labels().you));
+    node.append(document.createElement("div"));
     Object.defineProperty(line, "node", { value: node, configurable: true });
-    this.#put(node);
+    this.#draw(line);
+    if (before) this.#list.insertBefore(node, before);
+    else this.#put(node);
+  }
+
+  /** Writes a line as far as `shown`; what was not heard of all the rest is greyed. */
+  #draw(line, shown = Infinity) {
+    const body = line.node.lastChild;
+    if (line.role === "user") {
+      body.textContent = line.text;
+      return;
+    }
+    let label = this.#labels().unheard;
+    const unheard = () => {
+      const node = document.createElement("span");
+      node.className = "unheard";
+      if (label) node.append(this.#unseen(label));
+      label = "";
+      return node;
+    };
+    const heard = shown === Infinity ? line.heard ?? Infinity : Infinity;
+    body.replaceChildren(...render(line.text, shown, heard, unheard));
+    line.node.classList.toggle("cut", heard < Infinity);
+  }
+
+  #unseen(text) {
+    const label = document.createElement("span");
+    label.className = "unseen";
+    label.textContent = text;
+    return label;
   }
 
   /** Adds a line at the end, above the dots. */

@@ -22,13 +22,14 @@ let connectedAt = 0;
 let ready = null;
 /** Counts starts and ends, so that an attempt that is out of date stops. */
 let attempt = 0;
-const conversation = new Conversation($("transcript"), () => texts.you);
+const conversation = new Conversation($("transcript"), () => texts);
 const microphone = new MicrophoneButton(() => tutor, show);
 
 function show() {
   const state = tutor?.state ?? "ready";
   showState(state, microphone.isOpen);
-  conversation.waiting(state === "thinking");
+  if (state === "listening") conversation.silent();
+  conversation.waiting(state === "thinking" || (state === "speaking" && conversation.unsaid));
 }
 
 function showStart(connecting = false) {
@@ -163,6 +164,7 @@ async function start() {
 async function startAgain() {
   const mine = ++attempt;
   const listened = microphone.isOpen;
+  conversation.stop();
   microphone.close();
   for (const wait of AGAIN_MS) {
     // A failed attempt leaves the client offline.
@@ -231,7 +233,7 @@ function begun() {
   showConnection();
   showStart();
   showTalking(true);
-  if (ready.greeting && conversation.empty) conversation.add("assistant", ready.greeting);
+  if (conversation.empty) tutor.greet();
   showSuggestions();
   // Without a hardware keyboard, focusing a text box would open one over half the page.
   (microphone.pushToTalk || !HAS_MOUSE ? $("microphone") : $("text")).focus({ preventScroll: true });
@@ -240,17 +242,21 @@ function begun() {
 function listen(client) {
   const on = (type, handle) => client.addEventListener(type, ({ detail }) => client === tutor && handle(detail));
   on("state", show);
-  on("word", caption);
-  on("partial_transcription", ({ content, stable }) => conversation.hearing(content, stable));
+  on("word", (word) => {
+    conversation.say(word.turn, word.text);
+    caption(word);
+  });
+  on("partial_transcription", ({ content, stable }) => conversation.hearing(content.slice(0, stable).trim()));
   on("transcription", ({ content, continues }) => {
     conversation.hearing();
-    if (continues) conversation.reopen();
-    conversation.add("user", content);
+    if (continues) conversation.askOn(content);
+    else conversation.ask(content);
     showSuggestions();
   });
   on("no_speech", () => conversation.hearing());
-  on("text_delta", ({ content, turn }) => conversation.grow(turn, content));
-  on("text", () => conversation.whole());
+  on("text_delta", ({ content, turn }) => conversation.grow(turn, content, $("speech").muted));
+  on("text", ({ content, turn }) => conversation.whole(turn, content));
+  on("captions", ({ turn }) => conversation.spoken(turn));
   on("interrupted", ({ turn, content }) => conversation.cut(turn, content));
   on("firstframe", ({ ms }) => {
     $("latency").textContent = `${Math.round(ms)} ms`;
@@ -258,9 +264,12 @@ function listen(client) {
     label($("latency"), $("latency").title);
     $("latency").hidden = false;
   });
-  on("turn_done", ({ timings }) => showTimings(timings));
-  on("error", ({ code, message }) => {
-    conversation.whole();
+  on("turn_done", ({ turn, timings }) => {
+    conversation.sent(turn);
+    showTimings(timings);
+  });
+  on("error", ({ code, message, turn }) => {
+    if (turn) conversation.mute(turn);
     note(texts.notes[code] ?? message);
   });
   on("closed", ({ code, reason }) => {
@@ -278,8 +287,7 @@ function left(reason = "") {
   microphone.close();
   tutor?.close();
   tutor = ready = null;
-  conversation.whole();
-  conversation.hearing();
+  conversation.stop();
   $("latency").hidden = true;
   showTalking(false);
   showConnection();
@@ -300,7 +308,7 @@ function anew() {
 }
 
 function ask(text) {
-  conversation.add("user", text);
+  conversation.ask(text);
   tutor.say(text);
   showSuggestions();
   show();

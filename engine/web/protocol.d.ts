@@ -65,6 +65,11 @@ export interface EndTalkMessage {
   type: "end_talk";
 }
 
+/** The tutor gives its greeting as reply 1, aloud if it has a face. Ignored once a conversation has begun. */
+export interface GreetMessage {
+  type: "greet";
+}
+
 /** Answered `pong`. */
 export interface PingMessage {
   type: "ping";
@@ -89,7 +94,7 @@ export interface ReadyEvent {
   transport?: "webrtc";
   /** The tutor's name. */
   tutor: string;
-  /** What the tutor says first, as text; may be empty. */
+  /** What the tutor says first, as text; may be empty. Show it, or send `greet` to hear it. */
   greeting: string;
 }
 
@@ -219,6 +224,7 @@ export interface SafetyEvent {
 
 /** A word and when it is heard. */
 export interface CaptionWord {
+  /** As written, without Markdown. */
   text: string;
   /** From the start of the reply's playback. */
   start_ms: number;
@@ -307,6 +313,7 @@ export type ClientMessage =
   | InterruptMessage
   | PlaybackMessage
   | EndTalkMessage
+  | GreetMessage
   | PingMessage;
 
 export type ServerMessage =

@@ -35,6 +35,7 @@ export const TEXTS = {
     hintHold: "Hold the microphone button or the space bar and talk, or type. Esc stops the tutor.",
     empty: "Ask anything.",
     you: "You:",
+    unheard: "Not said any more:",
     firstPicture: "answered in {ms} ms",
     transports: { webrtc: "WebRTC", websocket: "WebSocket" },
     states: {
@@ -104,6 +105,7 @@ export const TEXTS = {
     hintHold: "按住麦克风按钮或空格键说话，也可以打字。按 Esc 键让老师停下。",
     empty: "请提问。",
     you: "我：",
+    unheard: "没有说完的：",
     firstPicture: "{ms} 毫秒内回答",
     transports: { webrtc: "WebRTC", websocket: "WebSocket" },
     states: {

@@ -65,7 +65,7 @@ values = st.recursive(
 fields = st.sampled_from(
     ("type", "content", "data", "format", "seq", "end", "stream", "turn", "position_ms", "input_audio")
 )
-kinds = st.sampled_from(("text", "audio", "configure", "interrupt", "playback", "end_talk", "ping"))
+kinds = st.sampled_from(("text", "audio", "configure", "interrupt", "playback", "end_talk", "greet", "ping"))
 
 
 @given(

@@ -77,6 +77,7 @@ MESSAGES: list[tuple[str, str | None]] = [
     (CONFIGURE + '"avatar_id":"../../x"}', "unknown_avatar"),
     ('{"type":"configure","audio_codec":"mp3"}', "invalid_field"),
     ('{"type":"end_talk"}', None),
+    ('{"type":"greet"}', None),
     ('{"type":"interrupt"}', None),
 ]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.text.speakable import speakable
+from engine.text.speakable import caption_word, speakable
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,16 @@ MARKUP = ["**", "`", "[a](http://b.c)", "$x^2$", "\n", "- ", "| a |", "word ", "
 def test_markup_in_any_order(parts: list[str]) -> None:
     said = speakable("".join(parts), "en")
     assert not re.search(r"http|[😀`]", said)
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("**sun**,", "sun,"), ("*sun*", "sun"), ("_sun_.", "sun."), ("`print(x)`", "print(x)"), ("**the", "the"),
+        ("sun**.", "sun."), ("[sun](https://sun.org).", "sun."), ("[the", "the"), ("sun](https://sun.org)", "sun"),
+        ("2*3", "2*3"), ("*", "*"), ("2**3", "2^3"), ("snake_case", "snake_case"), ("[0,", "[0,"), ("**", ""),
+        ("光**合", "光合"), ("don't", "don't"),
+    ],
+)  # fmt: skip
+def test_captions_show_words_without_marks(word: str, shown: str) -> None:
+    assert caption_word(word) == shown

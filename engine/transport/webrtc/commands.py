@@ -61,7 +61,7 @@ class Commands:
             case messages.PingMessage():
                 self._outbox.put_nowait(PongEvent())
             case _:
-                obey(self._session, message, None)
+                obey(self._session, message, self._avatar)
 
     def _face(self, avatar_id: str | None) -> Avatar:
         """The peer's avatar; another one may not have the size its pictures are encoded in."""

@@ -155,7 +155,7 @@ class Client:
                 self._line.played(message.turn, message.position_ms, asyncio.get_running_loop().time())
                 obey(self._session, message, None)
             case _:
-                obey(self._session, message, None)
+                obey(self._session, message, self._avatar)
 
     async def _configure(self, message: messages.ConfigureMessage) -> None:
         if not message.stream:

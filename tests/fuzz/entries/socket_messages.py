@@ -23,6 +23,7 @@ GOOD: tuple[dict[str, Any], ...] = (
     {"type": "interrupt"},
     {"type": "playback", "turn": 1, "position_ms": 100.0},
     {"type": "end_talk"},
+    {"type": "greet"},
     {"type": "ping"},
     {"type": "audio", "data": "AAAA", "format": "pcm_s16le", "seq": 1, "end": False},
     {"type": "audio", "data": base64.b64encode(bytes(3200)).decode(), "end": True},

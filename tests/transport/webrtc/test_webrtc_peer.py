@@ -207,10 +207,11 @@ async def test_commands_reach_the_conversation_and_mistakes_are_answered(stage: 
         browser.send(type="text", content=" What is a noun? ")
         browser.send(type="interrupt")
         browser.send(type="end_talk")
+        browser.send(type="greet")
         browser.send(type="playback", turn=3, position_ms=120)
         browser.send(type="ping")
         await browser.event("pong")
-        wanted = [("say", "What is a noun?"), ("interrupt",), ("end_talk",), ("played", 3, 120.0)]
+        wanted = [("say", "What is a noun?"), ("interrupt",), ("end_talk",), ("greet",), ("played", 3, 120.0)]
         assert [c for c in stage.conversation.calls if c[0] != "detach"] == wanted
         browser.channel.send("not json")
         browser.channel.send(b"\0\1")

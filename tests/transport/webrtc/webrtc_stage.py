@@ -72,6 +72,9 @@ class ScriptedConversation:
     def end_talk(self) -> None:
         self.calls.append(("end_talk",))
 
+    def greet(self, avatar: Any) -> None:
+        self.calls.append(("greet",))
+
     def acknowledge(self, turn: int, position_ms: float) -> None:
         self.calls.append(("played", turn, position_ms))
 
