@@ -215,7 +215,8 @@ class Client:
 def started_engine(*arguments: str, log_path: Path | None = None) -> Iterator[tuple[str, int]]:
     """Starts an engine in its own process on a free port; gives its address and process id.
 
-    It admits every session, since a benchmark is to show what overload does, not that sessions are refused.
+    It admits every session, since a benchmark is to show what overload does, not that sessions are refused. It has no
+    starter course, so that the language model answers.
     """
     port = _free_port()
     log = (log_path or Path(os.devnull)).open("w")
@@ -230,6 +231,8 @@ def started_engine(*arguments: str, log_path: Path | None = None) -> Iterator[tu
             "json",
             "--sessions-admission",
             "fixed",
+            "--knowledge-starter",
+            "false",
             *arguments,
         ],
         cwd=root,

@@ -22,8 +22,8 @@ from engine.calculation import quantities
 from engine.concurrency.worker import Worker
 from engine.contracts import AvatarFactory, LanguageModel, Renderer
 from engine.conversation.parts import Parts
-from engine.errors import EngineError, SettingsError, UnknownAvatar
-from engine.knowledge.service import Knowledge
+from engine.errors import EngineError, ModelMissing, SettingsError, UnknownAvatar
+from engine.knowledge.service import Knowledge, prepare_built_in
 from engine.llm.embedded import EmbeddedServer
 from engine.llm.factory import language_model
 from engine.models.catalog import locate
@@ -55,9 +55,8 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
                 voices = group.create_task(_in_thread("voices", build_voicebook, settings))
                 renderer = group.create_task(_in_thread("renderer", _load_renderer, settings))
                 group.create_task(_in_thread("words", _load_words, settings))
+                group.create_task(_load_knowledge(settings, knowledge))
         await voices.result().warm_up()
-        if await knowledge.bases():
-            await knowledge.warm_up()
         detector, recognizer, end_of_turn = listening.result()
         drawing, avatar_factory, costs = renderer.result()
         for part in (detector, recognizer, end_of_turn, voices.result(), drawing):
@@ -142,6 +141,19 @@ def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, S
     )
     end_of_turn = SmartTurn(find("smart-turn")) if settings.listening.turn_model == "smart-turn" else None
     return detector, recognizer, end_of_turn
+
+
+async def _load_knowledge(settings: Settings, knowledge: Knowledge) -> None:
+    """Prepare the starter course if that has not been done, and load the embedding model if there is any base.
+
+    Without its embedding model the engine has no starter course, but runs.
+    """
+    try:
+        await _in_thread("starter course", prepare_built_in, settings)
+    except ModelMissing as error:
+        log.warning("starter_course_missing", reason=error.message)
+    if await knowledge.bases():
+        await knowledge.warm_up()
 
 
 def _load_words(_: Settings) -> None:

@@ -56,6 +56,7 @@ SLOW_PLACES = (
     "knowledge/test_knowledge_store.py::test_killed_in_the_middle_it_is_whole",
     "knowledge/test_reading.py::test_reading_grows_with_the_size_of_a_document",
     "knowledge/test_retrieval.py",
+    "knowledge/test_starter_course.py",
     "llm/test_llm.py::test_an_answer_without_end_is_cut_off_and_not_kept",
     "llm/test_llm_server.py",
     "models/test_catalog.py::test_every_embedded_model_is_there_with_its_hash",

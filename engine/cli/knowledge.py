@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from engine.errors import EngineError
 from engine.knowledge.parse import READERS
-from engine.knowledge.service import limits_of, make_embedder
+from engine.knowledge.service import open_store
 from engine.knowledge.store import KnowledgeStore
 from engine.settings import load_settings
 
@@ -24,9 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         settings = load_settings([f"--knowledge-dir={args.dir}"] if args.dir else [])
-        with KnowledgeStore(
-            settings.knowledge.dir, lambda: make_embedder(settings), settings.knowledge.embeddings, limits_of(settings)
-        ) as store:
+        with open_store(settings) as store:
             return int(args.run(store, args))
     except EngineError as error:
         print(error.message, file=sys.stderr)
@@ -66,7 +64,8 @@ def _add(store: KnowledgeStore, args: argparse.Namespace) -> int:
 def _list(store: KnowledgeStore, args: argparse.Namespace) -> int:
     for kb_id in [args.kb_id] if args.kb_id else store.bases():
         documents = store.documents(kb_id)
-        print(f"{kb_id}: {len(documents)} documents, {sum(d.passages for d in documents)} passages")
+        note = " (built in)" if store.built_in(kb_id) else ""
+        print(f"{kb_id}: {len(documents)} documents, {sum(d.passages for d in documents)} passages{note}")
         if args.kb_id:
             for each in documents:
                 print(f"  {each.name}  {each.passages} passages, {each.bytes} bytes, {each.added_at}")

@@ -17,7 +17,7 @@ from engine.models.catalog import ModelStore
 from engine.models.known import CATALOG, Entry
 from engine.models.prepare import MANIFEST
 from engine.models.progress_bars import ProgressBars
-from engine.settings import load_settings
+from engine.settings import Settings, load_settings
 
 Row = tuple[str, str, str, str, str, str]
 
@@ -43,7 +43,20 @@ def main(argv: list[str] | None = None) -> int:
             from engine.models.pull import pull  # the hub client takes half a second to import
 
             return each(args.names, lambda name: pull(name, store, bars, args.revision), bars)
-        return each(args.names or wanted(store), store.locate, bars)
+        failed = each(args.names or wanted(store), store.locate, bars)
+        if args.names or args.command == "verify" or not settings.knowledge.starter:
+            return failed
+        settings = settings.model_copy(update={"models_dir": store.models_dir, "cache_dir": store.cache_dir})
+        return failed | each(["starter course"], lambda _: prepare_starter(settings, bars), bars)
+
+
+def prepare_starter(settings: Settings, bars: ProgressBars) -> Path:
+    """Computes the starter course's vectors; its base's file."""
+    from engine.knowledge.service import prepare_built_in  # torch takes seconds to import
+
+    path = prepare_built_in(settings, bars)
+    assert path is not None
+    return path
 
 
 def each(names: Iterable[str], act: Callable[[str], Path], bars: ProgressBars) -> int:

@@ -125,7 +125,7 @@ class Answering:
             await self._client.tell(message)
         match event:
             case listening.Partial(transcript=partial):
-                if self._dialogue.kb_id is None and not self.floor.taken and not self._preemptive:
+                if self._prompt_is_known and not self.floor.taken and not self._preemptive:
                     self.prefill.begin_partial(partial.text)
             case listening.BeginPreemptiveReply(transcript=transcript, id=preemptive_id):
                 self._begin_preemptive(transcript.text, preemptive_id)
@@ -242,6 +242,12 @@ class Answering:
             options,
             answer,
         )
+
+    @property
+    def _prompt_is_known(self) -> bool:
+        """Whether the model is asked nothing but the dialogue: no notes are looked up for the question."""
+        kb_id = self._dialogue.kb_id
+        return kb_id is None or self._parts.knowledge.built_in(kb_id)
 
     def _begin_preemptive(self, text: str, preemptive_id: int) -> None:
         if self._client.sink is None:

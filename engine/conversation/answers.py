@@ -48,11 +48,18 @@ async def find_answer(parts: Parts, options: ReplyOptions, history: ChatHistory,
         computed = await parts.text_worker.run(calculated, question, profile.language, date.today())
         if computed is not None:
             return ReadyAnswer(computed, "calculation")
-    if options.kb_id is not None and profile.answers != "free":
-        quoted = await _quoted(parts, options, options.kb_id, search_query(question, history.asked_before(question)))
-        if quoted is not None:
+    if options.kb_id is not None and (profile.answers != "free" or parts.knowledge.built_in(options.kb_id)):
+        query = search_query(question, history.asked_before(question))
+        quoted = await _quoted(parts, options, options.kb_id, query)
+        again = query != question and profile.answers != "exact" and _said(quoted, history)
+        if quoted is not None and not again:
             return quoted
     return await build_prompt(parts, options, history, question)
+
+
+def _said(answer: ReadyAnswer | None, history: ChatHistory) -> bool:
+    """Whether it was said before: a follow-up question wants to know more than that."""
+    return answer is not None and any(answer.text == message["content"] for message in history.remembered)
 
 
 async def _quoted(parts: Parts, options: ReplyOptions, kb_id: str, query: str) -> ReadyAnswer | None:

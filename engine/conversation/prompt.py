@@ -34,8 +34,11 @@ class Prompt:
 
 
 async def build_prompt(parts: Parts, options: ReplyOptions, history: ChatHistory, question: str) -> Prompt:
-    """The prompt for ``question``, the student's words. A knowledge base that fails is logged and left out."""
-    if options.kb_id is None:
+    """The prompt for ``question``, the student's words. A knowledge base that fails is logged and left out.
+
+    The starter course is only quoted: what it does not say, the model answers as if there were no course.
+    """
+    if options.kb_id is None or parts.knowledge.built_in(options.kb_id):
         return Prompt(history.messages(question))
     query = search_query(question, history.asked_before(question))
     if not query:

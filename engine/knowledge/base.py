@@ -65,6 +65,7 @@ class Base:
         file: the database.
         model: name of the embedding model, stored in the base.
         create: create the file if it does not exist.
+        fixed: the file is only read and never changes; nothing is written beside it either.
 
     Raises:
         WrongModel: the base was made with another model.
@@ -72,9 +73,10 @@ class Base:
         DamagedBase: the file does not exist, is not a database, or is locked for too long.
     """
 
-    def __init__(self, file: Path, model: str, *, create: bool = True) -> None:
+    def __init__(self, file: Path, model: str, *, create: bool = True, fixed: bool = False) -> None:
+        self._fixed = fixed
         with _changing_files:
-            self._open(file, model, "rwc" if create else "rw")
+            self._open(file, model, "ro&immutable=1" if fixed else "rwc" if create else "rw")
         self._ids: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self._vectors: FloatArray = np.zeros((0, 0), np.float32)
         self._version: tuple[int, int] | None = None
@@ -108,6 +110,9 @@ class Base:
             raise
 
     def _prepare(self, name: str, model: str) -> None:
+        if self._fixed:
+            self._connection.execute("PRAGMA mmap_size = 268435456")
+            return
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "mmap_size = 268435456"):
             self._connection.execute(f"PRAGMA {pragma}")
         schema.prepare(self._connection, name)

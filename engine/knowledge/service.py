@@ -5,7 +5,7 @@ Reading and adding have a thread each, so that searches never wait for documents
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
 
@@ -13,7 +13,9 @@ from engine.concurrency.worker import Worker
 from engine.errors import Conflict
 from engine.knowledge.items import Adding, DocumentInfo, KnowledgeLimits, Passage
 from engine.knowledge.quotes import Quote
+from engine.knowledge.starter import STARTER, course_file, prepare_course
 from engine.knowledge.store import KnowledgeStore, TextEmbedder
+from engine.models.hashes import Progress, no_progress
 from engine.settings import Settings
 
 
@@ -31,18 +33,24 @@ class Knowledge:
         embedder: loads the embedding model; called once, by ``warm_up`` or when first needed.
         model: the model's name.
         limits: how much may be added.
+        built_in: files of bases that come with the engine, by id.
     """
 
     def __init__(
-        self, folder: Path, embedder: Callable[[], TextEmbedder], model: str, limits: KnowledgeLimits | None = None
+        self,
+        folder: Path,
+        embedder: Callable[[], TextEmbedder],
+        model: str,
+        limits: KnowledgeLimits | None = None,
+        built_in: Mapping[str, Path] | None = None,
     ) -> None:
         limits = limits or KnowledgeLimits()
         self.limits = limits
         self._make = embedder
         self._made: TextEmbedder | None = None
         self._lock = Lock()
-        self._reader = KnowledgeStore(folder, self._shared, model, limits)
-        self._writer = KnowledgeStore(folder, self._shared, model, limits)
+        self._reader = KnowledgeStore(folder, self._shared, model, limits, built_in)
+        self._writer = KnowledgeStore(folder, self._shared, model, limits, built_in)
         self._searching = Worker("kb-search", threads=1, backlog=256)
         self._writing = Worker("kb-add", threads=1, backlog=16)
         self._adding: dict[tuple[str, str], Adding] = {}
@@ -50,6 +58,10 @@ class Knowledge:
     def exists(self, kb_id: str) -> bool:
         """Whether there is a base with this id. One file system call; may run on the event loop."""
         return self._reader.exists(kb_id)
+
+    def built_in(self, kb_id: str) -> bool:
+        """Whether this id means a base that comes with the engine. May run on the event loop."""
+        return self._reader.built_in(kb_id)
 
     async def warm_up(self) -> None:
         """Load the embedding model and run it once.
@@ -166,8 +178,37 @@ def limits_of(settings: Settings) -> KnowledgeLimits:
     )
 
 
+def built_in_bases(settings: Settings) -> dict[str, Path]:
+    """Where the bases that come with the engine are once they are prepared, by id."""
+    if not settings.knowledge.starter:
+        return {}
+    return {STARTER: course_file(settings.cache_dir, settings.knowledge.embeddings)}
+
+
+def prepare_built_in(settings: Settings, progress: Progress = no_progress) -> Path | None:
+    """Prepare the starter course, if the settings want it; see ``prepare_course``."""
+    if not settings.knowledge.starter:
+        return None
+    return prepare_course(settings.cache_dir, settings.knowledge.embeddings, lambda: make_embedder(settings), progress)
+
+
+def open_store(settings: Settings) -> KnowledgeStore:
+    """The knowledge bases for callers that may block; loads nothing yet."""
+    return KnowledgeStore(
+        settings.knowledge.dir,
+        lambda: make_embedder(settings),
+        settings.knowledge.embeddings,
+        limits_of(settings),
+        built_in_bases(settings),
+    )
+
+
 def open_knowledge(settings: Settings) -> Knowledge:
     """The knowledge bases of an engine with these settings; loads nothing yet."""
     return Knowledge(
-        settings.knowledge.dir, lambda: make_embedder(settings), settings.knowledge.embeddings, limits_of(settings)
+        settings.knowledge.dir,
+        lambda: make_embedder(settings),
+        settings.knowledge.embeddings,
+        limits_of(settings),
+        built_in_bases(settings),
     )

@@ -11,19 +11,20 @@ import functools
 import hashlib
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
-from engine.errors import EngineError, InvalidField, NotFound, TooLarge, UnreadableMedia
+from engine.errors import Conflict, EngineError, InvalidField, NotFound, TooLarge, UnreadableMedia
 from engine.items import FloatArray
 from engine.knowledge.base import Base, DamagedBase, remove
 from engine.knowledge.extract import Extractor
 from engine.knowledge.items import KB_ID, DocumentInfo, KnowledgeLimits, Passage, Unreadable
 from engine.knowledge.quotes import Quote, best_quote, sentences_of
+from engine.knowledge.whole_answers import CANDIDATES, queries, spelled_alike, whole_answer
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage (``read``, ``embed``, ``store``), the steps done and the steps in all."""
@@ -76,10 +77,20 @@ class KnowledgeStore:
         embedder: loads the embedding model; called when first needed, so that listing loads no model.
         model: the embedding model's name, stored in each base.
         limits: how much may be added.
+        built_in: files of bases that come with the engine, by id; they count once they exist. A base of the operator's
+            with the same id is used instead.
     """
 
-    def __init__(self, folder: Path, embedder: Callable[[], TextEmbedder], model: str, limits: KnowledgeLimits) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        embedder: Callable[[], TextEmbedder],
+        model: str,
+        limits: KnowledgeLimits,
+        built_in: Mapping[str, Path] | None = None,
+    ) -> None:
         self._folder = folder
+        self._built_in = dict(built_in or {})
         self._make_embedder = embedder
         self._embedder: TextEmbedder | None = None
         self._model = model
@@ -104,7 +115,13 @@ class KnowledgeStore:
 
     def bases(self) -> list[str]:
         """The ids of all knowledge bases, sorted."""
-        return sorted(file.stem for file in self._folder.glob(f"*{SUFFIX}")) if self._folder.is_dir() else []
+        own = (file.stem for file in self._folder.glob(f"*{SUFFIX}")) if self._folder.is_dir() else ()
+        return sorted({*own, *filter(self.built_in, self._built_in)})
+
+    def built_in(self, kb_id: str) -> bool:
+        """Whether this id means a base that comes with the engine."""
+        file = self._built_in.get(kb_id)
+        return file is not None and not self._own_file(kb_id).is_file() and file.is_file()
 
     def exists(self, kb_id: str) -> bool:
         """Whether there is a base with this id; False for ids that could be paths."""
@@ -142,8 +159,10 @@ class KnowledgeStore:
             UnreadableMedia: the document cannot be read; the message says why.
             WrongModel: the base was made with another embedding model.
             DamagedBase: the base's file cannot be read or written.
+            Conflict: the base is built in.
         """
         self._check(kb_id, name, data)
+        self._refuse_built_in(kb_id)
         tell = progress or (lambda stage, done, total: None)
         digest = hashlib.sha256(data).hexdigest()
         base = self._base(kb_id) if self.exists(kb_id) else None
@@ -181,7 +200,9 @@ class KnowledgeStore:
         Raises:
             UnknownKnowledge: there is no such base.
             NotFound: there is no such document.
+            Conflict: the base is built in.
         """
+        self._refuse_built_in(kb_id)
         if not self._base(kb_id).delete(name):
             raise NotFound(f"there is no document {name[:80]!r} in {kb_id}")
 
@@ -190,7 +211,9 @@ class KnowledgeStore:
 
         Raises:
             UnknownKnowledge: there is no such base.
+            Conflict: it is built in.
         """
+        self._refuse_built_in(kb_id)
         if not self.exists(kb_id):
             raise UnknownKnowledge(f"there is no knowledge base {kb_id[:64]!r}")
         self.let_go(kb_id)
@@ -223,6 +246,10 @@ class KnowledgeStore:
         Raises:
             UnknownKnowledge: there is no such base.
         """
+        if self.built_in(kb_id):
+            question = spelled_alike(question)
+            found = [passage for query in queries(question) for passage in self.search(kb_id, query, CANDIDATES)]
+            return whole_answer(question, found)
         found = self.search(kb_id, question, 2)
         texts = [f"{p.heading}: {sentence}" if p.heading else sentence for p in found for sentence in sentences_of(p)]
         if not texts:
@@ -244,8 +271,18 @@ class KnowledgeStore:
             self._embedder = self._make_embedder()
         return self._embedder
 
-    def _file(self, kb_id: str) -> Path:
+    def _own_file(self, kb_id: str) -> Path:
         return self._folder / f"{kb_id}{SUFFIX}"
+
+    def _file(self, kb_id: str) -> Path:
+        return self._built_in[kb_id] if self.built_in(kb_id) else self._own_file(kb_id)
+
+    def _refuse_built_in(self, kb_id: str) -> None:
+        if self.built_in(kb_id):
+            raise Conflict(
+                f"{kb_id} is the built-in course and cannot be changed: use another id for your documents, or set "
+                "knowledge_starter to false to have none"
+            )
 
     def _base(self, kb_id: str, *, create: bool = False) -> Base:
         """The base, kept open; closed or opened again if another process deleted or replaced its file."""
@@ -257,7 +294,7 @@ class KnowledgeStore:
         if kb_id in self._open and not self._open[kb_id].same_file(file):
             self._open.pop(kb_id).close()
         if kb_id not in self._open:
-            self._open[kb_id] = Base(file, self._model, create=create)
+            self._open[kb_id] = Base(file, self._model, create=create, fixed=self.built_in(kb_id))
             if len(self._open) > MAX_OPEN:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(kb_id)

@@ -68,11 +68,21 @@ class ErrorAnswer(ResponseBody):
     error: ErrorDetail
 
 
+class DemoModel(ResponseBody):
+    """The language model that comes with the engine, good enough to try it and no more."""
+
+    name: str
+    replace_with: str
+    """The setting that puts another model in its place."""
+
+
 class Status(ResponseBody):
     """Health and readiness."""
 
     status: str
     service: str | None = None
+    demo_model: DemoModel | None = None
+    """In ``/ready`` while the embedded demonstration model answers."""
 
 
 class SessionCreated(ResponseBody):
@@ -197,6 +207,8 @@ class KnowledgeListed(ResponseBody):
     kb_id: str
     documents: int
     passages: int
+    built_in: bool
+    """It comes with the engine and cannot be changed."""
 
 
 class KnowledgeList(ResponseBody):

@@ -286,6 +286,9 @@ class KnowledgeSettings(Group):
         description="Knowledge bases are kept here, one file each.",
     )
     embeddings: str = Field(default="minilm-l6-v2", description="Embedding model: catalog name or folder (a BERT).")
+    starter: bool = Field(
+        default=True, description="Have the starter course, from which the built-in tutors answer common questions."
+    )
     found: int = Field(default=2, ge=1, le=20, description="Passages given to the language model, at most.")
     tokens: int = Field(default=260, ge=50, le=100_000, description="Tokens of passages in a prompt, at most.")
     document_bytes: int = Field(default=32_000_000, ge=1000, le=1_000_000_000, description="Largest document.")

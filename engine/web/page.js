@@ -20,6 +20,8 @@ let tutor = null;
 let session = readSession();
 let connectedAt = 0;
 let ready = null;
+/** The demonstration language model, if that is what answers: `{name, replace_with}`. */
+let demoModel = null;
 /** Counts starts and ends, so that an attempt that is out of date stops. */
 let attempt = 0;
 const conversation = new Conversation($("transcript"), () => texts);
@@ -57,6 +59,14 @@ function showSuggestions() {
     button.addEventListener("click", () => ask(text));
     return button;
   }));
+}
+
+function showDemoModel() {
+  $("demo-model").hidden = !demoModel;
+  if (demoModel) {
+    $("demo-model").textContent = texts.demoModel.replace("{name}", demoModel.name)
+      .replace("{setting}", demoModel.replace_with);
+  }
 }
 
 function showConnection() {
@@ -120,8 +130,12 @@ function keepSession(value) {
 async function listTutors() {
   for (;;) {
     try {
-      const [{ tutors }, { avatars }] = await Promise.all([call("GET", "v1/tutors"), call("GET", "v1/avatars")]);
+      const [{ tutors }, { avatars }, state] = await Promise.all(
+        [call("GET", "v1/tutors"), call("GET", "v1/avatars"), call("GET", "ready")],
+      );
       offerTutors(tutors, avatars, anew);
+      demoModel = state.demo_model;
+      showDemoModel();
       problem();
       $("start").disabled = false;
       return;
@@ -350,6 +364,7 @@ $("anew").addEventListener("click", () => {
 $("link").value = new URLSearchParams(location.search).get("transport") ?? store.getItem("link") ?? "auto";
 $("start").disabled = true;
 translated(() => {
+  showDemoModel();
   microphone.show();
   showConnection();
   showStart();

@@ -40,6 +40,12 @@ def test_a_profile_may_leave_sums_to_the_model() -> None:
 class Book:
     """A knowledge base that knows one sentence."""
 
+    def __init__(self, *, built_in: bool = False) -> None:
+        self._built_in = built_in
+
+    def built_in(self, kb_id: str) -> bool:
+        return self._built_in
+
     def exists(self, kb_id: str) -> bool:
         return True
 
@@ -52,9 +58,9 @@ class Book:
         return []
 
 
-def taught(answers: str) -> Stage:
+def taught(answers: str, book: Book | None = None) -> Stage:
     stage = Stage(model=FakeModel(text="Perhaps they sing."), profile=TutorProfile(answers=answers))
-    stage.parts.knowledge = Book()
+    stage.parts.knowledge = book or Book()
     stage.conversation = Conversation(stage.parts, stage.conversation.profile, "session", "book")
     return stage
 
@@ -79,3 +85,35 @@ def test_what_the_material_does_not_say_is_said_to_be_missing_or_left_to_the_mod
 def test_small_talk_is_left_to_the_model_even_where_answers_are_exact() -> None:
     stage = taught("exact").play_all(lambda s: ask(s, "Hello, how are you?"))
     assert stage.sink.last("text")["content"] == "Perhaps they sing."
+
+
+def test_the_built_in_course_is_quoted_whatever_the_profile_says() -> None:
+    stage = taught("free", Book(built_in=True)).play_all(lambda s: ask(s, "How do bees talk?"))
+    assert stage.sink.last("text")["content"] == "Bees dance."
+
+
+def test_what_the_built_in_course_does_not_say_is_answered_as_if_there_were_none() -> None:
+    stage = taught("free", Book(built_in=True)).play_all(lambda s: ask(s, "How do wasps talk?"))
+    text = stage.sink.last("text")
+    assert text["content"] == "Perhaps they sing."
+    assert "sources" not in text
+
+
+async def ask_on(stage: Stage) -> None:
+    await ask(stage, "How do bees talk?")
+    await ask(stage, "And why is that?")
+
+
+def test_a_follow_up_is_not_answered_by_what_was_just_said() -> None:
+    stage = taught("free", Book(built_in=True)).play_all(ask_on)
+    assert [text for who, text in stage.history if who == "assistant"][-2:] == ["Bees dance.", "Perhaps they sing."]
+
+
+async def ask_again(stage: Stage) -> None:
+    await ask(stage, "How do bees talk?")
+    await ask(stage, "How do bees talk?")
+
+
+def test_the_same_question_gets_the_same_answer() -> None:
+    stage = taught("free", Book(built_in=True)).play_all(ask_again)
+    assert [text for who, text in stage.history if who == "assistant"][-2:] == ["Bees dance."] * 2

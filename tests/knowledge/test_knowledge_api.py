@@ -76,7 +76,7 @@ async def test_a_document_comes_and_goes(client: Client) -> None:
     assert await call(client, "GET", path) == (200, info)
     assert await call(client, "GET", "/v1/knowledge") == (
         200,
-        {"knowledge": [{"kb_id": "school", "documents": 1, "passages": 1}]},
+        {"knowledge": [{"kb_id": "school", "documents": 1, "passages": 1, "built_in": False}]},
     )
     assert (await call(client, "GET", "/v1/knowledge/school"))[1]["documents"] == [info]
     _, found = await call(client, "GET", "/v1/knowledge/school/search", params={"q": "zebras stripes"})

@@ -45,14 +45,21 @@ class _KnowledgeApi:
 
     @management
     async def bases(self, request: web.Request) -> web.Response:
-        """``{"knowledge": [{"kb_id", "documents", "passages"}]}``."""
+        """``{"knowledge": [{"kb_id", "documents", "passages", "built_in"}]}``."""
         found = []
         for kb_id in await self._knowledge.bases():
             try:
                 documents = await self._knowledge.documents(kb_id)
             except UnknownKnowledge:
                 continue  # deleted since the list was made
-            found.append({"kb_id": kb_id, "documents": len(documents), "passages": sum(d.passages for d in documents)})
+            found.append(
+                {
+                    "kb_id": kb_id,
+                    "documents": len(documents),
+                    "passages": sum(d.passages for d in documents),
+                    "built_in": self._knowledge.built_in(kb_id),
+                }
+            )
         return web.json_response({"knowledge": found})
 
     @management

@@ -28,6 +28,9 @@ WEB_DIR = Path(__file__).parents[2] / "web"
 ASSETS = frozenset(path.name for path in WEB_DIR.iterdir() if path.suffix in (".js", ".css"))
 
 
+REPLACE_DEMO_MODEL = "llm.base_url (ENGINE_LLM_BASE_URL)"
+"""How an operator gets rid of the demonstration model."""
+
 TOKEN_PROTOCOL = "tutor.token."
 """Begins the subprotocol that is a token."""
 
@@ -105,7 +108,10 @@ class Api:
             raise Busy("draining", retry_after_s=5)
         if (trouble := self._readiness.trouble()) is not None:
             raise Busy(f"not ready: {trouble}", retry_after_s=10)
-        return web.json_response({"status": "ready"})
+        answer: dict[str, object] = {"status": "ready"}
+        if self._settings.llm.base_url is None:
+            answer["demo_model"] = {"name": self._settings.llm.model, "replace_with": REPLACE_DEMO_MODEL}
+        return web.json_response(answer)
 
     @management
     async def metrics(self, request: web.Request) -> web.Response:

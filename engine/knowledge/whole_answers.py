@@ -1,0 +1,163 @@
+"""Answers from the starter course: whether a passage that was found answers the question as it stands. Pure.
+
+Passages that are made to be said need no choice of sentences. Their own vectors decide, so nothing is embedded but the
+question. Similar words are not enough: a passage about the first president does not answer a question about the third.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from engine.knowledge.items import Passage
+from engine.knowledge.quotes import Quote
+from engine.knowledge.search import COVERAGE_WEIGHT, mostly_unspaced
+from engine.knowledge.terms import question_terms, terms_of
+from engine.text.language import detect_language
+
+CANDIDATES = 4
+"""Passages to choose from."""
+
+GOOD_PASSAGE = 0.77
+"""Least relevance of a passage that answers an English question, at most ``1 + COVERAGE_WEIGHT``."""
+
+GOOD_CHINESE = 0.8
+"""The same for a Chinese question: the mean of two shares, of the question's characters that the passage contains and
+of the topic's that the question contains. Vectors say nothing about Chinese."""
+
+TOPIC_WEIGHT = 0.15
+"""How much the share of the question's words in a passage's topic counts beside its relevance. A judgement."""
+
+_ORDINAL = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last"
+_TELLING = re.compile(rf"\b(?:{_ORDINAL}|[a-z]+est|least|not|without|(?<=war )i{{1,2}}|\d[\d.,]*\d|\d)\b")
+"""Words that change what is asked: an answer must have them too."""
+
+_SAME = (("biggest", "largest", "greatest"), ("highest", "tallest"), ("fastest", "quickest"))
+_SPELLED_OUT = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBER = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half|hundred|thousand|million|billion)\b"
+)
+_NEEDED = (
+    (re.compile(r"\b(?:when|(?:what|which) (?:year|date|century))\b"), re.compile(r"\d")),
+    (re.compile(r"\bhow (?:many|much|tall|high|far|old|fast|big|deep|hot|heavy|long)\b"), _NUMBER),
+    (re.compile(r"多少|几(?!何|乎)|多[长高远大深重快热久]"), re.compile(r"[一二三四五六七八九十百千万亿\d]")),
+    (re.compile(r"哪里|哪儿"), re.compile(r"在|位于|首都")),
+    (re.compile(r"什么时候|哪一?年"), re.compile(r"\d")),
+    (re.compile(r"\bborn\b"), re.compile(r"\b(?:born|lived from)\b")),
+    (re.compile(r"\b(?:die|died|death)\b"), re.compile(r"\b(?:die[ds]?|death|killed|murder\w*|shot|lived from)\b")),
+)
+"""Questions that ask for a date, a number, a birth or a death, and what their answer has."""
+
+_PASSING = re.compile(
+    r"\b(?:today|now|current|currently|tomorrow|yesterday|this year|last year|latest|newest)\b"
+    r"|\bwho(?: is|'s) the (?:[a-z]+ ){0,3}(?:king|queen|president|minister|pope|chancellor|leader|mayor)\b"
+)
+"""What changes is not in a course."""
+
+_SPELLED = (
+    (re.compile(r"\b(?:ww|world war) ?(?:1|i|one)\b", re.IGNORECASE), "World War I"),
+    (re.compile(r"\b(?:ww|world war) ?(?:2|ii|two)\b|\bsecond world war\b", re.IGNORECASE), "World War II"),
+    (re.compile(r"\bfirst world war\b", re.IGNORECASE), "World War I"),
+    (re.compile(r"\b(?:the )?(?:USA|U\.S\.A?\.?)(?!\w)|\bthe US\b"), "the United States"),
+    (re.compile(r"\b(colo|favo|neighbo|behavio|flavo)r(?=s|ed|ful|ite|\b)", re.IGNORECASE), r"\1ur"),
+)
+"""Other spellings, and the course's."""
+
+
+def spelled_alike(question: str) -> str:
+    """``question`` with names and words spelled as the course spells them."""
+    for spelling, ours in _SPELLED:
+        question = spelling.sub(ours, question)
+    return question
+
+
+def queries(question: str) -> list[str]:
+    """What to search the course for: the question, and for Chinese also its words without those that only ask.
+
+    Chinese is indexed in pairs of characters. Pairs that span two words count as much as words.
+    """
+    if not mostly_unspaced(question):
+        return [question]
+    return list(dict.fromkeys((question, " ".join(_content(question)))))
+
+
+def whole_answer(question: str, found: Sequence[Passage]) -> Quote | None:
+    """The passage that answers ``question`` by itself; None when none does.
+
+    Args:
+        question: as ``spelled_alike`` gives it.
+        found: passages of the course; their documents' names begin with their language.
+    """
+    unspaced = mostly_unspaced(question)
+    language = detect_language(question, "zh" if unspaced else "en")
+    good = GOOD_CHINESE if unspaced else GOOD_PASSAGE
+    fitting = [
+        passage
+        for passage in found
+        if passage.document.startswith(f"{language}-")
+        and _fits(question, passage)
+        and _score(question, passage, unspaced) >= good
+    ]
+    best = max(
+        fitting, key=lambda passage: _score(question, passage, unspaced) + _on_topic(question, passage), default=None
+    )
+    return Quote(best.text, best) if best is not None else None
+
+
+def _on_topic(question: str, passage: Passage) -> float:
+    """What prefers, of several passages that answer, the one whose topic is what is asked."""
+    terms, topic = question_terms(question), set(terms_of(passage.heading))
+    return TOPIC_WEIGHT * sum(not topic.isdisjoint(term) for term in terms) / max(1, len(terms))
+
+
+def _score(question: str, passage: Passage, unspaced: bool) -> float:
+    if not unspaced:
+        return passage.score * (1 + COVERAGE_WEIGHT)
+    asked, said = _content(question), f"{passage.heading} {passage.text}".lower()
+    if not set("".join(asked)) <= set(said):
+        return 0.0
+    topics = [_pairs(_content(topic)) for topic in _TOPICS.split(passage.heading)]
+    return (_share(_pairs(asked), said) + max(_share(topic, "".join(asked)) for topic in topics)) / 2
+
+
+_TOPICS = re.compile("[和与、：]")
+"""Between the topics of a heading."""
+
+_FUNCTION_WORDS = re.compile(
+    r"为什么|是什么|什么|怎么样?|怎样|如何|哪里|哪儿|哪[个条座些位]|谁|有?多少|有?多(?=[长高远大深重快热久])|有?几(?!何|乎)"
+    r"|能?告诉|解释|介绍|说说|讲讲|一下|请问?|[吗呢的是会能有要在我你和与]|了(?!解)|\W"
+)
+
+
+def _content(text: str) -> list[str]:
+    """The runs of Chinese between function words. Those are also cut out of other words, the same in both texts."""
+    return [run for run in _FUNCTION_WORDS.split(text.lower()) if run]
+
+
+def _pairs(runs: Sequence[str]) -> list[str]:
+    """Pairs of neighbouring characters, and single ones that stand alone."""
+    return [pair for run in runs for pair in ([run] if len(run) == 1 else map("".join, pairwise(run)))]
+
+
+def _share(pairs: Sequence[str], text: str) -> float:
+    return sum(pair in text for pair in pairs) / max(1, len(pairs))
+
+
+def _fits(question: str, passage: Passage) -> bool:
+    asked, said = question.lower(), f"{passage.heading} {passage.text}".lower()
+    if not all(needed.search(said) for asking, needed in _NEEDED if asking.search(asked)):
+        return False
+    if _PASSING.search(asked) or (passage.heading.startswith("The first ") and "first" not in asked):
+        return False
+    capital = re.search(r"\bcapital (?:city )?of (?:the )?(.+?)\W*$", asked)
+    if capital is not None and capital.group(1) not in passage.heading.lower():
+        return False
+    words = set(re.findall(r"[\w.,]*\w", said))
+    for word in _TELLING.findall(asked):
+        alike = next((group for group in _SAME if word in group), (word,))
+        if word.isdecimal() and int(word) < len(_SPELLED_OUT):
+            alike = (word, _SPELLED_OUT[int(word)])
+        if words.isdisjoint(alike):
+            return False
+    return True

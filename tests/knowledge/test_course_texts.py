@@ -1,0 +1,50 @@
+"""The starter course's texts: short, plain and fit to be said as they stand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.knowledge.items import Piece
+from engine.knowledge.passages import size_of
+from engine.knowledge.search import mostly_unspaced
+from engine.knowledge.starter import COURSE, read_course
+from tests.knowledge.school import COMMON_CHINESE, COMMON_ENGLISH, NOT_TAUGHT
+
+PASSAGES = [(document, piece) for document, pieces in read_course().items() for piece in pieces]
+WEB = Path(__file__).parents[2] / "engine" / "web"
+
+
+def test_every_section_is_read() -> None:
+    sections = sum(file.read_text().count("\n## ") + file.read_text().startswith("## ") for file in COURSE.glob("*.md"))
+    assert sections == len(PASSAGES)
+    assert sum(document.startswith("en-") for document, _ in PASSAGES) >= 300
+    assert sum(document.startswith("zh-") for document, _ in PASSAGES) >= 150
+
+
+def test_topics_and_texts_are_there_once() -> None:
+    for values in ([piece.heading for _, piece in PASSAGES], [piece.text for _, piece in PASSAGES]):
+        assert len(values) == len(set(values))
+
+
+@pytest.mark.parametrize(("document", "piece"), PASSAGES, ids=lambda value: getattr(value, "heading", ""))
+def test_a_passage_can_be_said(document: str, piece: Piece) -> None:
+    assert 10 <= size_of(piece.text) <= 52
+    assert not re.search(r"[*_#`()（）\[\]<>|]|\d%|\be\.g\.|\betc\b|https?:", piece.text)
+    assert piece.text[-1] in ".。！"
+    assert mostly_unspaced(piece.text) == document.startswith("zh-")
+
+
+def test_the_pages_suggestions_are_among_the_common_questions() -> None:
+    lists = re.findall(r"questions: \[(.+)\]", (WEB / "texts.js").read_text())
+    suggested = {question for found in lists for question in re.findall(r'"(.+?)"', found)}
+    assert len(suggested) >= 6
+    assert suggested <= {question for question, _ in (*COMMON_ENGLISH, *COMMON_CHINESE)}
+
+
+def test_the_questions_have_topics_of_the_course() -> None:
+    topics = {piece.heading for _, piece in PASSAGES}
+    assert {topic for _, topic in (*COMMON_ENGLISH, *COMMON_CHINESE)} <= topics
+    assert (len(COMMON_ENGLISH), len(COMMON_CHINESE), len(NOT_TAUGHT)) == (100, 40, 60)
