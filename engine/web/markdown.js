@@ -124,6 +124,8 @@ export function render(source, shown, heard, unheard) {
       nodes.push(list);
     }
     const item = document.createElement("li");
+    // For the colour of its number or dot.
+    if (runs[0].at >= heard) item.className = "unheard";
     item.append(...parts);
     list.append(item);
   }

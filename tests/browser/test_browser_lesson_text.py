@@ -175,6 +175,16 @@ async def test_an_interrupted_line_is_found_by_its_number_and_kept_over_a_reload
     assert shown == again == cut + asked
 
 
+async def test_items_of_a_list_that_were_not_heard_are_grey_with_their_marks(engine_url: str, browse: Any) -> None:
+    page = await browse(f"{engine_url}/")
+    text = "- one\n- two"
+    steps = [["grow", 1, text], ["whole", 1, text], ["cut", 1, "- one"]]
+    shown, again = await page.evaluate(WRITTEN, steps)
+    rest = '<span class="unheard"><span class="unseen">Not said: </span>two</span>'
+    html = f'<ul><li>one</li><li class="unheard">{rest}</li></ul>'
+    assert shown == again == line(html, "assistant cut")
+
+
 @pytest.mark.parametrize(
     ("text", "html"),
     [

@@ -119,6 +119,22 @@ async def test_the_stop_button_silences_the_tutor_and_the_next_question_is_answe
     await speaking(page, pictures)
 
 
+async def test_stop_before_the_answer_begins_and_the_tutor_listens_again(engine_url: str, browse: Any) -> None:
+    page = await browse(f"{engine_url}/")
+    await start(page)
+    await page.evaluate(
+        """() => {
+          document.getElementById("text").value = "Why is the sky blue?";
+          document.getElementById("composer").requestSubmit();
+          document.getElementById("stop").click();
+        }"""
+    )
+    await expect(page.locator("#state")).to_have_attribute("data-state", "listening", timeout=2000)
+    await expect(page.locator("#transcript .dots")).to_have_count(0)
+    await ask(page, "What is two plus two?")
+    await speaking(page)
+
+
 async def test_a_student_who_speaks_over_the_tutor_is_heard_and_nothing_stale_follows(
     engine_url: str, browse: Any, recordings: dict[str, Path]
 ) -> None:
