@@ -6,6 +6,7 @@ import asyncio
 
 from engine.tutors.profile import TutorProfile
 from tests.conversation.conversation_stage import AVATAR, FakeModel, Stage
+from tests.fakes import Script, play
 
 GREETING = "Hello there! What would you like to learn about today?"
 
@@ -76,6 +77,23 @@ def test_a_student_who_types_interrupts_the_greeting_and_only_what_was_heard_is_
     assert interrupted["turn"] == 1 and heard and GREETING.startswith(heard) and heard != GREETING
     assert stage.history == [("assistant", heard), ("user", "Hi!"), ("assistant", FakeModel().text)]
     assert stage.sink.last("text")["turn"] == 2
+
+
+def test_a_student_who_speaks_over_the_greeting_interrupts_it_and_is_answered() -> None:
+    script = Script().say(1200, "Wait please, what do plants do?")
+
+    async def drive(stage: Stage) -> None:
+        await greet(stage, 0)
+        await play(stage.conversation.listen, script.pcm(12_000))
+
+    stage = greeter().play_all(drive)
+    assert stage.sink.last("interrupted")["reason"] == "voice" and stage.sink.last("interrupted")["turn"] == 1
+    assert "duck" in stage.sink.kinds()
+    heard = stage.sink.last("interrupted")["content"]
+    assert heard and GREETING.startswith(heard)
+    assert stage.history == [
+        ("assistant", heard), ("user", "Wait please, what do plants do?"), ("assistant", FakeModel().text),
+    ]  # fmt: skip
 
 
 def test_a_greeting_stopped_before_it_was_heard_was_never_said() -> None:
