@@ -243,11 +243,11 @@ async function connect() {
 }
 
 function begun() {
+  if (conversation.empty) tutor.greet();
   showFace(ready.avatar);
   showConnection();
   showStart();
   showTalking(true);
-  if (conversation.empty) tutor.greet();
   showSuggestions();
   // Without a hardware keyboard, focusing a text box would open one over half the page.
   (microphone.pushToTalk || !HAS_MOUSE ? $("microphone") : $("text")).focus({ preventScroll: true });

@@ -190,7 +190,7 @@ async def test_a_reload_goes_on_with_the_same_conversation(engine_url: str, brow
 
 
 async def test_two_browsers_never_hear_each_other(engine_url: str, browse: Any) -> None:
-    first, second = await browse(f"{engine_url}/"), await browse(f"{engine_url}/", script=EARS)
+    first, second = await browse(f"{engine_url}/"), await browse(f"{engine_url}/", script=EARS + GREETED)
     await start(first)
     await start(second)
     greeting = await second.locator("#transcript li").all_text_contents()
