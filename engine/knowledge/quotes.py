@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from engine.items import FloatArray
+from engine.knowledge import chinese
 from engine.knowledge.items import Passage
 from engine.knowledge.passages import sentences, size_of
 from engine.knowledge.terms import question_terms, terms_of
@@ -39,13 +42,20 @@ def sentences_of(passage: Passage) -> list[str]:
     return [sentence for sentence in sentences(passage.text) if sentence.strip()]
 
 
+def covered_sentences(question: str, passage: Passage) -> FloatArray:
+    """What stands for the similarity of a Chinese question to each sentence, (n,) float32: see ``chinese.covered``."""
+    shares = [chinese.covered(question, f"{passage.heading} {sentence}") for sentence in sentences_of(passage)]
+    return np.array(shares, np.float32)
+
+
 def best_quote(question: str, found: Sequence[Passage], similarity: Sequence[FloatArray]) -> Quote | None:
     """The sentences that answer ``question`` best, with those after them that answer it well too.
 
     Args:
         question: as the student asked it.
         found: passages about it, the best first.
-        similarity: for each, (n,) float32 cosines of its sentences (``sentences_of``) to the question.
+        similarity: for each, (n,) float32 cosines of its sentences (``sentences_of``) to the question, or
+            what stands for them.
     """
     terms = question_terms(question)
     best: tuple[float, Passage, int, list[float]] | None = None

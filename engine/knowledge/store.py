@@ -23,7 +23,8 @@ from engine.items import FloatArray
 from engine.knowledge.base import Base, DamagedBase, remove
 from engine.knowledge.extract import Extractor
 from engine.knowledge.items import KB_ID, DocumentInfo, KnowledgeLimits, Passage, Unreadable
-from engine.knowledge.quotes import Quote, best_quote, sentences_of
+from engine.knowledge.quotes import Quote, best_quote, covered_sentences, sentences_of
+from engine.knowledge.search import mostly_unspaced
 from engine.knowledge.whole_answers import CANDIDATES, queries, spelled_alike, whole_answer
 
 Progress = Callable[[str, int, int], None]
@@ -37,6 +38,9 @@ EMBED_BATCH = 16
 
 MAX_OPEN = 16
 """Bases kept open; each takes three files and a few hundred kilobytes."""
+
+KEPT_SENTENCES = 1000
+"""Passages whose sentences' vectors are kept, some 8 MB. Embedding those of two takes 20 to 40 ms."""
 
 SUFFIX = ".sqlite"
 
@@ -96,6 +100,7 @@ class KnowledgeStore:
         self._model = model
         self.limits = limits
         self._extractor = Extractor(limits)
+        self._sentences: OrderedDict[tuple[str, ...], FloatArray] = OrderedDict()
         self._open: OrderedDict[str, Base] = OrderedDict()
         """Least recently used first."""
 
@@ -231,13 +236,11 @@ class KnowledgeStore:
         Raises:
             UnknownKnowledge: there is no such base.
         """
-        base = self._base(kb_id)
         question = question.strip()[:1000]
-        if not question:
-            return []
-        vector = self._embed([question])[0]
-        assert self._embedder is not None
-        return base.search(question, vector, count, multilingual=self._embedder.multilingual)
+        return self._search(kb_id, question, self._embed([question])[0], count) if question else []
+
+    def _search(self, kb_id: str, question: str, vector: FloatArray, count: int) -> list[Passage]:
+        return self._base(kb_id).search(question, vector, count, multilingual=self._loaded().multilingual)
 
     @_names_damage
     def quote(self, kb_id: str, question: str) -> Quote | None:
@@ -246,22 +249,32 @@ class KnowledgeStore:
         Raises:
             UnknownKnowledge: there is no such base.
         """
-        if self.built_in(kb_id):
+        question = question.strip()[:1000]
+        built_in = self.built_in(kb_id)
+        if built_in:
             question = spelled_alike(question)
-            found = [passage for query in queries(question) for passage in self.search(kb_id, query, CANDIDATES)]
-            return whole_answer(question, found)
-        found = self.search(kb_id, question, 2)
-        texts = [f"{p.heading}: {sentence}" if p.heading else sentence for p in found for sentence in sentences_of(p)]
-        if not texts:
+        if not question:
             return None
-        vectors = self._embed([question[:1000], *texts])
-        similar, at = vectors[1:] @ vectors[0], 0
-        similarity: list[FloatArray] = []
-        for passage in found:
-            count = len(sentences_of(passage))
-            similarity.append(similar[at : at + count])
-            at += count
-        return best_quote(question, found, similarity)
+        vector = self._embed([question])[0]
+        if built_in:
+            found = [each for query in queries(question) for each in self._search(kb_id, query, vector, CANDIDATES)]
+            return whole_answer(question, found)
+        found = self._search(kb_id, question, vector, 2)
+        if mostly_unspaced(question) and not self._loaded().multilingual:
+            similar = [covered_sentences(question, passage) for passage in found]
+        else:
+            similar = [self._sentence_vectors(passage) @ vector for passage in found]
+        return best_quote(question, found, similar)
+
+    def _sentence_vectors(self, passage: Passage) -> FloatArray:
+        """(n, dimension) float32 of a passage's sentences; those of the last ``KEPT_SENTENCES`` passages are kept."""
+        texts = tuple(f"{passage.heading}: {each}" if passage.heading else each for each in sentences_of(passage))
+        if texts not in self._sentences:
+            self._sentences[texts] = self._embed(list(texts))
+            if len(self._sentences) > KEPT_SENTENCES:
+                self._sentences.popitem(last=False)
+        self._sentences.move_to_end(texts)
+        return self._sentences[texts]
 
     def _embed(self, texts: list[str]) -> FloatArray:
         return self._loaded().embed(texts)

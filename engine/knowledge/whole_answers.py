@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 
+from engine.knowledge import chinese
 from engine.knowledge.items import Passage
 from engine.knowledge.quotes import Quote
 from engine.knowledge.search import COVERAGE_WEIGHT, mostly_unspaced
@@ -28,6 +28,9 @@ of the topic's that the question contains. Vectors say nothing about Chinese."""
 
 TOPIC_WEIGHT = 0.15
 """How much the share of the question's words in a passage's topic counts beside its relevance. A judgement."""
+
+_TOPICS = re.compile("[和与、：]")
+"""Between the topics of a Chinese heading."""
 
 _ORDINAL = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last"
 _TELLING = re.compile(rf"\b(?:{_ORDINAL}|[a-z]+est|least|not|without|(?<=war )i{{1,2}}|\d[\d.,]*\d|\d)\b")
@@ -79,7 +82,7 @@ def queries(question: str) -> list[str]:
     """
     if not mostly_unspaced(question):
         return [question]
-    return list(dict.fromkeys((question, " ".join(_content(question)))))
+    return list(dict.fromkeys((question, " ".join(chinese.content(question)))))
 
 
 def whole_answer(question: str, found: Sequence[Passage]) -> Quote | None:
@@ -114,34 +117,9 @@ def _on_topic(question: str, passage: Passage) -> float:
 def _score(question: str, passage: Passage, unspaced: bool) -> float:
     if not unspaced:
         return passage.score * (1 + COVERAGE_WEIGHT)
-    asked, said = _content(question), f"{passage.heading} {passage.text}".lower()
-    if not set("".join(asked)) <= set(said):
-        return 0.0
-    topics = [_pairs(_content(topic)) for topic in _TOPICS.split(passage.heading)]
-    return (_share(_pairs(asked), said) + max(_share(topic, "".join(asked)) for topic in topics)) / 2
-
-
-_TOPICS = re.compile("[和与、：]")
-"""Between the topics of a heading."""
-
-_FUNCTION_WORDS = re.compile(
-    r"为什么|是什么|什么|怎么样?|怎样|如何|哪里|哪儿|哪[个条座些位]|谁|有?多少|有?多(?=[长高远大深重快热久])|有?几(?!何|乎)"
-    r"|能?告诉|解释|介绍|说说|讲讲|一下|请问?|[吗呢的是会能有要在我你和与]|了(?!解)|\W"
-)
-
-
-def _content(text: str) -> list[str]:
-    """The runs of Chinese between function words. Those are also cut out of other words, the same in both texts."""
-    return [run for run in _FUNCTION_WORDS.split(text.lower()) if run]
-
-
-def _pairs(runs: Sequence[str]) -> list[str]:
-    """Pairs of neighbouring characters, and single ones that stand alone."""
-    return [pair for run in runs for pair in ([run] if len(run) == 1 else map("".join, pairwise(run)))]
-
-
-def _share(pairs: Sequence[str], text: str) -> float:
-    return sum(pair in text for pair in pairs) / max(1, len(pairs))
+    said = chinese.covered(question, f"{passage.heading} {passage.text}")
+    topics = _TOPICS.split(passage.heading)
+    return (said + max(chinese.share(topic, question) for topic in topics)) / 2 if said else 0.0
 
 
 def _fits(question: str, passage: Passage) -> bool:
