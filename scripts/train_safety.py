@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.safety.classifier import CATEGORIES, FEATURES, WEIGHTS, features
+from engine.safety.classifier import CATEGORIES, FEATURES, WEIGHTS, features, word_hashes
 from engine.safety.words import fold
 
 SENTENCES = Path(__file__).parent / "safety_training"
@@ -59,8 +59,8 @@ def fit(rows: list[NDArray[np.int64]], labels: NDArray[np.int64]) -> NDArray[np.
         chance = np.exp(scores)
         chance /= chance.sum(axis=1, keepdims=True)
         error = (chance - target) * weight[:, None] / len(rows)
-        slope = np.stack([np.bincount(column, e[owner] * value, FEATURES) for e in error.T])
-        slope = slope + PENALTY * weights
+        slope: NDArray[np.float64] = np.stack([np.bincount(column, e[owner] * value, FEATURES) for e in error.T])
+        slope = np.asarray(slope + PENALTY * weights, np.float64)
         first = 0.9 * first + 0.1 * slope
         second = 0.999 * second + 0.001 * slope**2
         weights = weights - RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
@@ -73,7 +73,9 @@ def main() -> None:
     labels = np.array([label for label, _ in found])
     weights = fit([features(fold(text)) for _, text in found], labels)
     scale = np.abs(weights).max(axis=1) / 127
-    np.savez_compressed(WEIGHTS, weights=np.round(weights / scale[:, None]).astype(np.int8), scale=scale)
+    words = sorted({word for _, text in found for word in word_hashes(fold(text))})
+    small = np.round(weights / scale[:, None]).astype(np.int8)
+    np.savez_compressed(WEIGHTS, weights=small, scale=scale, words=np.array(words, np.uint32))
     print(f"{len(found)} sentences, {(labels > 0).sum()} of them harmful; {WEIGHTS.stat().st_size} bytes")
 
 

@@ -19,11 +19,15 @@ from numpy.typing import NDArray
 from engine.protocol.outgoing import SafetyCategory
 
 CATEGORIES: tuple[SafetyCategory, ...] = get_args(SafetyCategory)
-FEATURES = 1 << 15
+FEATURES = 1 << 17
 WEIGHTS = Path(__file__).parent / "data" / "classifier.npz"
 
 MAX_CHARS = 600
 """Of a longer text, only the beginning is read."""
+
+MIN_KNOWN = 0.6
+"""Share of a text's words (Chinese characters) that occur in the training sentences; with less it is another language,
+or gibberish, and nothing is said about it. A judgement."""
 
 _WORD = re.compile(r"[a-z']+|[\u3400-\u9fff]+|\d+")
 
@@ -49,17 +53,37 @@ def features(folded: str) -> NDArray[np.int64]:
     return np.fromiter((*sorted(hashed), FEATURES - 1), np.int64)
 
 
+def word_hashes(folded: str) -> list[int]:
+    """A 32-bit hash of each word that is not a number, and of each Chinese character, in order."""
+    words: list[str] = []
+    for word in _WORD.findall(folded[:MAX_CHARS]):
+        if word[0] >= "\u3400":
+            words += word
+        elif not word[0].isdigit():
+            words.append(word)
+    return [crc32(word.encode()) for word in words]
+
+
 @cache
-def _weights() -> NDArray[np.float32]:
+def _fitted() -> tuple[NDArray[np.float32], frozenset[int]]:
+    """(FEATURES, classes) weights, and the hashes of the words that were trained on."""
     with np.load(WEIGHTS) as stored:
         weights: NDArray[np.float32] = stored["weights"].astype(np.float32).T * stored["scale"].astype(np.float32)
-    return np.ascontiguousarray(weights)
+        known = frozenset(map(int, stored["words"]))
+    return np.ascontiguousarray(weights), known
 
 
 def chances(folded: str) -> dict[SafetyCategory, float]:
-    """How likely a folded text is of each category, 0 to 1; what is left to 1 is the chance that it is ordinary."""
+    """How likely a folded text is of each category, 0 to 1; what is left to 1 is the chance that it is ordinary.
+
+    Empty when too few of its words are known.
+    """
+    weights, known = _fitted()
+    words = word_hashes(folded)
+    if sum(word in known for word in words) < MIN_KNOWN * len(words):
+        return {}
     present = features(folded)
-    scores = _weights()[present].sum(axis=0) / np.sqrt(len(present))
+    scores = weights[present].sum(axis=0) / np.sqrt(len(present))
     odds = np.exp(scores - scores.max())
     odds /= odds.sum()
     return dict(zip(CATEGORIES, map(float, odds[1:]), strict=True))

@@ -64,7 +64,7 @@ def judge_question(text: str, strictness: Strictness) -> SafetyCategory | None:
     if len(tokens(folded)) < MIN_WORDS:
         return None
     likely = {category: chance for category, chance in chances(folded).items() if category in level.categories}
-    if sum(likely.values()) < level.sure:
+    if not likely or sum(likely.values()) < level.sure:
         return None
     return max(likely, key=likely.__getitem__)
 
