@@ -1,6 +1,6 @@
 """Fits the safety classifier (``engine/safety/data/classifier.npz``) to the sentences in ``safety_training/``.
 
-    python scripts/train_safety.py
+    PYTHONPATH=. python scripts/train_safety.py
 
 Softmax regression over the hashed features of ``engine.safety.classifier``, by full-batch gradient descent with Adam
 and an L2 penalty. The seed is fixed; the same sentences give the same weights.
@@ -19,6 +19,7 @@ from engine.safety.classifier import CATEGORIES, FEATURES, WEIGHTS, features, wo
 from engine.safety.words import fold
 
 SENTENCES = Path(__file__).parent / "safety_training"
+COURSE = Path(__file__).parents[1] / "engine/knowledge/course"
 COMBINATIONS = 16
 """Of one template's alternatives, at most."""
 
@@ -40,7 +41,16 @@ def sentences() -> list[tuple[int, str]]:
             picked = random.permutation(len(every))[:COMBINATIONS]
             label = 0 if category == "ordinary" else CATEGORIES.index(category) + 1
             found += [(label, every[index]) for index in picked]
-    return found
+    return found + [(0, sentence) for sentence in _lessons()]
+
+
+def _lessons() -> list[str]:
+    """The starter course, in sentences and in clauses."""
+    pieces: dict[str, None] = {}
+    for file in sorted(COURSE.glob("*.md")):
+        for sentence in re.split(r"(?<=[.?!。？！])\s*|\n+[#\s]*", file.read_text("utf-8")):
+            pieces |= dict.fromkeys(filter(None, (sentence, *re.split("[，；：、]", sentence))))
+    return [piece for piece in pieces if len(piece) >= 6]
 
 
 def fit(rows: list[NDArray[np.int64]], labels: NDArray[np.int64]) -> NDArray[np.float32]:

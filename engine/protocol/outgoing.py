@@ -36,6 +36,8 @@ class ReadyEvent(ServerMessage):
     """WebRTC only."""
     tutor: str
     """The tutor's name."""
+    model: str | None = None
+    """Name of the language model that answers. Tell the student that they talk with an AI."""
     greeting: str
     """What the tutor says first, as text; may be empty. Show it, or send ``greet`` to hear it."""
 

@@ -29,15 +29,15 @@ class StrictnessLevel:
     """Tables of the rules' data files that apply beside those of the stage."""
 
 
-MIN_WORDS = 3
+MIN_WORDS = 4
 """Of fewer words (or Chinese characters) the classifier knows nothing, and the rules decide alone."""
 
 _ALL: frozenset[SafetyCategory] = frozenset(CATEGORIES)
 
 LEVELS: Mapping[Strictness, StrictnessLevel] = {
-    "young": StrictnessLevel(_ALL, 0.4, ("both", "young")),
-    "teen": StrictnessLevel(_ALL, 0.45, ("both", "teen")),
-    "adult": StrictnessLevel(_ALL - {"personal_data", "profanity"}, 0.7, ("both",)),
+    "young": StrictnessLevel(_ALL, 0.35, ("both", "young")),
+    "teen": StrictnessLevel(_ALL, 0.4, ("both", "teen")),
+    "adult": StrictnessLevel(_ALL - {"personal_data", "profanity"}, 0.65, ("both",)),
 }
 """The thresholds were chosen on the known test sets, see docs/safety.md. ``off`` has no level: nothing is judged."""
 

@@ -71,6 +71,7 @@ def ready(session: Session, avatar: Avatar, *, mime: str | None = None, webrtc: 
         idle_url=f"/v1/avatars/{avatar.id}/idle.mp4",
         transport="webrtc" if webrtc else None,
         tutor=profile.name,
+        model=session.parts.settings.llm.model,
         greeting=profile.greeting,
     )
 

@@ -69,7 +69,13 @@ function showDemoModel() {
   }
 }
 
+/** Says that nobody but an AI answers, and which one. */
+function showAi() {
+  $("ai").textContent = ready?.model ? texts.aiModel.replace("{model}", ready.model) : texts.ai;
+}
+
 function showConnection() {
+  showAi();
   $("tutor-name").textContent = document.title = ready?.tutor ?? texts.title;
   $("picture").classList.toggle("live", tutor?.transport === "webrtc");
   $("transport").textContent = texts.transports[tutor?.transport] ?? "";

@@ -94,6 +94,8 @@ export interface ReadyEvent {
   transport?: "webrtc";
   /** The tutor's name. */
   tutor: string;
+  /** Name of the language model that answers. Tell the student that they talk with an AI. */
+  model?: string;
   /** What the tutor says first, as text; may be empty. Show it, or send `greet` to hear it. */
   greeting: string;
 }
