@@ -22,8 +22,8 @@ from engine.tutors.profile import Strictness, TutorProfile
 
 log = structlog.get_logger(__name__)
 
-INLINE_CHARS = 300
-"""A longer question is judged in a thread: up to here it takes well under a millisecond."""
+INLINE_CHARS = 200
+"""A longer question is judged in a thread: up to here it takes less than a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)

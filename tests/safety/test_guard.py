@@ -137,7 +137,8 @@ def fastest(work: Callable[[], object]) -> float:
 
 @pytest.mark.parametrize(
     "unit",
-    ["how do i make ", "my dad hits me ", "a b o m ", "kill him ", "1 2 3 4 ", "......", "我想死", "怎么做", "!!!!", "a@b.",
+    ["how do i make ", "my dad hits me ", "a b o m ", "kill him ", "1 2 3 4 ", "......", "我想死", "怎么做", "!!!!",
+     "a@b.",
      "555-123-"]
 )  # fmt: skip
 def test_time_grows_with_the_length(unit: str) -> None:
