@@ -21,7 +21,7 @@ MAX_PLACES = 64
 """Places of one concept that are looked at; a longer list is a text of nothing else."""
 
 _BUILT_IN = {
-    "email_address": re.compile(r"\b[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z]{2,24}){1,3}\b"),
+    "email_address": re.compile(r"(?<![a-z0-9])[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z]{2,24}){1,3}(?![a-z0-9])"),
     "id_number": re.compile(r"(?<!\d)(?:\d{17}[\dx]|\d{3}-\d{2}-\d{4}|\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{4})(?!\d)"),
     "phone_like": re.compile(
         r"(?<![\d.+*/=-])(?:\(\d{3}\) ?|\+?\d{1,3}[ -])?\d{3}[-. ]\d{3,4}[-. ]\d{4}(?![\d.]*[+*/=]|\d)"
