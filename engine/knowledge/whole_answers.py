@@ -67,9 +67,18 @@ _SPELLED = (
 )
 """Other spellings, and the course's."""
 
+_ADDRESS = re.compile(
+    r"^(?:(?:(?:hey|hi|hello)(?: [^\W\d_]+)?|um+|uh+|er+m?|so|well|okay|ok|please|[^\W\d_]+(?=,))[,.!]? +)+"
+    r"|^[^\W\d_]{1,4}[，！]"
+    r"|,? (?:please|thanks|thank you)(?=\W*$)",
+    re.IGNORECASE,
+)
+"""Whom or how a question addresses: "Hey Maya," and "老师，"."""
+
 
 def spelled_alike(question: str) -> str:
-    """``question`` with names and words spelled as the course spells them."""
+    """``question`` without its address, with names and words spelled as the course spells them."""
+    question = _ADDRESS.sub("", question) or question
     for spelling, ours in _SPELLED:
         question = spelling.sub(ours, question)
     return question

@@ -90,6 +90,16 @@ def test_names_are_spelled_as_in_the_course() -> None:
     assert spelled_alike("Why do leaves change color?") == "Why do leaves change colour?"
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["Hey Maya, what is a cell?", "Um, so, what is a cell, please?", "Maya, what is a cell?", "Hi! what is a cell"],
+)
+def test_an_address_is_no_part_of_a_question(question: str) -> None:
+    assert spelled_alike(question).rstrip("?") == "what is a cell"
+    assert spelled_alike("老师，什么是细胞？") == "什么是细胞？"
+    assert spelled_alike("Hello") == "Hello"
+
+
 def test_chinese_is_also_searched_without_the_words_that_only_ask() -> None:
     assert queries("什么是细胞？") == ["什么是细胞？", "细胞"]
     assert queries("What is a cell?") == ["What is a cell?"]

@@ -28,7 +28,7 @@ WEB_DIR = Path(__file__).parents[2] / "web"
 ASSETS = frozenset(path.name for path in WEB_DIR.iterdir() if path.suffix in (".js", ".css"))
 
 
-REPLACE_DEMO_MODEL = "llm.base_url (ENGINE_LLM_BASE_URL)"
+REPLACE_DEMO_MODEL = "llm.base_url"
 """How an operator gets rid of the demonstration model."""
 
 TOKEN_PROTOCOL = "tutor.token."
