@@ -35,8 +35,8 @@ MIN_WORDS = 4
 _ALL: frozenset[SafetyCategory] = frozenset(CATEGORIES)
 
 LEVELS: Mapping[Strictness, StrictnessLevel] = {
-    "young": StrictnessLevel(_ALL, 0.35, ("both", "young")),
-    "teen": StrictnessLevel(_ALL, 0.4, ("both", "teen")),
+    "young": StrictnessLevel(_ALL, 0.4, ("both", "young")),
+    "teen": StrictnessLevel(_ALL, 0.45, ("both", "teen")),
     "adult": StrictnessLevel(_ALL - {"personal_data", "profanity"}, 0.65, ("both",)),
 }
 """The thresholds were chosen on the known test sets, see docs/safety.md. ``off`` has no level: nothing is judged."""
