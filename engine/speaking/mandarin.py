@@ -71,7 +71,7 @@ def _unread(_characters: str) -> str:
 
 def reading_of(character: str) -> str:
     """The usual pinyin of one character, its tone as a digit; a space if it has none."""
-    return lazy_pinyin(character, style=Style.TONE3, neutral_tone_with_five=True, errors=_unread)[0]
+    return str(lazy_pinyin(character, style=Style.TONE3, neutral_tone_with_five=True, errors=_unread)[0])
 
 
 @cache
