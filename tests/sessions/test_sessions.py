@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ def with_registry(drive: Callable[[SessionRegistry, Stage], Awaitable[None]], mo
     stage.settings.sessions.idle_s = IDLE_S
     stage.settings.sessions.max = 3
     ended: list[str] = []
-    stage.parts.knowledge = None
+    stage.parts.knowledge = SimpleNamespace(exists=lambda kb_id: False)
     stage.parts.end_session = ended.append
     stage.parts.picture_cost_s = lambda: 0.001
     stage.parts.dropping_frames = lambda now: False
