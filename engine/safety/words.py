@@ -35,7 +35,8 @@ _ENDS = frozenset(".?!…;\n。？！；")
 _LONG_RUN = re.compile(r"(.)\1{2,}")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
 _VOWELS = "aeiou"
-_SHORT_WORDS = frozenset("ai")
+_APART = "\0"
+"""Before a word whose letters were written apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,9 @@ def tokens(folded: str) -> list[ReadWord]:
         if word in _ENDS:
             at += BOUNDARY_GAP
             continue
-        forms = _forms(word)
+        forms = _forms(word.removeprefix(_APART))
+        if word.startswith(_APART):  # "a b o m b": the first letter may be a word
+            forms = (*forms, word[len(_APART) + 1 :])
         if forms:
             found.append(ReadWord(forms, at))
             at += 1
@@ -95,7 +98,7 @@ def _joined(words: list[str]) -> Iterator[str]:
 
 
 def _run(run: list[str], held: list[str]) -> list[str]:
-    return ["".join(run)] if len(run) >= 3 else held
+    return [_APART + "".join(run)] if len(run) >= 3 else held
 
 
 def _forms(word: str) -> tuple[str, ...]:
