@@ -20,6 +20,8 @@ from engine.safety.words import fold
 
 SENTENCES = Path(__file__).parent / "safety_training"
 COURSE = Path(__file__).parents[1] / "engine/knowledge/course"
+ENGLISH_QUESTIONS = ("Tell me about {}", "What is {}?", "Can you explain {} to me?")
+CHINESE_QUESTIONS = ("什么是{}？", "给我讲讲{}", "{}是怎么回事？")
 COMBINATIONS = 16
 """Of one template's alternatives, at most."""
 
@@ -45,10 +47,14 @@ def sentences() -> list[tuple[int, str]]:
 
 
 def _lessons() -> list[str]:
-    """The starter course, in sentences and in clauses."""
+    """The starter course, in sentences and in clauses, and questions about its topics."""
     pieces: dict[str, None] = {}
     for file in sorted(COURSE.glob("*.md")):
-        for sentence in re.split(r"(?<=[.?!。？！])\s*|\n+[#\s]*", file.read_text("utf-8")):
+        text = file.read_text("utf-8")
+        for topic in re.findall(r"^#+ +(.+)$", text, re.MULTILINE):
+            asked = CHINESE_QUESTIONS if file.name.startswith("zh") else ENGLISH_QUESTIONS
+            pieces |= dict.fromkeys(question.format(topic) for question in asked)
+        for sentence in re.split(r"(?<=[.?!。？！])\s*|\n+[#\s]*", text):
             pieces |= dict.fromkeys(filter(None, (sentence, *re.split("[，；：、]", sentence))))
     return [piece for piece in pieces if len(piece) >= 6]
 
