@@ -68,7 +68,9 @@ def judge_question(text: str, strictness: Strictness) -> SafetyCategory | None:
         return None
     # Mild profanity is let pass but to the young, and only the rules tell mild from strong.
     mild = 0.0 if "young" in level.parts else likely.pop("profanity", 0.0)
-    return max(likely, key=likely.__getitem__) if sum(likely.values()) >= mild else None
+    if sum(likely.values()) < mild:
+        return None
+    return max(likely, key=likely.__getitem__)
 
 
 def judge_answer(text: str, strictness: Strictness) -> SafetyCategory | None:
