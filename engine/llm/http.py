@@ -50,7 +50,9 @@ class ChatHttp:
         """
         try:
             return await self._post(at, body)
-        except aiohttp.ServerDisconnectedError:
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             # A kept connection that the server had closed by then. Nothing was answered, so it may be asked again.
             return await self._post(at, body)
 

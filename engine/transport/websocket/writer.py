@@ -44,6 +44,7 @@ class SocketWriter:
         self._unsent = unsent
         self._number = 0
         self._pinged_at = float("-inf")
+        self._unanswered_pings = 0
         self._progress = asyncio.Event()
 
     async def run(self) -> None:
@@ -58,6 +59,7 @@ class SocketWriter:
                 self._line.taken(self._number, loop.time())
                 if message.media_end_ms or now - self._pinged_at >= PING_EVERY_S:
                     self._pinged_at = now
+                    self._unanswered_pings += 1
                     await self._socket.ping(b"%d" % self._number)
             except TimeoutError:
                 await self._give_up()
@@ -69,12 +71,13 @@ class SocketWriter:
                 self._progress.set()
 
     def answered(self, pong: bytes) -> bool:
-        """The client answered a ping. False when it is none of ours, or is no news."""
-        if not pong.isdigit() or int(pong) > self._number:
+        """The client answered a ping. False when it is none of ours, or comes once more."""
+        if not pong.isdigit() or int(pong) > self._number or not self._unanswered_pings:
             return False
-        news = self._line.answered(int(pong), asyncio.get_running_loop().time())
+        self._unanswered_pings -= 1
+        self._line.answered(int(pong), asyncio.get_running_loop().time())
         self._progress.set()
-        return news
+        return True
 
     async def room(self) -> None:
         """Wait until little is under way, so that what is made next arrives soon.
