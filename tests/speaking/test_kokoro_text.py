@@ -123,8 +123,14 @@ def test_a_damaged_or_empty_folder_is_refused(tmp_path: Path) -> None:
         load_speakers(tmp_path, ("en",))
 
 
+# Halves of characters never come this far: they are left out of what a model writes.
 @settings(max_examples=150)
-@given(st.text(st.one_of(st.characters(), st.sampled_from("你好行一不3 ,。?!（）aé²[](/)")), max_size=60))
+@given(
+    st.text(
+        st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("你好行一不3 ,。?!（）aé²[](/)")),
+        max_size=60,
+    )
+)
 def test_any_text_has_phonemes_in_order_inside_it(
     phonemes: KokoroPhonemes, speakers: dict[str, Speaker], text: str
 ) -> None:
