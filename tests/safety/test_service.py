@@ -21,6 +21,7 @@ from engine.safety.webhook import CAPACITY, Webhook
 from engine.settings import SafetySettings
 from engine.telemetry import Metrics
 from engine.tutors.profile import TutorProfile
+from tests.serving import serving
 
 SECRET = "s" * 32
 INCIDENT = Incident("abuse", "question", "s1", 3, "default", "my dad hits me")
@@ -48,14 +49,8 @@ class Receiver:
     async def running(self) -> AsyncIterator[str]:
         app = web.Application()
         app.router.add_post("/{tail:.*}", self.take)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
+        async with serving(app) as base:
+            yield base
 
 
 @pytest.mark.parametrize("words", [False, True])

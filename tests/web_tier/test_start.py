@@ -16,6 +16,8 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
+from tests.serving import serving
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -26,18 +28,6 @@ def load(path: str) -> ModuleType:
     module = util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@asynccontextmanager
-async def serving(app: web.Application) -> AsyncIterator[str]:
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 async def output(*command: str) -> tuple[int | None, str]:

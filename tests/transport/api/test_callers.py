@@ -12,6 +12,7 @@ from aiohttp import web
 
 from engine.settings import Settings
 from engine.transport.api.middleware import api_key, cors, errors_as_json, management, only_own_pages
+from tests.serving import serving
 
 KEY = "k" * 40
 
@@ -32,13 +33,8 @@ async def served(**settings: Any) -> AsyncIterator[str]:
     for path, handler in (("/manage", manage), ("/talk", talk), ("/health", talk)):
         for method in ("GET", "POST", "PUT", "DELETE"):
             app.router.add_route(method, path, handler)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with serving(app) as base:
+        yield base
 
 
 async def ask(base: str, path: str, method: str = "GET", **headers: str) -> tuple[int, str | None]:

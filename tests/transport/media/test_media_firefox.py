@@ -15,6 +15,7 @@ from aiohttp import web
 from engine.transport.media import ClipWriter, FragmentWriter, MediaFormat
 from tests.browser.firefox import FirefoxPage, firefox, open_firefox
 from tests.frames import LEAD, SIZE
+from tests.serving import serving
 from tests.transport.media.test_media_browser import COUNT, adapting, frames, text
 
 pytestmark = pytest.mark.skipif(firefox() is None, reason="no Firefox here")
@@ -41,18 +42,11 @@ async def page(tmp_path: Path) -> AsyncIterator[FirefoxPage]:
         return web.Response(text=PAGE, content_type="text/html")
 
     app.router.add_get("/", html)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
     executable = firefox()
     assert executable is not None
-    try:
-        async with open_firefox(executable, tmp_path / "profile") as opened:
-            await opened.goto(f"http://127.0.0.1:{runner.addresses[0][1]}/")
-            yield opened
-    finally:
-        await runner.cleanup()
+    async with serving(app) as base, open_firefox(executable, tmp_path / "profile") as opened:
+        await opened.goto(f"{base}/")
+        yield opened
 
 
 async def play(page: FirefoxPage, reply: int, codec: Any) -> None:

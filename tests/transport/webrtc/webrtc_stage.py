@@ -28,6 +28,7 @@ from engine.transport.api.middleware import errors_as_json
 from engine.transport.webrtc import WebRtcApi
 from tests.frames import SIZE, grey
 from tests.network.relays import UdpRelay, candidates, with_candidate, without_candidates
+from tests.serving import serving
 
 TOKEN = "the-token"
 
@@ -275,14 +276,8 @@ async def open_stage(**settings: Any) -> AsyncIterator[Stage]:
     app = web.Application(middlewares=[errors_as_json])
     app.add_routes(api.routes())
     app.router.add_get("/page", _empty_page)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        async with api.running(), aiohttp.ClientSession() as http:
+        async with serving(app) as base, api.running(), aiohttp.ClientSession() as http:
             yield Stage(http, base, session, api)
     finally:
-        await runner.cleanup()
         encoder.close()
