@@ -14,6 +14,7 @@ from engine.items import FloatArray
 from engine.knowledge import chinese
 from engine.knowledge.items import Passage
 from engine.knowledge.passages import sentences, size_of
+from engine.knowledge.search import COVERAGE_WEIGHT, covered
 from engine.knowledge.terms import question_terms, terms_of
 
 GOOD_MATCH = 0.58
@@ -21,7 +22,6 @@ GOOD_MATCH = 0.58
 reach it with the right sentence; of 19 questions the material does not answer, three are given a sentence near by
 (for the strings of a guitar, those of a violin)."""
 
-COVERAGE_WEIGHT = 0.25
 LONGEST = 45
 """Words of several sentences together: about 18 s of speech. A judgement."""
 
@@ -57,11 +57,11 @@ def best_quote(question: str, found: Sequence[Passage], similarity: Sequence[Flo
         similarity: for each, (n,) float32 cosines of its sentences (``sentences_of``) to the question, or
             what stands for them.
     """
-    terms = question_terms(question)
+    asked = dict.fromkeys(question_terms(question), 1.0)
     best: tuple[float, Passage, int, list[float]] | None = None
     for passage, similar in zip(found, similarity, strict=True):
         scores = [
-            float(cosine) + COVERAGE_WEIGHT * _covered(terms, f"{passage.heading} {sentence}")
+            float(cosine) + COVERAGE_WEIGHT * covered(terms_of(f"{passage.heading} {sentence}"), asked)
             for cosine, sentence in zip(similar, sentences_of(passage), strict=True)
         ]
         first = max(range(len(scores)), key=lambda index: scores[index])
@@ -80,8 +80,3 @@ def _from(texts: Sequence[str], scores: Sequence[float]) -> str:
             break
         said, size = said + text, size + size_of(text)
     return said.strip()
-
-
-def _covered(terms: Sequence[tuple[str, ...]], text: str) -> float:
-    present = set(terms_of(text))
-    return sum(not present.isdisjoint(term) for term in terms) / max(1, len(terms))

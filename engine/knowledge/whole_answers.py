@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from engine.knowledge import chinese
 from engine.knowledge.items import Passage
 from engine.knowledge.quotes import Quote
-from engine.knowledge.search import COVERAGE_WEIGHT, mostly_unspaced
+from engine.knowledge.search import COVERAGE_WEIGHT, covered, mostly_unspaced
 from engine.knowledge.terms import question_terms, terms_of
 from engine.text.language import detect_language
 
@@ -119,8 +119,7 @@ def whole_answer(question: str, found: Sequence[Passage]) -> Quote | None:
 
 def _on_topic(question: str, passage: Passage) -> float:
     """What prefers, of several passages that answer, the one whose topic is what is asked."""
-    terms, topic = question_terms(question), set(terms_of(passage.heading))
-    return TOPIC_WEIGHT * sum(not topic.isdisjoint(term) for term in terms) / max(1, len(terms))
+    return TOPIC_WEIGHT * covered(terms_of(passage.heading), dict.fromkeys(question_terms(question), 1.0))
 
 
 def _score(question: str, passage: Passage, unspaced: bool) -> float:
