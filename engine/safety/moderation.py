@@ -44,7 +44,11 @@ async def moderated(http: aiohttp.ClientSession, settings: SafetySettings, text:
             if answer.status != 200:
                 log.warning("moderation_failed", status=answer.status)
                 return None
-            read = await answer.content.read(MAX_ANSWER_BYTES)
+            read = bytearray()  # a single read gives what has arrived, which may be half of it
+            async for piece in answer.content.iter_any():
+                read += piece
+                if len(read) > MAX_ANSWER_BYTES:
+                    raise ValueError("the answer is too long")
             return flagged(json.loads(read))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         log.warning("moderation_failed", kind=type(error).__name__)
