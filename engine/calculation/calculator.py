@@ -42,6 +42,11 @@ _WORTH_IT = re.compile(
 )
 
 
+def worth_computing(question: str) -> bool:
+    """Whether ``question`` may be a calculation at all: a number or the like is in it. Some microseconds."""
+    return len(question) <= MAX_CHARS and _WORTH_IT.search(question) is not None
+
+
 def calculated(question: str, language: str, today: date) -> str | None:
     """The finished answer to a question that can be computed; None for any other.
 
@@ -52,7 +57,7 @@ def calculated(question: str, language: str, today: date) -> str | None:
         language: of the tutor, ISO 639-1: English or Chinese. A Chinese question is recognised by its script.
         today: the date questions such as "how many days until Christmas" count from.
     """
-    if len(question) > MAX_CHARS or not _WORTH_IT.search(question):
+    if not worth_computing(question):
         return None
     chinese = any(map(is_unspaced, question))
     if not chinese and language not in ("en", "zh"):

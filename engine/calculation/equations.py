@@ -56,7 +56,7 @@ def _sentence(unknown: str, a: Fraction, b: Fraction, c: Fraction, chinese: bool
     if a == 0:
         if b == 0:
             if c == 0:
-                return "任何数都是它的解。" if chinese else f"Every number solves it: both sides are always equal{stop}"
+                return "任何数都是它的解。" if chinese else "Every number solves it: both sides are always equal."
             return "这个方程没有解。" if chinese else "It has no solution: the two sides are never equal."
         return f"{unknown} = {_shown(Number(-c / b))}{stop}"
     inside = Number(b * b - 4 * a * c)

@@ -276,16 +276,15 @@ class _Parser:
             if 0 < top < bottom:
                 self._at += 3
                 return Fraction(top, bottom)
-        if self._peek() == "and":
-            skip = 2 if self._peek(1) in ("a", "an", "1") else 1
-            numerator = int(self._peek(1)) if self._peek(1).isdecimal() else 1
-            if (part := PARTS.get(self._peek(2).removesuffix("s") if skip == 2 else self._peek(1))) is not None:
-                self._at += skip + 1
-                return Fraction(numerator, part)
-            if self._peek(1).isdecimal() and (part := PARTS.get(self._peek(2).removesuffix("s"))) is not None:
-                self._at += 3
-                return Fraction(int(self._peek(1)), part)
-        return None
+        if self._peek() != "and":
+            return None
+        counted = self._peek(1).isdecimal()
+        words = 2 if counted or self._peek(1) in ("a", "an") else 1
+        if (part := self._part(words)) is None:
+            return None
+        numerator = int(self._peek(1)) if counted else 1
+        self._at += words + 1
+        return Fraction(numerator, part)
 
     def _part(self, ahead: int) -> int | None:
         word = self._peek(ahead)

@@ -324,6 +324,14 @@ def _zh_prime(text: str) -> str:
     return f"{number}不是质数" + (f"：{number} = {_product(factors)}。" if number > 3 else "。")
 
 
+def _zh_prime_factors(a: str | None, b: str | None) -> str:
+    number = int(a or b or 0)
+    factors = _factors(number)
+    if not factors or factors == {number: 1}:
+        return f"{number}不能再分解质因数。"
+    return f"{number} = {_product(factors)}。"
+
+
 def _zh_compare(a: str, b: str, word: str) -> str:
     first, second = _value(a), _value(b)
     x, y = first.number.value, second.number.value
@@ -341,7 +349,7 @@ _CHINESE: tuple[_Rule, ...] = (
     (re.compile(r"(\d{1,18})除以(\d{1,18})(?:的)?(?:余数|余)(?:是)?(?:多少|几)?"), _zh_remainder),
     (re.compile(rf"{_ZH_N}(?:是|占){_ZH_N}的(?:百分之几|百分之多少|几%|多少%)"), _zh_percent),
     (re.compile(r"(\d{1,12})是(?:不是)?质数"), _zh_prime),
-    (re.compile(r"(\d{1,12})分解质因数|分解质因数(\d{1,12})"), lambda a, b: _prime_factors(a or b).replace(".", "。")),
+    (re.compile(r"(\d{1,12})分解质因数|分解质因数(\d{1,12})"), _zh_prime_factors),
     (re.compile(rf"{_ZH_N}(?:和|与|还是){_ZH_N}(?:哪个|谁)(?:更)?(大|小)"), _zh_compare),
     (re.compile(r"(-?\d+(?:\.\d+)?)(?:四舍五入)?保留([0-6])位小数"), _zh_rounded),
     (re.compile(rf"{_ZH_N}化?成小数"), lambda a: _as(a, "decimal").rstrip(".") + "。"),

@@ -9,7 +9,7 @@ from typing import Literal
 
 import structlog
 
-from engine.calculation.calculator import calculated
+from engine.calculation.calculator import calculated, worth_computing
 from engine.conversation.parts import Parts
 from engine.conversation.prompt import Prompt, build_prompt
 from engine.conversation.reply_context import ReplyOptions
@@ -44,7 +44,7 @@ async def find_answer(parts: Parts, options: ReplyOptions, history: ChatHistory,
     caught = await parts.safety.question(question, profile.safety)
     if caught is not None:
         return ReadyAnswer(parts.safety.text(caught, "question", question, profile), "safety", held_back=caught)
-    if profile.calculator:
+    if profile.calculator and worth_computing(question):
         computed = await parts.text_worker.run(calculated, question, profile.language, date.today())
         if computed is not None:
             return ReadyAnswer(computed, "calculation")
