@@ -152,6 +152,15 @@ LASTING_THREADS = ("pytest_", "asyncio_", "ThreadPoolExecutor", "AnyIO", "tqdm")
 test."""
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _short_collections() -> Iterator[None]:
+    """Leaves what earlier files imported and loaded out of garbage collections. A full collection of the whole test
+    process would take a second, in which no event loop answers."""
+    gc.collect()
+    gc.freeze()
+    yield
+
+
 @pytest.fixture(autouse=True)
 def no_leaked_threads_or_sockets() -> Iterator[None]:
     """Fails a test that leaves a thread or an inet socket behind; those of fixtures with a wider scope may stay."""
