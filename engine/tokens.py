@@ -90,7 +90,7 @@ class TokenSigner:
         except jwt.ExpiredSignatureError:
             raise Unauthorized("the session token has expired") from None
         except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError):
-            # What is no token in ways the library does not know: characters, types, infinite times, depth.
+            # Malformed in ways the library does not check: characters, types, infinite times, depth.
             raise Unauthorized("the session token is not valid") from None
         if not _well_formed(claims):
             raise Unauthorized("the session token is not valid")

@@ -37,7 +37,7 @@ _SIGNED_UNIT = re.compile(
     r"(?<![\w.,])(\d(?:[\d.,]{0,18}\d)?)\s?(?=[A-Za-z]{0,4}[ΩμµÅ²³/·^])([A-Za-zΩμµÅ²³/·^23]{1,12})(?![\w/²³^·])",
     re.ASCII,
 )
-"""With signs that are no letters of ASCII."""
+"""Units written with characters outside ASCII."""
 
 _OTHERWISE_READ = frozenset(str.split("A B C F H T K t l h d in min ft mi lb mph m g km cm mm kg mg pm am PM AM"))
 """Left to the grammars, or more often something else after a number."""
@@ -58,7 +58,7 @@ def amounts_in_words(text: str, *, chinese: bool) -> str:
 
 
 def quantities_in_words(text: str, *, chinese: bool) -> str:
-    """Units behind a number whose signs would be read one by one: ``9.8 m/s²``, ``50 Ω``, ``3 μg``."""
+    """Units after a number that would otherwise be read character by character: ``9.8 m/s²``, ``50 Ω``, ``3 μg``."""
     return _SIGNED_UNIT.sub(lambda m: _signed_unit(m, chinese), text)
 
 

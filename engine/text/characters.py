@@ -39,7 +39,7 @@ def readable(text: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """Runs of one sign cut to three, of one letter or digit to twelve, of spaces to two."""
+    """Runs of one symbol cut to three, of one letter or digit to twelve, of spaces to two."""
     text = _SPACE_RUN.sub("  ", _RUN.sub(lambda m: m.group(1) * LONGEST_RUN, text))
     return _LONG_RUN.sub(lambda m: m.group()[:12], text)
 

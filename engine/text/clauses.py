@@ -1,11 +1,11 @@
 """Cuts the reply into clauses while it is being written.
 
 Pure and synchronous: text deltas in, clause texts out. The first clause comes early (a comma,
-six words, or whatever there is when the caller's timer says so), because the student waits for
-it; the others end with their sentence, which sounds better.
+six words, or what there is when the caller's timer fires), because the student is waiting for
+it; later ones end with their sentence, which sounds better.
 
-Joining all pieces gives the text that was pushed, character for character, except for white
-space at the very end: a piece keeps the white space before it, and none is only white space.
+Joined, the pieces are the text that was pushed, character for character, except for white
+space at the very end: a piece keeps the white space before it, and no piece is only white space.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from engine.text.scripts import is_unspaced
 FIRST_WORDS = 6
 """The first clause is cut after so many words even without a comma."""
 
-FIRST_WORDS_AT_MOST = 9
-"""... or after so many when the sixth is an article or the like."""
+MAX_FIRST_WORDS = 9
+"""The limit when the sixth word is an article or the like, which no clause should end with."""
 
 SHORTEST_WORDS = 2
 SHORTEST_CHARS = 8
 """No clause is shorter, unless its sentence is."""
 
 LONG_SENTENCE_WORDS = 25
-"""From here on a later clause may end at a comma too."""
+"""A later clause of more words than this may also end at a comma."""
 
 LONGEST_WORDS = 45
 LONGEST_CHARS = 600
-"""A clause ends here whatever it is."""
+"""A clause is never longer, wherever that cuts it."""
 
 LONGEST_STOPS = 40
-"""After so many full stops in a row nothing is waited for."""
+"""After so many full stops in a row, the splitter no longer waits for more text."""
 
 UNSPACED_WORDS = 0.5
 """What one Chinese or Japanese character counts for, in words."""
@@ -47,10 +47,10 @@ FULL_WIDTH_PAUSES = "，、："
 CLOSERS = "\"'”’»)]}」』】》）*_`"
 OPENERS, ENDERS = "([{（【「『《“", ")]}）】」』》”"
 TRAILING_SIGNS = "的了着过们吗呢吧啊是地得"
-"""Chinese signs that belong to what is before them."""
+"""Chinese characters that belong to the word before them."""
 
 LEADING_SIGNS = ("的", "是", "在", "把", "和", "与")
-"""... and after them."""
+"""Chinese words that belong to the word after them."""
 
 _LAST_TOKEN = re.compile(r"[^\s(\[{\"'“‘（]*$")
 _AFTER_FACTORIAL = "=+*/×·÷<>≤≥≈-)"
@@ -67,7 +67,7 @@ class _Scan:
     unspaced: int = 0
     depth: int = 0
     start: int = 0
-    """First character that is no white space."""
+    """The first character that is not white space."""
     last_pause: int | None = None
 
 
@@ -204,7 +204,7 @@ class ClauseSplitter:
         last = _LAST_TOKEN.search(text, 0, at)
         # A number is not parted from its unit, nor from the thousands that follow it.
         held = last is not None and (last.group().lower() in HELD_WORDS or last.group()[-1:].isdigit())
-        return None if held and scan.words < enough + FIRST_WORDS_AT_MOST - FIRST_WORDS else at
+        return None if held and scan.words < enough + MAX_FIRST_WORDS - FIRST_WORDS else at
 
     def _at_stop(self, text: str, at: int, scan: _Scan, final: bool) -> tuple[int, int | None]:
         """Something that may end a sentence."""
@@ -297,7 +297,7 @@ class ClauseSplitter:
             return at
         if not self._first or scan.unspaced < 8:
             return None
-        return at if words >= (SHORTEST_WORDS * 2 if self._late else FIRST_WORDS_AT_MOST) else None
+        return at if words >= (SHORTEST_WORDS * 2 if self._late else MAX_FIRST_WORDS) else None
 
 
 def _is_list_number(piece: str) -> bool:

@@ -75,7 +75,7 @@ class NodeReader(BracketReader):
         return [text]
 
     def _unnamed(self, char: str) -> list[str]:
-        """A sign without words of ours, by its Unicode name."""
+        """A symbol that our tables lack, by its Unicode name."""
         if char in ".。!'\"`()[]{}":
             return [","] if char in ".。" else []
         return [unicodedata.name(char[0], "sign").lower().replace("-", " ")]

@@ -40,7 +40,7 @@ def folded(nodes: Sequence[Node]) -> list[Node]:
             before = folded[-1]
             lone = len(folded) < 2 or not is_operand(folded[-2]) or folded[-2].kind == "num"
             called = at + 2 < len(nodes) and is_round(nodes[at + 2])
-            # A long chain of slashes is no fraction of fractions, and the words are made recursively.
+            # A long chain of slashes is not a fraction of fractions, and the words are made recursively.
             chained = depth(before) > MAX_CHAIN
             if (
                 lone

@@ -54,7 +54,7 @@ def formula_in_words(formula: str, language: str) -> str:
     """LaTeX (without its dollars) as one would read it.
 
     Args:
-        formula: LaTeX, or plain signs such as ``x² ≤ 4`` written as LaTeX.
+        formula: LaTeX, or plain symbols such as ``x² ≤ 4`` written as LaTeX.
         language: ``zh`` gives Chinese words, anything else English.
     """
     chinese = language == "zh"

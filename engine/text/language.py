@@ -61,7 +61,7 @@ def detect_language(text: str, expected: str = "en", among: Sequence[str] = ()) 
         found = by_script
     elif expected in UNSPACED_LANGUAGES or expected in SAME_SCRIPT:
         # Latin letters alone in a text of another script: the model decides, there is no name to mistake.
-        # Units and variables ("60 km/h", "A、B、C三点") are no words of another language.
+        # Units and variables ("60 km/h", "A、B、C三点") are not words of another language.
         latin = [word.lower() for word in words if len(word) > 1 and not _script_of(word)]
         if len(latin) < len([word for word in words if len(word) > 1]):
             latin = [word for word in latin if len(word) > 2]

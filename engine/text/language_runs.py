@@ -16,7 +16,7 @@ MAX_RUNS = 6
 """A clause is cut into no more: what follows stays with the clause's own language."""
 
 _OWN_CHARACTERS = frozenset({"zh", "ja", "ko"})
-"""One character of theirs is a word; of alphabets it may be a sign: π, Δ, й."""
+"""One of their characters can be a word; a single letter of an alphabet may be a symbol: π, Δ, й."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _LATIN = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*")

@@ -83,7 +83,7 @@ class Node:
         num, id, op, text: the text; unknown: the name of a command nobody knows.
         row: any children. fence: text is the two brackets.
         frac, binom: above, below. root: body, or body and degree.
-        script: base, below, above (an empty row where there is none).
+        script: base, below, above (an empty row where one is missing).
         accent: text is the mark over the one child; under the same below; struck: crossed out.
         table: a row for each line, each of which has one row for each cell; text is "align" for aligned lines.
     """
@@ -288,7 +288,7 @@ def _closed(node: Node, sign: Node, opened: str, content: list[Node]) -> Node:
 
 
 def _flatten(levels: list[tuple[str, list[Node]]]) -> None:
-    """An opening bracket without a partner: an ordinary sign."""
+    """An opening bracket without a partner: an ordinary symbol."""
     opened, content = levels.pop()
     if opened == "{" and content and content[0].kind == "table":
         levels[-1][1].extend([Node("fence", "{}", (content[0],)), *content[1:]])

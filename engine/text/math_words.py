@@ -1,4 +1,4 @@
-"""What mathematical signs, functions and accents are called, as (English, Chinese). Data only."""
+"""What mathematical symbols, functions and accents are called, as (English, Chinese). Data only."""
 
 from __future__ import annotations
 

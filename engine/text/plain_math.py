@@ -145,7 +145,7 @@ def _with_upright_unit(piece: str) -> str:
 
 
 def to_latex(plain: str) -> str:
-    """Plain signs as LaTeX: ``x² ≤ √(y+1)`` becomes ``x^{2} ≤ \\sqrt{y+1}``."""
+    """Plain symbols as LaTeX: ``x² ≤ √(y+1)`` becomes ``x^{2} ≤ \\sqrt{y+1}``."""
     plain = re.sub(r"(?<=\d)\s*[xX]\s*(?=\d)", r" \\times ", plain)
     plain = re.sub(r"(?<=[\d)]) / (?=[\d(])", " ÷ ", plain)
     for signs, latex in _ASCII_SIGNS:
@@ -217,7 +217,7 @@ def _kind(piece: str) -> str:
 
 
 def _end_of_run(pieces: list[str], kinds: list[str], at: int) -> tuple[int, bool]:
-    """End of the run of mathematics from ``at``, and whether there is no doubt that it is mathematics."""
+    """End of the run of mathematics from ``at``, and whether it is certainly mathematics."""
     end, strong, depth = at, False, 0
     for cursor in range(at, min(at + _LONGEST, len(pieces))):
         kind, piece = kinds[cursor], pieces[cursor]

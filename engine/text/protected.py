@@ -15,7 +15,7 @@ PROTECTING = "`[$\\"
 MAX_CODE = 4800
 MAX_FORMULA = 1500
 MAX_INLINE = 400
-"""Characters; what is longer is taken for text with a stray sign in it."""
+"""Characters; anything longer is taken for text with a stray delimiter in it."""
 
 _FENCE = "```"
 _DELIMITERS = (("$$", "$$", MAX_FORMULA), ("\\[", "\\]", MAX_FORMULA), ("\\(", "\\)", MAX_FORMULA))

@@ -16,7 +16,7 @@ TOKENS_PER_MESSAGE = 8
 """Role names and separators of a chat template."""
 
 _TOKEN_EACH = re.compile(r"[!-/:-@\[-`{-~]{2,}|[0-9]")
-"""ASCII of which every character may be a token: digits, and signs in a row (``?!?!``)."""
+"""ASCII in which every character may be a token: digits, and runs of punctuation (``?!?!``)."""
 
 
 def estimate_tokens(text: str) -> int:

@@ -71,7 +71,7 @@ _UNIT = re.compile(r"^([A-Za-zΩμµÅ]+)(?:\^?\{?(-?\d)\}?|([²³]))?$")
 
 
 def unit_in_words(unit: str, chinese: bool, *, one: bool = False) -> str | None:
-    """Words for ``m/s^2``, ``kg·m``, ``km/h``; None when it is no unit.
+    """Words for ``m/s^2``, ``kg·m``, ``km/h``; None when it is not a unit.
 
     Args:
         unit: with ``^`` for powers; LaTeX's dots and spaces are allowed.

@@ -1,7 +1,7 @@
 """What people write in a short form that must not be taken for arithmetic: times, telephone numbers, years,
 addresses, Roman numerals, "3x4 grid". In words, English and Chinese. Pure, linear.
 
-Runs before formulas are looked for: ``24/7`` is no division and ``3:45 pm`` no picometre.
+Runs before formulas are looked for: ``24/7`` is not a division, and the ``pm`` of ``3:45 pm`` not picometres.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _roman(numeral: str) -> int:
 
 def _ruler(match: re.Match[str]) -> str:
     numeral = match.group(2)
-    # "Peter I think" is no king; a numeral of one letter needs an end or a verb behind it.
+    # "Peter I think" is not a king: after a numeral of one letter must come a stop or a verb.
     if numeral == "I" and not re.match(
         r"\s*(?:[.,;:!?)]|$|of\b|was\b|is\b|had\b|ruled\b)", match.string[match.end() :]
     ):
@@ -153,7 +153,7 @@ _TELEPHONE = re.compile(
     r"(?<![\w.,/-])(?:(?:\+?\d{1,3}[ -])?\(?\d{3}\)?[ -.]\d{3}[-.]\d{4}|\+\d{1,3}(?:[ -]\d{2,4}){2,5})(?![\w,/-]|\.\d)"
 )
 _THOUSANDS = re.compile(
-    # A group of noughts, or a number of millions: not a list of numbers.
+    # Ends in three zeros, or is in the millions: not a list of numbers.
     r"(?<![\d.,] )(?<![\d.,])(?:\d{1,3}(?= (?:\d{3} )*000(?!\d))(?: \d{3})+|\d{1,2}(?: \d{3}){2,4}(?! \d))(?![.,]?\d)"
 )
 _ARC = re.compile(r"(?<=\d)° ?(\d{1,2}) ?['′](?: ?(\d{1,2}) ?[\"″])?(?!\w)")

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.text.clauses import (
-    FIRST_WORDS_AT_MOST,
     LONG_SENTENCE_WORDS,
     LONGEST_CHARS,
     LONGEST_WORDS,
+    MAX_FIRST_WORDS,
     ClauseSplitter,
 )
 
@@ -84,7 +84,7 @@ def test_first_clause_does_not_wait_for_punctuation() -> None:
 def test_first_clause_does_not_end_with_an_article() -> None:
     first = stripped("Think about one apple on the big table near the old door")[0]
     assert first.split()[-1] not in {"the", "on"}
-    assert len(first.split()) <= FIRST_WORDS_AT_MOST
+    assert len(first.split()) <= MAX_FIRST_WORDS
 
 
 def test_comma_after_a_letter_needs_no_look_ahead() -> None:
