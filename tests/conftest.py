@@ -37,6 +37,7 @@ SLOW_FIXTURES = {
 
 SLOW_PLACES = (
     "browser/",
+    "cli/test_package.py",
     "coqui/",
     "kokoro/",
     "rendering/musetalk/",

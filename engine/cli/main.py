@@ -1,10 +1,15 @@
-"""The command ``talking-tutor`` (or ``python -m engine``): runs a tool if one is named, else starts the engine."""
+"""The command ``talking-tutor`` (or ``python -m engine``): runs a tool if one is named, else starts the engine.
+
+``talking-tutor serve`` is the same as ``talking-tutor``.
+"""
 
 from __future__ import annotations
 
 import importlib
 import os
 import sys
+
+from engine import __version__
 
 TOOLS = {
     "models": "list, prepare, verify and fetch models",
@@ -16,11 +21,17 @@ TOOLS = {
 
 def main() -> int:
     """Runs the tool that the first argument names with the remaining ones, or the engine; returns the exit status."""
-    if len(sys.argv) > 1 and sys.argv[1] in TOOLS:
-        if sys.argv[1] in ("avatars", "knowledge"):
+    named = sys.argv[1] if len(sys.argv) > 1 else ""
+    if named == "--version":
+        print(f"talking-tutor {__version__}")
+        return 0
+    if named == "serve":
+        del sys.argv[1]
+    if named in TOOLS:
+        if named in ("avatars", "knowledge"):
             os.umask(0o077)  # only the engine's user may read what it writes
         # Imported only when needed: some tools take seconds to import.
-        return int(importlib.import_module(f"engine.cli.{sys.argv[1]}").main(sys.argv[2:]))
+        return int(importlib.import_module(f"engine.cli.{named}").main(sys.argv[2:]))
     from engine.app import main as serve
 
     return serve()

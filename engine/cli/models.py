@@ -42,7 +42,9 @@ def main(argv: list[str] | None = None) -> int:
         if args.command == "pull":
             from engine.models.pull import pull  # the hub client takes half a second to import
 
-            return each(args.names, lambda name: pull(name, store, bars, args.revision), bars)
+            failed = each(args.names or missing(store), lambda name: pull(name, store, bars, args.revision), bars)
+            if args.names or failed:
+                return failed
         failed = each(args.names or wanted(store), store.locate, bars)
         if args.names or args.command == "verify" or not settings.knowledge.starter:
             return failed
@@ -82,20 +84,21 @@ def wanted(store: ModelStore) -> list[str]:
     return known + [name for name in pulled(store) if name not in CATALOG]
 
 
+def missing(store: ModelStore) -> list[str]:
+    """Names of the models of the default install that are not on this machine."""
+    return [entry.name for entry in CATALOG.values() if not entry.optional and store.find(entry) is None]
+
+
 def show(store: ModelStore) -> int:
     """Prints a table of all models. Returns the exit status: 1 if a model of the default install is missing."""
     rows: list[Row] = [("NAME", "KIND", "SIZE", "LICENCE", "STATE", "LOCATION")]
-    missing = 0
-    for entry in CATALOG.values():
-        row = _row(entry, store)
-        missing += row[4] == "missing"
-        rows.append(row)
+    rows += [_row(entry, store) for entry in CATALOG.values()]
     for name, (size, licence) in pulled(store).items():
         rows.append((name, "pulled", _megabytes(size), licence, "ready", str(store.pulled_folder(name))))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
         print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]).rstrip())
-    return 1 if missing else 0
+    return 1 if missing(store) else 0
 
 
 def pulled(store: ModelStore) -> dict[str, tuple[int, str]]:
@@ -141,6 +144,11 @@ def _parser() -> argparse.ArgumentParser:
     ):
         commands.add_parser(name, help=about).add_argument("names", nargs="*", help="models (default: all installed)")
     fetch = commands.add_parser("pull", help="fetch models: a listed name, whisper-small, piper-zh_CN-huayan-medium, …")
-    fetch.add_argument("names", nargs="+", help="model names; owner/repository[:file] fetches from any hub repository")
+    fetch.add_argument(
+        "names",
+        nargs="*",
+        help="model names; owner/repository[:file] fetches from any hub repository (default: what is missing of the "
+        "default install, which is then prepared)",
+    )
     fetch.add_argument("--revision", help="commit, tag or branch of the hub repository")
     return parser

