@@ -316,6 +316,7 @@ class AvatarFactory(Protocol):
         directory: Path,
         *,
         name: str | None,
+        presents: Presents,
         replace: bool,
         progress: Callable[[str, float], None],
     ) -> Path:
@@ -326,6 +327,7 @@ class AvatarFactory(Protocol):
             avatar_id: the id it gets.
             directory: where its folder is created.
             name: shown to students; None uses the id.
+            presents: whom the face looks like; a tutor that names no voice gets one that fits.
             replace: overwrite an avatar of this id.
             progress: called with the step under way and how much is done, 0..1.
 

@@ -19,7 +19,7 @@ import structlog
 
 from engine.avatars.folders import AVATAR_ID, BUILTIN
 from engine.concurrency.worker import Worker
-from engine.contracts import AvatarFactory, Renderer
+from engine.contracts import AvatarFactory, Presents, Renderer
 from engine.errors import Busy, Conflict, EngineError, InvalidField, ModelMissing, NotAvailable, NotFound
 
 log = structlog.get_logger(__name__)
@@ -50,6 +50,10 @@ class Making:
         """Neither ready nor failed yet."""
         return self.state in ("waiting", "making")
 
+    def moved(self, step: str, done: float) -> None:
+        """It is being made: ``step`` has begun, and ``done`` of everything is done, 0..1."""
+        self.state, self.step, self.progress = "making", step, done
+
 
 class AvatarMaker:
     """Makes, reports on and deletes an operator's own avatars.
@@ -72,7 +76,9 @@ class AvatarMaker:
         self._makings: OrderedDict[str, Making] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def make(self, avatar_id: str, data: bytes, name: str | None, *, replace: bool = False) -> Making:
+    async def make(
+        self, avatar_id: str, data: bytes, name: str | None, *, presents: Presents = "", replace: bool = False
+    ) -> Making:
         """Begin to make an avatar from an encoded picture. Returns at once; ``find`` reports progress.
 
         Raises:
@@ -97,7 +103,17 @@ class AvatarMaker:
             raise Busy(f"{MAX_QUEUED} avatars are being made or queued; try again later", retry_after_s=10)
         making = Making(avatar_id)
         self._remember(making)
-        task = asyncio.create_task(self._run(making, data, name, replace), name="avatar-making")
+        make = functools.partial(
+            self._factory.make_avatar,
+            data,
+            avatar_id,
+            directory,
+            name=name,
+            presents=presents,
+            replace=replace,
+            progress=making.moved,
+        )
+        task = asyncio.create_task(self._run(making, make), name="avatar-making")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return making
@@ -169,19 +185,7 @@ class AvatarMaker:
                 return
             del self._makings[avatar_id]
 
-    async def _run(self, making: Making, data: bytes, name: str | None, replace: bool) -> None:
-        def moved(step: str, done: float) -> None:
-            making.state, making.step, making.progress = "making", step, done
-
-        make = functools.partial(
-            self._factory.make_avatar,
-            data,
-            making.id,
-            self._own_directory(),
-            name=name,
-            replace=replace,
-            progress=moved,
-        )
+    async def _run(self, making: Making, make: Callable[[], Path]) -> None:
         try:
             await self._worker.run(make)
             self._forget(making.id)

@@ -33,6 +33,7 @@ from engine.avatars.portrait_mouth import (
     lend_teeth,
     shut_mouth,
 )
+from engine.contracts import Presents
 from engine.errors import Conflict, EngineError, InvalidField, TooLarge, UnreadableMedia
 
 MAX_BYTES = 12 << 20
@@ -74,10 +75,20 @@ class PortraitFactory:
         FaceFinder()
 
     def make_avatar(
-        self, data: bytes, avatar_id: str, directory: Path, *, name: str | None, replace: bool, progress: Progress
+        self,
+        data: bytes,
+        avatar_id: str,
+        directory: Path,
+        *,
+        name: str | None,
+        presents: Presents,
+        replace: bool,
+        progress: Progress,
     ) -> Path:
         """A portrait as an avatar of one layer; see ``create_avatar``."""
-        return create_avatar(data, avatar_id, directory, name=name, replace=replace, progress=progress)
+        return create_avatar(
+            data, avatar_id, directory, name=name, presents=presents, replace=replace, progress=progress
+        )
 
 
 def create_avatar(
@@ -86,13 +97,15 @@ def create_avatar(
     directory: Path,
     *,
     name: str | None = None,
+    presents: Presents = "",
     finder: FaceFinder | None = None,
     replace: bool = False,
     progress: Progress = lambda step, done: None,
 ) -> Path:
     """Make ``directory / avatar_id`` from an encoded picture; gives this folder.
 
-    The folder appears complete or not at all.
+    The folder appears complete or not at all. ``presents`` says whom the face looks like, which the picture alone does
+    not tell; it chooses the voice of a tutor that names none.
 
     Raises:
         InvalidField: the id is not a plain name.
@@ -127,7 +140,7 @@ def create_avatar(
             "eyes": {"file": "portrait.jpg"},
         }
         layers |= lend_teeth(folder, lines, brightness(pixels, points))
-        manifest = _manifest(avatar_id, name or avatar_id, points, lines, layers)
+        manifest = _manifest(avatar_id, name or avatar_id, points, lines, layers) | {"presents": presents}
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
         read_manifest(folder)
         if target.exists():

@@ -11,11 +11,13 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 from tqdm import tqdm
 
 from engine.avatars.folders import BUILTIN, BrokenAvatar, find_folder, find_ids, read_manifest
 from engine.avatars.portrait import create_avatar
+from engine.contracts import Presents
 from engine.errors import EngineError
 from engine.rendering.musetalk import avatar_files
 from engine.settings import Settings, load_settings
@@ -57,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("name", help="the new avatar's id (a-z, 0-9, _ and -)")
         command.add_argument("source", type=Path, help=source)
         command.add_argument("--title", help="the name shown to people (default: the id)")
+        command.add_argument(
+            "--presents",
+            choices=[value for value in get_args(Presents) if value],
+            default="",
+            help="whom the face looks like; a tutor that names no voice gets one that fits",
+        )
         command.add_argument("--replace", action="store_true", help="overwrite an existing avatar of this id")
     listing = commands.add_parser("list", help="show all avatars")
     for command in (create, prepare, convert, listing):
@@ -73,6 +81,7 @@ def _create(arguments: argparse.Namespace, directory: Path, settings: Settings) 
             arguments.name,
             directory,
             name=arguments.title,
+            presents=arguments.presents,
             replace=arguments.replace,
             progress=progress,
         )
@@ -96,6 +105,7 @@ def _prepare(arguments: argparse.Namespace, directory: Path, settings: Settings)
             vae,
             size=arguments.size or settings.video.size,
             name=arguments.title,
+            presents=arguments.presents,
             replace=arguments.replace,
             progress=progress,
         )
@@ -110,6 +120,7 @@ def _convert(arguments: argparse.Namespace, directory: Path, settings: Settings)
             arguments.name,
             directory,
             name=arguments.title,
+            presents=arguments.presents,
             replace=arguments.replace,
             progress=progress,
         )

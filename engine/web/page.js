@@ -6,6 +6,7 @@ import { faceNow, languageNow, offerTutors, tutorNow } from "./tutors.js";
 import {
   $, caption, label, note, problem, questionsIn, showFace, showState, showTimings, store, texts, translated,
 } from "./view.js";
+import { offerVoices } from "./voices.js";
 
 const LOADING_MS = 2000;
 /** ms. A lost connection that had lasted this long is reopened; otherwise the student decides. */
@@ -85,6 +86,12 @@ function showConnection() {
 // --- the engine's management API
 
 async function call(method, path, body) {
+  const response = await request(method, path, body);
+  return response.status === 204 ? null : response.json();
+}
+
+/** The engine's answer to a request that succeeded. */
+async function request(method, path, body) {
   const headers = { "Content-Type": "application/json" };
   const key = sessionStorage.getItem("key");
   if (key) headers.Authorization = `Bearer ${key}`;
@@ -94,7 +101,7 @@ async function call(method, path, body) {
   } catch {
     throw new Error(texts.problems.unreachable);
   }
-  if (response.ok) return response.status === 204 ? null : response.json();
+  if (response.ok) return response;
   if (response.status === 401) {
     askForKey();
     throw new Error(texts.problems.key);
@@ -367,6 +374,7 @@ $("anew").addEventListener("click", () => {
   anew();
 });
 
+offerVoices((path) => request("GET", path));
 $("link").value = new URLSearchParams(location.search).get("transport") ?? store.getItem("link") ?? "auto";
 $("start").disabled = true;
 translated(() => {

@@ -94,14 +94,15 @@ async def bare(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 
 async def test_made_shown_replaced_and_deleted(server: Server, tmp_path: Path) -> None:
-    status, body = await server.call("POST", "/v1/avatars?id=ada&name=Ada%20L", data=PORTRAIT)
+    status, body = await server.call("POST", "/v1/avatars?id=ada&name=Ada%20L&presents=woman", data=PORTRAIT)
     assert (status, body["id"], body["status_url"]) == (202, "ada", "/v1/avatars/ada")
     assert body["status"] in ("waiting", "making")
     assert (await server.call("POST", "/v1/avatars?id=ada", data=PORTRAIT))[1]["error"]["code"] == "conflict"
     done = await server.settled("/v1/avatars/ada")
     assert (done["status"], done["progress"]) == ("ready", 1.0)
-    assert [a.name for a in server.renderer.list_avatars() if a.id == "ada"] == ["Ada L"]
+    assert [(a.name, a.presents) for a in server.renderer.list_avatars() if a.id == "ada"] == [("Ada L", "woman")]
     shown = server.renderer.load("ada")
+    assert shown.presents == "woman"
     assert (await server.call("POST", "/v1/avatars?id=ada", data=PORTRAIT))[0] == 409
     assert (await server.call("POST", "/v1/avatars?id=ada&replace=1", data=PORTRAIT))[0] == 202
     assert (await server.settled("/v1/avatars/ada"))["status"] == "ready"
@@ -172,7 +173,13 @@ async def test_deleting_touches_own_avatars_only(server: Server, tmp_path: Path,
 
 
 async def test_fields_are_named(server: Server) -> None:
-    for query, word in (("", "'id'"), ("?id=a&replace=yes", "'replace'"), ("?id=a&name=%00", "'name'")):
+    wrong = (
+        ("", "'id'"),
+        ("?id=a&replace=yes", "'replace'"),
+        ("?id=a&name=%00", "'name'"),
+        ("?id=a&presents=robot", "'presents': use woman, man, child"),
+    )
+    for query, word in wrong:
         status, body = await server.call("POST", f"/v1/avatars{query}", data=PORTRAIT)
         assert status == 422 and word in body["error"]["message"]
     form = aiohttp.FormData()

@@ -199,6 +199,11 @@ def test_command_lists_and_explains(avatars: Path, capsys: pytest.CaptureFixture
     assert "astronaut" in listed and "avatar_tutor_13" in listed
     assert main(["create", "x", str(tmp_path / "missing.png"), "--avatars-dir", str(tmp_path)]) == 1
     assert "missing.png" in capsys.readouterr().err
+    assert main(["create", "kit", str(PORTRAIT), "--presents", "child", "--avatars-dir", str(tmp_path)]) == 0
+    assert read_manifest(tmp_path / "kit").presents == "child"
+    with pytest.raises(SystemExit):
+        main(["create", "kit", str(PORTRAIT), "--presents", "robot", "--avatars-dir", str(tmp_path)])
+    assert "robot" in capsys.readouterr().err
 
 
 def test_a_musetalk_avatar_of_the_same_id_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

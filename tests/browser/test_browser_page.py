@@ -250,6 +250,19 @@ async def test_a_question_that_goes_on_stands_there_once_and_what_was_heard_mean
     assert shown == stored == ["What is a verb?", "A doing word.", asked, "A picture.", "A comparison."]
 
 
+async def test_the_settings_list_the_voices_and_play_samples(engine_url: str, browse: Any) -> None:
+    page = await browse(engine_url)
+    await page.locator("#settings-open").click()
+    await page.locator("#voices summary").click()
+    row = page.locator("#voices li", has_text="Heart, a young woman")
+    await expect(row).to_contain_text(re.compile(r"woman · English · Apache-2\.0 · [\d.]+ % of a processor core"))
+    await page.screenshot(path=ARTEFACTS / "settings-voices.png")
+    async with page.expect_response(re.compile(r"/v1/voices/.*/sample\.wav")) as answer:
+        await row.get_by_role("button", name="Hear Heart, a young woman").click()
+    assert (await answer.value).status == 200
+    await expect(row.get_by_role("button")).to_be_enabled()
+
+
 async def test_chinese_and_the_settings(engine_url: str, browse: Any) -> None:
     page = await browse(f"{engine_url}/", locale="zh-CN", color_scheme="dark")
     await expect(page.locator("#start")).to_have_text("开始对话")

@@ -8,6 +8,7 @@ import torch
 
 from engine.avatars.face_detection import FaceFinder
 from engine.avatars.portrait import Progress
+from engine.contracts import Presents
 from engine.rendering.musetalk.preparation import prepare_avatar
 from engine.rendering.musetalk.weights import load_vae
 
@@ -36,10 +37,26 @@ class MuseTalkAvatarFactory:
         load_vae(self._weights)
 
     def make_avatar(
-        self, data: bytes, avatar_id: str, directory: Path, *, name: str | None, replace: bool, progress: Progress
+        self,
+        data: bytes,
+        avatar_id: str,
+        directory: Path,
+        *,
+        name: str | None,
+        presents: Presents,
+        replace: bool,
+        progress: Progress,
     ) -> Path:
         """Make an avatar from a portrait or a video; see ``prepare_avatar``."""
         vae = load_vae(self._weights).to(self._device)
         return prepare_avatar(
-            data, avatar_id, directory, vae, size=self._size, name=name, replace=replace, progress=progress
+            data,
+            avatar_id,
+            directory,
+            vae,
+            size=self._size,
+            name=name,
+            presents=presents,
+            replace=replace,
+            progress=progress,
         )

@@ -180,6 +180,7 @@ def write_avatar(
     numbers: dict[str, npt.NDArray[Any]],
     *,
     description: str = "",
+    presents: Presents = "",
     replace: bool = False,
 ) -> Path:
     """Write ``<directory>/<id>/musetalk``; it appears complete or not at all.
@@ -210,6 +211,7 @@ def write_avatar(
             "id": avatar_id,
             "name": name[:80] or avatar_id,
             "description": description,
+            "presents": presents,
             "width": size[0],
             "height": size[1],
             "pictures": count,

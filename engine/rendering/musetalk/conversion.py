@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from engine.avatars.portrait import Progress
+from engine.contracts import Presents
 from engine.errors import EngineError
 from engine.rendering.musetalk.avatar_files import MAX_EDGE, MAX_PICTURES, Bytes, check_target, write_avatar
 from engine.rendering.musetalk.configs import FACE_EDGE, INPUT_CHANNELS, LATENT_EDGE
@@ -41,6 +42,7 @@ def convert_avatar(
     directory: Path,
     *,
     name: str | None = None,
+    presents: Presents = "",
     replace: bool = False,
     progress: Progress = lambda step, done: None,
 ) -> Path:
@@ -80,7 +82,14 @@ def convert_avatar(
         raise NotConvertible("the pictures in full_imgs/ are not all of one size")
     progress("writing the avatar", 0.9)
     made = write_avatar(
-        directory, avatar_id, name or avatar_id, pictures_out, numbers, description="Converted.", replace=replace
+        directory,
+        avatar_id,
+        name or avatar_id,
+        pictures_out,
+        numbers,
+        description="Converted.",
+        presents=presents,
+        replace=replace,
     )
     progress("done", 1.0)
     return made

@@ -16,6 +16,7 @@ import torch
 
 from engine.avatars.face_detection import FaceFinder
 from engine.avatars.portrait import Progress, UnsuitablePortrait
+from engine.contracts import Presents
 from engine.rendering.musetalk.avatar_files import check_target, write_avatar
 from engine.rendering.musetalk.face_crops import face_box, face_pixels, jaw_mask
 from engine.rendering.musetalk.footage import Shot, follow_face, read_pictures
@@ -36,6 +37,7 @@ def prepare_avatar(
     *,
     size: int = 512,
     name: str | None = None,
+    presents: Presents = "",
     finder: FaceFinder | None = None,
     replace: bool = False,
     progress: Progress = lambda step, done: None,
@@ -45,6 +47,7 @@ def prepare_avatar(
     Args:
         vae: the ``AutoencoderKL`` the generator was trained with, on its device.
         size: edge in pixels of the avatar's square pictures, even.
+        presents: whom the face looks like.
         finder: finds the face; made here when None.
         progress: called with a step and the share done, 0..1.
 
@@ -74,6 +77,7 @@ def prepare_avatar(
         (shot.picture for shot in shots),
         numbers,
         description="Made from a portrait." if len(pictures) == 1 else "Made from a video.",
+        presents=presents,
         replace=replace,
     )
     progress("done", 1.0)

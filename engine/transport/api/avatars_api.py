@@ -7,11 +7,12 @@ while, so the answer is 202 with the address of its progress.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from aiohttp import hdrs, web
 
 from engine.avatars.making import MAX_QUEUED, AvatarMaker, Making
+from engine.contracts import Presents
 from engine.errors import InvalidField, UnreadableMedia
 from engine.transport.api.bodies import Uploads, read_bytes
 from engine.transport.api.middleware import management
@@ -40,7 +41,7 @@ class AvatarsApi:
 
     @management
     async def create_avatar(self, request: web.Request) -> web.Response:
-        """``?id=ada&name=Ada&replace=1``, body a picture: 202 with the avatar's state and address."""
+        """``?id=ada&name=Ada&presents=woman&replace=1``, body a picture: 202 with the avatar's state and address."""
         maker = self._maker()
         await maker.check()
         avatar_id = request.query.get("id")
@@ -49,11 +50,14 @@ class AvatarsApi:
         replace = request.query.get("replace", "0")
         if replace not in ("0", "1"):
             raise InvalidField("field 'replace' must be 0 or 1")
+        presents = _presents(request.query.get("presents", ""))
         if request.content_type.startswith("multipart/"):
             raise UnreadableMedia("send the picture itself as the body, not a form")
         with self._uploads.one():
             data = await read_bytes(request, self._limit, "a portrait")
-            making = await maker.make(avatar_id, data, request.query.get("name"), replace=replace == "1")
+            making = await maker.make(
+                avatar_id, data, request.query.get("name"), presents=presents, replace=replace == "1"
+            )
         headers = {hdrs.LOCATION: f"/v1/avatars/{making.id}"}
         return web.json_response(_to_wire(making), status=202, headers=headers)
 
@@ -67,6 +71,14 @@ class AvatarsApi:
         """Remove an own avatar: 204."""
         await self._maker().delete(request.match_info["avatar_id"])
         return web.Response(status=204)
+
+
+def _presents(given: str) -> Presents:
+    known: tuple[Presents, ...] = get_args(Presents)
+    for value in known:
+        if given == value:
+            return value
+    raise InvalidField(f"field 'presents': use {', '.join(filter(None, known))}, or leave it out")
 
 
 def _to_wire(making: Making) -> dict[str, Any]:

@@ -143,7 +143,7 @@ PATHS: dict[str, dict[str, JsonObject]] = {
     "/v1/avatars": {
         "get": operation("List avatars", answers=json_content("AvatarList"), errors=("503",)),
         "post": operation(
-            "Make an avatar of the portrait in the body; ?id=, &name=, &replace=1",
+            "Make an avatar of the portrait in the body; ?id=, &name=, &presents=, &replace=1",
             status="202",
             answers=json_content("AvatarState"),
             key=True,

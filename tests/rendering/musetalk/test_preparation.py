@@ -16,7 +16,7 @@ from engine.avatars.face_detection import FaceFinder
 from engine.cli.avatars import main
 from engine.errors import EngineError, ModelMissing, TooLarge, UnreadableMedia
 from engine.rendering.musetalk.avatar_factory import MuseTalkAvatarFactory
-from engine.rendering.musetalk.avatar_files import read_avatar
+from engine.rendering.musetalk.avatar_files import read_avatar, read_manifest
 from engine.rendering.musetalk.footage import read_pictures
 from tests.rendering.musetalk.small_avatars import SIZE
 
@@ -158,8 +158,15 @@ def test_the_factory_makes_what_the_renderer_draws(models_dir: Path, tmp_path: P
     factory.can_make_avatars()
     steps: list[float] = []
     made = factory.make_avatar(
-        PORTRAIT.read_bytes(), "eileen", tmp_path, name=None, replace=False, progress=lambda _, done: steps.append(done)
+        PORTRAIT.read_bytes(),
+        "eileen",
+        tmp_path,
+        name=None,
+        presents="woman",
+        replace=False,
+        progress=lambda _, done: steps.append(done),
     )
     assert made == tmp_path / "eileen" / "musetalk" and steps == sorted(steps) and steps[-1] == 1.0
+    assert read_manifest(made).presents == "woman"
     with pytest.raises(EngineError):
-        factory.make_avatar(b"no", "x", tmp_path, name=None, replace=False, progress=lambda _, __: None)
+        factory.make_avatar(b"no", "x", tmp_path, name=None, presents="", replace=False, progress=lambda _, __: None)
