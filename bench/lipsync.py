@@ -2,6 +2,7 @@
 
     python bench/lipsync.py                         # held-out sentences, five voices, rendered
     python bench/lipsync.py --sound-only            # the same without phoneme times
+    python bench/lipsync.py --voices kokoro:zf_xiaoxiao   # a Mandarin voice says Mandarin sentences
     python bench/lipsync.py --through clip          # encoded as MP4 clips and decoded; or: stream
     python bench/lipsync.py --file reply.mp4        # any recording of the tutor
 
@@ -63,6 +64,16 @@ SENTENCES = (
     "You should choose a good book, and move the wooden stool for Sue.",
     "Half of the family found the coffee far too heavy for a knife.",
     "We may also jump, but people above the bridge stop and wave.",
+)
+MANDARIN = (
+    "爸爸妈妈买了八个白面包。",
+    "朋友们把苹果放在木盆里面。",
+    "飞机飞过美丽的北方平原。",
+    "比赛明天八点半开始，别忘了报名。",
+    "我们慢慢地爬上了北边的山坡。",
+    "他发现鸟妈妈飞到了屋顶旁边。",
+    "请把这本书放到门边的木板上。",
+    "秘密花园里面有一棵漂亮的苹果树。",
 )
 VOICES = ("hibari:heart", "hibari:tenor", "piper:en_US-joe-medium", "espeak:en-us", "espeak:en-gb-x-rp")
 
@@ -169,7 +180,9 @@ def run(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     try:
         for voice in options.voices.split(","):
             utterances = []
-            for seed, text in enumerate(SENTENCES[: options.sentences]):
+            language = book.voice(voice).language
+            texts = MANDARIN if language == "zh" else SENTENCES
+            for seed, text in enumerate(texts[: options.sentences]):
                 pieces = speak(book, voice, text)
                 phonemes = phonemes_of(pieces)
                 if options.sound_only:
@@ -182,6 +195,7 @@ def run(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
                     seen = Seen(rows, np.concatenate([f.pcm for f in frames]), phonemes)
                 quiet = rest_pictures(renderer, options.avatar, seed)
                 seen.rest = np.stack([features(picture.yuv, box) for picture in quiet])
+                seen.language = language
                 seen.wide = float(openings(ah[None], seen.rest)[0])
                 utterances.append(seen)
             report[voice] = summary(utterances)

@@ -20,11 +20,11 @@ from engine.items import FPS, FRAME_SAMPLES, Phoneme
 FloatArray = npt.NDArray[np.float64]
 
 CLASSES = {
-    "p b m": ("p", "b", "m"),
+    "p b m": ("p", "b", "m", "pʰ", "ph"),
     "f v": ("f", "v"),
-    "rounded": ("u", "uː", "ʊ", "oʊ", "əʊ", "ɔ", "ɔː", "w", "o"),
+    "rounded": ("u", "uː", "ʊ", "oʊ", "əʊ", "ɔ", "ɔː", "w", "o", "y", "ɥ"),
     "spread": ("i", "iː", "ɪ", "eɪ", "e", "ɛ"),
-    "open": ("æ", "a", "ɑ", "ɑː", "ʌ", "aɪ", "aʊ", "ɐ"),
+    "open": ("æ", "a", "ɑ", "ɑː", "ʌ", "aɪ", "aʊ", "ɐ", "ai", "au", "ɑu"),
 }
 SHIFT_FRAMES = 5
 SHUT = 0.12
@@ -45,7 +45,9 @@ class Seen:
     rest: FloatArray = field(default_factory=lambda: np.zeros((0, 6)))
     """(m, 6) of pictures known to be at rest"""
     wide: float = 0.0
-    """Opening of an "ah"; None takes the wide openings of the sentence itself."""
+    """Opening of an "ah"; 0 takes the wide openings of the sentence itself."""
+    language: str = "en"
+    """ISO 639-1; it tells tone letters from vowels."""
 
     @property
     def shut(self) -> npt.NDArray[np.bool_]:
@@ -119,9 +121,9 @@ def lags(utterances: Sequence[Seen], reference: Callable[[Seen], FloatArray]) ->
     return lag_ms(pairs), min(without), max(without)
 
 
-def demanded(phonemes: Sequence[Phoneme], frames: int) -> FloatArray:
+def demanded(phonemes: Sequence[Phoneme], frames: int, language: str = "en") -> FloatArray:
     """How open the phonemes want the jaw in each picture, without coarticulation."""
-    timeline = segments(phonemes, language="en")
+    timeline = segments(phonemes, language=language)
     fine = (np.arange(frames * 8) + 0.5) / (FPS * 8)
     wanted = TARGETS[:, 0] * (DOMINANCE[:, 0] > 0.4)
     track = np.zeros(len(fine))
@@ -168,7 +170,7 @@ def sounding(seen: Seen) -> FloatArray:
 
 def wanted(seen: Seen) -> FloatArray:
     """How open its phonemes want the jaw in each picture."""
-    return demanded(seen.phonemes, len(seen.features))
+    return demanded(seen.phonemes, len(seen.features), seen.language)
 
 
 def measure(seen: Seen) -> dict[str, float]:

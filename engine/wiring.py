@@ -35,7 +35,7 @@ from engine.rendering.torch_threads import use_one_thread
 from engine.safety import guard
 from engine.safety.service import Safety
 from engine.settings import Settings
-from engine.speaking.voices import build_voicebook
+from engine.speaking.voices import VoiceBook, build_voicebook
 from engine.telemetry import Metrics
 from engine.text import language, numbers
 from engine.turn_taking.smart_turn import SmartTurn
@@ -56,9 +56,9 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
                 renderer = group.create_task(_in_thread("renderer", _load_renderer, settings))
                 group.create_task(_in_thread("words", _load_words, settings))
                 group.create_task(_load_knowledge(settings, knowledge))
-        await voices.result().warm_up()
         detector, recognizer, end_of_turn = listening.result()
         drawing, avatar_factory, costs = renderer.result()
+        await _warm_up_voices(voices.result(), drawing)
         for part in (detector, recognizer, end_of_turn, voices.result(), drawing):
             if part is not None:
                 stack.callback(part.close)
@@ -141,6 +141,12 @@ def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, S
     )
     end_of_turn = SmartTurn(find("smart-turn")) if settings.listening.turn_model == "smart-turn" else None
     return detector, recognizer, end_of_turn
+
+
+async def _warm_up_voices(voices: VoiceBook, renderer: Renderer) -> None:
+    """The default voice and those of the faces speak once."""
+    faces = sorted({avatar.presents for avatar in renderer.list_avatars()})
+    await voices.warm_up([voices.fitting(presents, "en") for presents in faces])
 
 
 async def _load_knowledge(settings: Settings, knowledge: Knowledge) -> None:

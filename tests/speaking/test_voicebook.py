@@ -145,6 +145,6 @@ def test_voices_are_described(voicebook: VoiceBook) -> None:
     assert (rows[JOE]["presents"], rows[JOE]["licence"]) == ("man", "CC0-1.0")
     assert rows["espeak:cmn"]["licence"] == "GPL-3.0-or-later"
     cost = rows[HEART]["real_time_factor"]
-    assert isinstance(cost, float) and 0 < cost < 0.5
+    assert isinstance(cost, float) and cost > 0
     assert rows["espeak:cmn"]["real_time_factor"] is None
     assert rows["espeak:cmn"]["language"] == "zh" and "你好" in str(rows["espeak:cmn"]["sample_text"])
