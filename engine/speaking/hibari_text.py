@@ -16,6 +16,7 @@ from pathlib import Path
 from hibari.g2p import ASSETS, G2P
 
 from engine.errors import ModelMissing
+from engine.speaking.english_readings import reading
 from engine.speaking.ipa import SPACE, is_letter
 from engine.speaking.misaki import Code
 
@@ -59,6 +60,9 @@ class EnglishPhonemes:
         tokens = self._g2p.tokenize(text)
         if not tokens:
             return []
+        words = [token.text for token in tokens]
+        for index, token in enumerate(tokens):
+            token.phonemes = reading(words, index)
         found: list[Code] = []
         at = 0
         for token in self._g2p.phonemize_tokens(tokens):

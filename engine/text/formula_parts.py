@@ -149,11 +149,17 @@ def _species(part: str, chinese: bool) -> str:
     return re.sub(r"(?<=[^\x00-\x7f]) | (?=[^\x00-\x7f])", "", " ".join(words))
 
 
+_SALT = re.compile(r"(?=[A-Z]*[a-z])(?:Na|Li|K|Ca|Mg|Ba|Fe|Cu|Zn|Ag|Pb|H)(?:Cl|Br|I|F|O|S|OH)|KOH")
+"""The commonest compounds whose formula has no digits."""
+
+
 def is_species(text: str) -> bool:
     """Whether ``text`` (digits as plain subscripts, charges as ``^2⁺``) is a chemical formula beyond doubt."""
     bare, charge = re.sub(r"\^\d*[⁺⁻]$", "", text), re.search(r"\^(\d*)[⁺⁻]$", text)
     if not is_elements(bare):
         return False
+    if _SALT.fullmatch(bare):
+        return True
     letters = re.findall(r"[A-Z][a-z]?", bare)
     if charge and (charge.group(1) or len(letters[0]) == 2 or len(letters) > 1):
         return True

@@ -46,6 +46,7 @@ _TABLE_ROW = re.compile(r"^[ \t]*\|(.+?)\|?[ \t]*$", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*(?:[-*_][ \t]*){3,}$", re.MULTILINE)
 _NUMERAL = re.compile(
     r"[A-Z][a-z]+ [IVX]+\b|\bWWI|\bvs\b|\b(?:sin|cos|tan) [b-hj-z]\b|(?<!')\b[A-Za-z]'{1,3}(?![A-Za-z])"
+    r"|[a-z] St\b|\b(?:Na|Li|K|Ca|Mg|Ba|Fe|Cu|Zn|Ag|Pb|H)(?:Cl|Br|I|F|O|S|OH)\b"
 )
 """In a clause of nothing but letters: what is not said as it is written."""
 

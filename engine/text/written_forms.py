@@ -99,6 +99,11 @@ def _digits(match: re.Match[str]) -> str:
     return ", ".join(digits_in_words(group, False) for group in groups)
 
 
+def _called(match: re.Match[str]) -> str:
+    """The numbers of a help line, digit by digit; the words between them stay."""
+    return re.sub(r"\d+(?: \d+)*", _digits, match.group())
+
+
 def _half_day(match: re.Match[str]) -> str:
     """``3:45 pm``, ``5 p.m.``: the hour, the minutes and two letters."""
     hour, minutes, half = match.group(1), match.group(2), match.group(3).upper()
@@ -152,6 +157,13 @@ _HALF_DAY = re.compile(
 _TELEPHONE = re.compile(
     r"(?<![\w.,/-])(?:(?:\+?\d{1,3}[ -])?\(?\d{3}\)?[ -.]\d{3}[-.]\d{4}|\+\d{1,3}(?:[ -]\d{2,4}){2,5})(?![\w,/-]|\.\d)"
 )
+_SHORT = r"(?:9(?:11|88|99)|000|1(?:0[01]|1\d|2[02])|116 ?\d{3}|13 11 \d\d|\d{6})"
+_HELP_LINE = re.compile(
+    # After a word that asks to call, unless something is counted; and numbers that begin with a zero.
+    rf"(?<=\b[CcDdRrTt](?:all|ial|ing|ext) )(?:[A-Z]+ to )?{_SHORT}(?: or {_SHORT})?(?![\w-]|[.,]\d| \d)"
+    r"(?! (?!(?:in|or|now|if|at|and|for|when|right)\b)[a-z])"
+    r"|(?<![\w.,/:-])0[1-9]\d{1,3}(?: \d{3,4}){1,3}(?![\w/-]|[.,]\d| \d)"
+)
 _THOUSANDS = re.compile(
     # Ends in three zeros, or is in the millions: not a list of numbers.
     r"(?<![\d.,] )(?<![\d.,])(?:\d{1,3}(?= (?:\d{3} )*000(?!\d))(?: \d{3})+|\d{1,2}(?: \d{3}){2,4}(?! \d))(?![.,]?\d)"
@@ -176,6 +188,9 @@ _ENGLISH: Rules = (
     (_MAIL, _address),
     (_HALF_DAY, _half_day),
     (_TELEPHONE, _digits),
+    (_HELP_LINE, _called),
+    (re.compile(r"(?<![\w.])\.(?=NET\b)"), "dot "),
+    (re.compile(r"\b([A-Z][a-z]+) St(?:\.(?!\s[A-Z])|$)"), r"\1 Street"),
     (re.compile(r"(?<![\d.,/])24/7/365(?![\d/])"), "twenty four seven, three sixty five"),
     (re.compile(r"(?<![\d.,/])24/7(?![\d/])"), "twenty four seven"),
     (re.compile(r"(?<=\d)(st|nd|rd|th)-(?=[a-z])"), r"\1 "),
@@ -238,6 +253,7 @@ _ENGLISH: Rules = (
 
 _CHINESE: Rules = (
     (_UNIT_JOINED, " "),
+    (re.compile(r"(?<=拨打)\d{3,8}(?![\d.])"), lambda m: digits_in_words(m.group(), True).replace("一", "幺")),
     (_QUOTIENT, lambda m: f"{m.group()[2]}分之{m.group()[0]}"),
     (re.compile(r"第([IVX]{1,5})(?=[章节卷部编])"), lambda m: f"第{number_in_words(str(_roman(m.group(1))), True)}"),
     (re.compile(r"(?<=\d) ?° ?(?=[CF]\b)"), "°"),
