@@ -69,10 +69,13 @@ SLOW_PLACES = (
     "transport/media/test_media_browser.py",
     "transport/media/test_media_firefox.py",
     "transport/webrtc/test_webrtc_browser.py",
+    "transport/webrtc/test_webrtc_bundles.py::test_every_order_and_policy_connects_with_voice_face_and_events[balanced-",
+    "transport/webrtc/test_webrtc_bundles.py::test_every_order_and_policy_connects_with_voice_face_and_events[max-compat-",
     "transport/websocket/test_thin_lines.py",
     "transport/webrtc/test_webrtc_peer.py",
     "transport/webrtc/test_webrtc_poor_networks.py",
     "turn_taking/test_listener_on_real_models.py",
+    "turn_taking/test_turn_model_setting.py",
     "turn_taking/test_voice_models.py",
 )
 """Tests that load models without a fixture, start processes, wait in real time or try very many cases: a folder, file

@@ -6,10 +6,8 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
-ENGINE = Path(__file__).parents[1] / "engine"
+from tests.engine_source import nodes, sources
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
@@ -27,19 +25,14 @@ FORMER_WORDS = {
 """What things were once called, and their names in the glossary of ``docs/architecture.md``."""
 
 Sources = dict[str, str]
-"""Text of each Python file, by its path below ``engine/``."""
-
-
-@cache
-def sources() -> Sources:
-    return {str(path.relative_to(ENGINE)): path.read_text() for path in sorted(ENGINE.rglob("*.py"))}
+"""As ``engine_source.sources`` gives them."""
 
 
 def shared_class_names(files: Sources) -> dict[str, list[str]]:
     """Names of public classes that are declared more than once, with their files."""
     declared = defaultdict(list)
     for file, source in files.items():
-        for node in ast.walk(ast.parse(source)):
+        for node in nodes(source):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 declared[node.name].append(file)
     return {name: where for name, where in declared.items() if len(where) > 1}
@@ -51,7 +44,7 @@ def long_files(files: Sources) -> set[str]:
 
 def long_functions(files: Sources) -> Iterator[str]:
     for file, source in files.items():
-        for node in ast.walk(ast.parse(source)):
+        for node in nodes(source):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or 0) - node.lineno + 1
                 if lines > MAX_FUNCTION_LINES:
@@ -60,20 +53,28 @@ def long_functions(files: Sources) -> Iterator[str]:
 
 LOGGERS = {"log", "_log"}
 LOG_METHODS = {"debug", "info", "warning", "error", "exception"}
+CALLED = {*LOG_METHODS, "_warn", "RareWarning"}
 EVENT = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def log_events(files: Sources) -> Iterator[tuple[str, str]]:
     """File and event of each log call; also of the two helpers that are handed an event's name."""
     for file, source in files.items():
-        for node in ast.walk(ast.parse(source)):
-            if not isinstance(node, ast.Call) or not node.args:
+        for node in nodes(source):
+            if not isinstance(node, ast.Call) or not node.args or not CALLED.intersection(_last_name(node.func)):
                 continue
             event, called = node.args[0], ast.unparse(node.func)
             owner, _, method = called.rpartition(".")
             logs = (owner in LOGGERS and method in LOG_METHODS) or called in ("self._warn", "RareWarning")
             if logs and isinstance(event, ast.Constant | ast.JoinedStr):
                 yield file, ast.literal_eval(event) if isinstance(event, ast.Constant) else ast.unparse(event)
+
+
+def _last_name(called: ast.expr) -> set[str]:
+    """``c`` of a call ``a.b.c(…)``; nothing of ``a[0](…)``."""
+    return (
+        {called.attr} if isinstance(called, ast.Attribute) else {called.id} if isinstance(called, ast.Name) else set()
+    )
 
 
 def misnamed_events(files: Sources) -> set[tuple[str, str]]:

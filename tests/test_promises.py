@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -23,9 +24,9 @@ from engine.settings import Settings
 from engine.settings.names import settings_of
 from engine.telemetry import Metrics
 from engine.tutors.profile import TutorProfile
+from tests.engine_source import nodes, sources
 
 ROOT = Path(__file__).parents[1]
-ENGINE = ROOT / "engine"
 
 KNOWN_UNKEPT: set[str] = set()
 """Promises that are not kept yet. Only ever shrinks."""
@@ -64,12 +65,12 @@ def facts() -> Facts:
     reads: set[tuple[str, tuple[str, ...]]] = set()
     arguments: set[tuple[str, str]] = set()
     keys: set[str] = set()
-    for path in ENGINE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for file, source in sources().items():
+        for node in nodes(source):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-                reads.add((str(path.relative_to(ENGINE)), chain(node)))
+                reads.add((file, chain(node)))
             elif isinstance(node, ast.MatchClass):  # case TextMessage(content=...)
-                reads.update((str(path.relative_to(ENGINE)), ("message", name)) for name in node.kwd_attrs)
+                reads.update((file, ("message", name)) for name in node.kwd_attrs)
             elif isinstance(node, ast.Call):
                 arguments.update((chain(node.func)[-1], each.arg) for each in node.keywords if each.arg)
             elif isinstance(node, ast.Dict):
@@ -95,10 +96,12 @@ def unread_settings(found: Facts) -> Iterator[str]:
     handed_on = {"listening", "vad", "endpoint", "barge_in", "safety"}
     outside = found.chains(outside="settings/")
     inside = {chain for file, chain in found.reads if file in ("settings/listening.py", "settings/model.py")}
-    read = outside | {chain for chain in inside if chain[0] == "self"}
+    read: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for found_chain in outside | {chain for chain in inside if chain[0] == "self"}:
+        read[found_chain[-1]].append(found_chain)
     for setting in settings_of(Settings):
         group, name = ("settings", *setting.path)[-2:]
-        if not any(c[-1] == name and (group in c or group in handed_on or c[0] == "self") for c in read):
+        if not any(group in c or group in handed_on or c[0] == "self" for c in read[name]):
             yield f"setting {setting.dotted}"
 
 
@@ -137,6 +140,7 @@ def messages(module: Any) -> list[type[BaseModel]]:
     ]
 
 
+@cache
 def unkept(found: Facts) -> set[str]:
     promises = {*unread_settings(found), *unset_fields(found), *unset_metrics(found)}
     promises |= {*unread_fields(found, "profile", TutorProfile, "tutors/profile.py")}

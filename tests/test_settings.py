@@ -131,24 +131,35 @@ def test_groups_in_the_file_meet_flat_names_elsewhere(elsewhere: Path, monkeypat
     assert settings.speech.voices == ["a=en", "b"] and not settings.barge_in
 
 
-@pytest.mark.parametrize("former", sorted(FORMER_NAMES))
-def test_a_former_name_works_in_every_place_and_is_reported(
-    former: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+def test_every_former_name_works_in_every_place_and_is_reported(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = FORMER_NAMES[former]
-    group, _, name = path.rpartition(".")
-    value = str(other_than_default(path))
-    by_option = load_settings([f"--{former.replace('_', '-')}", value])
-    assert value_of(by_option, path) == value_of(Settings.model_validate({former: value}), path)
-    assert value_of(by_option, path) != value_of(Settings(), path)
-    variable = f"ENGINE_{former.upper()}"
-    monkeypatch.setenv(variable, value)
-    assert value_of(load_settings([]), path) == value_of(by_option, path)
-    assert former_names([], os.environ) == {variable: f"ENGINE_{path.replace('.', '_').upper()}"}
-    monkeypatch.delenv(variable)
-    (elsewhere / "engine.toml").write_text(f"{former} = {value!r}\n")
-    assert value_of(load_settings([]), path) == value_of(by_option, path)
-    assert former_names([], {}) == {f"engine.toml: {former}": f"[{group}] {name}"}
+    def values(settings: Settings) -> dict[str, Any]:
+        return {former: value_of(settings, path) for former, path in FORMER_NAMES.items()}
+
+    def option(name: str) -> str:
+        return "--" + name.replace("_", "-").replace(".", "-")
+
+    def variable(name: str) -> str:
+        return "ENGINE_" + name.replace(".", "_").upper()
+
+    given = {former: str(other_than_default(path)) for former, path in FORMER_NAMES.items()}
+    expected, default = values(Settings.model_validate(given)), values(Settings())
+    assert not [former for former in given if expected[former] == default[former]]
+    options = [part for former, value in given.items() for part in (option(former), value)]
+    assert values(load_settings(options)) == expected
+    assert former_names(options, {}) == {option(former): option(path) for former, path in FORMER_NAMES.items()}
+    with monkeypatch.context() as environment:
+        for former, value in given.items():
+            environment.setenv(variable(former), value)
+        assert values(load_settings([])) == expected
+        reported = former_names([], os.environ)
+        assert reported == {variable(former): variable(path) for former, path in FORMER_NAMES.items()}
+    (elsewhere / "engine.toml").write_text("".join(f"{former} = {value!r}\n" for former, value in given.items()))
+    assert values(load_settings([])) == expected
+    in_file = {former: path.rpartition(".") for former, path in FORMER_NAMES.items()}
+    reported = former_names([], {})
+    assert reported == {f"engine.toml: {former}": f"[{group}] {name}" for former, (group, _, name) in in_file.items()}
 
 
 def test_todays_name_counts_before_a_former_one_in_the_same_place(monkeypatch: pytest.MonkeyPatch) -> None:

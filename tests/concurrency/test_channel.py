@@ -59,7 +59,7 @@ async def test_put_front_wakes_a_reader_and_is_refused_once_closed() -> None:
     reader = asyncio.create_task(channel.get())
     await asyncio.sleep(0)
     channel.put_front(1)
-    assert await asyncio.wait_for(reader, 1) == 1
+    assert await asyncio.wait_for(reader, 60) == 1
     channel.close()
     with pytest.raises(ChannelClosed):
         channel.put_front(2)
@@ -72,7 +72,7 @@ async def test_discard_keeps_the_order_counts_and_makes_room() -> None:
     waiting = asyncio.create_task(channel.put(3))
     await asyncio.sleep(0)
     assert channel.discard(lambda value: value == 1) == 1
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 60)
     assert channel.stats.dropped == 1
     channel.close()
     assert channel.discard(lambda value: value == 2) == 1
@@ -116,7 +116,7 @@ async def test_cancelled_getter_passes_its_wakeup_on() -> None:
     await asyncio.sleep(0)
     channel.put_nowait(7)
     first.cancel()
-    assert await asyncio.wait_for(second, 1) == 7
+    assert await asyncio.wait_for(second, 60) == 7
     assert first.cancelled()
 
 

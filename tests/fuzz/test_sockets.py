@@ -34,12 +34,18 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SHORT_S, LONG_S = 1.2, 60.0
 """For each entry, in ``make test`` and in ``make fuzz``."""
 
-LONGEST_WAIT_S = 0.25
-"""Promised to everybody else."""
+PROMISED_S, TOLERATED_S = 0.25, 2.5
+"""The longest wait of everybody else: what is promised, which ``make fuzz`` checks, and what ``make test`` allows on a
+machine that may be busy with other things."""
 
 CASE_S = 150.0
 SETTLE_S = 30.0
 MAX_FAULTS = 10
+
+
+def is_long_run() -> bool:
+    """Whether this is ``make fuzz``."""
+    return os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 
 
 class Entry(Protocol):
@@ -143,8 +149,7 @@ async def test_nothing_breaks_leaks_or_holds_others_up(
         await run.entry.close(fuzzed)
         assert not run.faults, "\n\n".join(run.faults)
         return
-    long = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
-    seconds = request.config.getoption("fuzz_seconds") or (LONG_S if long else SHORT_S)
+    seconds = request.config.getoption("fuzz_seconds") or (LONG_S if is_long_run() else SHORT_S)
     async with witness(run):
         following = await run.many(seconds * 0.2)  # pools, caches and encoders reach their size
         before = await settled(run, None)
@@ -220,6 +225,7 @@ async def witness(run: Run) -> AsyncIterator[None]:
 def judge(run: Run, waited: dict[str, list[tuple[float, float]]]) -> None:
     """Compare what the engine took to answer with what the machine did at that time."""
     machine = waited.pop("machine")
+    longest_wait_s = PROMISED_S if is_long_run() else TOLERATED_S
     for kind, asked in waited.items():
         worst = sorted((seconds for _, seconds in asked), reverse=True)
         median, late = worst[len(worst) // 2], max(seconds for _, seconds in machine)
@@ -229,6 +235,6 @@ def judge(run: Run, waited: dict[str, list[tuple[float, float]]]) -> None:
         )
         for began, seconds in asked:
             held_up = max((s for at, s in machine if began - 0.2 <= at + s and at <= began + seconds), default=0.0)
-            if seconds - held_up > LONGEST_WAIT_S:
+            if seconds - held_up > longest_wait_s:
                 cases = run.cases_at(began)
                 run.note(cases[-1] if cases else 0, f"{kind} waited {seconds * 1000:.0f} ms beside cases {cases}", [])

@@ -132,7 +132,7 @@ def test_a_reading_process_that_nobody_watches_ends_by_itself() -> None:
         assert child.stdin is not None
         child.stdin.write(b'{"name": "a.txt", "size": 10}\nhalf')
         child.stdin.flush()
-        assert child.wait(30) == -signal.SIGALRM
+        assert child.wait(60) == -signal.SIGALRM
 
 
 def test_limits(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_killed_in_the_middle_it_is_whole(tmp_path: Path) -> None:
     child.stdout.readline()
     time.sleep(0.7)
     child.send_signal(signal.SIGKILL)
-    child.wait(5)
+    child.wait(60)
     child.stdout.close()
     with make(tmp_path) as store:
         (document,) = store.documents("kb")

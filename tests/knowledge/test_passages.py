@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,6 +15,7 @@ from engine.knowledge.passages import LARGEST, MAX_CHARS, TARGET, cut_passages, 
 from engine.knowledge.prompt import harmless, knowledge_prompt
 from engine.knowledge.search import fuse
 from engine.knowledge.terms import asks_something, index_language, question_terms, stem, terms_of
+from tests.growth import assert_linear
 
 
 def test_neighbours_are_joined_up_to_the_target() -> None:
@@ -136,16 +136,12 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 @pytest.mark.parametrize("kind", HOSTILE)
 @pytest.mark.parametrize("work", ["cut", "quote"])
 def test_work_grows_with_the_text_whatever_it_is(kind: str, work: str) -> None:
-    def seconds(n: int) -> float:
-        text = HOSTILE[kind](n)
-        began = time.process_time()
+    def process(size: int) -> None:
+        text = HOSTILE[kind](size)
         if work == "cut":
             assert all(len(piece.text) <= MAX_CHARS for piece in cut_passages([Block(text)]))
         else:
             assert "[INST]" not in harmless(text)
             knowledge_prompt([Passage("d", text, 1.0)], 300)
-        return time.process_time() - began
 
-    small = min(seconds(20_000) for _ in range(3))
-    large = min(seconds(80_000) for _ in range(3))
-    assert large < max(small, 0.005) * 4 * 3, (small, large)
+    assert_linear(process, 10_000, slack_s=0.01)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import io
-import time
 import zipfile
 from collections.abc import Callable
 
@@ -17,6 +15,7 @@ from hypothesis import strategies as st
 
 from engine.knowledge.items import Block, Unreadable
 from engine.knowledge.parse import read_document
+from tests.growth import assert_linear
 
 
 def read(name: str, data: bytes | str) -> list[str]:
@@ -318,22 +317,12 @@ def test_a_damaged_pdf_is_refused(data: bytes) -> None:
     ],
 )  # fmt: skip
 def test_reading_grows_with_the_size_of_a_document(make: Callable[[int], tuple[str, str]]) -> None:
-    def seconds(n: int) -> float:
-        name, text = make(n)
-        began = time.process_time()
+    def process(size: int) -> None:
+        name, text = make(size)
         try:
             blocks: list[Block] = read_document(name, text.encode())
             assert all(block.text for block in blocks)
         except (Unreadable, RecursionError):
             pass
-        return time.process_time() - began
 
-    # A full garbage collection costs as much as the whole test process is large, and only long documents begin one.
-    gc.disable()
-    try:
-        seconds(100)
-        small = min(seconds(2_000) for _ in range(3))
-        large = min(seconds(8_000) for _ in range(3))
-    finally:
-        gc.enable()
-    assert large < max(small, 0.01) * 4 * 3, (small, large)
+    assert_linear(process, 2_000)

@@ -20,6 +20,7 @@ from engine.llm.exchange import ReplyLimits
 from tests.llm.misbehaving_llm import (
     END,
     FLOODS,
+    STREAM_HEAD,
     Behaviour,
     MisbehavingServer,
     answers,
@@ -86,10 +87,19 @@ async def test_a_reply_may_name_its_own_temperature() -> None:
 
 
 async def test_deltas_arrive_while_they_are_made() -> None:
-    async with chat_with(says("one", " two", " three", gap_s=0.05)) as (chat, _):
-        loop = asyncio.get_running_loop()
-        times = [loop.time() async for _ in chat.reply(ASK)]
-        assert times[-1] - times[0] > 0.08
+    heard = asyncio.Event()
+
+    async def waits_to_be_heard(writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM_HEAD + delta("one"))
+        await heard.wait()
+        writer.write(delta(" two") + END)
+
+    async with chat_with(waits_to_be_heard) as (chat, _):
+        deltas = []
+        async for text in chat.reply(ASK):
+            deltas.append(text)
+            heard.set()
+        assert deltas == ["one", " two"]
 
 
 @pytest.mark.parametrize("trouble", [answers(500), answers(503), sends(), answers(200, b"<html>", kind="text/html")])
@@ -196,7 +206,7 @@ async def test_an_answer_without_end_is_cut_off_and_not_kept(where: str) -> None
     async with chat_with(FLOODS[where]) as (chat, server):
         with little_memory():
             await failure(chat)
-        await asyncio.wait_for(server.hung_up.wait(), 1)
+        await asyncio.wait_for(server.hung_up.wait(), SOON)
 
 
 async def test_a_compressed_answer_is_not_unpacked() -> None:

@@ -100,11 +100,11 @@ async def test_a_hanging_child_is_replaced(model: EmbeddedModel) -> None:
         first = server.pid
         assert server.restarts == 0 and first is not None, "a healthy child is left alone"
         os.kill(first, signal.SIGSTOP)
-        stopped_by = time.monotonic() + 5
+        stopped_by = time.monotonic() + 60
         while psutil.Process(first).status() != psutil.STATUS_STOPPED and time.monotonic() < stopped_by:
             time.sleep(0.01)  # noqa: ASYNC251 - the signal takes a moment, and a thread may still answer till then
         await server.suspect()
-        await asyncio.wait_for(server.endpoint(), 10)
+        await asyncio.wait_for(server.endpoint(), 60)
         assert server.pid not in (None, first)
 
 
@@ -161,9 +161,9 @@ def test_child_dies_with_a_killed_engine(model: EmbeddedModel) -> None:
     assert engine.stdout is not None
     pid = next(int(line) for line in engine.stdout if line.strip().isdigit())
     engine.send_signal(signal.SIGKILL)
-    engine.wait(5)
+    engine.wait(60)
     engine.stdout.close()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"

@@ -154,12 +154,12 @@ async def test_thinking_outlasts_the_first_token_but_not_its_own_limit() -> None
             writer.write(STREAM_HEAD)
             for _ in range(times):
                 writer.write(event(json.dumps(chunk(content=None, reasoning_content="hm"))))
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.05)
             writer.write(event(json.dumps(chunk(content=SAID))) + END)
 
         return behave
 
-    limits = ReplyLimits(first_token_s=0.5, token_s=0.5, thinking_s=2.0)
-    async with chat_with(thinks(10), thinks(100), limits=limits) as (chat, _):
+    limits = ReplyLimits(first_token_s=0.8, token_s=0.8, thinking_s=2.0)
+    async with chat_with(thinks(20), thinks(100), limits=limits) as (chat, _):
         assert await answer(chat) == SAID
         assert "slow" in (await failure(chat)).message

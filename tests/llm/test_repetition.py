@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 
 import pytest
 
 from engine.llm.repetition import Repetition
+from tests.growth import assert_linear
 
 
 def said_until_noticed(text: str, *, earlier: tuple[str, ...] = (), size: int = 3) -> int | None:
@@ -88,14 +89,10 @@ def test_what_people_say_is_not_a_loop(name: str, size: int) -> None:
 
 
 def test_time_grows_with_the_length() -> None:
-    def seconds(text: str) -> float:
-        best = float("inf")
-        for _ in range(3):
-            repetition, began = Repetition(), time.process_time()
-            for at in range(0, len(text), 5):
-                repetition.push(text[at : at + 5])
-            best = min(best, time.process_time() - began)
-        return best
+    def read(unit: str, size: int) -> None:
+        repetition, text = Repetition(), unit * (size // len(unit))
+        for at in range(0, len(text), 5):
+            repetition.push(text[at : at + 5])
 
-    for text in ("I am a tutor. ", "a", "1. \n", "\n", "好", "- ", "\u200b"):
-        assert seconds(text * (80_000 // len(text))) < 3 * seconds(text * (40_000 // len(text))) + 0.05
+    for unit in ("I am a tutor. ", "a", "1. \n", "\n", "好", "- ", "\u200b"):
+        assert_linear(partial(read, unit), 10_000)

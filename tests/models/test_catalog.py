@@ -132,7 +132,7 @@ def test_two_processes_prepare_once(tmp_path: Path) -> None:
     for process in both:
         process.start()
     for process in both:
-        process.join(30)
+        process.join(60)
     assert [process.exitcode for process in both] == [0, 0]
     assert len(log.read_text().split()) == 1
     assert json.loads((folder / MANIFEST).read_text())["files"].keys() == {"half"}
@@ -143,11 +143,11 @@ def test_a_killed_preparation_leaves_no_model_and_the_next_one_cleans_up(tmp_pat
     folder, log = tmp_path / "made/model", tmp_path / "log"
     process = spawn.Process(target=_slow_build, args=(str(folder), str(tmp_path / "stamps"), 60, str(log)))
     process.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not list(folder.parent.glob(".model-*/half")) and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(process.pid or 0, signal.SIGKILL)
-    process.join(10)
+    process.join(60)
     assert not folder.exists()
     assert list(folder.parent.glob(".model-*/half"))
     _slow_build(str(folder), str(tmp_path / "stamps"), 0, str(log))

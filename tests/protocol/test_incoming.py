@@ -106,10 +106,10 @@ def test_damage_between_the_pieces_of_a_recording_is_found(damaged: str) -> None
     ids=lambda text: f"{text[:24]} {len(text)}",
 )
 def test_messages_of_many_values_are_refused_before_they_are_parsed(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(TooLarge):
         parse(text)
-    assert time.perf_counter() - began < 0.05
+    assert time.thread_time() - began < 0.05
 
 
 def test_commas_and_brackets_in_a_text_are_no_values() -> None:
@@ -156,7 +156,7 @@ def test_only_the_data_of_a_recording_may_be_long(text: str, error: type[EngineE
 @pytest.mark.parametrize("piece", ["[],", "{},", '"a":0,', "1e5,", '"', '\\"', "\\", '"data":"', "data "])
 def test_thirty_megabytes_of_anything_are_refused_at_once(piece: str) -> None:
     data = ('{"type":"ping","x":[' + piece * (30_000_000 // len(piece)) + "0]}").encode()
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(EngineError):
         parse_recording(data)
-    assert time.perf_counter() - began < 0.25
+    assert time.thread_time() - began < 0.25

@@ -94,7 +94,7 @@ async def test_cancelled_while_running_is_told_and_keeps_its_thread_until_it_sto
         ran.append("stopped")
 
     job = asyncio.create_task(queue.run(Urgency.PARTIAL, 1.0, work))
-    await asyncio.to_thread(begun.wait, 2)
+    await asyncio.to_thread(begun.wait, 60)
     job.cancel()
     await queue.run(Urgency.PREVIEW, 1.0, lambda _: ran.append("next"))
     assert ran == ["stopped", "next"] and job.cancelled()
@@ -136,7 +136,7 @@ async def test_who_waits_for_an_answer_does_not_wait_for_a_decode_that_has_begun
 
 async def test_as_many_at_once_as_there_are_workers() -> None:
     queue = DecodeQueue("test-asr", workers=2)
-    meet = threading.Barrier(2, timeout=2)
+    meet = threading.Barrier(2, timeout=60)
     await asyncio.gather(*(queue.run(Urgency.PREVIEW, 1.0, lambda _: meet.wait()) for _ in range(4)))
     queue.close()
 
@@ -153,7 +153,7 @@ async def test_recordings_however_long_overdue_leave_the_express_place_free() ->
     await asyncio.to_thread(first.wait)
     second = asyncio.create_task(queue.run(Urgency.RECORDING, -100.0, lambda _: None))  # overdue from the beginning
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await queue.run(Urgency.PREVIEW, 1.0, lambda _: None)
             await queue.run(Urgency.PARTIAL, -100.0, lambda _: None)
         assert not second.done()

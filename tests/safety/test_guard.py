@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from engine.protocol.outgoing import SafetyCategory
 from engine.safety.guard import judge_answer, judge_question
 from engine.safety.words import MAX_CHARS, fold, tokens
 from engine.tutors.profile import Strictness
+from tests.growth import assert_linear
 
 DATA = Path(__file__).parent / "data"
 
@@ -126,15 +125,6 @@ def test_a_long_text_is_read_at_both_ends() -> None:
     assert len(fold(filler)) <= 2 * MAX_CHARS
 
 
-def fastest(work: Callable[[], object]) -> float:
-    best = 1e9
-    for _ in range(3):
-        began = time.thread_time()
-        work()
-        best = min(best, time.thread_time() - began)
-    return best
-
-
 @pytest.mark.parametrize(
     "unit",
     ["how do i make ", "my dad hits me ", "a b o m ", "kill him ", "1 2 3 4 ", "......", "我想死", "怎么做", "!!!!",
@@ -142,9 +132,7 @@ def fastest(work: Callable[[], object]) -> float:
      "555-123-"]
 )  # fmt: skip
 def test_time_grows_with_the_length(unit: str) -> None:
-    short, long = unit * (1000 // len(unit)), unit * (4000 // len(unit))
-    judge_question(short, "young")
-    assert fastest(lambda: judge_question(long, "young")) < 8 * fastest(lambda: judge_question(short, "young")) + 0.005
+    assert_linear(lambda size: judge_question(unit * (size // len(unit)), "young"), 1000, slack_s=0.005)
 
 
 def test_letters_written_apart_are_one_word() -> None:

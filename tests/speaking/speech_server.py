@@ -38,6 +38,8 @@ class SpeechServer:
     """Responses the client did not wait for."""
     mode: str = "good"
     """How the voice ``tutor`` behaves."""
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    """The client has the first piece of the voice ``awaited``."""
 
     def tries(self, voice: str) -> int:
         return sum(request["voice"] == voice for request in self.requests)
@@ -74,8 +76,13 @@ class SpeechServer:
     async def _mp3(self, request: web.Request) -> web.StreamResponse:
         return await self._stream(request, encode(hum(1.5, 44_100), 44_100, "mp3"), size=1000, kind="audio/mpeg")
 
-    async def _steady(self, request: web.Request) -> web.StreamResponse:
-        return await self._stream(request, pcm16(hum(4)), pause=0.05)
+    async def _awaited(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "audio/pcm"})
+        await response.prepare(request)
+        await response.write(pcm16(hum(0.5)))
+        await self.heard.wait()
+        await response.write(pcm16(hum(0.5)))
+        return response
 
     async def _slow(self, request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(30)

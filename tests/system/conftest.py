@@ -18,7 +18,7 @@ from engine.items import ByteArray, FloatArray
 from engine.settings import Settings
 from tests.decoded import pictures_of, sound_of
 
-TIMEOUT_S = 60
+TIMEOUT_S = 240
 
 
 class Caller:

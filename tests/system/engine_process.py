@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 60
+LIMIT_S = 240
 
 
 class Process:
@@ -67,7 +67,7 @@ async def run_engine(*arguments: str) -> AsyncIterator[Process]:
 
 def all_gone(children: list[psutil.Process]) -> bool:
     """Whether every child has ended; they may take a moment after a kill."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + LIMIT_S
     while [child for child in children if child.is_running() and child.status() != "zombie"]:
         if time.monotonic() > deadline:
             return False

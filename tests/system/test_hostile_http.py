@@ -28,10 +28,10 @@ async def talk(engine: Engine, request: bytes, *, end: bool = False) -> tuple[in
         await writer.drain()
         if end:
             writer.write_eof()
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines) if k}
-        body = await asyncio.wait_for(reader.readexactly(int(headers.get("content-length", 0))), 30)
+        body = await asyncio.wait_for(reader.readexactly(int(headers.get("content-length", 0))), 60)
         return int(first.split()[1]), headers, body
     finally:
         writer.close()
@@ -205,14 +205,14 @@ async def test_a_head_that_trickles_is_given_up(engine: Engine, monkeypatch: pyt
     monkeypatch.setattr(server, "HEAD_S", 0.3)
     reader, writer = await asyncio.open_connection("127.0.0.1", engine.port)
     writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: a")
-    assert await asyncio.wait_for(reader.read(), 30) == b""
+    assert await asyncio.wait_for(reader.read(), 60) == b""
     writer.close()
 
 
 async def test_many_requests_in_one_breath(engine: Engine) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", engine.port)
     writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 200 + get(b"/health"))
-    answers = await asyncio.wait_for(reader.read(), 30)
+    answers = await asyncio.wait_for(reader.read(), 60)
     assert answers.count(b" 200 OK") == 201
     writer.close()
 

@@ -116,7 +116,7 @@ async def test_token_in_the_header(caller: Any, session: dict[str, Any]) -> None
     headers = {"Authorization": f"Bearer {session['engine_token']}"}
     async with caller.http.ws_connect(session["engine_url"], headers=headers) as ws:
         await ws.send_str('{"type":"ping"}')
-        assert (await ws.receive_json(timeout=5))["type"] == "pong"
+        assert (await ws.receive_json(timeout=60))["type"] == "pong"
 
 
 async def test_token_as_a_subprotocol(caller: Any, session: dict[str, Any]) -> None:
@@ -124,7 +124,7 @@ async def test_token_as_a_subprotocol(caller: Any, session: dict[str, Any]) -> N
     async with caller.http.ws_connect(session["engine_url"], protocols=("tutor.v1", token)) as ws:
         assert ws.protocol == "tutor.v1"
         await ws.send_str('{"type":"ping"}')
-        assert (await ws.receive_json(timeout=5))["type"] == "pong"
+        assert (await ws.receive_json(timeout=60))["type"] == "pong"
     for protocols, status in (((token,), 400), (("tutor.v1", "tutor.token.x"), 401), (("tutor.v1",), 401)):
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await caller.http.ws_connect(session["engine_url"], protocols=protocols)

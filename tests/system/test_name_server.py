@@ -20,8 +20,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HOST = "language-model.test"
 STUDENTS = 8
-WORST_S = 0.25
-"""The longest answer to anything that needs no name."""
+NAME_S = 60.0
+"""How long the name server keeps its callers waiting."""
+
+WORST_S = 10.0
+"""The longest answer to anything that needs no name: far more than a busy machine needs, far less than ``NAME_S``."""
 
 
 async def test_the_page_is_served_while_every_question_waits_for_a_name(
@@ -32,7 +35,7 @@ async def test_the_page_is_served_while_every_question_waits_for_a_name(
     def hangs(host: Any, *args: Any, **kwargs: Any) -> Any:
         if host == HOST:
             asked.release()
-            answers.wait(30)
+            answers.wait(NAME_S)
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
         return look_up(host, *args, **kwargs)
 
@@ -52,7 +55,7 @@ async def test_the_page_is_served_while_every_question_waits_for_a_name(
                 await each.send(type="configure", stream=True, video="none")
                 await each.expect("ready")
                 await each.send(type="text", content="Why is the sky blue?")
-            assert await asyncio.to_thread(asked.acquire, timeout=10)
+            assert await asyncio.to_thread(asked.acquire, timeout=60)
             worst = 0.0
             for _ in range(20):
                 for path in ("/", "/static/client.js", "/health", "/v1/avatars"):

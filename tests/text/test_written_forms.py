@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from engine.text.clauses import ClauseSplitter
 from engine.text.language import detect_language
 from engine.text.speakable import speakable
 from engine.text.written_forms import written_forms_in_words
+from tests.growth import assert_linear
 
 
 @pytest.mark.parametrize(
@@ -186,14 +185,8 @@ def test_no_clause_ends_between_what_belongs_together(text: str, cut: str) -> No
     ["1 000 ", "a.b@", "555-", "+49 30 ", "12:34 ", "he/", "x_1", "Henry V", "3x4 ", "§", "pp. ", "m/s ", "1/2 "],
 )
 def test_time_grows_with_the_length(piece: str) -> None:
-    def seconds(size: int) -> float:
-        text = piece * (size // len(piece))
-        best = float("inf")
-        for _ in range(3):
-            began = time.process_time()
-            for language in ("en", "zh"):
-                written_forms_in_words(text, language)
-            best = min(best, time.process_time() - began)
-        return best
+    def spell_out(size: int) -> None:
+        for language in ("en", "zh"):
+            written_forms_in_words(piece * (size // len(piece)), language)
 
-    assert seconds(40_000) < 3 * seconds(20_000) + 0.02
+    assert_linear(spell_out, 5_000, slack_s=0.01)

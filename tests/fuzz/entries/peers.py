@@ -27,7 +27,7 @@ ODD_LINES = (
 OFFERS_A_SESSION = 5
 """So many a session may make in five seconds."""
 
-CONNECT_S = 10.0
+CONNECT_S = 60.0
 
 
 def connection() -> RTCPeerConnection:

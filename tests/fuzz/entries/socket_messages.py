@@ -63,7 +63,7 @@ async def reading(socket: aiohttp.ClientWebSocketResponse) -> Any:
         yield
     finally:
         await socket.close()
-        done, _ = await asyncio.wait([reader], timeout=10)
+        done, _ = await asyncio.wait([reader], timeout=60)
         reader.cancel()
         await asyncio.wait([reader])
         for task in done:

@@ -70,7 +70,7 @@ async def test_two_replies_in_a_row_play_from_their_first_picture_to_their_last(
     for reply in (1, 2):
         before = await page.evaluate("[pictures, seen.speaking.length]")
         await play(page, reply, codec)
-        await page.wait_for(f"seen.speaking.length === {2 * reply}", 20)
+        await page.wait_for(f"seen.speaking.length === {2 * reply}", 60)
         assert await page.evaluate("seen.speaking") == [True, False] * reply
         heard = await page.evaluate("player.positionMs")
         assert heard == pytest.approx(1000 * (LEAD[codec] + COUNT / 25), abs=100)
@@ -86,7 +86,7 @@ async def test_a_gap_within_a_reply_is_stepped_over(page: FirefoxPage) -> None:
     for piece in (pieces[0], pieces[2] + writer.finish()):
         await page.evaluate(f"player.append({{turn: 1, data: '{text(piece)}'}})")
     await page.evaluate("player.finish(1)")
-    await page.wait_for("seen.speaking.length === 2", 20)
+    await page.wait_for("seen.speaking.length === 2", 60)
     assert await page.evaluate("player.positionMs") > 1800
 
 
@@ -98,7 +98,7 @@ async def test_a_reply_whose_quality_changes_plays_to_its_end(page: FirefoxPage,
         await page.evaluate(f"player.append({{turn: 1, data: '{text(piece)}'}})")
         await asyncio.sleep(0.05)
     await page.evaluate("player.finish(1)")
-    await page.wait_for("seen.speaking.length === 2", 20)
+    await page.wait_for("seen.speaking.length === 2", 60)
     assert await page.evaluate("player.positionMs") == pytest.approx(1000 * (LEAD[codec] + COUNT / 25), abs=100)
     assert await page.evaluate("v.error && v.error.message") is None
     assert await page.evaluate("pictures") >= 10
@@ -109,7 +109,7 @@ async def test_a_clip_plays_to_its_end(page: FirefoxPage) -> None:
     for frame in frames():
         writer.add(frame)
     await page.evaluate(f"(v.src = 'data:video/mp4;base64,{text(writer.finish())}', v.play(), 1)")
-    await page.wait_for("v.ended || v.error", 20)
+    await page.wait_for("v.ended || v.error", 60)
     assert await page.evaluate("v.error && v.error.message") is None
     assert await page.evaluate("v.duration") == pytest.approx(COUNT / 25, abs=0.001)
     assert np.isclose(await page.evaluate("v.currentTime"), COUNT / 25, atol=0.05)

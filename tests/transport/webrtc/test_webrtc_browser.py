@@ -97,7 +97,7 @@ async def test_chromium_sees_and_hears_together() -> None:
         await page.goto(f"{stage.base}/page")
         await page.evaluate(SCRIPT, {"token": TOKEN})
         await until(page, "seen.frames > 5")
-        await asyncio.wait_for(stage.conversation.attached.wait(), 5)
+        await asyncio.wait_for(stage.conversation.attached.wait(), 60)
         # Lip sync at the receiver settles with the first sender reports.
         await asyncio.sleep(3)
         for turn in range(1, ATTEMPTS + 1):
@@ -133,6 +133,6 @@ async def beep_and_flash(stage: Stage, page: Page, turn: int) -> dict[str, Any]:
 
 async def gone(stage: Stage) -> None:
     """A closed page is noticed: by its goodbye, or by its silence."""
-    async with asyncio.timeout(16):
+    async with asyncio.timeout(60):
         while stage.session.connections:  # noqa: ASYNC110
             await asyncio.sleep(0.1)

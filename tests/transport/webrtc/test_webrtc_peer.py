@@ -181,17 +181,18 @@ async def test_a_reply_waits_for_playback_and_a_drop_frees_it(stage: Stage) -> N
                 await sink.media(frames[i : i + 5])
                 sent += 5
 
-        task = asyncio.create_task(speak())
+        loop = asyncio.get_running_loop()
+        began, task = loop.time(), asyncio.create_task(speak())
         await asyncio.sleep(0.3)
-        assert sent <= 25 + 10, "no more than a second ahead"
+        assert sent <= 25 + 5 + (loop.time() - began) / 0.04, "no more than a second ahead"
         sink.drop(1)
-        await asyncio.wait_for(task, 2)
+        await asyncio.wait_for(task, 60)
 
 
 async def test_microphone_reaches_the_listener_with_its_timeline(stage: Stage) -> None:
     async with stage.browser(microphone=Tone()):
         heard = stage.conversation.heard
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while sum(len(c.pcm) for c in heard) < 24_000:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     assert [c.start_sample for c in heard] == [0, *np.cumsum([len(c.pcm) for c in heard])[:-1]]
@@ -324,7 +325,7 @@ async def test_a_peer_that_vanishes_is_noticed(stage: Stage, monkeypatch: pytest
         for sender in browser.pc.getSenders():
             monkeypatch.setattr(sender.transport.transport, "_send", _nowhere)
             monkeypatch.setattr(sender.transport.transport._connection, "send", _nowhere)
-        await browser.wait(lambda: not stage.session.connections, 8)
+        await browser.wait(lambda: not stage.session.connections)
         assert stage.conversation.sink is None
 
 
@@ -338,7 +339,7 @@ async def test_an_offer_that_never_connects_is_given_up(stage: Stage, monkeypatc
         sdp = browser.pc.localDescription.sdp.replace("a=ice-pwd:", "a=ice-pwd:wrong")
     status, _, _ = await stage.post({"sdp": sdp, "type": "offer"})
     assert status == 200
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while stage.session.connections:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
@@ -413,7 +414,7 @@ async def test_peers_that_come_and_go_leave_nothing_behind(monkeypatch: pytest.M
         tasks, threads, files = held()
         memory = process.memory_info().rss
         await come_and_go(10)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while held()[0] > tasks or stage.session.connections:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert held()[1] <= threads

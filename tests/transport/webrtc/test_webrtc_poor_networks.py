@@ -84,5 +84,5 @@ async def test_the_line_may_be_narrow_the_voice_comes_first(stage: Stage) -> Non
     async with udp_relay(Conditions(), narrow, seed=4) as relay, stage.browser(relay=relay) as browser:
         await browser.wait(lambda: len(browser.sounds) > 3)
         await say(stage.conversation.sink, beeps(1, 75, loud=True), events=15)
-        await browser.wait(lambda: len(browser.loud()) >= 120 and len(deltas(browser)) == 15, 15)
+        await browser.wait(lambda: len(browser.loud()) >= 120 and len(deltas(browser)) == 15)
         assert stage.session.connections, "the peer stays"

@@ -144,7 +144,7 @@ class Browser:
     def send(self, **message: Any) -> None:
         self.channel.send(json.dumps(message))
 
-    async def wait(self, condition: Callable[[], Any], seconds: float = 10) -> None:
+    async def wait(self, condition: Callable[[], Any], seconds: float = 60) -> None:
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110 - what is waited for happens in libraries, without events
                 await asyncio.sleep(0.01)
