@@ -39,6 +39,16 @@ _MONTH_LENGTH = re.compile(
     rf"(?:how many )?days (?:are |does )?(?:there )?(?:in )?(?P<month>{_MONTH})(?: have)?(?: in| of)?(?:,? "
     rf"?(?P<year>\d{{4}}))?(?: have)?"
 )
+_YEAR_LENGTH = re.compile(
+    r"(?:how many )?(?P<unit>days|weeks) (?:are |does |did )?(?:there )?(?:in )?(?:the year )?(?P<year>[12]\d{3})"
+    r"(?: have)?"
+)
+_SHIFTED = re.compile(
+    r"(?:what (?:date|day)(?: of the week)?(?: is it| will it be| was it| is)? )?(?:in )?(?P<count>\d{1,5})"
+    r" (?P<unit>days?|weeks?) "
+    rf"(?:(?P<way>after|before|from|since) {_DATE.format('a')}|(?P<now>from now|ago|later))"
+    r"|what (?:date|day)(?: of the week)? (?:is it|will it be) in (?P<count2>\d{1,5}) (?P<unit2>days?|weeks?)"
+)
 _AGE = re.compile(
     r"(?:if )?(?:i was|i am|i'm|she was|he was|somebody was|someone was) born in (?P<born>\d{4}),? ?how "
     r"old (?:will|would|am|is|was)?"
@@ -53,6 +63,8 @@ _TODAY = re.compile(r"(?:what )?(?:is )?(?:the |today's )?(?:date|day)(?: is it|
 _ZH_WEEKDAY = re.compile(rf"{_DATE.format('a')}(?:是)?(?:星期几|周几|礼拜几)")
 _ZH_LEAP = re.compile(r"(?P<year>\d{4})年?是(?:不是)?闰年")
 _ZH_MONTH = re.compile(r"(?:(?P<year>\d{4})年的?)?(?P<month>\d{1,2})月(?:份)?有(?:多少|几)天")
+_ZH_YEAR = re.compile(r"(?P<year>[12]\d{3})年(?:一共|全年|共)?有?(?:多少|几)天")
+_ZH_BETWEEN = re.compile(rf"从?{_DATE.format('a')}(?:到|至){_DATE.format('b')}(?:一共|共|有|是|相差|隔)*(?:多少|几)天")
 _ZH_DAYS = ("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日")
 
 
@@ -83,7 +95,7 @@ def _english(text: str, today: date) -> str:
         verb = "is" if day == today else "was" if day < today else "will be"
         return f"{_spelled(day)} {verb} a {day:%A}."
     if match := _BETWEEN.fullmatch(text):
-        return _span(_date(match, "a", today), _date(match, "b", today), match["unit"])
+        return _span(*_in_order(_date(match, "a", today), _date(match, "b", today), match), match["unit"])
     if match := _UNTIL.fullmatch(text):
         return _span(today, _date(match, "b", today), match["unit"])
     if match := _LEAP.fullmatch(text):
@@ -91,6 +103,15 @@ def _english(text: str, today: date) -> str:
         return f"Yes, {year} is a leap year." if calendar.isleap(year) else f"No, {year} is not a leap year."
     if match := _MONTH_LENGTH.fullmatch(text):
         return _month_length(_MONTHS[match["month"]], match["year"])
+    if match := _YEAR_LENGTH.fullmatch(text):
+        days = 366 if calendar.isleap(int(match["year"])) else 365
+        return (
+            f"{match['year']} has {days} days."
+            if match["unit"] == "days"
+            else f"{match['year']} has 52 weeks and {days - 364} day{'s' * (days > 365)}."
+        )
+    if match := _SHIFTED.fullmatch(text):
+        return _shifted(match, today)
     if match := _AGE.fullmatch(text):
         born, then = int(match["born"] or match["born2"]), int(match["then"] or match["then2"])
         if then >= born:
@@ -110,6 +131,11 @@ def _chinese(text: str) -> str:
     if match := _ZH_LEAP.fullmatch(text):
         year = int(match["year"])
         return f"{year}年{'是' if calendar.isleap(year) else '不是'}闰年。"
+    if match := _ZH_YEAR.fullmatch(text):
+        return f"{match['year']}年有{366 if calendar.isleap(int(match['year'])) else 365}天。"
+    if match := _ZH_BETWEEN.fullmatch(text):
+        a, b = _date(match, "a", date.min), _date(match, "b", date.min)
+        return f"从{a.year}年{a.month}月{a.day}日到{b.year}年{b.month}月{b.day}日是{abs((b - a).days)}天。"
     if match := _ZH_MONTH.fullmatch(text):
         month, of_year = int(match["month"]), match["year"]
         if month == 2 and not of_year:
@@ -117,6 +143,23 @@ def _chinese(text: str) -> str:
         days = calendar.monthrange(int(of_year or 2023), month)[1]
         return f"{of_year}年{month}月有{days}天。" if of_year else f"{month}月有{days}天。"
     raise NoDate(text)
+
+
+def _in_order(a: date, b: date, match: re.Match[str]) -> tuple[date, date]:
+    """Days without a year are those after one another, not those next to today."""
+    if a > b and not any(
+        match[name] for name in ("year_a", "year2_a", "year_b", "year2_b", "iso_a", "iso_b", "named_a")
+    ):
+        return a, date(b.year + 1, b.month, b.day) if date(a.year, b.month, b.day) < a else date(a.year, b.month, b.day)
+    return a, b
+
+
+def _shifted(match: re.Match[str], today: date) -> str:
+    count = int(match["count"] or match["count2"]) * (7 if (match["unit"] or match["unit2"]).startswith("week") else 1)
+    start = _date(match, "a", today) if match["way"] else today
+    back = match["way"] == "before" or match["now"] == "ago"
+    day = date.fromordinal(start.toordinal() + (-count if back else count))
+    return f"It is {day:%A}, {_spelled(day)}." if not back else f"It was {day:%A}, {_spelled(day)}."
 
 
 def _month_length(month: int, year: str | None) -> str:

@@ -41,6 +41,8 @@ def solve(text: str, *, chinese: bool = False) -> str:
     match = _EQUATION.fullmatch(text.strip())
     if match is None:
         raise NoEquation(text)
+    if re.search(r"\d \d", match["equation"]):
+        raise NoEquation("two numbers and nothing between them")
     equation = match["equation"].replace(" ", "")
     unknowns = set(re.findall(r"[a-z]", equation))
     asked = match["named"] or match["asked"]

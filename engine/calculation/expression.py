@@ -9,17 +9,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
 
 from engine.calculation.lexicon import PARTS, NoExpression, tokens
-from engine.calculation.number import NotComputable, Number, median, whole, written
+from engine.calculation.number import NotComputable, Number, median, mode, whole, written
 from engine.calculation.words import MAX_LIST
 
 _LISTS: dict[str, Callable[[list[Fraction]], Fraction]] = {
     "mean": lambda values: sum(values, Fraction(0)) / len(values),
     "median": median,
+    "mode": mode,
+    "range": lambda values: max(values) - min(values),
     "sum": lambda values: sum(values, Fraction(0)),
     "product": lambda values: reduce(lambda a, b: a * b, values, Fraction(1)),
     "difference": lambda values: _two(values)[0] - _two(values)[1],
@@ -37,8 +39,18 @@ _COMMANDS = {
 }
 
 _LIST_SIGNS = {"sum": "+", "product": "×", "difference": "−", "quotient": "÷"}
-_ENGLISH_LISTS = {"mean": "mean", "median": "median", "lcm": "least common multiple", "gcd": "greatest common divisor"}
-_CHINESE_LISTS = {"mean": "平均数", "median": "中位数", "lcm": "最小公倍数", "gcd": "最大公约数"}
+_ENGLISH_LISTS = {name: name for name in ("mean", "median", "mode", "range")} | {
+    "lcm": "least common multiple",
+    "gcd": "greatest common divisor",
+}
+_CHINESE_LISTS = {
+    "mean": "平均数",
+    "median": "中位数",
+    "mode": "众数",
+    "range": "极差",
+    "lcm": "最小公倍数",
+    "gcd": "最大公约数",
+}
 _CONSTANTS = {"pi": Number(Fraction(math.pi), exact=False)}
 
 
@@ -53,10 +65,14 @@ class Expression:
     fractions: bool
     """Fractions were put in and no decimals: the answer is one, too."""
 
+    percent: bool = False
+    """A share of a share: the answer is in percent."""
+
     def sentence(self, *, chinese: bool = False) -> str:
         """``17 × 23 = 391.``"""
         shown = "T" + self.shown[1:] if self.shown.startswith("the ") else self.shown
-        result = written(self.number, fractions=self.fractions)
+        number = replace(self.number, value=self.number.value * 100) if self.percent else self.number
+        result = written(number, fractions=self.fractions) + "%" * self.percent
         if chinese and any(name in shown for name in _CHINESE_LISTS.values()):
             result = result.replace("= ", "是", 1).replace("≈ ", "约是", 1)
             return f"{shown}{result}。"
@@ -100,7 +116,9 @@ class _Parser:
         value = self._sum()
         if self._at != len(self._tokens):
             raise NoExpression(f"left over: {' '.join(self._tokens[self._at :])[:40]!r}")
-        return Expression(value.number, value.shown, self._operations, self._fractions and not self._decimals)
+        return Expression(
+            value.number, value.shown, self._operations, self._fractions and not self._decimals, value.percent
+        )
 
     # --- tokens
 
@@ -150,7 +168,8 @@ class _Parser:
                 number = left.number.with_value(left.number.value % right.number.value, right.number)
             else:
                 number = left.number.over(right.number)
-            left = _Value(number, self._shown_product(left, sign, right), 2)
+            percent = sign == "of" and left.percent and right.percent
+            left = _Value(number, self._shown_product(left, sign, right), 2, percent)
         return left
 
     def _shown_product(self, left: _Value, sign: str, right: _Value) -> str:
@@ -170,6 +189,8 @@ class _Parser:
         base = self._postfixed()
         if self._peek() == "to" and self._peek(1) == "the" and self._peek(3) == "power":  # 2 to the 5th power
             self._tokens[self._at : self._at + 4] = ["^", self._peek(2)]
+        if self._peek() == "的" and self._peek(2) == "次方":  # 2的10次方
+            self._tokens[self._at : self._at + 3] = ["^", self._peek(1)]
         if self._take("^"):
             exponent = self._signed_exponent()
             self._operations += 1
@@ -189,6 +210,8 @@ class _Parser:
 
     def _postfixed(self) -> _Value:
         value = self._atom()
+        if self._take("dozen"):
+            value = _Value(value.number.with_value(value.number.value * 12), f"{value.within(3)} × 12", 2)
         while mark := self._take("%", "!", "squared", "cubed", "√", "∛", "factorial", "doubled", "halved"):
             self._operations += mark != "%"
             if mark == "%":
@@ -300,6 +323,8 @@ class _Parser:
         token = self._peek()
         if part := self._part(0):  # half of 30
             return self._fraction(Fraction(1), part)
+        if self._take("dozen"):
+            return _Value(whole(12), "12")
         if token in _CONSTANTS:
             self._at += 1
             return _Value(_CONSTANTS[token], "π")
@@ -341,7 +366,7 @@ class _Parser:
         self._take("the")
         self._take("numbers")
         items = [self._product()]
-        while self._peek() in (",", "and"):
+        while self._peek() in (",", "and") or self._peek()[:1].isdigit():
             while self._take(",", "and"):
                 pass
             items.append(self._product())

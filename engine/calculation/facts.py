@@ -248,10 +248,29 @@ def _next(text: str) -> str:
     raise NotComputable("no simple rule")
 
 
+def _more(a: str, word: str, b: str) -> str:
+    return read_expression(f"{b} {'+' if word in ('more', 'bigger', 'greater', 'larger') else '-'} {a}").sentence()
+
+
+def _contained(a: str, b: str) -> str:
+    return read_expression(f"{b} ÷ {a}").sentence()
+
+
 _BIGGER = "bigger|larger|greater|smaller|less|more|higher|lower"
 _E = r"([-\d./ ]+?(?:percent|%)?|[-\d./ ]+ and [\d/ ]+|\d+ [a-z0-9]+s?)"
 
 _ENGLISH: tuple[_Rule, ...] = (
+    (
+        re.compile(
+            rf"(?:(?:what is|what's|whats|what number is|find|calculate) )?{_N} (more|less|fewer|bigger|greater|larger)"
+            rf" than {_N}"
+        ),
+        _more,
+    ),
+    (re.compile(rf"(?:how many times does |how often does ){_N} (?:go|fit) into {_N}"), _contained),
+    (re.compile(
+        rf"how many (?:lots of )?{_N}(?:'?s)? (?:are|go|are there|fit)?(?: there)? ?(?:in|into|make) {_N}"
+    ), _contained),
     (re.compile(rf"(?:percent(?:age)?|%) (?:of {_N} is {_N})"), lambda base, part: _percent_of(part, base)),
     (re.compile(rf"{_N} (?:is|as) (?:what|a|which) (?:percent(?:age)?|%) of {_N}"), _percent_of),
     (re.compile(rf"(?:percent(?:age)?|%) (?:is )?{_N} (?:out )?of {_N}"), _percent_of),
@@ -266,7 +285,7 @@ _ENGLISH: tuple[_Rule, ...] = (
         ),
         _compare,
     ),
-    (re.compile(rf"(?:is )?{_E} ({_BIGGER}) than {_E}"), _is_more),
+    (re.compile(rf"is {_E} ({_BIGGER}) than {_E}"), _is_more),
     (re.compile(r"(?:is )?(\d{1,12}) (?:a )?prime(?: number)?"), _is_prime),
     (re.compile(r"(?:the )?prime factors of (\d{1,12})"), _prime_factors),
     (re.compile(r"(?:the )?prime factori[sz]ation of (\d{1,12})"), _prime_factors),
@@ -345,6 +364,13 @@ def _zh_rounded(text: str, digits: str) -> str:
     return f"{_rounded(text, digits)[:-1]}。"
 
 
+def _simplified_zh(a: str, b: str) -> str:
+    value = Fraction(int(a), int(b))
+    if value.denominator == int(b):
+        return f"{a}/{b}已经是最简分数。"
+    return _simplified(a, b)[:-1] + "。"
+
+
 _CHINESE: tuple[_Rule, ...] = (
     (re.compile(r"(\d{1,18})除以(\d{1,18})(?:的)?(?:余数|余)(?:是)?(?:多少|几)?"), _zh_remainder),
     (re.compile(rf"{_ZH_N}(?:是|占){_ZH_N}的(?:百分之几|百分之多少|几%|多少%)"), _zh_percent),
@@ -352,6 +378,11 @@ _CHINESE: tuple[_Rule, ...] = (
     (re.compile(r"(\d{1,12})分解质因数|分解质因数(\d{1,12})"), _zh_prime_factors),
     (re.compile(rf"{_ZH_N}(?:和|与|还是){_ZH_N}(?:哪个|谁)(?:更)?(大|小)"), _zh_compare),
     (re.compile(r"(-?\d+(?:\.\d+)?)(?:四舍五入)?保留([0-6])位小数"), _zh_rounded),
+    (
+        re.compile(r"(?:把)?(\d{1,12})/(\d{1,12})(?:化简|约分|的最简分数|化成最简分数)"),
+        lambda a, b: _simplified_zh(a, b),
+    ),
+    (re.compile(r"(?:化简|约分)(\d{1,12})/(\d{1,12})"), lambda a, b: _simplified_zh(a, b)),
     (re.compile(rf"{_ZH_N}化?成小数"), lambda a: _as(a, "decimal").rstrip(".") + "。"),
     (re.compile(rf"{_ZH_N}化?成(?:分数|最简分数)"), lambda a: _as(a, "fraction").rstrip(".") + "。"),
     (re.compile(rf"{_ZH_N}化?成百分数"), lambda a: _as(a, "%").rstrip(".") + "。"),

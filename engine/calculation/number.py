@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
@@ -166,3 +167,15 @@ def median(values: Sequence[Fraction]) -> Fraction:
     ordered = sorted(values)
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def mode(values: Sequence[Fraction]) -> Fraction:
+    """The most frequent of ``values``.
+
+    Raises:
+        NotComputable: several are equally frequent.
+    """
+    counted = Counter(values).most_common(2)
+    if len(counted) > 1 and counted[0][1] == counted[1][1]:
+        raise NotComputable("there is more than one mode")
+    return counted[0][0]

@@ -51,8 +51,26 @@ _ENGLISH_WORDS = (
 _NAMES |= {form: unit for unit in _ENGLISH_WORDS.split() for form in (unit, f"{unit}s")}
 _NAMES |= {"year": "common_year", "years": "common_year", "leap year": "leap_year", "leap years": "leap_year"}
 
+for _power, _words in ((2, ("square", "sq")), (3, ("cubic", "cu"))):
+    for _unit in ("meter", "kilometer", "centimeter", "millimeter", "inch", "foot", "yard", "mile"):
+        _forms = [form for form, unit in _NAMES.items() if unit == _unit and form.isascii()]
+        _NAMES |= {f"{word} {form}": f"{_unit}**{_power}" for word in _words for form in _forms}
+        _NAMES |= {f"{form}^{_power}": f"{_unit}**{_power}" for form in _forms if len(form) == 2 or form == "m"}
+
+_NAMES |= {
+    f"{length}每{time}": f"{_NAMES[length]}/{_NAMES[time]}"
+    for length in ("千米", "公里", "米", "厘米") for time in ("小时", "分钟", "秒")
+}  # fmt: skip
+_NAMES |= {"平方公里": "kilometer**2", "平方分米": "decimeter**2", "立方分米": "decimeter**3", "公顷": "hectare"}
+_NAMES |= {"度": "degC", "两": "liang", "刻钟": "quarter_hour", "打": "dozen"}
+_NAMES |= {"hectare": "hectare", "hectares": "hectare", "stone": "stone", "stones": "stone"}
+_NAMES |= {"fortnight": "fortnight", "fortnights": "fortnight", "century": "century", "millennium": "millennium"}
+
 _UNIT = "|".join(re.escape(name) for name in sorted(_NAMES, key=len, reverse=True))
-_AMOUNT = r"(?P<amount>-?\d+(?:\.\d+)?(?:/\d+)?|an?|one|half an?|1/2 an?)"
+_AMOUNT = (
+    r"(?P<amount>-?\d+(?: \d+/\d+|(?:\.\d+)?(?:/\d+)?)|an?|one|half an?|1/2 an?|(?:1 |a )?quarter of an?"
+    r"|1/4 of an?|3 quarters of an?|3/4 of an?)"
+)
 
 _ENGLISH = (
     re.compile(
@@ -61,7 +79,7 @@ _ENGLISH = (
         rf"(?P<target>{_UNIT})"
     ),
     re.compile(
-        rf"(?:how many |how much )?(?P<target>{_UNIT})(?: are| is)?(?: there)? (?:in|make up|make|equal) "
+        rf"(?:how many |how much )?(?P<target>{_UNIT})(?: are| is)?(?: there)? (?:in|is|are|make up|make|equal) "
         rf"(?:the )?{_AMOUNT} ?(?P<unit>{_UNIT})(?: have| has)?"
     ),
     re.compile(
@@ -81,11 +99,14 @@ _LABELS = {
     "common_year": "year", "leap_year": "leap year", "degC": "°C", "degF": "°F", "metric_ton": "tonne",
     "meter**2": "square meter", "centimeter**2": "square centimeter", "kilometer**2": "square kilometer",
     "foot**2": "square foot", "meter**3": "cubic meter", "centimeter**3": "cubic centimeter",
+    **{f"{unit}**2": f"square {unit}" for unit in ("decimeter", "millimeter", "inch", "yard", "mile")},
+    **{f"{unit}**3": f"cubic {unit}" for unit in ("centimeter", "decimeter", "millimeter", "inch", "foot", "yard")},
     "kilometer/hour": "kilometer per hour", "mile/hour": "mile per hour", "meter/second": "meter per second",
 }  # fmt: skip
 
 _PLURALS = {
-    "foot": "feet", "inch": "inches", "century": "centuries", "square foot": "square feet", "kelvin": "kelvin",
+    "foot": "feet", "inch": "inches", "century": "centuries", "square foot": "square feet", "cubic foot": "cubic feet",
+    "square inch": "square inches", "cubic inch": "cubic inches", "stone": "stone", "kelvin": "kelvin",
     "°C": "°C", "°F": "°F", "kilometer per hour": "kilometers per hour", "mile per hour": "miles per hour",
     "meter per second": "meters per second", "dozen": "dozen",
 }  # fmt: skip
@@ -102,6 +123,8 @@ def _registry() -> Any:
     registry: Any = pint.UnitRegistry(non_int_type=Fraction)
     registry.define("jin = 0.5 * kilogram")
     registry.define("dozen = 12 * count")
+    registry.define("liang = 0.05 * kilogram")
+    registry.define("quarter_hour = 15 * minute")
     return registry
 
 
@@ -129,7 +152,10 @@ def convert(text: str, *, chinese: bool = False) -> str:
 def _converted(match: re.Match[str], chinese: bool) -> str:
     spelled = match["amount"]
     words = {"a": "1", "an": "1", "one": "1", "half a": "1/2", "half an": "1/2", "1/2 a": "1/2", "1/2 an": "1/2"}
-    amount = Fraction(words.get(spelled, spelled))
+    spelled = re.sub(
+        r"^(?:3 quarters|3/4) of an?$", "3/4", re.sub(r"^(?:(?:1 |a )?quarter|1/4) of an?$", "1/4", spelled)
+    )
+    amount = sum((Fraction(part) for part in words.get(spelled, spelled).split()), Fraction(0))
     unit, target = _NAMES[match["unit"]], _NAMES[match["target"]]
     registry = _registry()
     try:

@@ -20,12 +20,31 @@ from engine.calculation.words import MAX_CHARS
 HERE = Path(__file__).parent
 TODAY = date(2026, 11, 29)
 QUESTIONS = [line.split("\t") for line in (HERE / "questions.tsv").read_text().splitlines()]
+PUPILS = [line.split("\t") for line in (HERE / "pupils.tsv").read_text().splitlines()]
 OTHERS = (HERE / "other_questions.txt").read_text().splitlines()
 
 
 @pytest.mark.parametrize(("question", "answer"), QUESTIONS)
 def test_a_calculation_is_answered_exactly(question: str, answer: str) -> None:
     assert calculated(question, "en", TODAY) == answer
+
+
+def test_what_pupils_type_and_say_is_computed() -> None:
+    wrong = [(question, answer) for question, answer in PUPILS if calculated(question, "en", TODAY) != answer]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("heard", "answer"),
+    [
+        ("What is 3x equals 20? 1.", "x = 7."),
+        ("What is 1000 minus 4? 156.", "1000 − 456 = 544."),
+        ("144出于12等于多少?", "144 ÷ 12 = 12。"),
+        ("酒的平方是多少?", "9^2 = 81。"),
+    ],
+)
+def test_a_sum_is_computed_as_recognizers_spell_it(heard: str, answer: str) -> None:
+    assert calculated(heard, "en", TODAY) == answer
 
 
 @pytest.mark.parametrize("question", OTHERS)
