@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
+from statistics import multimode
 
 from engine.errors import EngineError
 
@@ -175,7 +175,7 @@ def mode(values: Sequence[Fraction]) -> Fraction:
     Raises:
         NotComputable: several are equally frequent.
     """
-    counted = Counter(values).most_common(2)
-    if len(counted) > 1 and counted[0][1] == counted[1][1]:
-        raise NotComputable("there is more than one mode")
-    return counted[0][0]
+    modes = multimode(values)
+    if len(modes) != 1:
+        raise NotComputable("there is not one mode")
+    return modes[0]
