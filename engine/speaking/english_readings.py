@@ -73,7 +73,12 @@ def reading(words: Sequence[str], at: int) -> str | None:
 
 
 def _name(word: str) -> str | None:
-    return _NAMES.get(_unaccented(word)) if word[:1].isupper() else None
+    """The phonemes of a name; with its stop, where the tokenizer took that for a part of it."""
+    if not word[:1].isupper():
+        return None
+    stop = "." if word.endswith(".") else ""
+    known = _NAMES.get(_unaccented(word.removesuffix(".")))
+    return known and known + stop
 
 
 def _possessive(name: str | None) -> str | None:

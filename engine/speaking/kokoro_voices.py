@@ -40,7 +40,7 @@ _KINDS = {
     "i": _Kind("it", "Italian", "it"),
     "p": _Kind("pt", "Brazilian Portuguese", "pt-br"),
 }
-"""By the first letter of a voice's name. Japanese (``j``) is missing: its text-to-phoneme step is not here."""
+"""By the first letter of a voice's name. Japanese (``j``) is missing, see ``why_missing``."""
 
 _BEST = (
     "af_heart", "af_bella", "af_nicole", "bf_emma", "ff_siwis", "am_fenrir", "am_michael", "am_puck", "bm_george",
@@ -71,6 +71,19 @@ class Speaker:
         """The style vector for this many phonemes, (1, 256)."""
         row: FloatArray = self.styles[min(max(phonemes, 1), LENGTHS) - 1]
         return row
+
+
+def why_missing(voice_id: str) -> str:
+    """What a Kokoro voice that is not offered lacks, as the end of an error message; empty for other ids."""
+    name = voice_id.removeprefix(PREFIX)
+    if name == voice_id or not _FILE.fullmatch(name):
+        return ""
+    if name[0] == "j":
+        return (
+            "Japanese needs OpenJTalk and its dictionary to turn text into phonemes, which this engine does not use; "
+            "espeak:ja speaks Japanese"
+        )
+    return "run make kokoro to install Kokoro and its voices" if name[0] in _KINDS else ""
 
 
 def load_speakers(folder: Path, languages: Collection[str]) -> list[Speaker]:

@@ -27,6 +27,7 @@ from engine.speaking.espeak import EspeakSynthesizer
 from engine.speaking.hibari import HibariSynthesizer
 from engine.speaking.hibari_speakers import PREFIX as HIBARI
 from engine.speaking.kokoro_voices import PREFIX as KOKORO
+from engine.speaking.kokoro_voices import why_missing
 from engine.speaking.languages import iso
 from engine.speaking.piper_models import open_piper
 from engine.speaking.samples import sample_text
@@ -80,6 +81,8 @@ class VoiceBook:
     def _find(self, voice_id: str) -> tuple[Synthesizer, Voice]:
         if "?" in voice_id and self._hibari is not None and voice_id.startswith(HIBARI):
             return self._hibari, self._hibari.variant(voice_id)
+        if voice_id not in self._by_id and (reason := why_missing(voice_id)):
+            raise InvalidField(f"voice: there is no voice {voice_id[:80]!r}: {reason}")
         if voice_id not in self._by_id:
             neural = [known for known in self._by_id if not known.startswith(ESPEAK)]
             robotic = len(self._by_id) - len(neural)

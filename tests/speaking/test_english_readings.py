@@ -69,5 +69,6 @@ def test_names_are_read_as_dictionaries_give_them() -> None:
     assert read("Euler's formula") == "ˈYləɹz fˈɔɹmjələ"
     assert read("García") == read("Garcia") == "ɡɑɹsˈiə"
     assert read("Fermat and Descartes") == "fɛɹmˈɑ ænd dAkˈɑɹt"
+    assert read("Łódź.") == "wˈuʤ."
     assert reading(["the", "koch"], 1) is None
     assert {symbol for name in _NAMES.values() for symbol in name} <= set(english_phonemes().alphabet)

@@ -51,6 +51,15 @@ def test_an_unknown_voice_is_refused_with_the_known_ones(voicebook: VoiceBook) -
 
 
 @pytest.mark.parametrize(
+    ("voice", "reason"),
+    [("kokoro:jf_alpha", "OpenJTalk"), ("kokoro:zf_nobody", "make kokoro"), ("kokoro:x", "available")],
+)
+def test_a_kokoro_voice_that_is_not_offered_says_what_is_missing(voicebook: VoiceBook, voice: str, reason: str) -> None:
+    with pytest.raises(InvalidField, match=reason):
+        voicebook.voice(voice)
+
+
+@pytest.mark.parametrize(
     ("presents", "language", "voice"),
     [
         ("woman", "en", HEART),
