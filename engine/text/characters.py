@@ -14,9 +14,10 @@ _LOOK_ALIKES = re.compile(
     # numerals, squared units, compatibility ideographs.
     "[\ufb00-\ufb06\uff02-\uff07\uff0a\uff0b\uff0d\uff0f-\uff19\uff1c-\uff1e\uff20-\uff3a\uff3c-\uff3e\uff40-\uff5d\uff65-\uff9f\uffe0-\uffe6"
     "\U0001d400-\U0001d7ff\u2460-\u249b\u2160-\u217f\u210a-\u210e\u2110-\u2113\u211b\u2130\u2131\u2133\u3300-\u33ff\u2103\u2109\u2116"
-    "\uf900-\ufaff\u2002-\u200a\u202f\u205f\u3000\u00a0\u2474-\u2487\U0001f100-\U0001f10a]+"
+    "\uf900-\ufaff\u2002-\u200a\u202f\u205f\u3000\u00a0\u2474-\u2487\U0001f100-\U0001f10a\u2236]+"
 )
-_SPECIAL = {"㎡": "m²", "㎥": "m³", "㎠": "cm²", "㎤": "cm³", "㎢": "km²", "㎣": "mm³", "㎟": "mm²"}
+_SPECIAL = {"㎡": "m²", "㎥": "m³", "㎠": "cm²", "㎤": "cm³", "㎢": "km²", "㎣": "mm³", "㎟": "mm²", "∶": ":"}
+_WIDE_POINT = re.compile(r"(?<=\d)．(?=\d)")
 _RUN = re.compile(r"([^\w\s])\1{3,}")
 _SPACE_RUN = re.compile(r"[ \t]{3,}")
 _LONG_RUN = re.compile(r"(\w)\1{11,}")
@@ -35,6 +36,7 @@ def readable(text: str) -> str:
         text = _INVISIBLE.sub("", text)
     else:
         text = _LOOK_ALIKES.sub(_plain, _INVISIBLE.sub("", unicodedata.normalize("NFC", text)))
+        text = _WIDE_POINT.sub(".", text)
     return shortened(text)
 
 

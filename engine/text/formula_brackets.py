@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.text.formula_shapes import halves, has, is_compound, is_signed, matrix
+from engine.text.formula_shapes import halves, has, is_compound, is_signed, is_vector, matrix
 from engine.text.latex_tree import EMPTY, Node, children
 from engine.text.math_words import RELATIONS
 from engine.text.number_words import number_in_words, ordinal_in_words
@@ -36,6 +36,8 @@ class BracketReader(ABC):
         inside = children(body)
         if matrix(node):
             return self._table(inside[0], opened)
+        if opened == "|" and len(inside) == 1 and is_vector(inside[0]):
+            return [*self.row(inside), "的模"] if self.chinese else ["the magnitude of", *self.row(inside)]
         if opened == "|":
             simple = not is_compound(inside)
             if self.chinese:

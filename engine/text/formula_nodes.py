@@ -21,7 +21,7 @@ from engine.text.math_words import (
     RELATIONS,
     SIGNS,
 )
-from engine.text.number_words import fraction_in_words, ordinal_in_words
+from engine.text.number_words import digits_in_words, fraction_in_words, ordinal_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +194,49 @@ class NodeReader(BracketReader):
             return said + ([self._(("number", "序数")), *self.row(children(below)), ","] if below is not EMPTY else [])
         if is_capital(base) and above.kind == "id" and above.text in ("c", "∁") and below is EMPTY:
             return [*self.node(base), self._(("complement", "的补集"))]
-        if self.chinese and base.kind == "id" and base.text in ("C", "A") and EMPTY not in (below, above):
-            name = "组合数" if base.text == "C" else "排列数"
-            return ["从", *self.row(children(below)), "中选", *self.row(children(above)), "的" + name]
+        if base.kind == "fence" and base.text == "[]" and EMPTY not in (below, above):
+            bounds = [
+                self._(("from", "从")),
+                *self.row(children(below)),
+                self._(("to", "到")),
+                *self.row(children(above)),
+            ]
+            return [*self._fence(base), ",", *bounds, ","]
+        if base.kind == below.kind == "num" and above is EMPTY and base.text.isdecimal():
+            digits = digits_in_words(base.text, self.chinese)
+            if self.chinese:
+                return [*self.row([below]), "进制数", digits]
+            return [digits, "base", *self.row([below])]
+        if base.kind == "id" and above.kind == "fence" and above.text == "()":
+            return self._derivative(self._sub(base, below), above)
+        if base.kind == "id" and base.text in ("C", "A") and EMPTY not in (below, above):
+            return self._chosen(base, below, above)
         return None
+
+    def _derivative(self, function: list[str], order: Node) -> list[str]:
+        """``f^{(n)}``."""
+        inside = children(order.children[0])
+        if self.chinese:
+            return [*function, "的", *self.row(inside), "阶导数"]
+        one = inside[0]
+        if len(inside) == 1 and one.kind == "num" and one.text.isdecimal() and len(one.text) < 3:
+            return ["the", ordinal_in_words(int(one.text)), "derivative of", *function]
+        if len(inside) == 1 and one.kind == "id":
+            return [f"the {one.text}-th derivative of", *function]
+        return ["the derivative of order", *self._exponent(order), "of", *function]
+
+    def _chosen(self, base: Node, below: Node, above: Node) -> list[str] | None:
+        """``C_n^r`` and ``A_n^r``; None where it is a power."""
+        of, taken = self._operand(below), self._operand(above)
+        if self.chinese:
+            of, taken = self.row(children(below)), self.row(children(above))
+            return ["从", *of, "中选", *taken, "的" + ("组合数" if base.text == "C" else "排列数")]
+        numbers = below.kind == above.kind == "num" and below.text.isdecimal() and above.text.isdecimal()
+        if numbers and int(below.text) < int(above.text):
+            return None
+        if base.text == "C":
+            return [*of, "choose", *taken]
+        return ["the permutations of", *of, "taken", *taken] if numbers or above.text in ("r", "k", "m") else None
 
     def _base(self, base: Node) -> list[str]:
         """What is raised: "the quantity … ," unless it is one number or letter."""

@@ -20,6 +20,8 @@ _QUANTITY = re.compile(r"\\(?:SI|qty)\s*\{([^{}]{1,20})\}\s*\{([^{}]{1,40})\}")
 _TEMPERATURE = re.compile(
     r"(?:\^\s*\{?\s*\\circ\s*\}?|°)\s*(?:\\(?:mathrm|text)\s*\{\s*([CFK])\s*\}|([CF])(?![A-Za-z]))"
 )
+_DOTTED = re.compile(r"\\dot\s*\{?(\d)\}?(\d*)\\dot\s*\{?(\d)\}?")
+_OUTWARD = re.compile(r"\\?\]\s*([^\[\](),]{1,20}),([^\[\](),]{1,20})\[")
 _REPEATING = re.compile(r"(\d+)\.(\d*)\\(?:overline|bar|dot)\s*\{?(\d+)\}?")
 _BOXED_SPECIES = re.compile(
     r"\\(?:mathrm|text)\s*\{((?:[A-Z][a-z]?(?:_\{?\d+\}?|\d+)?|\((?:[A-Z][a-z]?(?:_\{?\d\}?|\d)?)+\)(?:_?\{?\d\}?))+)\}"
@@ -58,9 +60,23 @@ _NORM = re.compile(r"(?<!\|)\|\|([^|]{1,60})\|\|(?!\|)")
 _JOINED_BOXES = re.compile(
     r"\\(?:text|mathrm)\s?\{([^{}]{1,12})\}(\^\{?-?\d\}?)?\s*/\s*\\(?:text|mathrm)\s?\{([^{}]{1,12})\}(\^\{?-?\d\}?)?"
 )
+_UNIT_PIECE = r"\\(?:text|mathrm)\s?\{\s?(?:[kcmMnμ]?[A-Za-zΩ]{1,3})\s?\}(?:\^\{?-?\d\}?)?"
+_UNIT_PRODUCT = re.compile(
+    rf"(?<=\d)(?:\\[,;: ]|~|\s)*{_UNIT_PIECE}(?:(?:\\cdot(?![A-Za-z])|\\[,;: ]|~|·|\s)+{_UNIT_PIECE}){{1,4}}"
+)
 _COMPLEMENT = re.compile(r"(?:\\complement|∁)\s?_\s?\{?([A-Za-z])\}?\s*([A-Za-z])(?![A-Za-z])")
 _EXISTS = re.compile(r"((?:\\exists\s?|∃)!?\s*[A-Za-z])\s*(?=\()")
-_ARC_MINUTES = re.compile(r"\^\{?\\circ\}?\s*(\d{1,2})\s?(?:'|′|\^\{?\\prime\}?)(?!['′])")
+_PRIME = r"(?:'|′|\^\{?\\prime\}?)"
+_ARC_MINUTES = re.compile(
+    rf"\^\{{?\\circ\}}?\s*(\d{{1,2}})\s?{_PRIME}(?!['′])"
+    r"(?:(?:\\[,;: ]|~|\s)*(\d{1,2})\s?(?:''|″|′′|\^\{\\prime\s?\\prime\}))?"
+)
+_PERMUTATIONS = re.compile(r"\{?\}?[_^]\s*\{?(\w)\}?\s*P\s*_\s*\{?(\w)\}?")
+_SPLIT_UNIT = re.compile(
+    r"(?<=\d)(?:\\[,;: ]|[~\s])*(?:\\(?:text|mathrm)\s?\{\s?([kMm])\s?\}\s*\\Omega"
+    r"|\\mu\s*\\(?:text|mathrm)\s?\{\s?([A-Za-z])\s?\})"
+    r"(?![A-Za-z_^(])"
+)
 _NAMED_MULTIPLE = re.compile(
     r"\\(?:text|mathrm|operatorname)\s?\{\s?(lcm|LCM|gcd|GCD|hcf|HCF|gcf|GCF)\s?\}(?=\s*(?:\\left)?\s?\()"
 )
@@ -68,11 +84,17 @@ _NAMED_MULTIPLE = re.compile(
 
 def prepared(formula: str, chinese: bool) -> str:
     """LaTeX with chemistry, units and repeating decimals replaced by ``\\text{words}``."""
+    formula = _SPLIT_UNIT.sub(
+        lambda m: rf"\,\mathrm{{{m.group(1)}Ω}}" if m.group(1) else rf"\,\mathrm{{μ{m.group(2)}}}", formula
+    )
     formula = _OHMS.sub(r"\\,\\mathrm{Ω}", _NORM.sub(r"\\|\1\\|", _NAMED_MULTIPLE.sub(_multiple, formula)))
     formula = _COMPLEMENT.sub(lambda m: _text(_complement(m, chinese)), formula)
+    formula = _UNIT_PRODUCT.sub(_joined_units, _DOTTED.sub(r"\\overline{\1\2\3}", formula))
+    formula = _OUTWARD.sub(lambda m: _open_interval(m, chinese), formula)
     formula = _JOINED_BOXES.sub(r"\\mathrm{\1\2/\3\4}", formula)
     formula = _EXISTS.sub(lambda m: m.group(1) + _text("满足" if chinese else "such that"), formula)
-    formula = _ARC_MINUTES.sub(lambda m: rf"^\circ {m.group(1)}" + _text("分" if chinese else "minutes"), formula)
+    formula = _ARC_MINUTES.sub(lambda m: _minutes(m, chinese), formula)
+    formula = _PERMUTATIONS.sub(lambda m: _text(permutations_in_words(*m.groups(), chinese=chinese)), formula)
     formula = _NOT_EQUAL.sub(r"\\neq ", formula)
     formula = _BINOMIAL.sub(lambda m: rf"\binom{{{m.group(1) or m.group(3)}}}{{{m.group(2) or m.group(4)}}}", formula)
     formula = _MONEY.sub(lambda m: m.group(2) + _text(_currency(m.group(1), chinese)), formula)
@@ -83,6 +105,31 @@ def prepared(formula: str, chinese: bool) -> str:
     formula = _QUANTITY.sub(r"\1\\,\\mathrm{\2}", formula)
     formula = _BOXED_SPECIES.sub(lambda m: _boxed_species(m, chinese), formula)
     return _UNIT_BOX.sub(lambda m: _boxed_unit(m, chinese), formula)
+
+
+def _joined_units(match: re.Match[str]) -> str:
+    """``m·s^{-2}`` written in several boxes as one."""
+    pieces = re.findall(r"\{\s?([A-Za-zμΩ]+)\s?\}(\^\{?-?\d\}?)?", match.group())
+    return r"\,\mathrm{" + " ".join(unit + power for unit, power in pieces) + "}"
+
+
+def _open_interval(match: re.Match[str], chinese: bool) -> str:
+    """``]0, 1[``, as French books write it."""
+    low, high = match.groups()
+    if chinese:
+        return f"{_text('开区间')}{low}{_text('到')}{high}"
+    return f"{_text('the open interval from')}{low}{_text('to')}{high}"
+
+
+def _minutes(match: re.Match[str], chinese: bool) -> str:
+    minutes, seconds = match.groups()
+    said = rf"^\circ {minutes}" + _text("分" if chinese else "minutes")
+    return said + (seconds + _text("秒" if chinese else "seconds") if seconds else "")
+
+
+def permutations_in_words(of: str, taken: str, *, chinese: bool) -> str:
+    """In how many orders ``taken`` of ``of`` things may stand."""
+    return f"从 {of} 中选 {taken} 的排列数" if chinese else f"the permutations of {of} taken {taken} at a time"
 
 
 def _complement(match: re.Match[str], chinese: bool) -> str:

@@ -189,10 +189,18 @@ def is_derivative(node: Node) -> bool:
     return sign in ("d", "∂") and len(lower) >= 2 and lower[0].text in ("d", "∂")
 
 
+def _is_of_sets(inside: Sequence[Node]) -> bool:
+    """Whether this is a set by its name or its operators: A, A ∪ B."""
+    joined = all(is_capital(each) or each.kind == "script" for each in inside[::2])
+    return bool(inside) and joined and all(each.kind == "op" and each.text in "∪∩∖×" for each in inside[1::2])
+
+
 def applies(node: Node, argument: Node) -> bool:
     """Whether ``node(argument)`` is a function of it rather than a product."""
     inside = children(argument.children[0])
     base = node.children[0] if node.kind == "script" else node
+    if base.kind == "id" and base.text == "n" and _is_of_sets(inside):
+        return True
     if argument.text[0] != "(" or base.kind != "id" or len(base.text) != 1:
         return base.kind == "id" and len(base.text) > 1 and base.text not in OPERATORS
     if base.text in _FUNCTION_LETTERS or (node.kind == "script" and primes(node.children[2])):

@@ -78,6 +78,30 @@ def _joined(words: Sequence[str], chinese: bool) -> str:
     return text.strip(" ,，")
 
 
+def _last_quantifier(nodes: Sequence[Node]) -> str:
+    return next((node.text for node in reversed(nodes) if node.kind == "op" and node.text in "∀∃∄"), "")
+
+
+def _names_what_follows(nodes: Sequence[Node], at: int) -> bool:
+    """Whether the colon at ``at`` comes after the name of a hypothesis, a line or a function, and is no ratio."""
+    name = nodes[at - 1] if at == 1 else None
+    if name is None or sum(node.kind == "op" and node.text == ":" for node in nodes) > 1:
+        return False
+    letter = name.children[0] if name.kind == "script" else name
+    named = letter.text in ("l", "ℓ", "L", "H", "C", "E", "f", "g", "h", "p", "q", "P", "Γ")
+    stated = any(node.kind == "op" and (node.text in RELATIONS or node.text in "↦⟼") for node in nodes[at:])
+    return letter.kind == "id" and named and stated
+
+
+def _multiplies_vectors(nodes: Sequence[Node], at: int) -> bool:
+    """Whether the product at ``at`` is one of vectors, ∇ and dr among them."""
+    before, after = nodes[at - 1] if at else None, list(nodes[at + 1 : at + 3])
+    if after and after[0].kind == "id" and after[0].text == "d":
+        after = after[1:]
+    nabla = before is not None and before.kind == "op" and before.text == "∇"
+    return bool(after) and (nabla or (is_vector(before) and is_vector(after[0])))
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader(NodeReader):
     """Reads rows of nodes: what is said between them, and what functions are of."""
@@ -164,11 +188,20 @@ class _Reader(NodeReader):
             return [self._(("plus", "正"))], 1
         if char in ("±", "∓") and unary:
             return [self._(ADDITIVE[char])], 1
-        if char in ("·", "⋅", "×") and is_vector(before) and is_vector(after):
+        if char in ("·", "⋅", "×") and _multiplies_vectors(nodes, at):
             return [self._(("cross", "叉乘") if char == "×" else ("dot", "点乘"))], 1
         if char == "→":
             limit = after is not None and (after.kind == "num" or after.text in ("∞", "−", "+") or is_one_sided(after))
             return [self._(("approaches", "趋于") if limit else ("to", "到"))], 1
+        if char == "¬" and after is not None and after.kind == "op" and after.text in RELATIONS:
+            english, chinese = RELATIONS[after.text]
+            return [self._((english.replace("is ", "is not ", 1), f"不{chinese}"))], 2
+        if char == ":" and _names_what_follows(nodes, at):
+            return [","], 1
+        if char == ":" and (quantifier := _last_quantifier(nodes[:at])):
+            return [self._(("such that", "满足")) if quantifier == "∃" else ","], 1
+        if char == "∖" and after is not None and after.kind == "fence" and after.text == "{}":
+            return [self._(("minus", "减去"))], 1
         if char == ":":
             return [self._(("to", "比"))] if is_operand(before) and is_operand(after) else [","], 1
         if char == "≡" and any(is_modulus(node) for node in nodes):

@@ -253,6 +253,7 @@ CHINESE_TEXT = {
     "where": "其中",
     "is": "是",
     "such that": "使得",
+    "then": "则",
     "for all": "对任意",
     "therefore": "所以",
 }

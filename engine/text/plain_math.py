@@ -58,7 +58,9 @@ _ASCII_SIGNS = (
     ("->", r" \to "), ("**", "^"),
 )  # fmt: skip
 _POWER = re.compile(r"\^\s*(?:\(([^()]{0,80})\)|(-?(?:\d+(?:\.\d+)?|[A-Za-z])))")
-_ROOT = re.compile(r"(√|∛|∜|sqrt)\s*(?:\(((?>[^()]{1,80}|\([^()]{0,80}\)){0,20})\)|(\d+(?:\.\d+)?|[A-Za-z]))")
+_ROOT = re.compile(
+    r"(√|∛|∜|sqrt|(?<![A-Za-z0-9)])[³⁴⁵⁶ⁿ]√)\s*(?:\(((?>[^()]{1,80}|\([^()]{0,80}\)){0,20})\)|(\d+(?:\.\d+)?|[A-Za-z]))"
+)
 _NAMED = re.compile(rf"(?<![A-Za-z\\])({_NAMES})(?![A-Za-z])")
 _FORMULA_BRACES = re.compile(r"(?<![\\^_])\{|(?<!\\)\}")
 _SPECIES = re.compile(
@@ -83,6 +85,9 @@ _JOINED_QUANTITY = re.compile(rf"({_NUMBER})([kcmd]?m(?:[²³]|\^[23])|[kc]?m/s(
 _UNIT_BEGINS, _UNIT_ENDS = "\ue000", "\ue001"
 """Around a unit until the braces of the text are escaped."""
 
+_FRACTION = re.compile(rf"(\d{{1,2}})/(\d{{1,3}})([){_EDGE}]*)")
+_FRACTION_BEGINS, _FRACTION_GOES_ON, _FRACTION_ENDS = "\ue002", "\ue003", "\ue004"
+
 _NOT_UNITS = frozenset({"in", "min", "A", "a"})
 
 Read = Callable[[str], str]
@@ -103,7 +108,7 @@ def with_formulas_read(text: str, read: Read) -> str:
         begin, finish = run
         said += pieces[at:begin]
         body = "".join(
-            _with_upright_unit(piece) if kind == "quantity" else piece
+            _with_upright_unit(piece) if kind == "quantity" else _mixed(piece) if kind == "mixed" else piece
             for piece, kind in zip(pieces[begin:finish], kinds[begin:finish], strict=True)
         )
         core = body.strip(_EDGE) if not body.endswith("!") else body
@@ -124,6 +129,14 @@ def _pieces(text: str) -> tuple[list[str], list[str]]:
         if counted and len(piece) < 12 and _unit(piece) is not None:
             pieces[-2:] = [f"{pieces[-2]} {piece}"]
             kinds[-2:] = ["quantity"]
+        elif (
+            len(pieces) > 1
+            and kinds[-1] == "space"
+            and re.fullmatch(r"[-(+−]*\d{1,3}", pieces[-2])
+            and _FRACTION.fullmatch(piece)
+        ):
+            pieces[-2:] = [f"{pieces[-2]} {piece}"]
+            kinds[-2:] = ["mixed"]
         elif (joined := _JOINED_QUANTITY.match(piece)) is not None:
             pieces.append(f"{joined.group(1)} {joined.group(2)}{piece[joined.end() :]}")
             kinds.append("quantity")
@@ -144,6 +157,12 @@ def _with_upright_unit(piece: str) -> str:
     return f"{number}{_UNIT_BEGINS}{core}{_UNIT_ENDS}{unit[len(core) :]}"
 
 
+def _mixed(piece: str) -> str:
+    """``3 1/4`` with marks in place of the fraction's braces."""
+    whole, _, fraction = piece.partition(" ")
+    return whole + _FRACTION.sub(rf"{_FRACTION_BEGINS}\1{_FRACTION_GOES_ON}\2{_FRACTION_ENDS}\3", fraction)
+
+
 def to_latex(plain: str) -> str:
     """Plain symbols as LaTeX: ``x² ≤ √(y+1)`` becomes ``x^{2} ≤ \\sqrt{y+1}``."""
     plain = re.sub(r"(?<=\d)\s*[xX]\s*(?=\d)", r" \\times ", plain)
@@ -160,6 +179,9 @@ def to_latex(plain: str) -> str:
         .replace(r"\mod ", r"\bmod ")
         .replace(_UNIT_BEGINS, r"\,\mathrm{")
         .replace(_UNIT_ENDS, "}")
+        .replace(_FRACTION_BEGINS, r"\frac{")
+        .replace(_FRACTION_GOES_ON, "}{")
+        .replace(_FRACTION_ENDS, "}")
     )
 
 
@@ -186,7 +208,8 @@ def chemistry(text: str, read: Read) -> str:
 
 
 def _root(match: re.Match[str]) -> str:
-    degree = {"∛": "[3]", "∜": "[4]"}.get(match.group(1), "")
+    sign = match.group(1)
+    degree = f"[{sign[0].translate(_UP)}]" if len(sign) == 2 else {"∛": "[3]", "∜": "[4]"}.get(sign, "")
     return rf"\sqrt{degree}{{{match.group(2) or match.group(3) or ''}}}"
 
 

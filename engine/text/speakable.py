@@ -50,7 +50,7 @@ _NUMERAL = re.compile(
 )
 """In a clause of nothing but letters: what is not said as it is written."""
 
-_CODE_POWER = re.compile(r"(?<=[A-Za-z0-9)])\*\*(?=\d)")
+_CODE_POWER = re.compile(r"(?<=[A-Za-z0-9)])(?:\*\*(?=\d)| \*\* (?=[A-Za-z0-9(]))")
 _LINE_START = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[-*+•‣·–][ \t]+(?:\[[ xX]\][ \t]+)?)+", re.MULTILINE)
 _NUMBERED = re.compile(r"^([ \t]*\d{1,3})[.)](?=[ \t]+\S)", re.MULTILINE)
 _EMPHASIS = re.compile(r"\*\*\*|\*\*|__|~~|`+|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)")

@@ -100,7 +100,9 @@ def _unit_name(symbol: str) -> tuple[str, str] | None:
     prefix, base = _PREFIXES.get(symbol[0]), _UNITS.get(symbol[1:])
     if prefix is None or base is None or symbol[1:] in ("min", "h", "hr", "sec", "ft", "in", "mi", "mph", "lb"):
         return None
-    return prefix[0] + base[0], prefix[1] + base[1]
+    # Two vowels are not said: kilohm, megohm.
+    start = prefix[0][:-1] if symbol[1:] == "Ω" and prefix[0] in ("kilo", "mega") else prefix[0]
+    return start + base[0], prefix[1] + base[1]
 
 
 def _unit_english(parts: list[tuple[str, int]], one: bool) -> str:

@@ -182,7 +182,24 @@ _EITHER = re.compile(
 _UNIT_JOINED = re.compile(r"(?<=\d)(?=(?:[kMm]?Ω|[μµ][A-Za-z])(?![A-Za-z0-9]))")
 _QUOTIENT = re.compile(r"(?<![\w/])(a/b|b/a|x/y|y/x|p/q|m/n)(?![\w/])")
 
+_VARIABLE = r"(?:\d{0,3}[xyzntkmabc]|\d{1,3}(?:\.\d{1,3})?)[²³]?"
+_OF_BOTH: Rules = (
+    # A factorial, and not "is not equal to".
+    (
+        re.compile(r"(?<![\w.])(\d{1,2})!=(?=\d)|(?<![\w.])(n)!=(?=n\s?[(×·*])"),
+        lambda m: f"{m.group(1) or m.group(2)}! = ",
+    ),
+    (re.compile(r"(?<=\d) % (?=\d{1,4}\b)"), " mod "),
+    # A dash for a minus: between variables, or beside another operator.
+    (re.compile(rf"(?<![\w.]){_VARIABLE} [–—] (?=[(\d])(?<=[xyzntkm²³] [–—] )"), lambda m: m.group()[:-2] + "− "),
+    (re.compile(r"(?<=[\d)]) [–—] (?=\d{0,3}[xyzntkmabc][²³]?(?![\w'’]))"), " − "),
+    (re.compile(r"(?<=[\d)]) [–—] (?=[\d(][\d.]{0,8}\)? ?[=+×÷*<>≈≤≥])"), " − "),
+)
+
 _ENGLISH: Rules = (
+    *_OF_BOTH,
+    (re.compile(r"(?<![\w'])([nkmr])!(?= (?:is|means|equals|grows|counts|gives)\b)"), r"\1 factorial"),
+    (re.compile(r"(?<![\d:.])(\d{1,3}):(\d{1,3}):(\d(?!\d)|\d{3})(?![\d:])"), r"\1 to \2 to \3"),
     (_UNIT_JOINED, " "),
     (_QUOTIENT, lambda m: m.group().replace("/", " over ")),
     (_MAIL, _address),
@@ -259,7 +276,11 @@ _CHINESE: Rules = (
     (re.compile(r"(?<=\d) ?° ?(?=[CF]\b)"), "°"),
     (re.compile(r"(?<![\d.,/])24/7(?![\d/])"), "二十四小时七天"),
     (_MAIL, lambda m: m.group().replace("@", " at ").replace(".", "点")),
-    (re.compile(r"(?<=[A-Za-z])-(?=\d)"), " "),
+    # "GPT-4", "MP-3": but x-1 and AB-1 may be differences.
+    (re.compile(r"(?<=[A-Za-z]{3})-(?=\d)|(?<=[A-Z]{2})-(?=\d)|(?<![\w)])(?<=[A-Z])-(?=\d{2})"), " "),
+    (re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])"), lambda m: m.group().replace(",", "")),
+    *_OF_BOTH,
+    (re.compile(r"(?<![A-Za-z])([nkmr])!(?![=A-Za-z])"), r"\1的阶乘"),
     (re.compile(r"(?<=\d)米(\d{1,2})(?![\d.年个米厘])"), lambda m: "米" + digits_in_words(m.group(1), True)),
     (re.compile(r"(?<![\d/.])(\d{1,4})/(\d{1,4})(?![\d/.])(?!年|月)"), _chinese_fraction),
     (re.compile(r"(?<![\d.-])(1\d{3}|20\d\d)\s?[-–—~～]\s?(1\d{3}|20\d\d)(?![\d.-])"), _chinese_years),
