@@ -88,6 +88,9 @@ def test_no_word_of_any_page_is_lost_or_said_twice(markup: str) -> None:
         "<p style='position:absolute;left:-9999px'>SECRET</p>", "<p style='text-indent:-9999px'>SECRET</p>",
         "<style>.x, #y {display : none !important}</style><p class='x'>SECRET</p>",
         "<style>@charset 'x'; /* c */ div.x > p {opacity:0}</style><div class='x'><p>SECRET</p></div>",
+        "<p style='font-size:1px'>SECRET</p>", "<p style='transform:scale(0)'>SECRET</p>",
+        "<p style='position:absolute;clip:rect(0,0,0,0)'>SECRET</p>", "<p style='clip-path: inset(50%)'>SECRET</p>",
+        "<div style='max-height:0;overflow:hidden'>SECRET</div>", "<p style='color:#FFF;background:white'>SECRET</p>",
         "<template>SECRET</template>", "<!-- SECRET -->", "<script>SECRET</script>", "<noscript>SECRET</noscript>",
     ],
 )  # fmt: skip
@@ -97,7 +100,18 @@ def test_what_a_page_hides_is_not_read(hidden: str) -> None:
 
 @pytest.mark.parametrize(
     "style",
-    ["opacity:0.9", "font-size:0.9em", "display:block", "left:-20px", "color:blue", "text-indent:-1em"],
+    [
+        "opacity:0.9",
+        "font-size:0.9em",
+        "font-size:12px",
+        "height:0",
+        "overflow:hidden",
+        "color:#fff;background:#000",
+        "display:block",
+        "left:-20px",
+        "color:blue",
+        "text-indent:-1em",
+    ],
 )
 def test_styles_that_hide_nothing_hide_nothing(style: str) -> None:
     assert read("page.html", f"<p style='{style}'>Seen.</p>") == ["Seen."]

@@ -16,17 +16,37 @@ BOMS = (
 DETECT_BYTES = 200_000
 """As much of a file is looked at to guess its encoding."""
 
-LATIN = ("cp1252", "cp1250", "cp1257")
-"""Western, Central European, Baltic."""
+LATIN = ("cp1252", "cp1250", "iso8859_2", "cp1257", "cp1254", "mac_roman")
+"""Western, Central European, Baltic, Turkish, of old Macintoshes."""
 
-RUNNING = ("euc_jp", "gb18030", "big5", "cp932", "cp949", "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256")
-"""Japanese, Chinese, Korean, Cyrillic, Greek, Hebrew, Arabic."""
+RUNNING = ("euc_jp", "gb18030", "big5", "cp932", "cp949", "cp1251", "koi8_r", "cp1255", "cp1253", "cp1256", "cp874")
+"""Japanese, Chinese, Korean, Cyrillic, Hebrew, Greek, Arabic, Thai."""
 
 MARGIN = 0.06
 """The earlier of two that look equally likely wins; with this order, short sentences in all of them come out right."""
 
-RUN_SHARE = 0.5
-"""Share of the bytes beyond ASCII that stand beside another one; below it the text is in Latin letters."""
+RUN_SHARES = (0.5, 0.7)
+"""Share of the bytes beyond ASCII that stand beside another: below, text is in Latin letters; above, it is not."""
+
+DAMAGED = 5
+"""Text with so many more whole UTF-8 characters than damaged ones is UTF-8: others hardly ever look like it."""
+
+MAX_ODD = {"latin": 0.2, "cp874": 0.05}
+"""Share of the characters beyond ASCII that may stand where no writer puts them. A judgement."""
+
+_ODD = {
+    # A capital after a small letter, a sign of its own inside a word.
+    "latin": re.compile(
+        r"(?<=[a-z\u00df-\u00ff])[\u00c0-\u00d6\u00d8-\u00de\u0160\u0178\u017d](?![A-Z])"
+        r"|(?<=[A-Za-z])[\u00b6\u00b1\u00a6\u00bc-\u00be\u00a3-\u00a5\u2022\u02c6\u00b7\u2039](?=[a-z])"
+        r"|(?<![^\s])[\u00b6\u00a6\u00b1](?=[a-z])|(?<=[a-z])[\u00b1\u00b6\u00a6](?![^\s.,])|[\u00fe\u00f0\u00fd](?<=[\u00fe\u00f0\u00fd]{2})"
+    ),
+    # A vowel sign or tone mark without a consonant, a leading vowel without one behind it.
+    "cp874": re.compile(
+        "(?<![\u0e01-\u0e2e\u0e31-\u0e3a\u0e47-\u0e4e])[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]"
+        "|[\u0e40-\u0e44](?![\u0e01-\u0e2e])"
+    ),
+}
 
 _HIGH = re.compile(rb"[\x80-\xff]")
 _HIGH_RUN = re.compile(rb"[\x80-\xff]{2}")
@@ -55,6 +75,8 @@ def decode_text(data: bytes, declared: str | None = None) -> str:
             return data.decode(name)
         except (UnicodeDecodeError, LookupError):
             continue
+    if claimed and _is_damaged_utf8(data[:DETECT_BYTES]):
+        return data.decode("utf-8", errors="replace").replace("\ufffd", "")
     guess = _utf16(data) or _guess(data)
     if guess is None:
         raise Unreadable("the encoding of the text could not be recognised: save it as UTF-8")
@@ -69,6 +91,13 @@ def decode_html(data: bytes) -> str:
     """
     match = _DECLARED.search(data[:_DECLARED_BYTES])
     return decode_text(data, match.group(1).decode() if match else None)
+
+
+def _is_damaged_utf8(sample: bytes) -> bool:
+    """Whether a byte is broken here and there in what is UTF-8 otherwise."""
+    text = sample.decode("utf-8", errors="replace")
+    damaged = text.count("\ufffd")
+    return sum(not character.isascii() for character in text) - damaged >= DAMAGED * damaged
 
 
 def _utf16(data: bytes) -> str | None:
@@ -87,7 +116,8 @@ def _guess(data: bytes) -> str | None:
         return None
     sample = data[:DETECT_BYTES]
     high = len(_HIGH.findall(sample))
-    candidates = RUNNING if len(_HIGH_RUN.findall(sample)) * 2 > high * RUN_SHARE else LATIN
+    runs = len(_HIGH_RUN.findall(sample)) * 2 / max(high, 1)
+    candidates = LATIN if runs <= RUN_SHARES[0] else RUNNING if runs >= RUN_SHARES[1] else LATIN + RUNNING
     texts = {name: _decoded(sample, name) for name in candidates}
     scores = {name: likelihood(text) for name, text in texts.items() if text is not None}
     best = max(scores.values(), default=0.0)
@@ -99,6 +129,10 @@ def _decoded(data: bytes, name: str) -> str | None:
     try:
         text = decoder.decode(data)
     except UnicodeDecodeError:
+        return None
+    kind = "latin" if name in LATIN else name
+    beyond = sum(not character.isascii() for character in text)
+    if kind in _ODD and len(_ODD[kind].findall(text)) > MAX_ODD[kind] * beyond:
         return None
     katakana = len(_HALF_WIDTH_KATAKANA.findall(text))
     return None if _CONTROLS.search(text) or katakana * 2 > len(text) else text

@@ -10,14 +10,8 @@ MAX_DEPTH = 100
 """Nesting of an equation; what is deeper is left out."""
 
 
-def write_out_equations(document: bytes) -> bytes:
-    """``document.xml`` with every equation replaced by a run of text.
-
-    Raises:
-        lxml.etree.LxmlError: not XML.
-    """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
-    root = etree.fromstring(document, parser)
+def write_out_equations(root: etree._Element) -> None:
+    """Every equation below ``root`` becomes a run of text."""
     for equation in list(root.iter(f"{MATH}oMath")):
         parent = equation.getparent()
         if parent is None:
@@ -34,7 +28,6 @@ def write_out_equations(document: bytes) -> bytes:
             parent.remove(equation)
         else:
             parent.replace(equation, run)
-    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True))
 
 
 def _linear(node: etree._Element, depth: int = 0) -> str:
@@ -45,30 +38,39 @@ def _linear(node: etree._Element, depth: int = 0) -> str:
         child = node.find(f"{MATH}{name}")
         return "" if child is None else _linear(child, depth + 1)
 
-    def character(properties: str, default: str) -> str:
-        found = node.find(f"{MATH}{properties}/{MATH}chr")
+    def character(properties: str, default: str, name: str = "chr") -> str:
+        found = node.find(f"{MATH}{properties}/{MATH}{name}")
         return default if found is None else found.get(f"{MATH}val", default)
 
     match node.tag.removeprefix(MATH) if isinstance(node.tag, str) else "":
         case "t":
             return node.text or ""
+        case "f" if character("fPr", "", "type") == "noBar":
+            return f"({part('num')} choose {part('den')})"
         case "f":
-            return f"{_grouped(part('num'))}/{_grouped(part('den'))}"
+            return f"{grouped(part('num'))}/{grouped(part('den'))}"
         case "sSup":
-            return f"{_grouped(part('e'))}^{_grouped(part('sup'))}"
+            return f"{grouped(part('e'))}^{grouped(part('sup'))}"
         case "sSub":
-            return f"{_grouped(part('e'))}_{_grouped(part('sub'))}"
+            return f"{grouped(part('e'))}_{grouped(part('sub'))}"
         case "sSubSup":
-            return f"{_grouped(part('e'))}_{_grouped(part('sub'))}^{_grouped(part('sup'))}"
+            return f"{grouped(part('e'))}_{grouped(part('sub'))}^{grouped(part('sup'))}"
         case "rad":
             degree = part("deg")
-            return f"{'' if degree in ('', '2') else degree + ' '}√{_grouped(part('e'))}"
+            return f"{'' if degree in ('', '2') else degree + ' '}√{grouped(part('e'))}"
         case "nary":
             lower, upper = part("sub"), part("sup")
-            bounds = (f"_{_grouped(lower)}" if lower else "") + (f"^{_grouped(upper)}" if upper else "")
+            bounds = (f"_{grouped(lower)}" if lower else "") + (f"^{grouped(upper)}" if upper else "")
             return f"{character('naryPr', '∫')}{bounds} {part('e')}"
         case "d":
-            return f"({_listed(node, depth)})"
+            begin, end = character("dPr", "(", "begChr"), character("dPr", ")", "endChr")
+            return f"{begin}{_listed(node, depth)}{end}"
+        case "limLow":
+            return f"{part('e')}_{grouped(part('lim'))} "
+        case "limUpp":
+            return f"{part('e')}^{grouped(part('lim'))} "
+        case "acc" if len(part("e")) == 1:
+            return part("e") + character("accPr", "\u0302")
         case "m":
             return "[" + "; ".join(_listed(row, depth) for row in node.findall(f"{MATH}mr")) + "]"
         case "func":
@@ -81,8 +83,8 @@ def _listed(node: etree._Element, depth: int) -> str:
     return ", ".join(_linear(element, depth + 1) for element in node.findall(f"{MATH}e"))
 
 
-def _grouped(text: str) -> str:
-    """In brackets unless it is a single number, letter or bracketed already."""
+def grouped(text: str) -> str:
+    """``text`` in brackets unless it is a single number, letter or bracketed already."""
     text = text.strip()
     bracketed = text.startswith("(") and text.find(")") == len(text) - 1
     return text if len(text) <= 1 or text.isalnum() or bracketed else f"({text})"

@@ -13,8 +13,16 @@ from bs4.element import NavigableString, PreformattedString
 
 from engine.knowledge.items import Block
 from engine.knowledge.reading.hidden import remove_hidden
+from engine.knowledge.reading.mathml import write_out_formulas
+from engine.knowledge.reading.small_marks import write_out_small_marks
+from engine.knowledge.reading.spans import repeat_spanning_cells
 
-LEFT_OUT = ("head", "script", "style", "noscript", "template", "svg", "nav", "iframe", "object", "canvas")
+LEFT_OUT = (
+    "title", "meta", "link", "base", "script", "style", "noscript", "template", "nav", "iframe", "object", "canvas",
+    "defs", "desc", "metadata", "del",
+)  # fmt: skip
+"""Of a page's head all that is defined. Elements that the parser does not know end up there too, but are read."""
+
 HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 BLOCKS = frozenset(
     """address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption figure
@@ -28,16 +36,22 @@ CELL_MARK = " | "
 def html_blocks(markup: str) -> Iterator[Block]:
     """The blocks of a page, those of a table row by row with ``|`` between its cells."""
     soup = BeautifulSoup(markup, "lxml")
+    write_out_formulas(soup)
     remove_hidden(soup)
     for tag in soup(LEFT_OUT):
         tag.decompose()
-    yield from _Walk().blocks(soup)
+    write_out_small_marks(soup)
+    layout = _layout_tables(soup)
+    repeat_spanning_cells([table for table in soup.find_all("table") if id(table) not in layout])
+    yield from _Walk(layout).blocks(soup)
 
 
 class _Walk:
     """What is open while the walk goes through the document."""
 
-    def __init__(self) -> None:
+    def __init__(self, layout: set[int]) -> None:
+        self._layout = layout
+        """Identities of the tables that arrange the page."""
         self._text: list[str] = []
         self._headings: list[str] = []
         self._heading_alone = False
@@ -47,11 +61,9 @@ class _Walk:
         self._cells: list[int] = []
         """Cells begun in each open row of data; while there is one, only its cells part the text."""
         self._open_rows: list[int] = []
-        self._layout: set[int] = set()
 
     def blocks(self, soup: BeautifulSoup) -> Iterator[Block]:
         """All blocks, in order."""
-        self._layout = _layout_tables(soup)
         open_tags: list[tuple[Tag, Iterator[object]]] = [(soup, iter(soup.children))]
         while open_tags:
             tag, children = open_tags[-1]
@@ -73,8 +85,6 @@ class _Walk:
             self._text.append(" ")
         elif name == "img":
             self._text.append(f" {str(tag.get('alt') or '').strip()} ")
-        elif name == "math" and tag.get("alttext"):
-            tag.string = str(tag["alttext"])
         elif name == "table":
             self._tables.append(id(tag) not in self._layout)
             yield from self._edge()
