@@ -25,6 +25,7 @@ from engine.concurrency.hard_stop import HardStop
 from engine.conversation.parts import Parts
 from engine.errors import EngineError, InvalidField, SettingsError
 from engine.knowledge.service import open_knowledge
+from engine.lessons import LessonArchive
 from engine.llm.client import OpenAIChat
 from engine.sessions import SessionRegistry
 from engine.settings import Settings, former_names, load_settings, unknown_variables
@@ -34,6 +35,7 @@ from engine.transport.api.avatars_api import AvatarsApi
 from engine.transport.api.headers import on_response_prepare
 from engine.transport.api.idle_clips import IdleClips
 from engine.transport.api.knowledge_api import routes as knowledge_routes
+from engine.transport.api.lessons_api import LessonsApi
 from engine.transport.api.middleware import (
     answering_expectations,
     api_key,
@@ -74,12 +76,9 @@ class Engine:
         self.registry: SessionRegistry | None = None
         self.parts: Parts | None = None
         self.avatars: AvatarMaker | None = None
-        self._api = Api(
-            settings,
-            self.metrics,
-            self.readiness,
-            TokenSigner(settings.secret.get_secret_value(), settings.sessions.token_ttl_s),
-        )
+        tokens = TokenSigner(settings.secret.get_secret_value(), settings.sessions.token_ttl_s)
+        self._api = Api(settings, self.metrics, self.readiness, tokens)
+        self._lessons_api = LessonsApi(settings, tokens, lambda: self._api.registry)
         self._tutors = TutorStore(settings.tutors_dir)
         self._knowledge = open_knowledge(settings)
         self._stack = contextlib.AsyncExitStack()
@@ -91,7 +90,9 @@ class Engine:
             stack.callback(self._knowledge.close)
             parts = await stack.enter_async_context(open_parts(self.settings, self.metrics, self._knowledge))
             await asyncio.to_thread(self._check_tutors, parts)
-            registry = SessionRegistry(parts, self._tutors)
+            lessons = LessonArchive(self.settings.lessons, self.metrics)
+            await stack.enter_async_context(lessons.running())
+            registry = SessionRegistry(parts, self._tutors, lessons=lessons)
             await stack.enter_async_context(self._api.webrtc.running())
             await stack.enter_async_context(registry.running())
             self.registry = registry
@@ -155,6 +156,7 @@ class Engine:
             answering_expectations(
                 [
                     *self._api.routes(),
+                    *self._lessons_api.routes(),
                     *knowledge_routes(self._knowledge),
                     *TutorsApi(self._tutors, self._warm).routes(),
                     *AvatarsApi(self._avatar_maker, settings.limits.avatar_upload_bytes).routes(),

@@ -37,6 +37,7 @@ from engine.conversation.reply_context import ReplyOptions
 from engine.conversation.tasks import SessionTasks
 from engine.errors import Busy, EngineError, ReplyFailed
 from engine.items import VAD_FRAME_MS
+from engine.lessons import LessonRecord
 from engine.llm.history import ChatHistory
 from engine.protocol.outgoing import TranscriptionEvent, TurnDoneEvent
 from engine.settings import Patience
@@ -53,6 +54,7 @@ class Dialogue:
 
     profile: TutorProfile
     history: ChatHistory
+    record: LessonRecord
     idle_motion: IdleMotion
     session_id: str
     kb_id: str | None
@@ -83,7 +85,7 @@ class Answering:
         patience: Patience | None,
     ) -> None:
         self.microphone = StudentMicrophone(parts, tasks, ListenerInbox(inbox, self.cut_off), languages, patience)
-        self.floor = Floor(tasks, dialogue.history, parts.metrics)
+        self.floor = Floor(tasks, dialogue.history, dialogue.record, parts.metrics)
         self.prefill = DialoguePrefill(parts, dialogue.history, tasks, dialogue.profile.safety)
         self.stops = 0
         """How often the student has pressed stop."""
@@ -219,7 +221,9 @@ class Answering:
     async def _reply_to(self, message: Message) -> Reply:
         if isinstance(message, TypedMessage):
             return self._new_reply(message.text, message.received_at, message.avatar)
-        transcript = await transcribe_recording(self._parts, message.data, self.microphone.languages)
+        transcript = await transcribe_recording(
+            self._parts, message.data, self.microphone.languages, self._dialogue.record.listened
+        )
         transcribed_at = asyncio.get_running_loop().time()
         await self._client.tell(TranscriptionEvent(content=transcript.text, language=transcript.language))
         reply = self._new_reply(transcript.text, message.received_at, message.avatar)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
 import structlog
 
@@ -16,12 +15,10 @@ from engine.conversation.reply_context import ReplyOptions
 from engine.errors import EngineError
 from engine.knowledge.follow_up import search_query
 from engine.llm.history import ChatHistory
+from engine.protocol.lessons import Origin
 from engine.protocol.outgoing import SafetyCategory, SourcePassage
 
 log = structlog.get_logger(__name__)
-
-Origin = Literal["model", "calculation", "material", "safety", "greeting"]
-"""Who wrote a reply; the label of ``tutor_answers_total``, which does not count greetings."""
 
 
 @dataclass(frozen=True, slots=True)

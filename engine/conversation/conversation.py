@@ -21,6 +21,7 @@ from engine.conversation.sink import Sink
 from engine.conversation.tasks import SessionTasks
 from engine.errors import EngineError, InvalidField
 from engine.items import AnimatedFrame, AudioChunk
+from engine.lessons import LessonRecord
 from engine.llm.history import ChatHistory
 from engine.settings import Patience
 from engine.tutors.profile import TutorProfile
@@ -53,16 +54,19 @@ class Conversation:
             greeting=profile.greeting,
             examples=[(e.question, e.answer) for e in profile.examples],
         )
+        self.record = LessonRecord(
+            _loop_time, words=parts.settings.lessons.record, held_back_words=parts.settings.lessons.held_back_words
+        )
         own = profile.knowledge if profile.knowledge and parts.knowledge.exists(profile.knowledge) else None
         self._parts = parts
         self._session_id = session_id
         self._idle_motion = IdleMotion(seed=hash(session_id) & 0x7FFFFFFF)
-        self._client = AttachedClient(session_id, parts.metrics)
+        self._client = AttachedClient(session_id, self.record, parts.metrics)
         self._tasks = SessionTasks()
         self._inbox = Inbox(self._tasks)
         self._answering = Answering(
             parts,
-            Dialogue(profile, self.history, self._idle_motion, session_id, kb_id or own),
+            Dialogue(profile, self.history, self.record, self._idle_motion, session_id, kb_id or own),
             self._client,
             self._inbox,
             self._tasks,
@@ -143,7 +147,7 @@ class Conversation:
             Busy: too much is waiting.
         """
         self._answering.microphone.discard()
-        self._receive(TypedMessage(text, avatar, asyncio.get_running_loop().time(), self._answering.stops))
+        self._receive(TypedMessage(text, avatar, _loop_time(), self._answering.stops))
 
     def submit_recording(self, recording: bytes, avatar: Avatar | None) -> None:
         """The student sent a whole recording. What they were saying by live voice is discarded.
@@ -152,7 +156,7 @@ class Conversation:
             Busy: too much is waiting.
         """
         self._answering.microphone.discard()
-        self._receive(Recording(recording, avatar, asyncio.get_running_loop().time(), self._answering.stops))
+        self._receive(Recording(recording, avatar, _loop_time(), self._answering.stops))
 
     def greet(self, avatar: Avatar | None) -> None:
         """Let the tutor say its greeting, as the first reply. Ignored when anything has been said already.
@@ -163,10 +167,11 @@ class Conversation:
         Raises:
             Busy: too much is waiting.
         """
-        self._inbox.receive(Greeting(avatar, asyncio.get_running_loop().time(), self._answering.stops))
+        self._inbox.receive(Greeting(avatar, _loop_time(), self._answering.stops))
 
     def listen(self, chunk: AudioChunk) -> None:
         """Live microphone audio; never waits, the oldest is dropped when behind."""
+        self.record.listened(len(chunk.pcm))
         self._answering.microphone.push(chunk)
 
     def end_talk(self) -> None:
@@ -183,8 +188,15 @@ class Conversation:
 
     def _receive(self, message: Message) -> None:
         self._inbox.receive(message)
+        if isinstance(message, TypedMessage):
+            self.record.typed(message.text)
         if self._client.streaming:
             self._answering.interrupt("client")
+
+
+def _loop_time() -> float:
+    """Seconds on the event loop's clock."""
+    return asyncio.get_running_loop().time()
 
 
 class _Closed(Exception):

@@ -18,7 +18,10 @@ from engine.concurrency.channel import ChannelClosed
 from engine.conversation.reply import Reply, RoomSound
 from engine.conversation.sink import Sink
 from engine.conversation.tasks import SessionTasks
+from engine.errors import ReplyFailed
+from engine.lessons import LessonRecord
 from engine.llm.history import ChatHistory
+from engine.protocol.lessons import ReplyEnd
 from engine.protocol.outgoing import InterruptedEvent
 from engine.telemetry import Metrics
 
@@ -42,10 +45,11 @@ class Floor:
     Args:
         tasks: the conversation's.
         history: the dialogue.
+        record: is told which reply speaks, and what was heard of it.
         metrics: count interruptions.
     """
 
-    def __init__(self, tasks: SessionTasks, history: ChatHistory, metrics: Metrics) -> None:
+    def __init__(self, tasks: SessionTasks, history: ChatHistory, record: LessonRecord, metrics: Metrics) -> None:
         self.replies = 0
         """Replies that were allowed to speak so far; the number of the latest one."""
         self.idle = asyncio.Event()
@@ -53,6 +57,7 @@ class Floor:
         self.idle.set()
         self._tasks = tasks
         self._history = history
+        self._record = record
         self._metrics = metrics
         self._exchange: asyncio.Task[None] | None = None
         self._reply: Reply | None = None
@@ -84,11 +89,18 @@ class Floor:
         self._reply = reply
         if reply.question:
             self._history.add_user(self.replies, reply.question)
+        self._record.reply_begins(reply, self.replies)
+        ended: ReplyEnd = "closed"
         try:
             await reply.speak(self.replies, room)
+            ended = "done"
+        except ReplyFailed:
+            ended = "failed"
+            raise
         finally:
             if self._reply is reply:
                 self._reply = None
+                self._record.reply_ends(reply, ended)
 
     def cut_off(self, reason: Reason, sink: Sink | None) -> bool:
         """Silence the tutor now; never waits. False when nothing was being said."""
@@ -100,6 +112,7 @@ class Floor:
         self._exchange = self._reply = None
         if reply is not None:
             self._interrupted = reply
+            self._record.reply_ends(reply, "interrupted")
             if sink is not None:
                 with suppress(ChannelClosed):  # its connection is closing and sends nothing more anyway
                     sink.drop(reply.number)
@@ -134,3 +147,4 @@ class Floor:
         elif self._interrupted is not None and self._interrupted.number == number:
             self._interrupted.playback.correct(position_ms, now)
             self._history.heard(number, self._interrupted.heard_text(now))
+            self._record.corrected(self._interrupted, number)

@@ -12,13 +12,14 @@ without sending anything, until ``speak`` releases it or ``abandon`` ends it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
 import structlog
 
 from engine.animation.idle_motion import IdleMotion
-from engine.contracts import Avatar
+from engine.contracts import Avatar, Message
 from engine.conversation.answers import ReadyAnswer, find_answer
 from engine.conversation.parts import Parts
 from engine.conversation.picture_stage import PictureStage
@@ -29,8 +30,10 @@ from engine.conversation.speech_stage import SpeechStage
 from engine.conversation.tasks import SessionTasks
 from engine.conversation.text_stage import TextStage
 from engine.errors import EngineError, ReplyFailed
+from engine.lessons.entries import Delivery
 from engine.llm.history import ChatHistory
-from engine.protocol.outgoing import SafetyEvent, TurnDoneEvent, numbered
+from engine.protocol.lessons import Origin
+from engine.protocol.outgoing import SafetyEvent, SourcePassage, TurnDoneEvent, numbered
 from engine.safety.service import Incident
 from engine.telemetry import Timeline, log_fault
 
@@ -98,6 +101,28 @@ class Reply:
     def text(self) -> str:
         """What it says so far, as shown."""
         return self._text.text
+
+    @property
+    def origin(self) -> Origin:
+        """Who wrote it."""
+        return self._text.origin
+
+    @property
+    def sources(self) -> Sequence[SourcePassage]:
+        """Passages of the knowledge base that it rests on."""
+        return self._text.sources
+
+    @property
+    def asked(self) -> Sequence[Message]:
+        """What the language model was given, if it was asked."""
+        return self._text.asked
+
+    @property
+    def delivery(self) -> Delivery:
+        """How it reaches the client."""
+        if self._options.avatar is None:
+            return "text"
+        return "live" if self._options.live else "clip"
 
     def heard_text(self, now: float) -> str:
         """What the student has got of it: the words played so far, or all of the text if nothing is spoken."""

@@ -7,13 +7,22 @@ from collections.abc import Sequence, Set
 
 from engine.concurrency.channel import Channel
 from engine.concurrency.streams import closing
-from engine.contracts import CutShort
-from engine.conversation.answers import Origin, ReadyAnswer
+from engine.contracts import CutShort, Message
+from engine.conversation.answers import ReadyAnswer
 from engine.conversation.prompt import Prompt
 from engine.conversation.reply_context import ReplyContext
 from engine.errors import LanguageModelFailed
 from engine.items import Clause
-from engine.protocol.outgoing import ErrorEvent, ReplyEvent, SafetyCategory, SafetyEvent, TextDeltaEvent, TextEvent
+from engine.protocol.lessons import Origin
+from engine.protocol.outgoing import (
+    ErrorEvent,
+    ReplyEvent,
+    SafetyCategory,
+    SafetyEvent,
+    SourcePassage,
+    TextDeltaEvent,
+    TextEvent,
+)
 from engine.text.clauses import CLOSERS, STOPS, ClauseSplitter
 from engine.text.language import detect_language
 from engine.text.language_runs import language_runs
@@ -35,6 +44,10 @@ class TextStage:
         """The reply so far, as shown."""
         self.origin: Origin = "model"
         """Who wrote it."""
+        self.sources: Sequence[SourcePassage] = ()
+        """What it rests on."""
+        self.asked: Sequence[Message] = ()
+        """What the language model was given."""
         self.held_back: SafetyCategory | None = None
         """What the guard held back: the question, or what the model was about to say."""
         self.failed = False
@@ -55,6 +68,7 @@ class TextStage:
             LanguageModelFailed: the model failed and the tutor cannot apologise for it.
         """
         context = self._context
+        self.sources = answer.sources or ()
         if isinstance(answer, ReadyAnswer):
             self.origin, self.held_back = answer.origin, answer.held_back
             if answer.held_back is not None:
@@ -101,6 +115,7 @@ class TextStage:
 
     async def _write(self, prompt: Prompt) -> None:
         context, profile = self._context, self._context.options.profile
+        self.asked = prompt.messages
         deltas = context.parts.language_model.reply(
             prompt.messages,
             max_tokens=profile.llm_max_tokens or context.parts.settings.llm.max_tokens,

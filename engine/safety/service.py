@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import aiohttp
 import structlog
@@ -15,10 +16,10 @@ from engine.protocol.outgoing import SafetyCategory, SafetyStage
 from engine.safety.guard import judge_answer, judge_question
 from engine.safety.moderation import moderated
 from engine.safety.texts import reply_language, safety_text
-from engine.safety.webhook import Webhook
 from engine.settings import SafetySettings
 from engine.telemetry import Metrics
 from engine.tutors.profile import Strictness, TutorProfile
+from engine.webhooks import Webhook
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,8 @@ class Safety:
         self._http: aiohttp.ClientSession | None = None
         self._webhook: Webhook | None = None
         if settings.webhook_url is not None and settings.webhook_secret is not None:
-            self._webhook = Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value(), metrics)
+            secret = settings.webhook_secret.get_secret_value()
+            self._webhook = Webhook("safety-webhook", settings.webhook_url, secret, metrics)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -96,6 +98,7 @@ class Safety:
         if self._webhook is None:
             return
         body: dict[str, object] = {
+            "id": str(uuid4()),
             "event": "safety",
             "session": incident.session,
             "reply": incident.reply,

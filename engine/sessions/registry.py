@@ -19,6 +19,7 @@ from engine.admission import Admission
 from engine.conversation.conversation import Conversation
 from engine.conversation.parts import Parts
 from engine.errors import Busy, InvalidField, UnknownSession
+from engine.lessons import Lesson, LessonArchive
 from engine.sessions.memory import MemoryKeeper
 from engine.sessions.session import Session
 from engine.settings import Patience
@@ -34,14 +35,22 @@ class SessionRegistry:
         parts: what all sessions share.
         tutors: the profiles.
         memory: None makes one.
+        lessons: keeps what was said in ended sessions; None makes one that no webhook is told by.
     """
 
-    def __init__(self, parts: Parts, tutors: TutorStore, memory: MemoryKeeper | None = None) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        tutors: TutorStore,
+        memory: MemoryKeeper | None = None,
+        lessons: LessonArchive | None = None,
+    ) -> None:
         self._memory = memory or MemoryKeeper()
         self._parts = parts
         self._tutors = tutors
         settings = parts.settings
         self._admission = Admission(settings.sessions.max, measured=settings.sessions.admission == "measured")
+        self._lessons = lessons or LessonArchive(settings.lessons, parts.metrics)
         self._sessions: dict[str, Session] = {}
         self._draining = False
 
@@ -111,6 +120,27 @@ class SessionRegistry:
             raise UnknownSession("no live session has this id")
         return session
 
+    def find_lesson(self, session_id: str) -> Lesson:
+        """The lesson of a session that lives, or whose transcript is still kept.
+
+        Raises:
+            NotFound: there is none.
+        """
+        session = self._sessions.get(session_id)
+        return session.lesson if session is not None else self._lessons.find(session_id)
+
+    def erase_lesson(self, session_id: str) -> None:
+        """Forget what was said in a session so far.
+
+        Raises:
+            NotFound: as for ``find_lesson``.
+        """
+        session = self._sessions.get(session_id)
+        if session is not None:
+            session.lesson.record.erase()
+        else:
+            self._lessons.erase(session_id)
+
     async def end(
         self, session: Session, how: str, code: int = WSCloseCode.OK, reason: bytes = b"session ended"
     ) -> None:
@@ -129,6 +159,7 @@ class SessionRegistry:
         if session.task is not None:
             session.task.cancel()
             await asyncio.wait([session.task])
+        self._lessons.announce(session.lesson)
         self._parts.end_session(session.id)
         log.info("session_ended", session=session.id, how=how)
 
@@ -137,6 +168,7 @@ class SessionRegistry:
         if self._sessions.pop(session.id, None) is None:
             return False
         session.status = "ended"
+        self._lessons.keep(session.lesson, how)
         self._memory.session_ended()
         self._parts.metrics.sessions.set(len(self._sessions))
         self._parts.metrics.sessions_total.labels(how).inc()
@@ -170,6 +202,7 @@ class SessionRegistry:
         except Exception:
             log.exception("session_failed", session=session.id)
             if self._forget(session, "failed"):
+                self._lessons.announce(session.lesson)
                 await session.close_connections(WSCloseCode.INTERNAL_ERROR, b"session failed")
                 self._parts.end_session(session.id)
 
@@ -187,3 +220,4 @@ class SessionRegistry:
                     await session.close_if_unauthorized(time.time())
             speaking = any(session.conversation.speaking for session in self._sessions.values())
             await self._memory.tidy(now, speaking=speaking)
+            self._lessons.tidy([session.lesson for session in self._sessions.values()])

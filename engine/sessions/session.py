@@ -12,6 +12,7 @@ from aiohttp import WSCloseCode
 
 from engine.conversation.conversation import Conversation
 from engine.conversation.parts import Parts
+from engine.lessons import Lesson
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,10 @@ class Session:
         self.status = "active"
         self.created_at = datetime.now(UTC)
         self.last_activity = self.created_at
+        self.lesson = Lesson(
+            session_id, tutor_id, student_id, conversation.profile.name, self.created_at, conversation.record
+        )
+        self.lesson.record.begin()
         self._active_at = asyncio.get_running_loop().time()
         self._connections: list[SessionConnection] = []
         self.task: asyncio.Task[None] | None = None

@@ -1,6 +1,7 @@
 """Every setting, once: command line, ``ENGINE_*`` environment, TOML file, default, in that order."""
 
 from engine.settings.groups import SafetySettings
+from engine.settings.lessons import LessonSettings
 from engine.settings.listening import (
     BargeInOptions,
     EndpointOptions,
@@ -16,6 +17,7 @@ __all__ = [
     "BargeInOptions",
     "EndpointOptions",
     "GateOptions",
+    "LessonSettings",
     "ListeningOptions",
     "Patience",
     "SafetySettings",

@@ -31,6 +31,7 @@ from engine.settings.groups import (
     VideoSettings,
     WebrtcSettings,
 )
+from engine.settings.lessons import LessonSettings
 from engine.settings.listening import ListeningOptions, Patience
 from engine.settings.names import FORMER_NAMES, PREFIX, nested, put, settings_of
 
@@ -97,6 +98,7 @@ class Settings(BaseSettings):
     webrtc: WebrtcSettings = Field(default_factory=WebrtcSettings)
     knowledge: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
     safety: SafetySettings = Field(default_factory=SafetySettings)
+    lessons: LessonSettings = Field(default_factory=LessonSettings)
 
     @field_validator("models_dir")
     @classmethod

@@ -17,7 +17,6 @@ from pydantic import ValidationError
 from engine.safety.moderation import flagged
 from engine.safety.service import Incident, Safety
 from engine.safety.texts import TEXTS, reply_language
-from engine.safety.webhook import CAPACITY, Webhook
 from engine.settings import SafetySettings
 from engine.telemetry import Metrics
 from engine.tutors.profile import TutorProfile
@@ -66,26 +65,9 @@ async def test_the_webhook_is_signed_and_has_the_words_only_if_asked_to(words: b
     at, digest = (part.split("=")[1] for part in signed.split(","))
     assert hmac.new(SECRET.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest() == digest
     told = json.loads(body)
+    assert len(told["id"]) == 36
     assert (told["category"], told["stage"], told["session"], told["reply"]) == ("abuse", "question", "s1", 3)
     assert (told.get("words") == "my dad hits me") is words and ("dad" in body.decode()) is words
-
-
-async def test_a_failing_receiver_is_tried_again_and_delays_nobody() -> None:
-    receiver = Receiver(failures=2)
-    async with receiver.running() as url:
-        webhook = Webhook(url, SECRET, Metrics(), first_pause_s=0.02)
-        async with webhook.running():
-            webhook.post({"n": 1})
-            await asyncio.wait_for(receiver.came.wait(), 60)
-    assert receiver.tries == 3 and receiver.got[0][1] == b'{"n":1}'
-
-
-async def test_what_waits_for_a_dead_receiver_is_bounded_and_counted() -> None:
-    metrics = Metrics()
-    webhook = Webhook("http://127.0.0.1:1/", SECRET, metrics)
-    for number in range(CAPACITY + 5):
-        webhook.post({"n": number})
-    assert metrics.queue_dropped.labels("safety-webhook")._value.get() == 5
 
 
 def verdict(*names: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from engine.protocol import http
+from engine.protocol.lessons import LessonTranscript
 from engine.tutors.profile import TutorProfile
 
 JsonObject = dict[str, Any]
@@ -39,6 +40,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     http.SessionToken, http.SessionList, http.PeerAnswer, http.IceServers, http.AvatarList, http.AvatarState,
     http.VoiceList,
     http.KnowledgeList, http.KnowledgeState, http.DocumentStored, http.DocumentAdding, http.SourceList,
+    LessonTranscript,
     TutorProfile, TutorList,
 )  # fmt: skip
 """Every body and answer; their JSON schemas are generated."""
@@ -137,6 +139,24 @@ PATHS: dict[str, dict[str, JsonObject]] = {
             answers=json_content("SessionToken"),
             key=True,
             errors=("401", "403", "404"),
+            parameters=("session_id",),
+        ),
+    },
+    "/v1/sessions/{session_id}/transcript": {
+        "get": {
+            **operation(
+                "What was said and heard; ?format=vtt or Accept: text/vtt gives WebVTT",
+                answers={**json_content("LessonTranscript"), "text/vtt": {}},
+                errors=("401", "403", "404", "422", "503"),
+                parameters=("session_id",),
+            ),
+            "security": [{"apiKey": []}, {"sessionToken": []}],
+        },
+        "delete": operation(
+            "Erase the transcript",
+            status="204",
+            key=True,
+            errors=("401", "404", "503"),
             parameters=("session_id",),
         ),
     },
