@@ -100,7 +100,7 @@ class Floor:
         finally:
             if self._reply is reply:
                 self._reply = None
-                self._record.reply_ends(reply, ended)
+                self._record.reply_ends(reply, ended, asyncio.get_running_loop().time())
 
     def cut_off(self, reason: Reason, sink: Sink | None) -> bool:
         """Silence the tutor now; never waits. False when nothing was being said."""
@@ -112,7 +112,7 @@ class Floor:
         self._exchange = self._reply = None
         if reply is not None:
             self._interrupted = reply
-            self._record.reply_ends(reply, "interrupted")
+            self._record.reply_ends(reply, "interrupted", self._interruption.at)
             if sink is not None:
                 with suppress(ChannelClosed):  # its connection is closing and sends nothing more anyway
                     sink.drop(reply.number)
@@ -147,4 +147,4 @@ class Floor:
         elif self._interrupted is not None and self._interrupted.number == number:
             self._interrupted.playback.correct(position_ms, now)
             self._history.heard(number, self._interrupted.heard_text(now))
-            self._record.corrected(self._interrupted, number)
+            self._record.corrected(self._interrupted, number, now)

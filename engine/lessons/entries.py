@@ -90,7 +90,7 @@ class TutorEntry:
             id=self.id,
             turn=self.turn,
             start_ms=round(self.start_ms),
-            end_ms=round(self.start_ms + self.heard_ms),
+            end_ms=round(self.start_ms) + round(self.heard_ms),
             text=self.heard,
             unheard=self.text.removeprefix(self.heard).strip(),
             origin=self.origin,

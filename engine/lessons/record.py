@@ -177,12 +177,12 @@ class LessonRecord:
             self._entries.append(entry)
         self._changed()
 
-    def reply_ends(self, reply: RecordedReply, ended: ReplyEnd) -> None:
-        """``reply`` speaks no longer. ``done`` means that its client has played all of it."""
+    def reply_ends(self, reply: RecordedReply, ended: ReplyEnd, now: float) -> None:
+        """``reply`` speaks no longer at ``now``. ``done`` means that its client has played all of it."""
         if self._speaking is None or self._speaking[0] is not reply:
             return
         entry = self._speaking[1]
-        self._refresh()
+        self._refresh(now)
         self._speaking = None
         entry.ended = ended
         if ended == "done":
@@ -198,12 +198,12 @@ class LessonRecord:
             self._chars += entry.chars
         self._changed()
 
-    def corrected(self, reply: RecordedReply, number: int) -> None:
-        """The client says how much of ``reply``, which was interrupted, it had really played."""
+    def corrected(self, reply: RecordedReply, number: int, now: float) -> None:
+        """The client says at ``now`` how much of ``reply``, which was interrupted, it had really played."""
         entry = next((e for e in self._entries if isinstance(e, TutorEntry) and e.turn == number), None)
         if entry is not None and entry.ended is not None:
             self._spoken_ms -= entry.heard_ms
-            self._take_heard(entry, reply)
+            self._take_heard(entry, reply, now)
             self._spoken_ms += entry.heard_ms
             self._changed()
 
@@ -300,16 +300,16 @@ class LessonRecord:
         if entry is not None and entry.turn == number and entry.delivery == delivery and not entry.begun:
             entry.begun, entry.start_ms = True, self._now_ms()
 
-    def _refresh(self) -> None:
+    def _refresh(self, now: float | None = None) -> None:
         """Bring the entry of the reply that speaks up to date."""
         if self._speaking is not None:
             reply, entry = self._speaking
             entry.text, entry.origin, entry.sources = reply.text.strip(), reply.origin, tuple(reply.sources)
-            self._take_heard(entry, reply)
+            self._take_heard(entry, reply, self._clock() if now is None else now)
 
-    def _take_heard(self, entry: TutorEntry, reply: RecordedReply) -> None:
-        """Note what was heard of ``reply`` so far."""
-        now, played = self._clock(), reply.playback
+    def _take_heard(self, entry: TutorEntry, reply: RecordedReply, now: float) -> None:
+        """Note what was heard of ``reply`` by ``now``."""
+        played = reply.playback
         entry.cues = cut_cues(entry.text, played.words, played.sent_ms)
         if entry.delivery == "clip" and not entry.delivered:
             entry.heard, entry.heard_ms = "", 0.0

@@ -17,8 +17,7 @@ async def read(caller: Any, session: dict[str, Any], query: str = "") -> tuple[i
         return reply.status, await reply.text()
 
 
-async def test_a_lesson_through_an_interruption_and_a_reload(caller: Any) -> None:
-    session = await caller.create()
+async def test_a_lesson_through_an_interruption_and_a_reload(caller: Any, session: dict[str, Any]) -> None:
     socket = await caller.connect(session)
     await socket.send(type="configure", stream=True)
     await socket.expect("ready")
