@@ -88,7 +88,9 @@ class Engine:
             await stack.enter_async_context(self._port_open())
             await stack.enter_async_context(self.metrics.watch_loop())
             stack.callback(self._knowledge.close)
-            parts = await stack.enter_async_context(open_parts(self.settings, self.metrics, self._knowledge))
+            parts = await stack.enter_async_context(
+                open_parts(self.settings, self.metrics, self._knowledge, self.readiness.load)
+            )
             await asyncio.to_thread(self._check_tutors, parts)
             lessons = LessonArchive(self.settings.lessons, self.metrics)
             await stack.enter_async_context(lessons.running())

@@ -12,7 +12,7 @@ import functools
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 import torch
@@ -45,8 +45,17 @@ T = TypeVar("T")
 
 
 @contextlib.asynccontextmanager
-async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge) -> AsyncIterator[Parts]:
-    """All parts, warm. Leaving the context ends their threads and processes."""
+async def open_parts(
+    settings: Settings, metrics: Metrics, knowledge: Knowledge, progress: Callable[[float], None] = lambda share: None
+) -> AsyncIterator[Parts]:
+    """All parts, warm. Leaving the context ends their threads and processes.
+
+    Args:
+        settings: which parts.
+        metrics: for those that count.
+        knowledge: prepared here.
+        progress: told the share (0 to 1) of the parts that are loaded, after each one.
+    """
     async with contextlib.AsyncExitStack() as stack:
         with _unwrapping_engine_errors():
             async with asyncio.TaskGroup() as group:
@@ -54,8 +63,11 @@ async def open_parts(settings: Settings, metrics: Metrics, knowledge: Knowledge)
                 listening = group.create_task(_in_thread("listening", _load_listening, settings))
                 voices = group.create_task(_in_thread("voices", build_voicebook, settings))
                 renderer = group.create_task(_in_thread("renderer", _load_renderer, settings))
-                group.create_task(_in_thread("words", _load_words, settings))
-                group.create_task(_load_knowledge(settings, knowledge))
+                words = group.create_task(_in_thread("words", _load_words, settings))
+                course = group.create_task(_load_knowledge(settings, knowledge))
+                tasks: tuple[asyncio.Task[Any], ...] = (language_model, listening, voices, renderer, words, course)
+                for task in tasks:
+                    task.add_done_callback(lambda _: progress(sum(each.done() for each in tasks) / len(tasks)))
         detector, recognizer, end_of_turn = listening.result()
         drawing, avatar_factory, costs = renderer.result()
         await _warm_up_voices(voices.result(), drawing)

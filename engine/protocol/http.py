@@ -66,6 +66,8 @@ class ErrorAnswer(ResponseBody):
     """Body of every answer with a status from 400."""
 
     error: ErrorDetail
+    progress: float | None = None
+    """In ``/ready`` while models load: the share that is loaded, 0 to 1."""
 
 
 class DemoModel(ResponseBody):
@@ -74,6 +76,8 @@ class DemoModel(ResponseBody):
     name: str
     replace_with: str
     """The setting that puts another model in its place."""
+    languages: tuple[str, ...] | None = None
+    """ISO 639-1 codes of those it speaks well enough; None: not known."""
 
 
 class Status(ResponseBody):

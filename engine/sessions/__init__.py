@@ -2,6 +2,6 @@
 
 from engine.sessions.memory import MemoryKeeper
 from engine.sessions.registry import SessionRegistry
-from engine.sessions.session import ABSENT_S, Session, SessionConnection
+from engine.sessions.session import ABSENT_S, LEFT_S, Session, SessionConnection
 
-__all__ = ["ABSENT_S", "MemoryKeeper", "Session", "SessionConnection", "SessionRegistry"]
+__all__ = ["ABSENT_S", "LEFT_S", "MemoryKeeper", "Session", "SessionConnection", "SessionRegistry"]

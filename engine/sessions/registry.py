@@ -148,7 +148,7 @@ class SessionRegistry:
 
         Args:
             session: which.
-            how: for the metrics: ``deleted``, ``expired``, ``shutdown`` …
+            how: for the metrics: ``deleted``, ``expired``, ``abandoned``, ``shutdown`` …
             code: for its connections, see ``SessionConnection.close``.
             reason: the same.
         """
@@ -207,15 +207,17 @@ class SessionRegistry:
                 self._parts.end_session(session.id)
 
     async def _expire(self) -> None:
-        """End sessions whose idle clock is past the limit, and return memory to the system now and then."""
-        limit = self._parts.settings.sessions.idle_s
+        """End sessions that are idle or abandoned, and return memory to the system now and then."""
+        limit, detached_s = self._parts.settings.sessions.idle_s, self._parts.settings.sessions.detached_s
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(min(5.0, limit / 4))
+            await asyncio.sleep(min(5.0, limit / 4, detached_s / 4))
             now = loop.time()
             for session in list(self._sessions.values()):
                 if session.idle_s(now) > limit:
                     await self.end(session, "expired", WSCloseCode.OK, b"session expired")
+                elif session.abandoned(now, detached_s):
+                    await self.end(session, "abandoned", WSCloseCode.OK, b"session expired")
                 else:
                     await session.close_if_unauthorized(time.time())
             speaking = any(session.conversation.speaking for session in self._sessions.values())

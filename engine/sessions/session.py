@@ -20,6 +20,9 @@ ABSENT_S = 30.0
 """A session that nobody has been connected to for this long no longer counts as one that needs pictures. A judgement:
 time for a reload of the page, or to find the network again."""
 
+LEFT_S = 15.0
+"""A session whose page was closed ends after this. A judgement: a reload closes the page too, and may take as long."""
+
 
 class SessionConnection(Protocol):
     """A socket or peer of a session."""
@@ -54,6 +57,8 @@ class Session:
         self.lesson.record.begin()
         self._active_at = asyncio.get_running_loop().time()
         self._connections: list[SessionConnection] = []
+        self._detached_at = math.inf
+        self._left_at = math.inf
         self.task: asyncio.Task[None] | None = None
         self._authorized_until = math.inf
 
@@ -93,10 +98,32 @@ class Session:
         """
         return bool(self._connections) or now - self._active_at < ABSENT_S
 
+    def leave(self) -> None:
+        """The student's page was closed. If it does not come back within ``LEFT_S``, ``abandoned`` says so."""
+        self._left_at = asyncio.get_running_loop().time()
+
+    def stay(self) -> None:
+        """The student's page is there again, but not connected yet."""
+        self._left_at = math.inf
+        if self._detached_at < math.inf:
+            self._detached_at = asyncio.get_running_loop().time()
+
+    def abandoned(self, now: float, detached_s: float) -> bool:
+        """Whether the student is gone: disconnected for more than ``detached_s``, or the page was closed.
+
+        A session that nobody has ever connected to only becomes idle.
+
+        Args:
+            now: on the event loop's clock.
+            detached_s: seconds.
+        """
+        return now - self._detached_at > detached_s or (not self._connections and now - self._left_at > LEFT_S)
+
     def take_connection(self, connection: SessionConnection) -> SessionConnection | None:
         """Make ``connection`` the session's own. Returns the one it replaces, which the caller closes."""
         previous = self._connections[-1] if self._connections else None
         self._connections.append(connection)
+        self._detached_at = self._left_at = math.inf
         self.touch()
         return previous
 
@@ -104,6 +131,8 @@ class Session:
         """``connection`` is closed."""
         if connection in self._connections:
             self._connections.remove(connection)
+            if not self._connections:
+                self._detached_at = asyncio.get_running_loop().time()
         self.touch()
 
     async def close_connections(self, code: int, reason: bytes) -> None:

@@ -51,6 +51,9 @@ class SessionSettings(Group):
     idle_s: float = Field(
         default=900, ge=1, le=86400, description="A session without activity ends after this, seconds."
     )
+    detached_s: float = Field(
+        default=60, ge=1, le=86400, description="A session whose student is disconnected ends after this, seconds."
+    )
     token_ttl_s: int = Field(
         default=14_400,
         ge=10,

@@ -1,6 +1,7 @@
 /**
  * Talks to the engine from a browser: ES modules without dependencies and without a build step. Copy this file and
- * the files it imports: webrtc-link.js, websocket-link.js, mse-player.js, captions.js, microphone-worklet.js.
+ * the files it imports: webrtc-link.js, websocket-link.js, mse-player.js, captions.js, heartbeat.js,
+ * microphone-worklet.js.
  *
  *   import { TutorClient } from "./client.js";
  *   const tutor = new TutorClient({ engineUrl, token, video: document.querySelector("video") });
@@ -16,6 +17,7 @@
  *   state      {state}            connecting, listening, hearing, thinking, speaking, offline
  *   word       {text, turn}       a word of the tutor as it is played
  *   firstframe {turn, ms}         ms from the student's last action to the first painted picture of the answer
+ *   stalled    {stalled}          nothing has come from the engine for 1.5 s although something should have; or it comes again
  *   closed     {code, reason}     the connection is gone; connect() continues the conversation over a new one
  *
  * Over WebRTC the picture is always live. Over a WebSocket, `video` shows something only while the tutor speaks (state
@@ -23,7 +25,7 @@
  *
  * Call `connect()` from a click: browsers play audio only after one.
  */
-import { NoPeer, Refused, WebRtcLink } from "./webrtc-link.js";
+import { NoPeer, Refused, WebRtcLink, httpBase } from "./webrtc-link.js";
 import { WebSocketLink } from "./websocket-link.js";
 
 export { Refused };
@@ -57,7 +59,7 @@ export class TutorClient extends EventTarget {
    */
   constructor({ engineUrl, token, video, avatarId, transport = "auto", renew }) {
     super();
-    this.#options = { engineUrl, token, video, avatarId, patient: transport === "webrtc", renew };
+    this.#options = { engineUrl, token, video, avatarId, patient: transport === "webrtc", renew, volume: video.volume };
     this.#transport = transport;
   }
 
@@ -88,6 +90,12 @@ export class TutorClient extends EventTarget {
       this.close();
       throw error;
     }
+  }
+
+  /** How loud the tutor is, 0 to 1. It is lowered further by itself while the student makes a sound. */
+  set volume(volume) {
+    this.#options.volume = volume;
+    this.#link?.setVolume(volume);
   }
 
   /** The student typed. Interrupts the reply that is being spoken. */
@@ -198,6 +206,7 @@ export class TutorClient extends EventTarget {
       word: (word) => this.#emit("word", word),
       speaking: (on) => this.#setSpeaking(on),
       painted: (turn, now) => this.#painted(turn, now),
+      stalled: (stalled) => this.#emit("stalled", { stalled }),
       closed: (detail) => this.#closed(detail),
     });
     const ready = await link.open();
@@ -231,6 +240,8 @@ export class TutorClient extends EventTarget {
       case "error":
         if (this.#state === "thinking" && !this.#speaking) this.#setState("listening");
         break;
+      case "pong":
+        return;
     }
     this.#emit(message.type, message);
   }
@@ -264,6 +275,14 @@ export class TutorClient extends EventTarget {
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/**
+ * Tells the engine that the page of a session is being closed: the session ends unless the page comes back within some
+ * seconds. Call it in `pagehide`. A reload comes back by connecting, or by renewing the token.
+ */
+export function leave(engineUrl, token) {
+  navigator.sendBeacon(`${httpBase(engineUrl)}/leave`, token);
 }
 
 /** What a session token says of itself: `iat` and `exp`, in Unix seconds. */

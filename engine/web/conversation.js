@@ -2,7 +2,7 @@
  * The written conversation: who said what, kept when the page is reloaded. A reply appears in step with its voice. What
  * was not heard of it, because it was interrupted, is greyed; nothing that was shown disappears.
  */
-import { endOf, render } from "./markdown.js";
+import { endOf, endOfFormula, render } from "./markdown.js";
 
 const KEPT = 200;
 const STORE = "conversation";
@@ -139,7 +139,8 @@ export class Conversation {
     if (!reply || reply.over) return;
     const end = endOf(word, reply.line.text, reply.shown, NEAR + NEAR_PER_MISS * reply.missed);
     reply.missed = end < 0 ? reply.missed + 1 : 0;
-    if (end > reply.shown) this.#show(reply, end);
+    const shown = end < 0 ? endOfFormula(reply.line.text, reply.shown) : end;
+    if (shown > reply.shown) this.#show(reply, shown);
   }
 
   /** All of a reply has been sent. It may still be playing. */

@@ -72,7 +72,8 @@ export class MicrophoneButton {
       this.#become("closed");
       this.#trouble = true;
       const known = window.isSecureContext ? texts.microphoneProblems[error.name] : texts.microphoneProblems.insecure;
-      problem(known ?? texts.microphoneProblems.other.replace("{why}", error.message));
+      console.info(error);
+      problem(known ?? texts.microphoneProblems.other);
     }
   }
 

@@ -92,6 +92,11 @@ export class MsePlayer {
     return Math.max(0, (this.#video.currentTime - this.#offset) * 1000);
   }
 
+  /** Milliseconds of the current reply that are there to be played. */
+  get aheadMs() {
+    return this.speaking && !this.#video.paused ? (this.#bufferedEnd() - this.#video.currentTime) * 1000 : 0;
+  }
+
   close() {
     clearInterval(this.#timer);
     this.#buffer = null;

@@ -1,14 +1,19 @@
 /** The built-in page: creates a session and connects the tutor's client to what the page shows. */
-import { Refused, TutorClient } from "./client.js";
+import { Busy, Trouble, call, request } from "./api.js";
+import { Refused, TutorClient, leave } from "./client.js";
+import { applyVolume, showControls, stayAwake, useControls } from "./controls.js";
 import { Conversation } from "./conversation.js";
+import { faceNow, nameOf, offerTutors, onChoice, questionsNow, showChoices, showWaking, tutorNow } from "./lobby.js";
 import { MicrophoneButton } from "./microphone.js";
-import { faceNow, languageNow, offerTutors, tutorNow } from "./tutors.js";
+import { sure } from "./sure.js";
 import {
-  $, caption, label, note, problem, questionsIn, showFace, showState, showTimings, store, texts, translated,
+  $, DEBUG, caption, label, note, problem, showFace, showIdle, showState, showTimings, store, texts, translated,
 } from "./view.js";
 import { offerVoices } from "./voices.js";
 
-const LOADING_MS = 2000;
+const LOADING_MS = 1000;
+/** ms. A machine without a graphics card wakes up in half a minute. */
+const LONG_LOADING_MS = 120_000;
 /** ms. A lost connection that had lasted this long is reopened; otherwise the student decides. */
 const STEADY_MS = 5000;
 /** ms before each attempt to reconnect: a change of network takes some seconds, a restart of the engine more. */
@@ -21,39 +26,47 @@ let tutor = null;
 let session = readSession();
 let connectedAt = 0;
 let ready = null;
-/** The demonstration language model, if that is what answers: `{name, replace_with}`. */
+/** The demonstration language model, if that is what answers: `{name, replace_with, languages}`. */
 let demoModel = null;
 /** Counts starts and ends, so that an attempt that is out of date stops. */
 let attempt = 0;
+/** How the lesson that still stands there has ended: a key of `texts.ended`, or null. */
+let ended = sessionStorage.getItem("ended") || null;
+let reconnecting = false;
 const conversation = new Conversation($("transcript"), () => texts);
 const microphone = new MicrophoneButton(() => tutor, show);
 
 function show() {
-  const state = tutor?.state ?? "ready";
+  const state = reconnecting ? "reconnecting" : ended && !tutor ? "ended" : tutor?.state ?? "ready";
   showState(state, microphone.isOpen);
   if (state === "listening") conversation.silent();
   conversation.waiting(state === "thinking" || (state === "speaking" && conversation.unsaid));
 }
 
 function showStart(connecting = false) {
+  const begun = session !== null || !conversation.empty;
+  document.body.dataset.view = begun || tutor ? "lesson" : "lobby";
   $("start").setAttribute("aria-busy", String(connecting));
-  $("start").textContent = connecting ? texts.states.connecting : session ? texts.continue : texts.start;
-  $("tutors").disabled = connecting;
-  // Another tutor means another conversation, so once one has begun the tutor is changed in the settings.
-  $("tutors").hidden = session !== null && !conversation.empty;
+  $("start").textContent = connecting ? texts.connecting
+    : ended ? texts.again : session && !conversation.empty ? texts.continue : texts.start;
+  $("tutors").disabled = $("subjects").disabled = connecting;
+  $("new-lesson").hidden = connecting || !begun;
+  $("ended").hidden = !ended || connecting;
+  $("ended").textContent = ended ? texts.ended[ended].replace("{tutor}", nameOf()) : "";
 }
 
 /** Shows either the start button or the controls to talk and type. */
 function showTalking(on) {
   $("welcome").hidden = on;
-  $("composer").hidden = $("hint").hidden = !on;
+  $("composer").hidden = $("hint").hidden = $("leave").hidden = $("controls").hidden = !on;
   $("suggestions").hidden = true;
+  stayAwake(on);
 }
 
 /** Questions to begin with, until the student has asked one. */
 function showSuggestions() {
   $("suggestions").hidden = tutor === null || conversation.begun;
-  $("suggestions").replaceChildren(...questionsIn(languageNow()).map((text) => {
+  $("suggestions").replaceChildren(...questionsNow().map((text) => {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = text;
@@ -62,67 +75,22 @@ function showSuggestions() {
   }));
 }
 
-function showDemoModel() {
-  $("demo-model").hidden = !demoModel;
-  if (demoModel) {
-    $("demo-model").textContent = texts.demoModel.replace("{name}", demoModel.name)
-      .replace("{setting}", demoModel.replace_with);
-  }
-}
-
 /** Says that nobody but an AI answers, and which one. */
 function showAi() {
-  $("ai").textContent = ready?.model ? texts.aiModel.replace("{model}", ready.model) : texts.ai;
+  const model = ready?.model ?? demoModel?.name;
+  const text = !model ? texts.ai : model === demoModel?.name ? texts.aiDemo : texts.aiModel;
+  $("ai").textContent = text.replace("{model}", model);
+  $("demo-model").hidden = !demoModel;
+  $("demo-model").textContent = texts.demoModel.replace("{name}", demoModel?.name).replace("{setting}", demoModel?.replace_with);
 }
 
 function showConnection() {
   showAi();
-  $("tutor-name").textContent = document.title = ready?.tutor ?? texts.title;
+  const inLesson = document.body.dataset.view === "lesson";
+  $("tutor-name").textContent = document.title = ready?.tutor ?? ((inLesson && nameOf()) || texts.title);
   $("picture").classList.toggle("live", tutor?.transport === "webrtc");
   $("transport").textContent = texts.transports[tutor?.transport] ?? "";
   $("transport").hidden = !tutor?.transport;
-}
-
-// --- the engine's management API
-
-async function call(method, path, body) {
-  const response = await request(method, path, body);
-  return response.status === 204 ? null : response.json();
-}
-
-/** The engine's answer to a request that succeeded. */
-async function request(method, path, body) {
-  const headers = { "Content-Type": "application/json" };
-  const key = sessionStorage.getItem("key");
-  if (key) headers.Authorization = `Bearer ${key}`;
-  let response;
-  try {
-    response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
-  } catch {
-    throw new Error(texts.problems.unreachable);
-  }
-  if (response.ok) return response;
-  if (response.status === 401) {
-    askForKey();
-    throw new Error(texts.problems.key);
-  }
-  const { error } = await response.json();
-  if (response.status !== 503) throw new Error(error.message);
-  throw new Busy($("start").disabled ? texts.problems.loading : texts.problems.busy, response.headers.get("Retry-After"));
-}
-
-/** The engine is starting or full; try again after `afterMs`. */
-class Busy extends Error {
-  constructor(message, retryAfter) {
-    super(message);
-    this.afterMs = Number(retryAfter ?? 2) * 1000;
-  }
-}
-
-function askForKey() {
-  $("key-row").hidden = false;
-  if (!$("settings").open) $("settings").showModal();
-  $("key").focus();
 }
 
 function readSession() {
@@ -139,25 +107,44 @@ function keepSession(value) {
   else sessionStorage.removeItem("session");
 }
 
-/** Waits until the engine runs and its models are loaded. */
-async function listTutors() {
+/** Shows the tutors as soon as the engine runs, and lets the student start when its models are loaded. */
+async function wake() {
+  const began = performance.now();
+  let tutors = null;
   for (;;) {
     try {
-      const [{ tutors }, { avatars }, state] = await Promise.all(
-        [call("GET", "v1/tutors"), call("GET", "v1/avatars"), call("GET", "ready")],
-      );
-      offerTutors(tutors, avatars, anew);
-      demoModel = state.demo_model;
-      showDemoModel();
+      if (!tutors) {
+        ({ tutors } = await call("GET", "v1/tutors"));
+        offerTutors(tutors, null, null);
+        showStart();
+        showConnection();
+      }
+      const state = await call("GET", "ready");
+      const [{ avatars }, { voices }] = await Promise.all([call("GET", "v1/avatars"), call("GET", "v1/voices")]);
+      demoModel = state.demo_model ?? null;
+      const spoken = voices.map(({ language }) => language);
+      offerTutors(tutors, avatars, new Set(spoken.filter((each) => demoModel?.languages?.includes(each) ?? true)));
       problem();
+      showWaking();
+      showAi();
       $("start").disabled = false;
       return;
     } catch (error) {
-      problem(error.message);
+      const loading = error instanceof Busy;
+      const late = performance.now() - began > LONG_LOADING_MS;
+      showWaking(loading ? (late ? texts.wakingLong : texts.waking.replace("{tutor}", nameOf())) : "", error.progress);
+      problem(error instanceof Trouble ? error.message : loading ? "" : reason(error), true);
     }
     if ($("settings").open) await new Promise((closed) => $("settings").addEventListener("close", closed, { once: true }));
     await new Promise((resolve) => setTimeout(resolve, LOADING_MS));
   }
+}
+
+/** What the student is told of an error. Its own words are for developers. */
+function reason(error) {
+  console.info(error);
+  const told = error instanceof Trouble ? error.message : error instanceof Busy ? texts.problems.busy : texts.problems.noStart;
+  return DEBUG && told !== error.message ? `${told} (${error.message})` : told;
 }
 
 // --- a conversation
@@ -166,6 +153,8 @@ async function listTutors() {
 async function start() {
   const mine = ++attempt;
   problem();
+  if (ended) conversation.clear();
+  setEnded(null);
   showStart(true);
   try {
     const old = session !== null;
@@ -183,7 +172,7 @@ async function start() {
     // On a touch screen the first press of the button opens it.
     if (!microphone.pushToTalk || HAS_MOUSE) await microphone.open();
   } catch (error) {
-    if (mine === attempt) left(error.message);
+    if (mine === attempt) left(reason(error));
   }
 }
 
@@ -193,23 +182,23 @@ async function startAgain() {
   const listened = microphone.isOpen;
   conversation.stop();
   microphone.close();
+  reconnecting = true;
+  problem(texts.problems.reconnecting, true);
   for (const wait of AGAIN_MS) {
     // A failed attempt leaves the client offline.
-    showState("connecting", false);
+    show();
     await new Promise((resolve) => setTimeout(resolve, wait));
     if (mine !== attempt) return;
     try {
       await connect();
       if (mine !== attempt) return;
+      problem();
       begun();
       if (listened) await microphone.open();
       return;
     } catch (error) {
       console.info(`not connected again: ${error.message}`);
-      if (mine === attempt && error instanceof Refused) {
-        keepSession(null);
-        return left(texts.problems.ended);
-      }
+      if (mine === attempt && error instanceof Refused) return over("expired");
     }
   }
   if (mine === attempt) left(texts.problems.lost);
@@ -250,18 +239,22 @@ async function connect() {
     engineUrl: session.engine_url, token: session.engine_token, video: $("speech"),
     avatarId: faceNow(), transport: $("link").value, renew: renewToken,
   });
+  applyVolume();
   listen(tutor);
   ready = await tutor.connect();
   connectedAt = performance.now();
 }
 
 function begun() {
+  reconnecting = false;
   if (conversation.empty) tutor.greet();
   showFace(ready.avatar);
-  showConnection();
+  showIdle(ready.avatar);
   showStart();
+  showConnection();
   showTalking(true);
   showSuggestions();
+  show();
   // Without a hardware keyboard, focusing a text box would open one over half the page.
   (microphone.pushToTalk || !HAS_MOUSE ? $("microphone") : $("text")).focus({ preventScroll: true });
 }
@@ -297,41 +290,61 @@ function listen(client) {
   });
   on("error", ({ code, message, turn }) => {
     if (turn) conversation.mute(turn);
-    note(texts.notes[code] ?? message);
+    note(texts.notes[code] ?? (DEBUG ? message : texts.notes.other));
+  });
+  on("stalled", ({ stalled }) => {
+    reconnecting = stalled;
+    if (stalled) problem(texts.problems.reconnecting, true);
+    else if ($("problem").textContent === texts.problems.reconnecting) problem();
+    show();
   });
   on("closed", ({ code, reason }) => {
     console.info(`connection closed: ${code} ${reason}`);
-    const ended = reason.startsWith("session");
-    if (ended) keepSession(null);
-    if (!ended && code !== 1008 && performance.now() - connectedAt > STEADY_MS) startAgain();
-    else left(code === 1008 ? texts.problems.replaced : ended ? texts.problems.ended : texts.problems.lost);
+    if (reason.startsWith("session")) over("expired");
+    else if (code !== 1008 && performance.now() - connectedAt > STEADY_MS) startAgain();
+    else left(code === 1008 ? texts.problems.replaced : texts.problems.lost);
   });
 }
 
 /** Show that the page is disconnected and waits for the student. */
 function left(reason = "") {
   attempt++;
+  reconnecting = false;
   microphone.close();
   tutor?.close();
   tutor = ready = null;
   conversation.stop();
   $("latency").hidden = true;
   showTalking(false);
-  showConnection();
   showStart();
+  showConnection();
   show();
   problem(reason);
-  if (reason) $("start").focus({ preventScroll: true });
+  if (reason || ended) $("start").focus({ preventScroll: true });
 }
 
-/** Begin another conversation with the chosen tutor or avatar. */
-function anew() {
-  const talking = tutor !== null || $("start").getAttribute("aria-busy") === "true";
-  if (talking) left();
+/** The lesson is over; it can still be read. */
+function over(how) {
+  setEnded(how);
   endSession();
+  left();
+}
+
+function setEnded(how) {
+  ended = how;
+  sessionStorage.setItem("ended", how ?? "");
+}
+
+/** Back to the choice of a tutor, or at once to another lesson. */
+function anew(starts) {
+  left();
+  endSession();
+  setEnded(null);
   conversation.clear();
   showStart();
-  if (talking) start();
+  showConnection();
+  show();
+  if (starts) start();
 }
 
 function ask(text) {
@@ -341,9 +354,21 @@ function ask(text) {
   show();
 }
 
+/** @param {"change" | "leave" | "other"} what */
+function isSure(what, name = "") {
+  const { question, consequence, yes } = texts.sure[what];
+  return sure({ question: question.replace("{tutor}", name), consequence, yes });
+}
+
 // --- what the student does
 
 $("start").addEventListener("click", () => $("start").getAttribute("aria-busy") === "true" || start());
+$("new-lesson").addEventListener("click", async () => {
+  if (ended || conversation.empty || await isSure("other")) anew(false);
+});
+$("leave").addEventListener("click", async () => {
+  if (!conversation.begun || await isSure("leave")) over("left");
+});
 $("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("text").value.trim();
@@ -357,32 +382,54 @@ $("stop").addEventListener("click", () => {
   if (HAS_MOUSE) $("text").focus({ preventScroll: true });
 });
 document.addEventListener("keydown", ({ key }) => {
-  if (key === "Escape" && !$("settings").open) tutor?.interrupt();
+  if (key === "Escape" && !document.querySelector("dialog[open]")) tutor?.interrupt();
 });
 $("settings-open").addEventListener("click", () => $("settings").showModal());
-$("settings").addEventListener("close", () => {
-  if ($("key").value) sessionStorage.setItem("key", $("key").value);
-});
 $("link").addEventListener("change", () => {
   store.setItem("link", $("link").value);
+  reconnect();
+});
+
+/** The same lesson over another connection. */
+function reconnect() {
   if (!tutor) return;
   left();
   start();
-});
-$("anew").addEventListener("click", () => {
-  $("settings").close();
-  anew();
-});
+}
 
+// A closed tab gives its seat back; a page that was only reloaded says that it is here again.
+addEventListener("pagehide", () => {
+  if (session) leave(session.engine_url, session.engine_token);
+  tutor?.close();
+});
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+if (session) renewToken().catch(() => {});
+
+onChoice({
+  face: reconnect,
+  tutor: async (id) => {
+    if (conversation.empty && !tutor) {
+      endSession();
+      return true;
+    }
+    if (conversation.begun && !await isSure("change", nameOf(id))) return false;
+    $("settings").close();
+    // After the choice has been taken over.
+    queueMicrotask(() => setTimeout(() => anew(true)));
+    return true;
+  },
+});
+useControls(() => tutor);
 offerVoices((path) => request("GET", path));
 $("link").value = new URLSearchParams(location.search).get("transport") ?? store.getItem("link") ?? "auto";
 $("start").disabled = true;
 translated(() => {
-  showDemoModel();
   microphone.show();
-  showConnection();
+  showControls();
+  showChoices();
   showStart();
+  showConnection();
   showSuggestions();
   show();
 });
-await listTutors();
+await wake();

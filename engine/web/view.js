@@ -1,11 +1,15 @@
 /** What the page shows, in the student's language: state, captions, problems, timings. Independent of the connection. */
 import { TEXTS } from "./texts.js";
 
-const NOTE_MS = 4000;
+const NOTE_MS = 5000;
 const LONGEST_CAPTION = 90;
 
 export const $ = (id) => document.getElementById(id);
 export const store = window.localStorage;
+
+/** With `?debug` in its address the page shows what developers look at: latency, transport, timings, causes. */
+export const DEBUG = new URLSearchParams(location.search).has("debug");
+document.body.classList.toggle("debug", DEBUG);
 
 let language = store.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
 let noteTimer = 0;
@@ -15,9 +19,14 @@ let retranslate = () => {};
 /** The texts of the page in the current language. */
 export let texts = TEXTS[language];
 
-/** Suggested questions, in the tutor's language. */
-export function questionsIn(tutorLanguage) {
-  return (TEXTS[tutorLanguage] ?? TEXTS.en).questions;
+/** Subjects with questions to begin with, in the tutor's language. */
+export function subjectsIn(tutorLanguage) {
+  return (TEXTS[tutorLanguage] ?? TEXTS.en).subjects;
+}
+
+/** The name of a language, in the page's. */
+export function languageName(code) {
+  return new Intl.DisplayNames([document.documentElement.lang], { type: "language" }).of(code);
 }
 
 /** Translate the page now and at each change of language; `also` translates what is not marked in the HTML. */
@@ -34,7 +43,6 @@ function translate() {
   $("text").placeholder = texts.placeholder;
   $("language").textContent = language === "zh" ? "English" : "中文";
   $("language").lang = language === "zh" ? "en" : "zh-CN";
-  $("transcript").dataset.empty = texts.empty;
   retranslate();
 }
 
@@ -67,10 +75,11 @@ export function showState(state, heard) {
   if (state !== "speaking") $("captions").classList.remove("shown");
 }
 
-/** A problem that the student must solve; stays until then. */
-export function problem(text = "") {
+/** Something that the student must know or do; stays until then. `calm` is for what solves itself. */
+export function problem(text = "", calm = false) {
   $("problem").textContent = text;
   $("problem").hidden = !text;
+  $("problem").classList.toggle("calm", calm);
 }
 
 /** A message that disappears by itself. */
@@ -91,7 +100,7 @@ export function caption(word) {
   const joined = /[\u3000-\u9fff\uff00-\uffef]$/.test(box.textContent) && /^[\u3000-\u9fff]/.test(word.text);
   span.textContent = (box.textContent && !joined ? " " : "") + word.text;
   box.append(span);
-  box.classList.toggle("shown", $("captions-on").checked);
+  box.classList.toggle("shown", $("captions-on").getAttribute("aria-pressed") === "true");
 }
 
 /** How long the stages of the last answer took: ms by name. */
@@ -109,12 +118,26 @@ export function showTimings(timings) {
   $("timings").hidden = false;
 }
 
-/** The avatar before anything is said: a still picture at once, an idle loop as soon as it has loaded. */
+/** The avatar before anything is said: a still picture, there from the first moment. */
 export function showFace(avatarId) {
   const still = `v1/avatars/${avatarId}/still.jpg`;
-  if ($("still").getAttribute("src") === still) return;
+  if (!avatarId || $("still").getAttribute("src") === still) return;
   $("still").src = still;
   $("still").hidden = false;
-  $("idle").src = `v1/avatars/${avatarId}/idle.mp4`;
+  $("idle").removeAttribute("src");
+  $("idle").load();
+}
+
+// The picture of an operator's own avatar needs the models: it is asked for again when they are loaded.
+$("still").addEventListener("error", () => {
+  $("still").hidden = true;
+  $("still").removeAttribute("src");
+});
+
+/** The avatar breathing and blinking, as soon as that has loaded. */
+export function showIdle(avatarId) {
+  const loop = `v1/avatars/${avatarId}/idle.mp4`;
+  if ($("idle").getAttribute("src") === loop) return;
+  $("idle").src = loop;
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) $("idle").play().catch(() => {});
 }

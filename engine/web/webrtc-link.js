@@ -1,11 +1,14 @@
 /** The engine over WebRTC: a microphone track out, voice and picture in, events on a data channel. */
 import { Captions } from "./captions.js";
+import { Heartbeat } from "./heartbeat.js";
 
 const GATHER_MS = 1000;
 /** ms to find a network path; where UDP is blocked there is none. */
 const FIND_MS = 4000;
 /** ms for the handshakes once there is a path, or without a fallback; a busy machine may need that long. */
 const CONNECT_MS = 15000;
+/** ms for an answer of the engine over HTTP. */
+const CALL_MS = 10000;
 const TICK_MS = 40;
 /** ms from the engine's clock to the ear: network, jitter buffer, sound card. */
 const DELAY_MS = 80;
@@ -17,6 +20,11 @@ export class NoPeer extends Error {}
 
 /** The session is over or its token has expired: trying again will not help. */
 export class Refused extends Error {}
+
+/** Where the HTTP API has the session of this `engine_url`. */
+export function httpBase(engineUrl) {
+  return engineUrl.replace(/^ws/, "http").replace(/\/ws\/ws\/([^/]+)$/, "/v1/sessions/$1");
+}
 
 export class WebRtcLink {
   name = "webrtc";
@@ -36,13 +44,22 @@ export class WebRtcLink {
   #silent = true;
   #beganAt = 0;
   #ending = 0;
+  #heartbeat;
+  #packets = 0;
 
-  /** See TutorClient for `options` (`patient`: there is no fallback); `on` is {message, word, speaking, painted, closed}. */
+  /**
+   * See TutorClient for `options` (`patient`: there is no fallback); `on` is
+   * {message, word, speaking, painted, stalled, closed}.
+   */
   constructor(options, on) {
     this.#options = options;
     this.#on = on;
-    this.#base = options.engineUrl.replace(/^ws/, "http").replace(/\/ws\/ws\/([^/]+)$/, "/v1/sessions/$1");
+    this.#base = httpBase(options.engineUrl);
     this.#captions = new Captions(on.word);
+    this.#heartbeat = new Heartbeat(() => this.#isAlive(), {
+      stalled: on.stalled,
+      lost: () => this.#lost({ code: 1006, reason: "the engine gives no sign of life" }),
+    });
   }
 
   /**
@@ -76,7 +93,12 @@ export class WebRtcLink {
     if (this.#track) this.#track.enabled = !muted;
   }
 
+  setVolume(volume) {
+    this.#options.video.volume = volume;
+  }
+
   close() {
+    this.#heartbeat.stop();
     clearInterval(this.#timer);
     clearTimeout(this.#ending);
     if (this.#channel) this.#channel.onclose = null;
@@ -89,7 +111,8 @@ export class WebRtcLink {
   }
 
   async #connect() {
-    const { video, avatarId } = this.#options;
+    const { video, avatarId, volume } = this.#options;
+    this.setVolume(volume);
     const { ice_servers: iceServers } = await (await this.#call("GET", `${this.#base}/ice`)).json();
     const peer = new RTCPeerConnection({ iceServers });
     this.#peer = peer;
@@ -116,6 +139,7 @@ export class WebRtcLink {
       if (peer.connectionState === "failed") this.#lost({ code: 1006, reason: "no packets came through" });
     };
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#heartbeat.start();
     return ready;
   }
 
@@ -154,7 +178,9 @@ export class WebRtcLink {
   async #call(method, url, body) {
     const headers = { Authorization: `Bearer ${this.#options.token}` };
     if (body) headers["Content-Type"] = "application/json";
-    const response = await fetch(url, { method, headers, body: body && JSON.stringify(body), keepalive: method === "DELETE" });
+    const response = await fetch(url, {
+      method, headers, body: body && JSON.stringify(body), keepalive: method === "DELETE", signal: AbortSignal.timeout(CALL_MS),
+    });
     if (response.ok) return response;
     const { error } = await response.json().catch(() => ({ error: { message: response.statusText } }));
     // The socket would refuse a bad token or an ended session too.
@@ -163,6 +189,7 @@ export class WebRtcLink {
 
   /** @param {import("./protocol.d.ts").ServerMessage} message */
   #receive(message) {
+    this.#heartbeat.seen();
     switch (message.type) {
       case "playing":
         this.#playing(message);
@@ -220,6 +247,18 @@ export class WebRtcLink {
     clearTimeout(this.#ending);
     this.#turn = 0;
     this.#on.speaking(false);
+  }
+
+  /** Voice and picture come all the time, also while the tutor is silent. */
+  async #isAlive() {
+    this.send({ type: "ping" });
+    let packets = 0;
+    for (const report of (await this.#peer?.getStats())?.values() ?? []) {
+      if (report.type === "inbound-rtp") packets += report.packetsReceived;
+    }
+    const came = packets > this.#packets;
+    this.#packets = packets;
+    return came;
   }
 
   #tick() {

@@ -1,12 +1,17 @@
 /** The engine over a WebSocket: sends PCM from the microphone, receives fragmented MP4 and events. Works through any proxy. */
 import { Captions } from "./captions.js";
+import { Heartbeat } from "./heartbeat.js";
 import { MsePlayer, audioCodec } from "./mse-player.js";
 
 const ACKNOWLEDGE_MS = 250;
 const DUCKED_VOLUME = 0.15;
 /** ms. A reply that has been lowered for this long is paused until it is known whether the student interrupts it. */
 const PAUSE_MS = 200;
+/** ms of media in store that carry over a stall. */
+const ENOUGH_MS = 500;
 const RATE = 16000;
+/** ms to connect; an engine that stands still takes connections, but answers nothing. */
+const CONNECT_MS = 10000;
 
 export class WebSocketLink {
   name = "websocket";
@@ -17,14 +22,20 @@ export class WebSocketLink {
   #captions;
   #acknowledger = 0;
   #pausing = 0;
+  #ducked = false;
   #context = null;
   #muted = false;
+  #heartbeat;
 
-  /** See TutorClient for `options`; `on` is {message, word, speaking, painted, closed}. */
+  /** See TutorClient for `options`; `on` is {message, word, speaking, painted, stalled, closed}. */
   constructor(options, on) {
     this.#options = options;
     this.#on = on;
     this.#captions = new Captions(on.word);
+    this.#heartbeat = new Heartbeat(() => this.#isAlive(), {
+      stalled: on.stalled,
+      lost: () => this.#lost({ code: 1006, reason: "the engine gives no sign of life" }),
+    });
   }
 
   /** Connects; returns the engine's `ready`. */
@@ -33,6 +44,7 @@ export class WebSocketLink {
     const socket = new WebSocket(`${engineUrl}?token=${encodeURIComponent(token)}`);
     this.#socket = socket;
     const ready = await new Promise((resolve, reject) => {
+      setTimeout(() => reject(new Error("the engine does not answer")), CONNECT_MS);
       socket.onclose = (event) => reject(new Error(event.reason || "the engine refused the connection"));
       socket.onopen = () => {
         const input_audio = { format: "pcm_s16le", sample_rate: RATE };
@@ -46,16 +58,15 @@ export class WebSocketLink {
         else if (message.type === "error") reject(new Error(message.message));
       };
     });
+    this.setVolume(this.#options.volume);
     this.#player = new MsePlayer(video, this.#captions, this.#on);
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-    socket.onclose = ({ code, reason }) => {
-      this.close();
-      this.#on.closed({ code, reason });
-    };
+    socket.onclose = ({ code, reason }) => this.#lost({ code, reason });
     await this.#player.open(ready.mime);
     this.#acknowledger = setInterval(() => {
       if (this.#player.speaking) this.#acknowledge(this.#player.turn);
     }, ACKNOWLEDGE_MS);
+    this.#heartbeat.start();
     return ready;
   }
 
@@ -82,7 +93,12 @@ export class WebSocketLink {
     this.#muted = muted;
   }
 
+  setVolume(volume) {
+    this.#options.video.volume = volume * (this.#ducked ? DUCKED_VOLUME : 1);
+  }
+
   close() {
+    this.#heartbeat.stop();
     clearInterval(this.#acknowledger);
     clearTimeout(this.#pausing);
     this.setMicrophone(null);
@@ -95,6 +111,7 @@ export class WebSocketLink {
 
   /** @param {import("./protocol.d.ts").ServerMessage} message */
   #receive(message) {
+    this.#heartbeat.seen();
     switch (message.type) {
       case "media":
         this.#player.append(message);
@@ -121,10 +138,22 @@ export class WebSocketLink {
     this.#on.message(message);
   }
 
+  #lost(detail) {
+    this.close();
+    this.#on.closed(detail);
+  }
+
+  /** A player with enough in store misses nothing, as on a line that stalls for a moment. */
+  async #isAlive() {
+    this.send({ type: "ping" });
+    return this.#player.aheadMs > ENOUGH_MS;
+  }
+
   #duck(on) {
-    const { video } = this.#options;
+    const { video, volume } = this.#options;
     clearTimeout(this.#pausing);
-    video.volume = on ? DUCKED_VOLUME : 1;
+    this.#ducked = on;
+    this.setVolume(volume);
     if (on) this.#pausing = setTimeout(() => video.pause(), PAUSE_MS);
     else if (this.#player?.speaking && video.paused) video.play().catch(() => {});
   }

@@ -186,6 +186,7 @@ window.shown = {speakingPictures: 0, loudest: 0};
 addEventListener("DOMContentLoaded", () => {
   const video = document.getElementById("speech");
   const box = document.getElementById("picture");
+  if (!video) return;
   const count = () => {
     if (box.classList.contains("speaking")) shown.speakingPictures++;
     video.requestVideoFrameCallback(count);

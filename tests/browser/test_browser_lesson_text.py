@@ -194,6 +194,11 @@ async def test_items_of_a_list_that_were_not_heard_are_grey_with_their_marks(eng
         ("2 * 3 * 4 and a_b_c", "<p>2 * 3 * 4 and a_b_c</p>"),
         ("[sun](javascript:alert(1))", "<p>[sun](javascript:alert(1))</p>"),
         ("[sun](https://sun.org) **o", "<p>sun o</p>"),
+        (
+            "| n | <b>m</b> |\n|---|---|\n| **1** | 2 |\n\nIt costs $5 and $6.",
+            '<div class="table"><table><tbody><tr><th>n</th><th>&lt;b&gt;m&lt;/b&gt;</th></tr>'
+            "<tr><td><strong>1</strong></td><td>2</td></tr></tbody></table></div><p>It costs $5 and $6.</p>",
+        ),
     ],
 )
 async def test_markdown_is_shown_as_what_it_means_and_html_as_text(
@@ -216,3 +221,35 @@ async def test_a_reply_without_a_voice_appears_as_it_comes_and_words_bring_the_t
     assert "<p>One, <strong>two</strong>,</p>" in shown
     shown, _ = await page.evaluate(WRITTEN, [*steps, ["sent", 1], ["silent"]])
     assert "<p>One, <strong>two</strong>, three, four.</p>" in shown
+
+
+FORMULAS = r"""async () => {
+  const refused = [];
+  document.addEventListener("securitypolicyviolation", (event) => refused.push(event.violatedDirective));
+  const { render } = await import("/static/markdown.js");
+  const text = "The roots are $x = \\frac{-b \\pm \\sqrt{b^2 - 4ac}}{2a}$ and\n\\[\\sum_{k=1}^n k = \\frac{n(n+1)}{2}\\]\n" +
+    "but not $\\href{javascript:alert(1)}{x}$, $\\includegraphics{https://evil.example/x.png}$, " +
+    "$\\def\\a{\\a\\a}\\a$, $\\rule{9999em}{9999em}$ or $\\frac{$.";
+  const line = document.createElement("li");
+  line.className = "assistant";
+  line.append(...render(text, text.length, Infinity, () => document.createElement("span")));
+  document.getElementById("transcript").append(line);
+  document.body.dataset.view = "lesson";
+  while (line.querySelectorAll(".formula .katex, .formula code").length < 7) await new Promise((next) => setTimeout(next, 50));
+  await document.fonts.ready;
+  return {
+    refused, set: line.querySelectorAll(".formula .katex").length, source: [...line.querySelectorAll("code")].map((node) => node.textContent),
+    math: line.querySelectorAll("math mfrac").length, links: line.querySelectorAll("a, img, script").length,
+    tall: line.getBoundingClientRect().height, font: document.fonts.check("16px KaTeX_Main"),
+  };
+}"""
+
+
+async def test_formulas_are_set_without_anything_a_model_could_misuse(engine_url: str, browse: Any) -> None:
+    page = await browse(f"{engine_url}/", color_scheme="light")
+    got = await page.evaluate(FORMULAS)
+    await page.screenshot(path=ARTEFACTS / "formulas.png")
+    assert got["refused"] == [] and got["links"] == 0
+    assert got["math"] == 2 and got["font"], "screen readers get MathML, eyes the font"
+    assert r"\def\a{\a\a}\a" in got["source"] and r"\frac{" in got["source"]
+    assert got["tall"] < 1500

@@ -44,7 +44,7 @@ both_transports = pytest.mark.parametrize("transport", ["webrtc", "websocket"])
 
 async def start(page: Page) -> None:
     """Press Start, stop the tutor's greeting, and wait until the tutor listens."""
-    await page.get_by_role("button", name=re.compile("Start talking|Continue")).click()
+    await page.get_by_role("button", name=re.compile("Start talking|Continue|New lesson")).click()
     await expect(page.locator("#welcome")).to_be_hidden()
     await page.keyboard.press("Escape")
     await expect(page.locator("#state")).to_have_attribute("data-state", "listening")
@@ -212,7 +212,7 @@ async def test_the_session_that_has_ended_is_replaced_by_a_new_one(engine_url: s
     await start(page)
     session = (await page.evaluate("JSON.parse(sessionStorage.session)"))["session_id"]
     await page.request.delete(f"{engine_url}/v1/sessions/{session}")
-    await expect(page.locator("#problem")).to_be_visible()
+    await expect(page.locator("#ended")).to_be_visible()
     await start(page)
     assert (await page.evaluate("JSON.parse(sessionStorage.session)"))["session_id"] != session
     await expect(page.locator("#problem")).to_be_hidden()
@@ -267,7 +267,7 @@ async def test_chinese_and_the_settings(engine_url: str, browse: Any) -> None:
     page = await browse(f"{engine_url}/", locale="zh-CN", color_scheme="dark")
     await expect(page.locator("#start")).to_have_text("开始对话")
     await until(lambda: page.evaluate("document.getElementById('still').naturalWidth"), "a picture of the tutor")
-    tutors = page.get_by_role("radio")
+    tutors = page.locator("#tutors").get_by_role("radio")
     await expect(tutors).to_have_count(3)
     await page.get_by_text("Lin").first.click()
     assert "avatar_tutor_7" in (await page.locator("#still").get_attribute("src") or "")

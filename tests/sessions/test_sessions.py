@@ -12,13 +12,14 @@ import pytest
 from aiohttp import WSCloseCode
 
 from engine.errors import Busy, UnknownSession
-from engine.sessions import ABSENT_S, MemoryKeeper, Session, SessionRegistry
+from engine.sessions import ABSENT_S, LEFT_S, MemoryKeeper, Session, SessionRegistry
 from engine.tutors.store import TutorStore
 from tests.conversation.conversation_stage import AVATAR, FakeModel, MemorySink, Stage
 from tests.fakes import Script, play
 from tests.virtual_time import run_virtual
 
 IDLE_S = 60.0
+DETACHED_S = 30.0
 CHECK_S = 5.0
 """The registry looks this often."""
 
@@ -37,6 +38,7 @@ def with_registry(drive: Callable[[SessionRegistry, Stage], Awaitable[None]], mo
     """Run ``drive`` with a registry of scripted parts whose sessions expire after ``IDLE_S``."""
     stage = Stage(model=model)
     stage.settings.sessions.idle_s = IDLE_S
+    stage.settings.sessions.detached_s = DETACHED_S
     stage.settings.sessions.max = 3
     ended: list[str] = []
     stage.parts.knowledge = SimpleNamespace(exists=lambda kb_id: False)
@@ -188,3 +190,33 @@ def test_a_session_may_ask_for_more_patience_than_its_tutor_has() -> None:
 
     with_registry(drive)
     assert committed[0] < committed[1]
+
+
+def test_a_session_whose_student_is_gone_ends_and_one_who_comes_back_keeps_it() -> None:
+    async def drive(registry: SessionRegistry, stage: Stage) -> None:
+        stayed, gone, unused = registry.create(1, 1), registry.create(1, 2), registry.create(1, 3)
+        for session in (stayed, gone):
+            connection = FakeConnection()
+            session.take_connection(connection)
+            session.drop_connection(connection)
+        await asyncio.sleep(DETACHED_S - 1)
+        stayed.stay()
+        await asyncio.sleep(1 + CHECK_S + 1)
+        assert is_live(registry, stayed) and is_live(registry, unused) and not is_live(registry, gone)
+
+    stage = with_registry(drive)
+    assert ended_as(stage, "abandoned") == 1
+
+
+def test_a_closed_page_gives_its_seat_back_and_a_reloaded_one_does_not() -> None:
+    async def drive(registry: SessionRegistry, stage: Stage) -> None:
+        closed, reloaded, connected = registry.create(1, 1), registry.create(1, 2), registry.create(1, 3)
+        for session in (closed, reloaded, connected):
+            session.leave()
+        connected.take_connection(FakeConnection())
+        reloaded.stay()
+        await asyncio.sleep(LEFT_S + CHECK_S + 1)
+        assert not is_live(registry, closed)
+        assert is_live(registry, reloaded) and is_live(registry, connected)
+
+    assert ended_as(with_registry(drive), "abandoned") == 1

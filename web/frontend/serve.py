@@ -22,7 +22,8 @@ from yarl import URL
 FOLDER = Path(__file__).parent
 CLIENT_FOLDER = FOLDER.parents[1] / "engine" / "web"
 CLIENT_FILES = (
-    "client.js", "webrtc-link.js", "websocket-link.js", "mse-player.js", "captions.js", "microphone-worklet.js",
+    "client.js", "webrtc-link.js", "websocket-link.js", "mse-player.js", "captions.js", "heartbeat.js",
+    "microphone-worklet.js",
 )  # fmt: skip
 PAGE_FILES = ("index.html", "app.js", "style.css")
 HANDED_ON = (hdrs.AUTHORIZATION, hdrs.CONTENT_TYPE, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)

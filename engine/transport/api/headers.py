@@ -11,7 +11,7 @@ NOTHING = "default-src 'none'; frame-ancestors 'none'"
 """Content-Security-Policy of all that is not a page."""
 
 PAGE = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data: blob:; "
     "media-src 'self' blob: data:; "
     "connect-src 'self' ws: wss:; worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )

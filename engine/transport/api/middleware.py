@@ -42,14 +42,14 @@ def is_management(request: web.Request) -> bool:
     return bool(getattr(request.match_info.handler, MANAGEMENT, False))
 
 
-def json_error(error: EngineError) -> web.Response:
-    """The one shape of errors over HTTP."""
+def json_error(error: EngineError, **more: float) -> web.Response:
+    """The one shape of errors over HTTP; ``more`` stands beside the error."""
     headers = {}
     if error.retry_after_s is not None:
         headers[hdrs.RETRY_AFTER] = str(max(1, round(error.retry_after_s)))
     if error.status == 401:
         headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
-    body = {"error": {"code": error.code, "message": error.message}}
+    body = {"error": {"code": error.code, "message": error.message}, **more}
     return web.json_response(body, status=error.status, headers=headers)
 
 

@@ -133,6 +133,15 @@ PATHS: dict[str, dict[str, JsonObject]] = {
             parameters=("session_id",),
         ),
     },
+    "/v1/sessions/{session_id}/leave": {
+        "post": operation(
+            "The student's page was closed: the session ends unless it comes back. The body is the session's token, "
+            "as text",
+            status="204",
+            errors=("400", "401", "404"),
+            parameters=("session_id",),
+        ),
+    },
     "/v1/sessions/{session_id}/token": {
         "post": operation(
             "A new token for a session; what is connected may stay until it expires",

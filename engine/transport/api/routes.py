@@ -8,7 +8,9 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 from engine import __version__
+from engine.avatars.folders import BUILTIN, MANIFEST, STILL
 from engine.errors import BadRequest, Busy, Forbidden, NotFound, Unauthorized
+from engine.models.known import CATALOG
 from engine.protocol.http import CreateSession
 from engine.sessions import Session, SessionRegistry
 from engine.settings import Settings
@@ -18,14 +20,19 @@ from engine.transport.api.bodies import read_body
 from engine.transport.api.callers import HOST, Callers
 from engine.transport.api.headers import PAGE
 from engine.transport.api.idle_clips import IdleClips
-from engine.transport.api.middleware import bearer, management
+from engine.transport.api.middleware import bearer, json_error, management, read_text
 from engine.transport.api.openapi import description
 from engine.transport.webrtc import PATHS as WEBRTC_PATHS
 from engine.transport.webrtc import WebRtcApi
 from engine.transport.websocket.client import SUBPROTOCOL, serve_socket
 
 WEB_DIR = Path(__file__).parents[2] / "web"
-ASSETS = frozenset(path.name for path in WEB_DIR.iterdir() if path.suffix in (".js", ".css"))
+STILLS = {path.parent.name: path.read_bytes() for path in BUILTIN.glob(f"*/{STILL}")}
+"""Of the built-in avatars, by their id; ``scripts/draw_stills.py`` writes them."""
+
+ASSETS = frozenset(
+    path.relative_to(WEB_DIR).as_posix() for path in WEB_DIR.rglob("*.*") if path.suffix in (".js", ".css", ".woff2")
+)
 
 
 REPLACE_DEMO_MODEL = "llm.base_url"
@@ -40,8 +47,14 @@ class Readiness:
 
     def __init__(self) -> None:
         self.waiting_for: str | None = "models"
+        self.progress = 0.0
+        """Share of the parts that are loaded, 0 to 1."""
         self.trouble: Callable[[], str | None] = lambda: None
         """What keeps a running engine from answering students; None when nothing does."""
+
+    def load(self, share: float) -> None:
+        """``share`` (0 to 1) of the parts are loaded."""
+        self.progress = share
 
     def refusal(self) -> Busy:
         """The error for a request that comes before the models are loaded."""
@@ -84,6 +97,7 @@ class Api:
             web.get("/v1/sessions/{session_id}", self.get_session),
             web.delete("/v1/sessions/{session_id}", self.delete_session),
             web.post("/v1/sessions/{session_id}/token", self.renew_token),
+            web.post("/v1/sessions/{session_id}/leave", self.leave_session),
             web.get("/v1/avatars", self.list_avatars),
             web.get("/v1/avatars/{avatar_id}/idle.mp4", self.idle_clip),
             web.get("/v1/avatars/{avatar_id}/still.jpg", self.still),
@@ -91,7 +105,7 @@ class Api:
             web.get("/ws/ws/{session_id}", self.websocket),
             *self.webrtc.routes(),
             web.get("/", self.page),
-            web.get("/static/{name}", self.asset),
+            web.get("/static/{name:.+}", self.asset),
         ]
 
     # --- health
@@ -103,14 +117,18 @@ class Api:
     async def ready(self, request: web.Request) -> web.Response:
         """200 when models are warm, the language model answers and the engine is not draining."""
         if self._readiness.waiting_for is not None:
-            raise self._readiness.refusal()
+            return json_error(self._readiness.refusal(), progress=round(self._readiness.progress, 2))
         if self._registry is not None and self._registry.draining:
             raise Busy("draining", retry_after_s=5)
         if (trouble := self._readiness.trouble()) is not None:
             raise Busy(f"not ready: {trouble}", retry_after_s=10)
         answer: dict[str, object] = {"status": "ready"}
         if self._settings.llm.base_url is None:
-            answer["demo_model"] = {"name": self._settings.llm.model, "replace_with": REPLACE_DEMO_MODEL}
+            model = self._settings.llm.model
+            demo: dict[str, object] = {"name": model, "replace_with": REPLACE_DEMO_MODEL}
+            if (entry := CATALOG.get(model)) is not None and entry.languages:
+                demo["languages"] = entry.languages
+            answer["demo_model"] = demo
         return web.json_response(answer)
 
     @management
@@ -138,10 +156,25 @@ class Api:
     @management
     async def renew_token(self, request: web.Request) -> web.Response:
         """``POST /v1/sessions/{id}/token``: a new token; what is connected may stay until that one expires."""
-        token = self._new_token(self._session(request))
+        session = self._session(request)
+        session.stay()
+        token = self._new_token(session)
         return web.json_response(
             {"engine_token": token.text, "expires_at": token.expires_at}, headers={hdrs.CACHE_CONTROL: "no-store"}
         )
+
+    async def leave_session(self, request: web.Request) -> web.Response:
+        """``POST /v1/sessions/{id}/leave``: 204. The page was closed; if it does not come back, the session ends.
+
+        The token is the body: a page that is being closed can send a beacon, but no headers with it.
+        """
+        session_id = request.match_info["session_id"]
+        try:
+            self._tokens.check((await read_text(request)).strip(), session_id)
+        except Forbidden as error:
+            raise Unauthorized(error.message) from None
+        self.registry.find(session_id).leave()
+        return web.Response(status=204)
 
     def _new_token(self, session: Session) -> SignedToken:
         token = self._tokens.issue(session.id, session.tutor_id, session.student_id)
@@ -207,8 +240,12 @@ class Api:
         )
 
     async def still(self, request: web.Request) -> web.Response:
-        """One picture of the avatar, while the loop is not there yet."""
-        data = await self.idle_clips.still(request.match_info["avatar_id"])
+        """One picture of the avatar, while the loop is not there yet. Those of built-in avatars need no models."""
+        avatar_id = request.match_info["avatar_id"]
+        data = None if self._settings.renderer != "puppet" else STILLS.get(avatar_id)
+        own = self._settings.avatars_dir
+        if data is None or (own is not None and (own / avatar_id / MANIFEST).exists()):
+            data = await self.idle_clips.still(avatar_id)
         return web.Response(
             body=data, headers={hdrs.CONTENT_TYPE: "image/jpeg", hdrs.CACHE_CONTROL: "public, max-age=3600"}
         )
@@ -224,7 +261,7 @@ class Api:
         )
 
     async def asset(self, request: web.Request) -> web.FileResponse:
-        """A module or style sheet of the page. Always asked for anew: old ones do not fit a new page."""
+        """A module, style sheet or font of the page. Always asked for anew: old ones do not fit a new page."""
         name = request.match_info["name"]
         if name not in ASSETS:
             raise NotFound("no such file")

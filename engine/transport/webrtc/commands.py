@@ -38,7 +38,6 @@ class Commands:
 
     def receive(self, data: str | bytes) -> None:
         """One message."""
-        self._session.touch()
         try:
             if not self._rate.check_once(asyncio.get_running_loop().time()):
                 return
@@ -46,7 +45,11 @@ class Commands:
                 raise BadRequest("binary messages are not understood; the microphone is the audio track")
             if len(data) > MESSAGE_BYTES:
                 raise TooLarge(f"the message has {len(data)} characters; the limit is {MESSAGE_BYTES}")
-            self._handle(messages.parse(data))
+            message = messages.parse(data)
+            # Whoever only asks whether the connection lives does nothing.
+            if not isinstance(message, messages.PingMessage):
+                self._session.touch()
+            self._handle(message)
         except EngineError as error:
             self._outbox.put_nowait(refusal(self._session, error))
 

@@ -85,12 +85,12 @@ class Client:
                     if not await self._answer_control(message):
                         return
                     continue
-                self._session.touch()
                 try:
                     self._rate.check(loop.time())
                     if message.type is WSMsgType.TEXT:
                         await self._read(message.data)
                     elif message.type is WSMsgType.BINARY:
+                        self._session.touch()
                         self._hear_live(message.data)
                 except EngineError as error:
                     await self._outbox.put(refusal(self._session, error))
@@ -139,9 +139,13 @@ class Client:
         if len(data) <= 4 * LOOP_CHARS and len(text := data.decode()) <= LOOP_CHARS:
             await self._handle(messages.parse(text))
         else:
+            self._session.touch()
             await self._hear(*await asyncio.to_thread(messages.parse_recording, data))
 
     async def _handle(self, message: messages.ClientMessage) -> None:
+        # Whoever only asks whether the connection lives does nothing.
+        if not isinstance(message, messages.PingMessage):
+            self._session.touch()
         match message:
             case messages.TextMessage():
                 obey(self._session, message, await self._avatar_of(message.avatar_id))

@@ -1,0 +1,62 @@
+/**
+ * Notices within two seconds that nothing comes from the engine any more. A connection tells that only much later, when
+ * the engine or the network vanished without a word.
+ */
+const LOOK_MS = 500;
+/** ms without a sign of life after which the connection counts as stalled. */
+const STALLED_MS = 1500;
+/** ms without a sign of life after which it is given up. A change of cell or network takes some seconds. */
+const LOST_MS = 6000;
+
+export class Heartbeat {
+  #look;
+  #on;
+  #timer = 0;
+  #seenAt = 0;
+  #lookedAt = 0;
+  #stalled = false;
+
+  /**
+   * @param {() => Promise<boolean>} look  asks the engine for a sign of life; whether one has come since the last time,
+   *   apart from those told with `seen`
+   * @param {{stalled: (on: boolean) => void, lost: () => void}} on
+   */
+  constructor(look, on) {
+    this.#look = look;
+    this.#on = on;
+  }
+
+  start() {
+    this.#seenAt = this.#lookedAt = performance.now();
+    this.#timer = setInterval(() => this.#tick(), LOOK_MS);
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#timer = 0;
+  }
+
+  /** A message came. */
+  seen() {
+    this.#seenAt = performance.now();
+    this.#become(false);
+  }
+
+  async #tick() {
+    const now = performance.now();
+    // The page itself stood still, or its timers are slowed down because it is not seen: what came meanwhile waits.
+    if (now - this.#lookedAt > 2 * LOOK_MS) this.#seenAt = now;
+    this.#lookedAt = now;
+    if (await this.#look()) this.seen();
+    if (!this.#timer) return;
+    const silent = performance.now() - this.#seenAt;
+    if (silent > LOST_MS) this.#on.lost();
+    else if (silent > STALLED_MS) this.#become(true);
+  }
+
+  #become(stalled) {
+    if (stalled === this.#stalled || !this.#timer) return;
+    this.#stalled = stalled;
+    this.#on.stalled(stalled);
+  }
+}
