@@ -160,4 +160,3 @@ async def test_a_closed_tab_gives_its_seat_back(engine_url: str, browse: Any) ->
         return bool((await request.get(f"{engine_url}/v1/sessions/{session}")).status == 404)
 
     await until(given_back, "the seat")
-

@@ -227,7 +227,8 @@ FORMULAS = r"""async () => {
   const refused = [];
   document.addEventListener("securitypolicyviolation", (event) => refused.push(event.violatedDirective));
   const { render } = await import("/static/markdown.js");
-  const text = "The roots are $x = \\frac{-b \\pm \\sqrt{b^2 - 4ac}}{2a}$ and\n\\[\\sum_{k=1}^n k = \\frac{n(n+1)}{2}\\]\n" +
+  const text = "The roots are $x = \\frac{-b \\pm \\sqrt{b^2 - 4ac}}{2a}$ and\n" +
+    "\\[\\sum_{k=1}^n k = \\frac{n(n+1)}{2}\\]\n" +
     "but not $\\href{javascript:alert(1)}{x}$, $\\includegraphics{https://evil.example/x.png}$, " +
     "$\\def\\a{\\a\\a}\\a$, $\\rule{9999em}{9999em}$ or $\\frac{$.";
   const line = document.createElement("li");
@@ -235,10 +236,11 @@ FORMULAS = r"""async () => {
   line.append(...render(text, text.length, Infinity, () => document.createElement("span")));
   document.getElementById("transcript").append(line);
   document.body.dataset.view = "lesson";
-  while (line.querySelectorAll(".formula .katex, .formula code").length < 7) await new Promise((next) => setTimeout(next, 50));
+  const done = () => line.querySelectorAll(".formula .katex, .formula code").length;
+  while (done() < 7) await new Promise((next) => setTimeout(next, 50));
   await document.fonts.ready;
   return {
-    refused, set: line.querySelectorAll(".formula .katex").length, source: [...line.querySelectorAll("code")].map((node) => node.textContent),
+    refused, source: [...line.querySelectorAll("code")].map((node) => node.textContent),
     math: line.querySelectorAll("math mfrac").length, links: line.querySelectorAll("a, img, script").length,
     tall: line.getBoundingClientRect().height, font: document.fonts.check("16px KaTeX_Main"),
   };
