@@ -185,7 +185,7 @@ fast: $(STAMPS)/dev $(STAMPS)/models
 	@$(FAST) $(ARGS)
 
 # Those of them that need neither torch nor models, on another Python: make fast-light VENV=.venv-3.13 PYTHON=python3.13
-NOT_LIGHT := avatars cli models rendering/puppet knowledge/test_embedder_files.py turn_taking/test_turn_model_setting.py test_security_page.py
+NOT_LIGHT := avatars cli models rendering/puppet knowledge/test_embedder_files.py test_security_page.py
 fast-light: $(STAMPS)/test
 	@$(FAST) $(addprefix --ignore=tests/,$(NOT_LIGHT)) $(ARGS)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import stat
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -60,9 +61,14 @@ SLOW_PLACES = (
     "knowledge/test_starter_course.py",
     "llm/test_llm.py::test_an_answer_without_end_is_cut_off_and_not_kept",
     "llm/test_llm_server.py",
+    "models/test_catalog.py::test_a_killed_preparation_leaves_no_model_and_the_next_one_cleans_up",
+    "models/test_catalog.py::test_a_voice_of_ones_own_is_prepared_too",
     "models/test_catalog.py::test_every_embedded_model_is_there_with_its_hash",
+    "models/test_catalog.py::test_the_voice_tells_how_long_each_phoneme_lasts",
+    "models/test_catalog.py::test_two_processes_prepare_once",
     "rendering/puppet/test_puppet_pictures.py::test_nothing_is_kept_for_a_session_that_was_forgotten",
     "speaking/test_heard_by_whisper.py",
+    "speaking/test_hibari.py",
     "speaking/test_piper_graph.py",
     "sessions/test_sessions.py::test_a_session_does_not_expire_while_its_tutor_speaks",
     "text/test_growth.py",
@@ -207,19 +213,23 @@ async def _tasks_of_the_loop() -> AsyncIterator[None]:
     pytest.fail(f"leaked tasks: {[t.get_name() + ' ' + str(t.get_coro()) for t in left]}")
 
 
-def _sockets() -> set[tuple[int, str]]:
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+def _sockets() -> set[tuple[int, int]]:
     """Open sockets of any kind: the descriptor, and what distinguishes it from a later one with the same number."""
-    descriptors = Path("/proc/self/fd")
-    if not descriptors.is_dir():  # not Linux
-        return {(c.fd, f"{c.laddr} {c.raddr}") for c in psutil.Process().net_connections(kind="inet")}
+    if not DESCRIPTORS.is_dir():  # not Linux
+        return {(c.fd, hash((c.laddr, c.raddr))) for c in psutil.Process().net_connections(kind="inet")}
     found = set()
-    for name in os.listdir(descriptors):  # noqa: PTH208
+    for name in os.listdir(DESCRIPTORS):  # noqa: PTH208
         with contextlib.suppress(OSError):  # the one that lists is closed by now
-            found.add((int(name), os.readlink(f"/proc/self/fd/{name}")))  # noqa: PTH115 - a hundred times per test
-    return {(number, target) for number, target in found if target.startswith("socket:")}
+            status = os.fstat(int(name))
+            if stat.S_ISSOCK(status.st_mode):
+                found.add((int(name), status.st_ino))
+    return found
 
 
-def _inet(sockets: set[tuple[int, str]]) -> set[tuple[object, ...]]:
+def _inet(sockets: set[tuple[int, int]]) -> set[tuple[object, ...]]:
     """Those that are connections or open ports. Asking the system takes milliseconds, so only when there are any."""
     if not sockets:
         return set()

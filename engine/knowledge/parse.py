@@ -1,6 +1,8 @@
 """Reads documents: bytes in, blocks of text out.
 
 Documents come from strangers, so this runs in a process of its own (see ``extract``) with its time and memory limited.
+The libraries of a format are imported when its first document comes: together they take several times as long to import
+as what plain text needs.
 """
 
 from __future__ import annotations
@@ -11,10 +13,7 @@ from pathlib import PurePath
 
 from engine.knowledge.items import Block, Unreadable
 from engine.knowledge.reading.encoding import decode_html, decode_text
-from engine.knowledge.reading.markup import html_blocks
-from engine.knowledge.reading.pdf import pdf_blocks
 from engine.knowledge.reading.plain import text_blocks
-from engine.knowledge.reading.word import docx_blocks
 
 MAX_CHARS = 20_000_000
 """Text of one document."""
@@ -42,7 +41,21 @@ def read_document(name: str, data: bytes) -> list[Block]:
     return blocks
 
 
+def _pdf(data: bytes) -> Iterator[Block]:
+    from engine.knowledge.reading.pdf import pdf_blocks
+
+    yield from pdf_blocks(data)
+
+
+def _docx(data: bytes) -> Iterator[Block]:
+    from engine.knowledge.reading.word import docx_blocks
+
+    yield from docx_blocks(data)
+
+
 def _html(data: bytes) -> Iterator[Block]:
+    from engine.knowledge.reading.markup import html_blocks
+
     yield from html_blocks(decode_html(data))
 
 
@@ -51,6 +64,8 @@ _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
 def _markdown(data: bytes) -> Iterator[Block]:
     from markdown_it import MarkdownIt
+
+    from engine.knowledge.reading.markup import html_blocks
 
     text = _FRONT_MATTER.sub("", decode_text(data).replace("\r\n", "\n"))
     yield from html_blocks(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text))
@@ -75,8 +90,8 @@ def tidy(text: str) -> str:
 
 
 READERS: dict[str, Callable[[bytes], Iterator[Block]]] = {
-    ".pdf": pdf_blocks,
-    ".docx": docx_blocks,
+    ".pdf": _pdf,
+    ".docx": _docx,
     ".md": _markdown,
     ".markdown": _markdown,
     ".html": _html,

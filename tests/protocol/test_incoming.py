@@ -155,7 +155,7 @@ def test_only_the_data_of_a_recording_may_be_long(text: str, error: type[EngineE
 
 @pytest.mark.parametrize("piece", ["[],", "{},", '"a":0,', "1e5,", '"', '\\"', "\\", '"data":"', "data "])
 def test_thirty_megabytes_of_anything_are_refused_at_once(piece: str) -> None:
-    data = ('{"type":"ping","x":[' + piece * (30_000_000 // len(piece)) + "0]}").encode()
+    data = b'{"type":"ping","x":[' + piece.encode() * (30_000_000 // len(piece)) + b"0]}"
     began = time.thread_time()
     with pytest.raises(EngineError):
         parse_recording(data)

