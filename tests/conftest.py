@@ -66,6 +66,8 @@ SLOW_PLACES = (
     "models/test_catalog.py::test_every_embedded_model_is_there_with_its_hash",
     "models/test_catalog.py::test_the_voice_tells_how_long_each_phoneme_lasts",
     "models/test_catalog.py::test_two_processes_prepare_once",
+    "rendering/puppet/test_puppet_pictures.py::test_compiled_loops_draw_what_tensors_draw[avatar_tutor_13-",
+    "rendering/puppet/test_puppet_pictures.py::test_compiled_loops_draw_what_tensors_draw[avatar_tutor_7-",
     "rendering/puppet/test_puppet_pictures.py::test_nothing_is_kept_for_a_session_that_was_forgotten",
     "speaking/test_heard_by_whisper.py",
     "speaking/test_hibari.py",
