@@ -2,48 +2,73 @@
 
     PYTHONPATH=. python scripts/train_safety.py
 
-Softmax regression over the hashed features of ``engine.safety.classifier``, by full-batch gradient descent with Adam
-and an L2 penalty. The seed is fixed; the same sentences give the same weights.
+Softmax regression over the features of ``engine.safety.classifier``, by stochastic gradient descent with AdaGrad
+(Duchi et al. 2011), one step size for each feature. The seed is fixed; the same sentences give the same weights.
 """
 
 from __future__ import annotations
 
-import itertools
+import random
 import re
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.safety.classifier import CATEGORIES, FEATURES, WEIGHTS, features, word_hashes
+from engine.safety.guard import english_concepts
 from engine.safety.words import fold
 
 SENTENCES = Path(__file__).parent / "safety_training"
 COURSE = Path(__file__).parents[1] / "engine/knowledge/course"
 ENGLISH_QUESTIONS = ("Tell me about {}", "What is {}?", "Can you explain {} to me?")
 CHINESE_QUESTIONS = ("什么是{}？", "给我讲讲{}", "{}是怎么回事？")
-COMBINATIONS = 16
+
+COMBINATIONS = 40
 """Of one template's alternatives, at most."""
 
-STEPS, RATE, PENALTY = 300, 0.08, 3e-5
+EPOCHS, RATE, FIRST_SLOPE = 6, 0.5, 0.01
+ORDINARY_WEIGHT = 1.5
+"""Of an ordinary sentence's error, since there is one ordinary class and nine others share the rest."""
+
 SEED = 7
+
+_CHOICE = re.compile(r"\{([^{}]*)\}")
+_LIST = re.compile(r"\$([a-z]+)")
 
 
 def sentences() -> list[tuple[int, str]]:
-    """(class, sentence), with every template written out; class 0 is ordinary."""
-    random = np.random.default_rng(SEED)
+    """(class, sentence), with the templates written out; class 0 is ordinary."""
     found = []
     for file in sorted(SENTENCES.glob("*.txt")):
+        lists: dict[str, list[str]] = {}
         for line in file.read_text("utf-8").splitlines():
-            if not line or line.startswith("#"):
-                continue
-            category, _, template = line.partition(": ")
-            parts = [part.split("|") for part in re.split(r"\{([^}]*)\}", template)]
-            every = ["".join(choice) for choice in itertools.product(*parts)]
-            picked = random.permutation(len(every))[:COMBINATIONS]
-            label = 0 if category == "ordinary" else CATEGORIES.index(category) + 1
-            found += [(label, every[index]) for index in picked]
+            if line.startswith("$"):
+                name, _, parts = line[1:].partition(" = ")
+                lists[name] = parts.split("|")
+            elif line and not line.startswith("#"):
+                category, _, template = line.partition(": ")
+                label = 0 if category == "ordinary" else CATEGORIES.index(category) + 1
+                found += [(label, sentence) for sentence in written_out(template, lists)]
     return found + [(0, sentence) for sentence in _lessons()]
+
+
+def written_out(template: str, lists: dict[str, list[str]]) -> list[str]:
+    """Up to ``COMBINATIONS`` sentences of a template, drawn at random; the same ones each time."""
+    draw = random.Random(crc32(template.encode()) + SEED)
+    return sorted({_one(template, lists, draw) for _ in range(COMBINATIONS)})
+
+
+def _one(template: str, lists: dict[str, list[str]], draw: random.Random) -> str:
+    while True:
+        if match := _CHOICE.search(template):
+            part = draw.choice(match.group(1).split("|"))
+        elif match := next((each for each in _LIST.finditer(template) if each.group(1) in lists), None):
+            part = draw.choice(lists[match.group(1)])
+        else:
+            return " ".join(template.split())
+        template = template[: match.start()] + part + template[match.end() :]
 
 
 def _lessons() -> list[str]:
@@ -59,35 +84,36 @@ def _lessons() -> list[str]:
     return [piece for piece in pieces if len(piece) >= 6]
 
 
+def read(text: str) -> NDArray[np.int64]:
+    """The features of a sentence as it is typed."""
+    folded = fold(text)
+    return features(folded, english_concepts(folded))
+
+
 def fit(rows: list[NDArray[np.int64]], labels: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(classes, FEATURES) weights; the last feature is the bias."""
-    owner = np.concatenate([np.full(len(row), index) for index, row in enumerate(rows)])
-    column = np.concatenate(rows)
-    value = np.concatenate([np.full(len(row), 1 / np.sqrt(len(row))) for row in rows])
-    classes = len(CATEGORIES) + 1
-    target = np.eye(classes)[labels]
-    weight = np.where(labels == 0, 1.5, 1.0)
-    weights: NDArray[np.float64] = np.zeros((classes, FEATURES))
-    first, second = np.zeros_like(weights), np.zeros_like(weights)
-    for step in range(1, STEPS + 1):
-        scores = np.stack([np.bincount(owner, w[column] * value, len(rows)) for w in weights], axis=1)
-        scores -= scores.max(axis=1, keepdims=True)
-        chance = np.exp(scores)
-        chance /= chance.sum(axis=1, keepdims=True)
-        error = (chance - target) * weight[:, None] / len(rows)
-        slope: NDArray[np.float64] = np.stack([np.bincount(column, e[owner] * value, FEATURES) for e in error.T])
-        slope = np.asarray(slope + PENALTY * weights, np.float64)
-        first = 0.9 * first + 0.1 * slope
-        second = 0.999 * second + 0.001 * slope**2
-        weights = weights - RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-    return weights.astype(np.float32)
+    """(classes, FEATURES) weights of sentences by their features and classes; the last feature is the bias."""
+    weights: NDArray[np.float32] = np.zeros((FEATURES, len(CATEGORIES) + 1), np.float32)
+    slopes: NDArray[np.float32] = np.full(FEATURES, FIRST_SLOPE, np.float32)
+    shuffle = np.random.default_rng(SEED)
+    for _ in range(EPOCHS):
+        for index in shuffle.permutation(len(rows)):
+            row, label = rows[index], labels[index]
+            value = np.float32(1 / np.sqrt(len(row)))
+            scores = weights[row].sum(axis=0) * value
+            error = np.exp(scores - scores.max())
+            error /= error.sum()
+            error[label] -= 1
+            error *= value * np.float32(ORDINARY_WEIGHT if label == 0 else 1)
+            slopes[row] += error @ error
+            weights[row] -= (RATE / np.sqrt(slopes[row]))[:, None] * error
+    return np.ascontiguousarray(weights.T)
 
 
 def main() -> None:
     """Fit, and write the weights as 8-bit numbers with one scale for each class."""
     found = sentences()
     labels = np.array([label for label, _ in found])
-    weights = fit([features(fold(text)) for _, text in found], labels)
+    weights = fit([read(text) for _, text in found], labels)
     scale = np.abs(weights).max(axis=1) / 127
     words = sorted({word for _, text in found for word in word_hashes(fold(text))})
     small = np.round(weights / scale[:, None]).astype(np.int8)

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import cast
+from typing import TypeAlias, cast
 
 from engine.protocol.outgoing import SafetyCategory
 from engine.safety.words import ReadWord, tokens
@@ -32,6 +32,9 @@ _SCRIPTS = {"en": re.compile("[a-z0-9]"), "zh": re.compile("[\u3400-\u9fff]")}
 """A text without these has nothing of the language."""
 
 _STEP = re.compile(r"~(\d{1,2})")
+
+Places: TypeAlias = Mapping[str, Sequence[tuple[int, int]]]
+"""Where each concept of a language is in a text, counted in words: (first word, word after the last)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +132,21 @@ class RuleBook:
             for part, rules in data.items()
         }  # fmt: skip
 
-    def finds(self, folded: str, text: Sequence[ReadWord], parts: Sequence[str]) -> set[SafetyCategory]:
-        """The categories whose rules of ``parts`` (tables of the data file) match.
+    def places(self, folded: str, text: Sequence[ReadWord]) -> Places:
+        """Where each concept is: (first word, word after the last). Empty when nothing is written in the language.
 
         Args:
             folded: the text, as ``words.fold`` gives it.
             text: its words.
         """
         if self._written_in.search(folded) is None:
-            return set()
+            return {}
         places = self._lexicon.places(text)
         _add_numbers(places, folded, text)
+        return places
+
+    def finds(self, places: Places, parts: Sequence[str]) -> set[SafetyCategory]:
+        """The categories whose rules of ``parts`` (tables of the data file) match the concepts at ``places``."""
         return {
             rule.category
             for part in parts
@@ -168,7 +175,7 @@ def _rule(category: SafetyCategory, text: str, known: set[str]) -> Rule:
     return Rule(category, tuple(steps), frozenset(unless))
 
 
-def _matches(rule: Rule, places: Mapping[str, Sequence[tuple[int, int]]]) -> bool:
+def _matches(rule: Rule, places: Places) -> bool:
     """Whether the concepts follow one another closely enough; spans may touch but not overlap."""
     ends: list[int] | None = None
     for names, gap in rule.steps:
