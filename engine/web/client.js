@@ -17,7 +17,7 @@
  *   state      {state}            connecting, listening, hearing, thinking, speaking, offline
  *   word       {text, turn}       a word of the tutor as it is played
  *   firstframe {turn, ms}         ms from the student's last action to the first painted picture of the answer
- *   stalled    {stalled}          nothing has come from the engine for 1.5 s although something should have; or it comes again
+ *   stalled    {stalled}          nothing has come from the engine for 1.3 s although something should have; or it comes again
  *   closed     {code, reason}     the connection is gone; connect() continues the conversation over a new one
  *
  * Over WebRTC the picture is always live. Over a WebSocket, `video` shows something only while the tutor speaks (state

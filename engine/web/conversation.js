@@ -41,6 +41,8 @@ export class Conversation {
       this.#lines = [];
     }
     for (const line of this.#lines) this.#insert(line);
+    // A window that gets smaller hides no words that are being said.
+    new ResizeObserver(() => this.#list.lastChild?.scrollIntoView({ block: "end" })).observe(list);
   }
 
   get empty() {

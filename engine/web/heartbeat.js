@@ -2,9 +2,9 @@
  * Notices within two seconds that nothing comes from the engine any more. A connection tells that only much later, when
  * the engine or the network vanished without a word.
  */
-const LOOK_MS = 500;
-/** ms without a sign of life after which the connection counts as stalled. */
-const STALLED_MS = 1500;
+const LOOK_MS = 400;
+/** ms without a sign of life after which the connection counts as stalled; with the wait for the next look below 2 s. */
+const STALLED_MS = 1300;
 /** ms without a sign of life after which it is given up. A change of cell or network takes some seconds. */
 const LOST_MS = 6000;
 
@@ -45,7 +45,7 @@ export class Heartbeat {
   async #tick() {
     const now = performance.now();
     // The page itself stood still, or its timers are slowed down because it is not seen: what came meanwhile waits.
-    if (now - this.#lookedAt > 2 * LOOK_MS) this.#seenAt = now;
+    if (now - this.#lookedAt > 3 * LOOK_MS) this.#seenAt = now;
     this.#lookedAt = now;
     if (await this.#look()) this.seen();
     if (!this.#timer) return;

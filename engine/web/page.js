@@ -39,6 +39,7 @@ const microphone = new MicrophoneButton(() => tutor, show);
 function show() {
   const state = reconnecting ? "reconnecting" : ended && !tutor ? "ended" : tutor?.state ?? "ready";
   showState(state, microphone.isOpen);
+  $("send").disabled = reconnecting;
   if (state === "listening") conversation.silent();
   conversation.waiting(state === "thinking" || (state === "speaking" && conversation.unsaid));
 }
@@ -65,7 +66,7 @@ function showTalking(on) {
 
 /** Questions to begin with, until the student has asked one. */
 function showSuggestions() {
-  $("suggestions").hidden = tutor === null || conversation.begun;
+  $("suggestions").hidden = tutor === null || reconnecting || conversation.begun;
   $("suggestions").replaceChildren(...questionsNow().map((text) => {
     const button = document.createElement("button");
     button.type = "button";
@@ -79,7 +80,8 @@ function showSuggestions() {
 function showAi() {
   const model = ready?.model ?? demoModel?.name;
   const text = !model ? texts.ai : model === demoModel?.name ? texts.aiDemo : texts.aiModel;
-  $("ai").textContent = text.replace("{model}", model);
+  // Not broken at its hyphens.
+  $("ai").textContent = text.replace("{model}", model?.replaceAll("-", "\u2011"));
   $("demo-model").hidden = !demoModel;
   $("demo-model").textContent = texts.demoModel.replace("{name}", demoModel?.name).replace("{setting}", demoModel?.replace_with);
 }
@@ -184,6 +186,7 @@ async function startAgain() {
   microphone.close();
   reconnecting = true;
   problem(texts.problems.reconnecting, true);
+  showSuggestions();
   for (const wait of AGAIN_MS) {
     // A failed attempt leaves the client offline.
     show();
@@ -296,6 +299,7 @@ function listen(client) {
     reconnecting = stalled;
     if (stalled) problem(texts.problems.reconnecting, true);
     else if ($("problem").textContent === texts.problems.reconnecting) problem();
+    showSuggestions();
     show();
   });
   on("closed", ({ code, reason }) => {
@@ -372,7 +376,7 @@ $("leave").addEventListener("click", async () => {
 $("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("text").value.trim();
-  if (!text || !tutor) return;
+  if (!text || !tutor || reconnecting) return;
   $("text").value = "";
   ask(text);
 });

@@ -1,5 +1,6 @@
 /** A school's page: log in, choose a tutor, talk. What an integrator writes; the rest is in client.js. */
-import { TutorClient } from "./client/client.js";
+import { Refused, TutorClient, leave } from "./client/client.js";
+import { Conversation } from "./client/conversation.js";
 
 const $ = (id) => document.getElementById(id);
 const STATES = {
@@ -10,7 +11,10 @@ let login = JSON.parse(sessionStorage.getItem("login"));
 let tutor = null;
 /** The lesson that was begun and not ended: what the web tier answered, and the tutor's name. Outlives a reload. */
 let lesson = JSON.parse(sessionStorage.getItem("lesson"));
-let answer = null;
+/** ms before each attempt to come back to a lesson whose connection was lost. */
+const AGAIN_MS = [0, 1000, 3000, 6000, 10000];
+const LOST = "Oh, the connection is gone. Getting your tutor back…";
+const conversation = new Conversation($("transcript"), () => ({ you: "You:", unheard: "Not said any more:" }));
 
 async function api(method, path, body) {
   const headers = { "Content-Type": "application/json" };
@@ -29,9 +33,13 @@ async function attempt(action) {
   try {
     await action();
   } catch (error) {
-    $("problem").textContent = error.message;
-    $("problem").hidden = false;
+    tell(error.message);
   }
+}
+
+function tell(problem = "") {
+  $("problem").textContent = problem;
+  $("problem").hidden = !problem;
 }
 
 function show(id) {
@@ -43,6 +51,7 @@ function show(id) {
 function logOut() {
   login = null;
   keepLesson(null);
+  conversation.clear();
   sessionStorage.removeItem("login");
   show("login");
 }
@@ -77,36 +86,64 @@ async function chooseTutor() {
 /** The two calls that matter: a session from the school's server, and a connection to the engine. */
 async function begin(tutorId, name) {
   if (lesson) await endLesson().catch(() => {});
-  answer = null;
   keepLesson({ ...await api("POST", "/api/student/sessions", { tutor_id: tutorId }), name });
-  $("transcript").replaceChildren();
-  await connect();
+  conversation.clear();
+  await enter();
+}
+
+/** Into the lesson; back to the choice if that fails. */
+async function enter() {
+  show("lesson");
+  try {
+    await connect();
+  } catch (error) {
+    console.info(error);
+    await endLesson().catch(() => {});
+    await chooseTutor();
+    throw new Error("Your tutor did not come. Please try again in a moment.");
+  }
 }
 
 /** To the lesson that was begun; the engine knows what was said in it. */
 async function connect() {
+  tutor?.close();
   tutor = new TutorClient({
     engineUrl: lesson.engine_url, token: lesson.engine_token, video: $("speech"), avatarId: lesson.avatar_id,
     renew: renewToken,
   });
-  listen();
-  show("lesson");
-  let ready;
-  try {
-    ready = await tutor.connect();
-  } catch (error) {
-    await endLesson().catch(() => {});
-    await chooseTutor();
-    throw error;
-  }
+  listen(tutor);
+  const ready = await tutor.connect();
   $("tutor-name").textContent = ready.tutor;
+  $("ai").textContent = `Your tutor is an AI${ready.model ? ` (${ready.model})` : ""} and can be wrong.`;
   $("picture").classList.toggle("live", tutor.transport === "webrtc");
   if (tutor.transport !== "webrtc") {
     $("idle").src = new URL(ready.idle_url, lesson.engine_url.replace(/^ws/, "http"));
     $("idle").play().catch(() => {});
   }
-  if (ready.greeting && !$("transcript").children.length) add("assistant", ready.greeting);
-  $("text").focus();
+  if (conversation.empty) tutor.greet();
+  if (matchMedia("(pointer: fine)").matches) $("text").focus({ preventScroll: true });
+}
+
+/** The connection was lost: to the same lesson again, a few times. */
+async function connectAgain() {
+  const mine = lesson;
+  conversation.stop();
+  microphoneIs(false);
+  tell(LOST);
+  for (const wait of AGAIN_MS) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    if (lesson !== mine || $("lesson").hidden) return;
+    try {
+      await connect();
+      return tell();
+    } catch (error) {
+      console.info(error);
+      if (error instanceof Refused) break;
+    }
+  }
+  tutor.close();
+  await chooseTutor();
+  tell("Your tutor cannot be reached. Check the internet connection and try again.");
 }
 
 /** A new token for the lesson that goes on, before the old one runs out. */
@@ -126,46 +163,38 @@ async function endLesson() {
   await api("DELETE", `/api/student/sessions/${id}`);
 }
 
-function listen() {
-  const on = (type, handle) => tutor.addEventListener(type, ({ detail }) => handle(detail));
+function listen(client) {
+  const on = (type, handle) => client.addEventListener(type, ({ detail }) => client === tutor && handle(detail));
   on("state", showState);
-  on("word", ({ text }) => {
+  on("word", ({ text, turn }) => {
+    conversation.say(turn, text);
     const soFar = /[.!?。！？]$/.test($("captions").textContent) ? "" : $("captions").textContent;
     $("captions").textContent = `${soFar} ${text}`.trim();
   });
+  on("partial_transcription", ({ content, stable }) => conversation.hearing(content.slice(0, stable).trim()));
   on("transcription", ({ content, continues }) => {
-    if (continues) takeBack();
-    add("user", content);
+    conversation.hearing();
+    if (continues) conversation.askOn(content);
+    else conversation.ask(content);
   });
-  on("text_delta", ({ turn, content }) => {
-    if (answer?.turn !== turn) answer = { turn, line: add("assistant", "") };
-    answer.line.textContent = (answer.line.textContent + content).trimStart();
+  on("no_speech", () => conversation.hearing());
+  on("text_delta", ({ turn, content }) => conversation.grow(turn, content));
+  on("text", ({ turn, content }) => conversation.whole(turn, content));
+  on("captions", ({ turn }) => conversation.spoken(turn));
+  on("interrupted", ({ turn, content }) => conversation.cut(turn, content));
+  on("turn_done", ({ turn }) => conversation.sent(turn));
+  on("error", ({ turn, message }) => {
+    console.info(message);
+    if (turn) conversation.mute(turn);
+    tell("Something went wrong. Please say that again.");
   });
-  on("interrupted", ({ turn, content }) => {
-    if (answer?.turn === turn) answer.line.textContent = content ? `${content} …` : "…";
-  });
-  on("error", ({ message }) => attempt(() => { throw new Error(message); }));
-  on("closed", () => attempt(() => {
+  on("stalled", ({ stalled }) => tell(stalled ? LOST : ""));
+  on("closed", ({ code, reason }) => {
+    if (code !== 1008 && !reason.startsWith("session")) return connectAgain();
+    if (code !== 1008) keepLesson(null);
     microphoneIs(false);
-    chooseTutor();
-    throw new Error("The connection was lost.");
-  }));
-}
-
-/** The student goes on with what seemed to be all: the next line says it whole. */
-function takeBack() {
-  const asked = [...$("transcript").querySelectorAll(".user")].at(-1);
-  while (asked?.nextSibling) asked.nextSibling.remove();
-  asked?.remove();
-}
-
-function add(role, text) {
-  const line = document.createElement("li");
-  line.className = role;
-  line.textContent = text;
-  $("transcript").append(line);
-  line.scrollIntoView({ block: "nearest" });
-  return line;
+    return chooseTutor().then(() => tell(lesson ? "This lesson was opened in another window." : "This lesson is over."));
+  });
 }
 
 function microphoneIs(on) {
@@ -182,6 +211,8 @@ function showState() {
   $("stop").hidden = state !== "speaking";
   $("send").hidden = !$("stop").hidden && !$("text").value;
   if (state !== "speaking") $("captions").textContent = "";
+  if (state === "listening") conversation.silent();
+  conversation.waiting(state === "thinking" || (state === "speaking" && conversation.unsaid));
 }
 
 $("login").addEventListener("submit", (event) => {
@@ -197,9 +228,12 @@ $("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("text").value.trim();
   if (!text) return;
+  if (tutor.state === "offline") return;
   $("text").value = "";
-  add("user", text);
+  tell();
+  conversation.ask(text);
   tutor.say(text);
+  showState();
 });
 $("microphone").addEventListener("click", () => attempt(async () => {
   const open = $("microphone").getAttribute("aria-pressed") === "true";
@@ -212,7 +246,15 @@ $("text").addEventListener("input", showState);
 $("leave").addEventListener("click", () => attempt(async () => {
   await endLesson().finally(chooseTutor);
 }));
-$("resume").addEventListener("click", () => attempt(connect));
+$("resume").addEventListener("click", () => attempt(enter));
+document.addEventListener("keydown", ({ key }) => key === "Escape" && tutor?.interrupt());
+// A closed tab gives its seat back; one that was only reloaded says that it is here again.
+addEventListener("pagehide", () => {
+  if (lesson) leave(lesson.engine_url, lesson.engine_token);
+  tutor?.close();
+});
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+if (lesson && login) renewToken().catch(() => {});
 $("log-out").addEventListener("click", () => attempt(async () => {
   tutor?.close();
   if (lesson) await endLesson().catch(() => {});

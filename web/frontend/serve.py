@@ -21,11 +21,13 @@ from yarl import URL
 
 FOLDER = Path(__file__).parent
 CLIENT_FOLDER = FOLDER.parents[1] / "engine" / "web"
+# What the engine's client consists of, and what shows a conversation: in step with the voice, with its formulas.
 CLIENT_FILES = (
     "client.js", "webrtc-link.js", "websocket-link.js", "mse-player.js", "captions.js", "heartbeat.js",
-    "microphone-worklet.js",
+    "microphone-worklet.js", "conversation.js", "markdown.js", "formulas.js", "katex/katex.min.js", "katex/katex.min.css",
+    *(f"katex/fonts/{font.name}" for font in (CLIENT_FOLDER / "katex" / "fonts").glob("*.woff2")),
 )  # fmt: skip
-PAGE_FILES = ("index.html", "app.js", "style.css")
+PAGE_FILES = ("index.html", "app.js", "style.css", "transcript.css")
 HANDED_ON = (hdrs.AUTHORIZATION, hdrs.CONTENT_TYPE, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)
 
 MAX_BODY_BYTES = 64 << 10
@@ -65,7 +67,7 @@ async def page_file(request: web.Request) -> web.FileResponse:
 
 
 async def client_file(request: web.Request) -> web.FileResponse:
-    """A module of the engine's client."""
+    """A module, style sheet or font of the engine's client."""
     if request.match_info["name"] not in CLIENT_FILES:
         raise web.HTTPNotFound
     return web.FileResponse(CLIENT_FOLDER / request.match_info["name"], headers={hdrs.CACHE_CONTROL: "no-cache"})
@@ -104,7 +106,7 @@ def create_app(backend: str) -> web.Application:
     app.add_routes(
         [
             web.route("*", "/api/{path:.*}", api),
-            web.get("/client/{name}", client_file),
+            web.get("/client/{name:.+}", client_file),
             web.get("/{name:[a-z.]*}", page_file),
         ]
     )
