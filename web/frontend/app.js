@@ -114,7 +114,7 @@ async function connect() {
   listen(tutor);
   const ready = await tutor.connect();
   $("tutor-name").textContent = ready.tutor;
-  $("ai").textContent = `Your tutor is an AI${ready.model ? ` (${ready.model})` : ""} and can be wrong.`;
+  $("ai").textContent = `Your tutor is an AI${ready.model ? ` (${ready.model.replaceAll("-", "\u2011")})` : ""} and can be wrong.`;
   $("picture").classList.toggle("live", tutor.transport === "webrtc");
   if (tutor.transport !== "webrtc") {
     $("idle").src = new URL(ready.idle_url, lesson.engine_url.replace(/^ws/, "http"));
