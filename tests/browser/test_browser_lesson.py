@@ -113,7 +113,7 @@ async def overflowing(page: Page) -> list[str]:
     """What sticks out of the window sideways, or is a button too small for a finger."""
     found: list[str] = await page.evaluate(
         """[document.documentElement.scrollWidth > innerWidth && "the page scrolls sideways",
-          ...[...document.querySelectorAll("button, input:not([type=radio]), select")]
+          ...[...document.querySelectorAll("button, input:not([type=radio], [type=checkbox]), select, label.check")]
             .filter((node) => node.checkVisibility() && !node.closest("#suggestions"))
             .map((node) => [node.id || node.textContent, node.getBoundingClientRect()])
             .filter(([, box]) => box.left < 0 || box.right > innerWidth + 1 || box.height < 43)
