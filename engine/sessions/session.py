@@ -20,7 +20,7 @@ ABSENT_S = 30.0
 """A session that nobody has been connected to for this long no longer counts as one that needs pictures. A judgement:
 time for a reload of the page, or to find the network again."""
 
-LEFT_S = 15.0
+LEFT_S = 30.0
 """A session whose page was closed ends after this. A judgement: a reload closes the page too, and may take as long."""
 
 

@@ -179,11 +179,11 @@ async def test_a_reload_goes_on_with_the_same_conversation(engine_url: str, brow
     await start(page)
     await ask(page, "My name is Robin.")
     await speaking(page)
-    before = await page.evaluate("sessionStorage.session")
+    before = await page.evaluate("JSON.parse(sessionStorage.session).session_id")
     await page.reload()
     await expect(page.locator("#transcript .user")).to_contain_text("My name is Robin.")
     await start(page)
-    assert await page.evaluate("sessionStorage.session") == before
+    assert await page.evaluate("JSON.parse(sessionStorage.session).session_id") == before
     await ask(page, "Do you know my name?")
     await speaking(page)
     await expect(page.locator("#transcript .user")).to_have_count(2)

@@ -84,7 +84,7 @@ async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engi
     # A loaded machine may take its time with the last words of a question, or stall in the middle of one.
     settings = Settings(
         port=0,
-        sessions={"max": 30, "admission": "fixed", "idle_s": 600},
+        sessions={"max": 30, "admission": "fixed", "idle_s": 600, "detached_s": 600},
         limits={"audio_s": 60},
         llm={"max_tokens": 40},
         listening={"late_ms": 10_000, "endpoint": {"question_max_ms": 1500}},

@@ -208,6 +208,14 @@ async def test_api_key_guards_the_management_calls() -> None:
         await runner.cleanup()
 
 
+async def test_a_closed_page_says_so_with_its_token_alone(caller: Any, session: dict[str, Any]) -> None:
+    path = f"{caller.base}/v1/sessions/{session['session_id']}/leave"
+    async with aiohttp.ClientSession() as http:
+        for token, status in (("wrong", 401), ("", 401), (session["engine_token"], 204)):
+            async with http.post(path, data=token) as reply:
+                assert reply.status == status
+
+
 @pytest.mark.parametrize(
     ("path", "model"),
     [

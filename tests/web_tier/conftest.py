@@ -24,7 +24,9 @@ Open = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def engine() -> AsyncIterator[Engine]:
-    settings = EngineSettings(port=0, api_key=KEY, sessions={"max": SEATS, "admission": "fixed", "idle_s": 600})
+    settings = EngineSettings(
+        port=0, api_key=KEY, sessions={"max": SEATS, "admission": "fixed", "idle_s": 600, "detached_s": 600}
+    )
     async with Engine(settings) as running:
         yield running
 

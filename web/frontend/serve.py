@@ -24,7 +24,8 @@ CLIENT_FOLDER = FOLDER.parents[1] / "engine" / "web"
 # What the engine's client consists of, and what shows a conversation: in step with the voice, with its formulas.
 CLIENT_FILES = (
     "client.js", "webrtc-link.js", "websocket-link.js", "mse-player.js", "captions.js", "heartbeat.js",
-    "microphone-worklet.js", "conversation.js", "markdown.js", "formulas.js", "katex/katex.min.js", "katex/katex.min.css",
+    "microphone-worklet.js", "conversation.js", "markdown.js", "formulas.js",
+    "katex/katex.min.js", "katex/katex.min.css",
     *(f"katex/fonts/{font.name}" for font in (CLIENT_FOLDER / "katex" / "fonts").glob("*.woff2")),
 )  # fmt: skip
 PAGE_FILES = ("index.html", "app.js", "style.css", "transcript.css")
