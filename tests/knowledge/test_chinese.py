@@ -17,6 +17,12 @@ def test_function_words_are_left_out() -> None:
     assert content("《西游记》的作者是谁？") == ["西游记", "作者"]
 
 
+def test_words_that_mean_the_same_and_words_that_only_ask_are_alike() -> None:
+    assert content("火山为什么会喷发？") == content("火山爆发")
+    assert content("地震是怎么形成的") == ["地震"]
+    assert covered("光速是多少？", "光的速度大约是每秒三十万公里。") == 1
+
+
 def test_a_share_is_of_pairs() -> None:
     assert share("细胞核", "细胞") == 0.5
     assert share("细胞", "细胞核") == 1
