@@ -331,6 +331,10 @@ def test_a_damaged_pdf_is_refused(data: bytes) -> None:
         lambda n: ("a.html", "<style>" + "a{" * n + "</style>x"), lambda n: ("a.txt", "x-\n" * n),
         lambda n: ("a.txt", "\n \t" * n + "x"), lambda n: ("a.md", "---\n" + "-" * n), lambda n: ("a.md", "[" * n),
         lambda n: ("a.md", "*a_ " * n), lambda n: ("a.md", "> " * n + "x"),
+        lambda n: ("a.html", "a<sup>2</sup>" * n), lambda n: ("a.html", "<ruby>a<rt>b" * n),
+        lambda n: ("a.html", "<math><mi>x</mi></math>" * n), lambda n: ("a.html", "<math><mfrac>" * n),
+        lambda n: ("a.html", "<table>" + "<tr><td rowspan=9>a" * n),
+        lambda n: ("a.html", "<table><tr><td rowspan=9>" * n),
     ],
 )  # fmt: skip
 def test_reading_grows_with_the_size_of_a_document(make: Callable[[int], tuple[str, str]]) -> None:

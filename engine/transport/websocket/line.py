@@ -6,6 +6,8 @@ before it has arrived. From that follow how much is under way, how long it waits
 the client's playback positions it is known how much it still has to play, and only a client that is about to run dry
 gets less: one that has some seconds in store lives through a stall.
 
+A busy event loop sees answers later than they came. How late it is, is measured too, and does not count as the line's.
+
 The constants are judgements, tried with the emulated lines of ``tests/network``.
 """
 
@@ -69,6 +71,9 @@ WINDOW_S = 0.25
 DRIFT = 0.0005
 """Seconds per second by which the shortest round trip is forgotten: routes change."""
 
+LATE_LATELY_S = 0.1
+"""How long a delay of the event loop counts: what came in the meantime has been seen by then."""
+
 INSIST_S = 1.0
 """A line that is still behind this long after the last step down, and lets the client gain nothing, needs another one,
 whatever rate was measured."""
@@ -115,6 +120,8 @@ class Line:
         self._round_trip = float("inf")
         self._round_trip_at = 0.0
         self._waited = 0.0
+        self._late_s, self._late_at = 0.0, float("-inf")
+        """How late the event loop was last, and when that was."""
         self._reply, self._began_at = 0, float("-inf")
         self._arrived_ms = 0.0
         self._playing_since: float | None = None
@@ -174,6 +181,11 @@ class Line:
         """The client holds the reply (it ducks): its positions tell nothing of the line."""
         self._played, self._stood_still = None, False
 
+    def looked_late(self, late_s: float, now: float) -> None:
+        """The event loop, which sees answers, was busy with something else for ``late_s`` until ``now``."""
+        if late_s > self._lateness(now) or now - self._late_at > LATE_LATELY_S / 2:
+            self._late_s, self._late_at = late_s, now
+
     # --- what follows
 
     def quality(self, now: float) -> Quality:
@@ -216,6 +228,11 @@ class Line:
         return not self._under_way or self._bytes_under_way < self._window
 
     @property
+    def waits(self) -> bool:
+        """Something that was sent has not been answered."""
+        return bool(self._under_way)
+
+    @property
     def rate(self) -> float | None:
         """Bits per second the line takes; None while it is not known."""
         size, busy_s = (sum(column) for column in zip((0, 0.0), *self._samples, strict=True))
@@ -227,7 +244,7 @@ class Line:
             return 0.0
         if not self._under_way:
             return max(0.0, self._waited - self._round_trip) if now - self._arrived_at < LATELY_S else 0.0
-        oldest_s = now - max(self._under_way[0].at, self._began_at)
+        oldest_s = now - self._lateness(now) - max(self._under_way[0].at, self._began_at)
         return max(0.0, max(self._waited, oldest_s) - self._round_trip)
 
     def store_s(self, now: float) -> float:
@@ -235,6 +252,10 @@ class Line:
         if self._playing_since is None:
             return 0.0
         return self._arrived_ms / 1000 - (now - self._playing_since)
+
+    def _lateness(self, now: float) -> float:
+        """How much later than they came answers may be seen now."""
+        return self._late_s if now - self._late_at < LATE_LATELY_S else 0.0
 
     def _strained(self, now: float) -> bool:
         if self._stood_still:
@@ -267,8 +288,9 @@ class Line:
         size = sum(each.size for each in came)
         self._bytes_under_way -= size
         if came[0].at >= self._began_at:
-            self._time(now - came[-1].at, now)
-            self._measure(size, self._busy_s(came[0].at, now), now)
+            # An answer is as likely to have come early as late while nobody looked.
+            self._time(now - came[-1].at, now, self._lateness(now))
+            self._measure(size, max(0.0, self._busy_s(came[0].at, now) - self._lateness(now) / 2), now)
             self._resize(size)
         self._arrived_at = now
         self._stood_still = False
@@ -281,11 +303,11 @@ class Line:
             self._playing_since = dry_since
         self._arrived_ms = max(self._arrived_ms, end_ms)
 
-    def _time(self, waited: float, now: float) -> None:
+    def _time(self, waited: float, now: float, late_s: float = 0.0) -> None:
         if self._round_trip != float("inf"):
             self._round_trip += DRIFT * (now - self._round_trip_at)
         self._round_trip, self._round_trip_at = min(self._round_trip, waited), now
-        self._waited = waited
+        self._waited = max(0.0, waited - late_s)
 
     def _measure(self, size: int, busy_s: float, now: float) -> None:
         self._carried.append((now, size, busy_s))

@@ -10,6 +10,7 @@ from aiohttp import WSCloseCode, web
 
 from engine.transport.outbox import Outbox
 from engine.transport.websocket.line import Line
+from engine.transport.websocket.loop_watch import LoopWatch
 
 PING_EVERY_S = 0.1
 """Media are followed by a ping each, other messages by one at most this often."""
@@ -46,14 +47,22 @@ class SocketWriter:
         self._pinged_at = float("-inf")
         self._unanswered_pings = 0
         self._progress = asyncio.Event()
+        self._watch = LoopWatch(line.looked_late, lambda: line.waits)
 
     async def run(self) -> None:
         """Send until the outbox is closed, the socket is gone or the client is too slow (closed with 1013)."""
+        try:
+            await self._send_all()
+        finally:
+            self._watch.stop()
+
+    async def _send_all(self) -> None:
         loop = asyncio.get_running_loop()
         async for message in self._outbox:
             self._number += 1
             now = loop.time()
             self._line.sent(self._number, len(message.text), now, message.reply_number, message.media_end_ms)
+            self._watch.start()
             try:
                 await self._while_it_gets_on(self._socket.send_str(message.text))
                 self._line.taken(self._number, loop.time())

@@ -23,6 +23,7 @@ class Simulated:
         bits_per_s: gives the line's rate at a time.
         delay_s: of the round trip.
         answers: the client answers pings.
+        busy_s: the engine's event loop is busy for so long in every half second: sees and does nothing.
     """
 
     line: Line
@@ -30,6 +31,9 @@ class Simulated:
     delay_s: float = 0.04
     answers: bool = True
     stalls: list[tuple[float, float]] = field(default_factory=list)
+    busy_s: float = 0.0
+    told: bool = True
+    """The line is told how late the event loop is."""
 
     now: float = 1000.0
     free_at: float = 0.0
@@ -47,6 +51,15 @@ class Simulated:
                 begins = until
         self.free_at = begins + size * 8 / self.rate(begins - 1000.0)
         return self.free_at + self.delay_s
+
+    def seen(self, at: float) -> float:
+        """When the event loop sees what happens at ``at``; the line is told if that is later."""
+        late_s = self.busy_s - at % 0.5
+        if late_s <= 0:
+            return at
+        if self.told:
+            self.line.looked_late(self.busy_s, at + late_s)
+        return at + late_s
 
     def hello(self) -> None:
         """The first small message, on an idle line."""
@@ -71,12 +84,12 @@ class Simulated:
                 while under_way and under_way[0][0] <= self.now:
                     at, number = under_way.pop(0)
                     if self.answers:
-                        self.line.answered(number, at)
+                        self.line.answered(number, self.seen(at))
                 if self.now >= played_at + 0.25 and self.line.store_s(self.now) > 0 and self.answers:
                     played_at = self.now
                 if self.now >= due and self.line.has_room:
                     break
-                self.now += 0.01
+                self.now = self.seen(self.now + 0.01)
             quality = self.line.quality(self.now)
             starving = self.line.starving(self.now)
             self.qualities.append((self.now - 1000.0, quality))
@@ -106,6 +119,20 @@ def simulated(bits_per_s: float | dict[float, float], **options: object) -> Simu
     made = Simulated(line, rates, **options)  # type: ignore[arg-type]
     made.hello()
     return made
+
+
+def test_a_busy_event_loop_is_not_taken_for_a_thin_line() -> None:
+    told, untold = (simulated(2e6, busy_s=0.3, told=told) for told in (True, False))
+    for client in (told, untold):
+        client.reply(1, 30)
+    assert {quality for at, quality in told.qualities if at > 6} == {STEPS[0]}
+    assert STEPS[1] in {quality for at, quality in untold.qualities if at > 6}
+
+
+def test_a_thin_line_is_still_seen_by_a_busy_event_loop() -> None:
+    client = simulated(300e3, busy_s=0.15)
+    client.reply(1, 30)
+    assert max(client.lateness) < 1.0
 
 
 @pytest.mark.parametrize("answers", [True, False])
