@@ -52,6 +52,8 @@ def read_chunk(event: dict[str, Any], wanted: int | None = None) -> Chunk:
         choice = _choice(choices, wanted)
     else:  # Ollama's own format
         choice = {"message": event.get("message"), "finish_reason": event.get("done_reason")}
+    if (error := _choice_error(choice)) is not None:
+        return Chunk(error=error)
     said: dict[str, Any] = next((choice[key] for key in ("delta", "message") if isinstance(choice.get(key), dict)), {})
     text, thinking = _content(said.get("content"))
     if not text and isinstance(choice.get("text"), str):
@@ -71,6 +73,13 @@ def _choice(choices: list[Any], wanted: int | None) -> dict[str, Any]:
     """The wanted one of several answers; an empty one where it is not among them."""
     given = sorted((each for each in choices if isinstance(each, dict)), key=lambda each: _index(each) or 0)
     return next((each for each in given if wanted is None or _index(each) in (wanted, None)), {})
+
+
+def _choice_error(choice: dict[str, Any]) -> ServerError | None:
+    """The error of one of several answers, as OpenRouter tells it: an object, or only an end called ``error``."""
+    if choice.get("error"):
+        return server_error({"error": choice["error"]})
+    return ServerError("finish_reason error") if choice.get("finish_reason") == "error" else None
 
 
 def _index(choice: dict[str, Any]) -> int | None:

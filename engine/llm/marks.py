@@ -12,8 +12,8 @@ _TAGS = r"think|thinking|thought|reasoning|reflection|analysis|seed:think"
 _TOOLS = r"tool_call|tool_calls|function_call|function|tool_code"
 
 MARK = re.compile(
-    rf"(?P<open><(?P<tag>{_TAGS})>|\[THINK\]|◁think▷|<\|begin_of_thought\|>|<\|START_THINKING\|>|<\|channel>thought)"
-    rf"|(?P<close></(?:{_TAGS})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|<channel\|>)"
+    rf"(?P<open><(?P<tag>(?i:{_TAGS}))(?:\s[^<>]{{0,80}})?>|\[THINK\]|◁think▷|<\|begin_of_thought\|>|<\|START_THINKING\|>|<\|channel>thought)"
+    rf"|(?P<close></(?i:{_TAGS})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|<channel\|>)"
     rf"|(?P<tool><(?P<tool_tag>{_TOOLS})(?:[=\s][^<>]{{0,80}})?>|\[TOOL_CALLS\]|<\|python_tag\|>|<\|tool_calls?_begin\|>)"
     r"|(?P<header><\|(?:channel|start)\|>)"
     r"|(?P<final><\|message\|>|</?(?:answer|final_answer|response)>|<\|(?:begin_of_solution|START_RESPONSE|START_TEXT)\|>)"
@@ -25,7 +25,8 @@ MARK = re.compile(
 """Any mark. A mark of the kind ``begin`` opens an answer, and ends one that has begun already."""
 
 TAIL = re.compile(
-    r"(?:<(?:/|[|｜])?[\w▁:. |｜-]{0,60}|<\|channel>\w{0,7}|</?[\w:]{0,20}|<(?:function|tool_call)[=\s][^<>]{0,80}"
+    r"(?:<(?:/|[|｜])?[\w▁:. |｜-]{0,60}|<\|channel>\w{0,7}|</?[\w:]{0,20}"
+    r"|<(?:function|tool_call|(?i:thin|thou|rea|refl))\w*[=\s][^<>]{0,80}"
     r"|\[/?[A-Z_]{0,12}|◁/?[a-z]{0,6}|<<?/?[A-Z]{0,4}|\n(?:U(?:s(?:e(?:r)?)?)?|H(?:u(?:m(?:a(?:n)?)?)?)?|U[SER]{0,3}"
     r"|H[UMAN]{0,4})?)\Z"
 )

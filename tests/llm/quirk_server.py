@@ -72,6 +72,8 @@ def refusal(message: str, status: int = 400, head: str = "") -> Behaviour:
 
 ANSWERED: dict[str, Behaviour] = {
     "thinking in tags": stream(spoken("<think>", "\nShort, please.\n", "</think>\n\n", *words())),
+    "thinking in a tag with capitals": stream(spoken("<Think>", "hm", "</THINK>", *words())),
+    "thinking in a tag with attributes": stream(spoken("<think sign", 'ature="a b">', "hm</think>", *words())),
     "an empty thought": stream(spoken("<think>\n\n</think>\n\n", *words())),
     "a tag over many pieces": stream(spoken(*"<thinking>hm</thinking>", *words())),
     "thinking that was never opened": stream(spoken("The student asks about leaves.", "\n</think>\n", *words())),
@@ -196,6 +198,13 @@ FAILING: dict[str, tuple[Behaviour, str]] = {
     "nothing": (stream([chunk(content=""), chunk("stop")]), "empty answer"),
     "spaces": (stream(spoken(" ", "\n\n")), "empty answer"),
     "an error first": (stream([{"error": {"message": "all slots are busy", "code": 529}}]), "all slots are busy"),
+    "an error in a choice": (
+        stream(
+            [{"choices": [{"index": 0, "delta": {}, "finish_reason": "error", "error": {"message": "no provider"}}]}]
+        ),
+        "no provider",
+    ),
+    "an end called error": (stream([*spoken("Leaves"), chunk("error")]), "finish_reason error"),
     "an error event": (stream(['{"message": "no memory"}'], before="event: error\ndata: "), "no memory"),
     "a content filter": (stream([chunk("content_filter")]), "content filter"),
     "a web page": (answers(200, b"<html><body>Please log in</body></html>", kind="text/html"), "Please log in"),
