@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -20,6 +21,9 @@ from pathlib import Path
 from types import FrameType
 
 ROOT = Path(__file__).parents[1]
+WEBHOOK = "/api/engine/webhook"
+"""Where the web tier takes what the engine tells of lessons."""
+
 START_S = 600
 END_S = 30
 LOOK_S = 0.5
@@ -132,20 +136,28 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     group = Group()
+    secret = os.environ.get("ENGINE_LESSONS_WEBHOOK_SECRET") or secrets.token_urlsafe(32)
     try:
         if running:
             print(f"using the engine that runs on port {args.engine_port} already", flush=True)
         else:
-            group.start("engine", f"{engine}/ready", "run_engine.py", "--port", str(args.engine_port), *engine_args)
+            group.start(
+                "engine", f"{engine}/ready", "run_engine.py", "--port", str(args.engine_port), *engine_args,
+                ENGINE_LESSONS_WEBHOOK_URL=f"{backend}{WEBHOOK}", ENGINE_LESSONS_WEBHOOK_SECRET=secret,
+                ENGINE_LESSONS_WEBHOOK_EVERY_S="10",
+                ENGINE_SAFETY_WEBHOOK_URL=f"{backend}{WEBHOOK}", ENGINE_SAFETY_WEBHOOK_SECRET=secret,
+            )  # fmt: skip
         group.start(
             "web tier", f"{backend}/health", "-m", "uvicorn", "app.main:app", "--port", str(args.backend_port),
             cwd=ROOT / "web" / "app_backend", ENGINE_URL=engine, ENGINE_API_KEY=os.environ.get("ENGINE_API_KEY", ""),
+            ENGINE_WEBHOOK_SECRET=secret,
         )  # fmt: skip
         group.start(
             "front end", frontend, "web/frontend/serve.py", "--port", str(args.frontend_port), "--backend", backend
         )
         print(
             f"\n  front end   {frontend.replace('127.0.0.1', 'localhost')}   (anna / apple-tree)\n"
+            f"  teachers    {frontend.replace('127.0.0.1', 'localhost')}/teacher.html   (clara / cherry-cake)\n"
             f"  web tier    {backend.replace('127.0.0.1', 'localhost')}/docs\n"
             f"  engine      {engine.replace('127.0.0.1', 'localhost')}\n\n  Ctrl-C ends {and_list(group.names)}.\n",
             flush=True,

@@ -58,6 +58,22 @@ class TutorEngine:
         renewed: dict[str, Any] = answer.json()
         return renewed
 
+    def transcript(self, session_id: str) -> dict[str, Any] | None:
+        """What was said in a session so far, or None when it has ended and is not kept there."""
+        answer = self._call("GET", f"/v1/sessions/{session_id}/transcript")
+        if answer.status_code == 404:
+            return None
+        if answer.status_code != 200:
+            raise _refused(answer)
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def delete_transcript(self, session_id: str) -> None:
+        """Erase what was said in a session; one that is not kept is fine."""
+        answer = self._call("DELETE", f"/v1/sessions/{session_id}/transcript")
+        if answer.status_code not in (204, 404):
+            raise _refused(answer)
+
     def delete_session(self, session_id: str) -> None:
         """End a session; one that has ended already is fine."""
         answer = self._call("DELETE", f"/v1/sessions/{session_id}")

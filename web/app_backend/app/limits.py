@@ -12,7 +12,13 @@ from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 64 << 10
-"""No request of this web tier needs more than a few hundred bytes."""
+"""No request of a page needs more than a few hundred bytes."""
+
+MAX_LARGE_BYTES, LARGE_AT_ONCE = 4 << 20, 4
+"""A lesson that the engine delivers, and how many may arrive at once; the engine sends the others again."""
+
+BODY_S = 20.0
+"""A body must have arrived by then."""
 
 MAX_FAILURES, FAILURES_WINDOW_S = 8, 60.0
 """Wrong passwords for one name from one address before further attempts have to wait."""
@@ -28,25 +34,49 @@ MAX_WAITING = 16
 
 
 class BodyLimit:
-    """ASGI middleware: a body of more than ``MAX_BODY_BYTES`` gets 413 before anything reads it."""
+    """ASGI middleware: a body of more than ``MAX_BODY_BYTES`` gets 413 before anything reads it.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: what it protects.
+        large_path: takes ``MAX_LARGE_BYTES``, and ``LARGE_AT_ONCE`` bodies at a time; further ones get 503.
+    """
+
+    def __init__(self, app: ASGIApp, large_path: str) -> None:
         self._app = app
+        self._large_path = large_path
+        self._large = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif scope["path"] != self._large_path:
+            await self._limited(scope, receive, send, MAX_BODY_BYTES)
+        elif self._large >= LARGE_AT_ONCE:
+            await _refuse(send, 503, "too many deliveries at once")
+        else:
+            self._large += 1
+            try:
+                await self._limited(scope, receive, send, MAX_LARGE_BYTES)
+            finally:
+                self._large -= 1
+
+    async def _limited(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
         chunks: list[bytes] = []
         size = 0
+        began = time.monotonic()
         while True:
-            message = await receive()
+            try:
+                async with asyncio.timeout(began + BODY_S - time.monotonic()):
+                    message = await receive()
+            except TimeoutError:
+                await _refuse(send, 408, f"the body did not arrive within {BODY_S:.0f} s")
+                return
             if message["type"] == "http.disconnect":
                 return
             chunks.append(message.get("body", b""))
             size += len(chunks[-1])
-            if size > MAX_BODY_BYTES:
-                await _refuse(send, 413, f"the body has more than {MAX_BODY_BYTES} bytes")
+            if size > limit:
+                await _refuse(send, 413, f"the body has more than {limit} bytes")
                 return
             if not message.get("more_body", False):
                 break

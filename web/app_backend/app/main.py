@@ -10,11 +10,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
+from sqlalchemy.orm import Session
 
-from . import login, sessions
+from . import lessons, login, sessions, webhook
 from .database import open_database
 from .engine import TutorEngine
 from .limits import BodyLimit, LoginGate
+from .records import forget_old
 from .settings import Settings
 
 
@@ -28,6 +30,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.engine = TutorEngine(settings)
         app.state.login_gate = LoginGate()
         app.state.opening = threading.Lock()
+        with Session(app.state.database) as db:
+            forget_old(db, settings.app_lesson_days)
         yield
         app.state.engine.close()
         app.state.database.dispose()
@@ -40,10 +44,12 @@ def create_app(settings: Settings) -> FastAPI:
         allow_headers=["Authorization", "Content-Type"],
         expose_headers=["Retry-After"],
     )
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, large_path=webhook.PATH)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.include_router(login.router)
     app.include_router(sessions.router)
+    app.include_router(lessons.router)
+    app.include_router(webhook.router)
 
     @app.get("/health", tags=["health"])
     def health() -> dict[str, str]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from .database import Tutor, TutorSession
+from .database import Lesson, Tutor, TutorSession
 from .engine import TutorEngine
 from .login import CurrentStudent, Database
 
@@ -66,6 +66,7 @@ def open_session(
         db.commit()
         created = engine.create_session(tutor.id, student.id)
         db.add(TutorSession(id=created["session_id"], student_id=student.id, tutor_id=tutor.id))
+        db.add(Lesson(id=created["session_id"], student_id=student.id, tutor_id=tutor.id))
         db.commit()
     return {
         "session_id": created["session_id"],
