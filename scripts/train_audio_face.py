@@ -1,12 +1,12 @@
 """Train the mouth that is driven by audio alone, and judge it on voices it was not trained on.
 
-    python scripts/train_audio_face.py --piper PATH/en_US-joe-medium.onnx
+    python scripts/train_audio_face.py
+    python scripts/train_audio_face.py --judge engine/animation/data/audio_face.npz   only judge these weights
 
-Speaks a corpus with espeak-ng and Piper (minutes), trains a small network to reproduce the
-phoneme track (minutes on one core), writes ``engine/animation/data/audio_face.npz``
-and prints, as JSON, its distance from the phoneme track and that of loudness alone, on held-out voices
-and sentences. ``--piper-minutes 0`` trains without the Piper voice, to see how well espeak-ng's voices
-alone generalise to a natural one. Nothing is downloaded.
+Speaks a corpus with espeak-ng, hibari and Piper (minutes), trains a small network to reproduce the phoneme track
+(minutes on one core), writes ``engine/animation/data/audio_face.npz`` and prints, as JSON, its distance from the
+phoneme track and that of loudness alone, on held-out voices and sentences. Kokoro's voices, never trained on, are among
+those where they are installed. ``--piper-minutes 0`` keeps the Piper voice for judging too. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent / "audio_face")]
 
 from texts import held_out_texts, training_text  # noqa: E402
-from voices import Sample, espeak_say, levelled, piper_at, piper_say, resampled  # noqa: E402
+from voices import Sample, espeak_say, hibari, levelled, piper_at, resampled, say  # noqa: E402
 
 from engine.animation.audio_driven import (  # noqa: E402
     AHEAD_STEPS,
@@ -47,6 +47,8 @@ from engine.animation.visemes import MOUTH_CHANNELS, VISEME  # noqa: E402
 from engine.items import FPS, FRAME_SAMPLES, FloatArray  # noqa: E402
 from engine.models.catalog import locate  # noqa: E402
 from engine.rendering.torch_threads import use_one_thread  # noqa: E402
+from engine.settings import load_settings  # noqa: E402
+from engine.speaking.voices import build_voicebook  # noqa: E402
 
 WIDTH = 96
 CROP_FRAMES = 100
@@ -58,6 +60,10 @@ TRAINING_VOICES = (
     *(f"it+{v}" for v in ("m5", "f2")), *(f"pl+{v}" for v in ("m1", "f4")), *(f"cmn+{v}" for v in ("m3", "f2", "f5")),
 )  # fmt: skip
 HELD_OUT_VOICES = ("en-us+f3", "en-us+m7", "en-gb-x-rp+Alicia", "en-us+klatt4", "fr+Denis", "pt+m6", "cmn+f3")
+HELD_OUT_KOKORO = ("kokoro:af_heart", "kokoro:am_michael", "kokoro:bf_emma", "kokoro:zf_xiaoxiao")
+HIBARI_PITCH, HIBARI_STRETCH = (0.5, 1.4), (0.85, 1.25)
+"""Speakers to train on lie evenly between these."""
+
 CHANNEL_WEIGHTS = {"jaw_open": 4.0, "mouth_close": 2.0, "mouth_funnel": 2.0, "mouth_pucker": 2.0, "lip_bite": 1.5}
 
 
@@ -103,7 +109,9 @@ def example(sample: Sample, rng: np.random.Generator) -> Example:
     return Example(log_mel(pcm), target_of(sample, frames))
 
 
-def training_samples(minutes: float, piper: Path, piper_minutes: float, rng: np.random.Generator) -> list[Sample]:
+def training_samples(
+    minutes: float, hibari_minutes: float, piper: Path, piper_minutes: float, rng: np.random.Generator
+) -> list[Sample]:
     samples: list[Sample] = []
     seconds = 0.0
     while seconds < minutes * 60:
@@ -113,10 +121,18 @@ def training_samples(minutes: float, piper: Path, piper_minutes: float, rng: np.
         samples.append(resampled(said, float(rng.uniform(0.84, 1.2))))
         seconds += len(said.pcm) / 24000
     seconds = 0.0
+    with hibari() as speakers:
+        while seconds < hibari_minutes * 60:
+            pitch, stretch = rng.uniform(*HIBARI_PITCH), rng.uniform(*HIBARI_STRETCH)
+            voice = speakers.variant(f"hibari:heart?pitch={pitch:.3f}&stretch={stretch:.3f}")
+            said = say(speakers, training_text(rng, "en"), voice)
+            samples.append(resampled(said, float(rng.uniform(0.85, 1.2))))
+            seconds += len(said.pcm) / 24000
+    seconds = 0.0
     while seconds < piper_minutes * 60:
         with piper_at(piper, float(rng.uniform(0.75, 1.35)), float(rng.uniform(0.3, 0.9))) as synthesizer:
             for _ in range(40):
-                said = piper_say(synthesizer, training_text(rng, "en"))
+                said = say(synthesizer, training_text(rng, "en"), synthesizer.voices[0])
                 samples.append(resampled(said, float(rng.uniform(0.8, 1.25))))
                 seconds += len(said.pcm) / 24000
     return samples
@@ -128,7 +144,22 @@ def held_out_samples(piper: Path) -> dict[str, list[Sample]]:
         texts = held_out_texts(voice.split("+")[0])
         found[voice] = [espeak_say(text, voice, 150 + 10 * i) for i, text in enumerate(texts)]
     with piper_at(piper, 1.0, 0.667) as synthesizer:
-        found["piper joe"] = [piper_say(synthesizer, text) for text in held_out_texts("en")]
+        found["piper joe"] = [say(synthesizer, text, synthesizer.voices[0]) for text in held_out_texts("en")]
+    with hibari() as speakers:
+        for each in speakers.voices:
+            found[each.id] = [say(speakers, text, each) for text in held_out_texts("en")]
+    return found | kokoro_samples()
+
+
+def kokoro_samples() -> dict[str, list[Sample]]:
+    """Held-out sentences by some Kokoro voices; empty where they are not installed."""
+    book = build_voicebook(load_settings([]))
+    known = {voice.id: voice for voice in book.voices}
+    found = {}
+    for voice in (known[name] for name in HELD_OUT_KOKORO if name in known):
+        texts = held_out_texts("cmn" if voice.language == "zh" else voice.language)
+        found[voice.id] = [say(book.choose(voice.language, voice.id)[0], text, voice) for text in texts]
+    book.close()
     return found
 
 
@@ -252,24 +283,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--piper", type=Path, help="aligned Piper voice (.onnx); the embedded one when left out")
     parser.add_argument("--minutes", type=float, default=20, help="of espeak-ng to train on")
+    parser.add_argument("--hibari-minutes", type=float, default=10, help="of hibari's network, by many speakers")
     parser.add_argument("--piper-minutes", type=float, default=6, help="of the Piper voice; 0 keeps it for judging")
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--judge", type=Path, metavar="WEIGHTS", help="train nothing, judge these weights")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     use_one_thread()
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
     piper = options.piper or locate("piper-en_US-joe-medium")
-    samples = training_samples(options.minutes, piper, options.piper_minutes, rng)
-    examples = [example(sample, rng) for sample in samples]
-    print(f"{len(examples)} utterances", file=sys.stderr, flush=True)
-    network = train(examples, options.steps, rng)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(options.out, **network.export())
-    with np.load(options.out, allow_pickle=False) as stored:
+    made: Path = options.judge or options.out
+    if not options.judge:
+        samples = training_samples(options.minutes, options.hibari_minutes, piper, options.piper_minutes, rng)
+        examples = [example(sample, rng) for sample in samples]
+        print(f"{len(examples)} utterances", file=sys.stderr, flush=True)
+        network = train(examples, options.steps, rng)
+        made.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(made, **network.export())
+    with np.load(made, allow_pickle=False) as stored:
         face = AudioFace({name: stored[name] for name in stored.files})
-    size = options.out.stat().st_size
+    size = made.stat().st_size
     print(json.dumps({"bytes": size, "voices": report(face, held_out_samples(piper))}, indent=1))
 
 

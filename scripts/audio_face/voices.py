@@ -1,7 +1,7 @@
 """Speech with known phoneme times from many voices, to train and judge the audio-driven mouth.
 
-espeak-ng (dozens of voices at any pace) and one Piper voice, each also resampled so that one
-voice becomes several. Blocking; one thread.
+espeak-ng (dozens of voices at any pace), hibari (any pitch and vocal tract) and one Piper voice, each also resampled so
+that one voice becomes several; Kokoro to judge. Blocking; one thread.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from engine.concurrency.worker import Worker
+from engine.contracts import Synthesizer, Voice
 from engine.items import OUTPUT_RATE, Clause, FloatArray, Phoneme, Speech
-from engine.models.catalog import voice_config
+from engine.models.catalog import locate, voice_config
 from engine.speaking.espeak_library import library
+from engine.speaking.hibari import HibariSynthesizer
 from engine.speaking.ipa import symbol_of
 from engine.speaking.piper import PiperSynthesizer
 
@@ -70,9 +72,18 @@ def piper_at(model: Path, length_scale: float, noise_scale: float) -> Iterator[P
             synthesizer.close()
 
 
-def piper_say(synthesizer: PiperSynthesizer, text: str) -> Sample:
-    """A whole utterance of the synthesizer's only voice."""
-    voice = synthesizer.voices[0]
+@contextmanager
+def hibari() -> Iterator[HibariSynthesizer]:
+    """All speakers of the default voice's network."""
+    synthesizer = HibariSynthesizer(locate("hibari-heart"), Worker("hibari", threads=1))
+    try:
+        yield synthesizer
+    finally:
+        synthesizer.close()
+
+
+def say(synthesizer: Synthesizer, text: str, voice: Voice) -> Sample:
+    """A whole utterance of one voice."""
 
     async def collect() -> list[Speech]:
         return [speech async for speech in synthesizer.speak(Clause(text, text, voice.language, 0), voice)]
