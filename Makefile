@@ -189,8 +189,9 @@ NOT_LIGHT := avatars cli models rendering/puppet knowledge/test_embedder_files.p
 fast-light: $(STAMPS)/test
 	@$(FAST) $(addprefix --ignore=tests/,$(NOT_LIGHT)) $(ARGS)
 
-# Two things at a time: lint and about half of the fast tests, then the rest of them.
-FIRST_HALF := tests/animation tests/conversation tests/knowledge tests/rendering tests/text
+# Two things at a time: lint and half of the fast tests, by processor time, then the rest of them. Only the second half
+# imports torch.
+FIRST_HALF := tests/animation tests/conversation tests/knowledge tests/llm tests/text
 check: $(STAMPS)/dev $(STAMPS)/models
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint fast-first-half fast-second-half
 

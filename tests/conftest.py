@@ -159,6 +159,9 @@ def _cpu_s() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
+LEAK_S = 10.0
+"""What has not ended by then is left behind. Only a failing test waits for so long."""
+
 LASTING_THREADS = ("pytest_", "asyncio_", "ThreadPoolExecutor", "AnyIO", "tqdm")
 """Prefixes of the names of threads that belong to libraries or to the event loop's default executor and may outlive a
 test."""
@@ -179,7 +182,7 @@ def no_leaked_threads_or_sockets() -> Iterator[None]:
     threads_before = set(threading.enumerate())
     sockets_before = _sockets()
     yield
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + LEAK_S
     while True:
         threads = [
             t
@@ -207,10 +210,13 @@ def no_leaked_tasks(request: pytest.FixtureRequest) -> None:
 async def _tasks_of_the_loop() -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
-    for _ in range(200):
+    deadline = time.monotonic() + LEAK_S
+    while True:
         left = [t for t in asyncio.all_tasks() - before - {asyncio.current_task()} if not t.done()]
         if not left:
             return
+        if time.monotonic() > deadline:
+            break
         await asyncio.sleep(0.01)
     pytest.fail(f"leaked tasks: {[t.get_name() + ' ' + str(t.get_coro()) for t in left]}")
 

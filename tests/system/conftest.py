@@ -109,7 +109,7 @@ async def no_leaked_threads_or_sockets(engine: Engine) -> AsyncIterator[None]:
     own sessions and connections; ``test_resilience`` counts everything else."""
     yield
     assert engine.registry is not None
-    for _ in range(100):
+    for _ in range(1000):
         left = [c for c in psutil.Process().net_connections("tcp") if c.laddr.port == engine.port and c.raddr]
         left = [c for c in left if c.status == "ESTABLISHED"]
         if not left and not len(engine.registry):
