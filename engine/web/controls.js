@@ -60,6 +60,7 @@ export function stayAwake(on) {
 }
 
 async function takeLock() {
+  if (lock && !lock.released) return;
   try {
     lock = await navigator.wakeLock?.request("screen");
   } catch {

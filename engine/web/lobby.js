@@ -7,6 +7,8 @@ const FIRST_TUTOR = "13";
 
 let tutors = [];
 let faces = [];
+/** Id of the tutor that was chosen last. */
+let current = "";
 let ready = false;
 
 /**
@@ -28,7 +30,7 @@ export function offerTutors(profiles, avatars, languages) {
   for (const tutor of tutors) if (!known(tutor.face)) tutor.face = known(FALLBACK_FACE) ? FALLBACK_FACE : faces[0]?.id;
   const wanted = [store.getItem("tutor"), FIRST_TUTOR, tutors[0].id].find((id) => tutors.some((tutor) => tutor.id === id));
   $("tutor").replaceChildren(...tutors.map(({ id, name }) => new Option(name, id)));
-  $("tutor").value = wanted;
+  $("tutor").value = current = wanted;
   $("face").replaceChildren($("face").options[0], ...faces.map(({ id, name }) => new Option(name, id)));
   if (faces.some(({ id }) => id === store.getItem("face"))) $("face").value = store.getItem("face");
   showCards();
@@ -41,7 +43,7 @@ export function offerTutors(profiles, avatars, languages) {
  */
 export function onChoice(on) {
   const change = async ({ target }) => {
-    const previous = store.getItem("tutor") ?? FIRST_TUTOR;
+    const previous = current;
     const accepted = target.value === previous || await on.tutor(target.value, previous);
     if (accepted) store.setItem("tutor", target.value);
     choose(accepted ? target.value : previous);
@@ -102,7 +104,7 @@ function known(id) {
 }
 
 function choose(id) {
-  $("tutor").value = id;
+  $("tutor").value = current = id;
   const input = $("tutors").querySelector(`input[value="${id}"]`);
   if (input) input.checked = true;
   showChoice();

@@ -88,7 +88,9 @@ export class MicrophoneButton {
     const button = $("microphone");
     const heard = this.#state === "heard";
     button.setAttribute("aria-pressed", String(heard));
-    label(button, this.pushToTalk ? texts.microphoneHold : heard ? texts.microphoneOn : texts.microphoneOff);
+    // Whether it is on is told by `aria-pressed`; its name must not say it again, or the opposite.
+    label(button, texts.microphone);
+    button.title = this.pushToTalk ? texts.microphoneHold : heard ? texts.microphoneOn : texts.microphoneOff;
     $("hint").textContent = this.pushToTalk ? texts.hintHold : heard ? texts.hint : texts.hintClosed;
   }
 
