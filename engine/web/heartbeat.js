@@ -5,8 +5,9 @@
 const LOOK_MS = 400;
 /** ms without a sign of life after which the connection counts as stalled; with the wait for the next look below 2 s. */
 const STALLED_MS = 1300;
-/** ms without a sign of life after which it is given up. A change of cell or network takes some seconds. */
-const LOST_MS = 6000;
+/** ms without a sign of life after which it is given up. A change of cell or network, or a machine with too much to do, takes
+ * some seconds. */
+const LOST_MS = 10_000;
 
 export class Heartbeat {
   #look;

@@ -33,13 +33,14 @@ let attempt = 0;
 /** How the lesson that still stands there has ended: a key of `texts.ended`, or null. */
 let ended = sessionStorage.getItem("ended") || null;
 let reconnecting = false;
+/** The student has sent what stands in the text box while there was no connection. */
+let unsent = false;
 const conversation = new Conversation($("transcript"), () => texts);
 const microphone = new MicrophoneButton(() => tutor, show);
 
 function show() {
   const state = reconnecting ? "reconnecting" : ended && !tutor ? "ended" : tutor?.state ?? "ready";
   showState(state, microphone.isOpen);
-  $("send").disabled = reconnecting;
   if (state === "listening") conversation.silent();
   conversation.waiting(state === "thinking" || (state === "speaking" && conversation.unsaid));
 }
@@ -259,6 +260,8 @@ function begun() {
   showSuggestions();
   show();
   // Without a hardware keyboard, focusing a text box would open one over half the page.
+  if (unsent) $("composer").requestSubmit();
+  unsent = false;
   (microphone.pushToTalk || !HAS_MOUSE ? $("microphone") : $("text")).focus({ preventScroll: true });
 }
 
@@ -351,6 +354,10 @@ function anew(starts) {
   if (starts) start();
 }
 
+function isOffline() {
+  return ["offline", "connecting"].includes(tutor?.state ?? "offline");
+}
+
 function ask(text) {
   conversation.ask(text);
   tutor.say(text);
@@ -376,7 +383,8 @@ $("leave").addEventListener("click", async () => {
 $("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("text").value.trim();
-  if (!text || !tutor || reconnecting) return;
+  unsent = reconnecting && isOffline();
+  if (!text || !tutor || isOffline()) return;
   $("text").value = "";
   ask(text);
 });

@@ -155,7 +155,7 @@ async def read_text(request: web.Request) -> str:
     except TimeoutError:
         raise BadRequest(f"the body did not arrive within {BODY_S:.0f} s") from None
     except UnicodeDecodeError:
-        raise BadRequest("the body is not UTF-8") from None
+        raise BadRequest("the body is not UTF-8, which JSON and SDP must be") from None
 
 
 def bearer(request: web.Request) -> str:
