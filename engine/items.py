@@ -193,3 +193,6 @@ class MediaFrame:
 
     speaking: bool
     """See ``AnimatedFrame.speaking``."""
+
+    pose: FloatArray | None = None
+    """As drawn; None where it is not known."""

@@ -1,4 +1,4 @@
-"""Gestures that go with speech: nods on stressed words, raised brows on questions.
+"""Gestures that go with speech: nods on the words that stand out, raised brows on questions.
 
 Planned once per piece of speech, from what ``emphasis`` finds stressed and a seeded generator, as a list of
 ``Gesture``, and evaluated at any time. Sizes and probabilities are judgements.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.animation.emphasis import PitchRange, accents
+from engine.animation.emphasis import Accent, PitchRange, accents
 from engine.animation.pose import CHANNEL, rest_pose
 from engine.items import FloatArray, Speech
 
@@ -20,6 +20,10 @@ _EMPHASIS = ("!", "！")
 
 _BROWS_BY_CHANCE = 0.22
 """Share of the nods that raised brows accompany, where no pitch tells which."""
+
+
+MIN_NOD_GAP_S, MAX_NOD_GAP_S = 3.2, 7.0
+"""Shortest time from one nod to the next: for the strongest accents, and for the weakest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,25 @@ class Gesture:
         return self.amount * x * x * (3 - 2 * x)
 
 
+class NodPace:
+    """Keeps a reply's nods apart, so that only what stands out is nodded at.
+
+    Speakers nod about ten times a minute: six to fifteen is the range this is tuned to, by ``tests/animation`` and on
+    replies of the built-in voices. A nod at every pitch accent would make thirty.
+    """
+
+    def __init__(self) -> None:
+        self._last_s = -MAX_NOD_GAP_S
+
+    def take(self, accent: Accent, at_s: float) -> bool:
+        """Whether to nod at ``accent``, at ``at_s`` on the reply's timeline; if so, it counts as the last nod."""
+        gap_s = MIN_NOD_GAP_S if accent.strong else MAX_NOD_GAP_S - (MAX_NOD_GAP_S - MIN_NOD_GAP_S) * accent.amount
+        if at_s - self._last_s < gap_s:
+            return False
+        self._last_s = at_s
+        return True
+
+
 def nod(peak_s: float, amount: float) -> Gesture:
     """A nod of the head, lowest at ``peak_s``; ``amount`` 0..1."""
     return Gesture(CHANNEL["head_pitch"], -0.24 * amount, peak_s - 0.18, 0.18, 0.02, 0.34)
@@ -65,7 +88,12 @@ def brow_flash(peak_s: float, amount: float, hold_s: float = 0.12) -> list[Gestu
 
 
 def plan(
-    speech: Speech, offset_s: float, now_s: float, rng: np.random.Generator, usual: PitchRange | None = None
+    speech: Speech,
+    offset_s: float,
+    now_s: float,
+    rng: np.random.Generator,
+    usual: PitchRange | None = None,
+    pace: NodPace | None = None,
 ) -> list[Gesture]:
     """Gestures for a piece of speech.
 
@@ -75,16 +103,20 @@ def plan(
         now_s: what was shown before; no gesture starts earlier.
         rng: decides what is left to chance.
         usual: the pitch of what has been spoken before; it hears this piece. None for the first one.
+        pace: of the reply's nods. None for the first piece.
     """
+    pace = pace or NodPace()
     usual = usual or PitchRange()
     if speech.pitch is not None:
         usual.hear(speech.pitch)
     found: list[Gesture] = []
     text = speech.clause.text.rstrip(" \"'”’)")
-    for i, accent in enumerate(accents(speech, usual, rng)):
+    for accent in accents(speech, usual, rng):
         peak_s = offset_s + accent.at_s
+        if not pace.take(accent, peak_s):
+            continue
         found.append(nod(peak_s, accent.amount))
-        exclaimed = i == 0 and text.endswith(_EMPHASIS)
+        exclaimed = text.endswith(_EMPHASIS)
         if accent.strong or exclaimed or (speech.pitch is None and rng.random() < _BROWS_BY_CHANCE):
             found.extend(brow_flash(peak_s, accent.amount))
     if speech.last and text.endswith(_QUESTION):

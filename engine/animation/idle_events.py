@@ -1,4 +1,4 @@
-"""What an idle face does now and then: blinks, glances and nods, drawn for a whole block of time at once.
+"""What a face does now and then: blinks, nods and shifts of posture, drawn for a whole block of time at once.
 
 Pure functions of a random generator and the time; safe from any thread. Times are in seconds.
 """
@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
+from engine.animation.gaze import HABITS, GazeTrack, draw_gaze
+from engine.animation.moods import MOODS, Mood, smoothstep
 
 _BLINK_MEAN_S = 4.0
 """15 blinks a minute, about what people do at rest: 17 on average, and 26 in conversation (Bentivoglio et al.,
@@ -19,17 +23,14 @@ _CLOSING_S, _CLOSED_S, _OPENING_S = 0.07, 0.04, 0.13
 BLINK_S = _CLOSING_S + _CLOSED_S + _OPENING_S
 """Length of a blink: lids go down twice as fast as up."""
 
-_SACCADE_S = 0.05
-"""How long the eyes take to a new place."""
+NOD_S = 0.66
+"""How long a listener's nod takes. A second, smaller one may follow."""
 
-_NOD_S = 0.62
-"""How long a listener's nod takes."""
+POSTURE_S = 1.1
+"""How long it takes to shift to another posture."""
 
-
-def smoothstep(x: float) -> float:
-    """0 below 0, 1 above 1, between them a cubic with flat ends."""
-    x = min(max(x, 0.0), 1.0)
-    return x * x * (3 - 2 * x)
+SETTLED_S = 0.4
+"""The last posture of a block is reached so long before its end: longer than anything lags behind the head."""
 
 
 def eyelid(since_s: float) -> float:
@@ -42,12 +43,14 @@ def eyelid(since_s: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
-    """Where the eyes look from ``at_s`` on; x and y as ``look_x`` and ``look_y`` of the pose."""
+class Posture:
+    """How head and shoulders are held from ``at_s`` on: offsets of the pose's channels of these names."""
 
     at_s: float
-    x: float
-    y: float
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    sway: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,10 @@ class EventBlock:
     """
 
     blinks: tuple[float, ...]
-    glances: tuple[Glance, ...]
+    gaze: Mapping[Mood, GazeTrack]
     nods: tuple[tuple[float, float], ...]
     """(start, size): size 0..1."""
+    postures: tuple[Posture, ...]
 
 
 def draw_events(rng: np.random.Generator, length_s: float) -> EventBlock:
@@ -70,18 +74,13 @@ def draw_events(rng: np.random.Generator, length_s: float) -> EventBlock:
     while at < length_s - 0.5:
         blinks.append(at)
         at += 0.32 if rng.random() < 0.12 else _blink_pause(rng)
-    glances = [Glance(-1.0, 0.0, 0.0)]
-    at = 0.8
-    while at < length_s - 0.6:
-        glances.append(_glance(rng, at))
-        at += float(rng.gamma(3.0, 0.55)) + 0.35
-    glances.append(Glance(length_s - 0.3, 0.0, 0.0))
     nods: list[tuple[float, float]] = []
-    at = float(rng.uniform(1.5, 3.5))
-    while at < length_s - _NOD_S:
-        nods.append((at, float(rng.uniform(0.6, 1.0))))
-        at += float(rng.uniform(2.6, 6.5))
-    return EventBlock(tuple(blinks), tuple(glances), tuple(nods))
+    at = float(rng.uniform(2.0, 5.0))
+    while at < length_s - 2 * NOD_S:
+        nods.append((at, float(rng.uniform(0.5, 0.9))))
+        at += float(rng.uniform(5.0, 11.0))
+    gaze = {mood: draw_gaze(rng, length_s, HABITS[mood]) for mood in MOODS}
+    return EventBlock(tuple(blinks), gaze, tuple(nods), _draw_postures(rng, length_s))
 
 
 def _blink_pause(rng: np.random.Generator) -> float:
@@ -91,29 +90,41 @@ def _blink_pause(rng: np.random.Generator) -> float:
     return max(0.9, float(rng.lognormal(typical, spread)))
 
 
-def _glance(rng: np.random.Generator, at: float) -> Glance:
-    """Mostly a tiny shift around the student's eyes, now and then a look away."""
-    away = rng.random() < 0.16
-    x, y = rng.normal(0, (0.3, 0.16) if away else (0.05, 0.035))
-    return Glance(at, float(np.clip(x, -0.6, 0.6)), float(np.clip(y, -0.35, 0.35)))
+def _draw_postures(rng: np.random.Generator, length_s: float) -> tuple[Posture, ...]:
+    postures = [Posture(-POSTURE_S)]
+    at = float(rng.uniform(1.0, 4.0))
+    while at < length_s - 2 * POSTURE_S - SETTLED_S:
+        yaw, pitch, roll, sway = (float(x) for x in rng.normal(0, (0.13, 0.06, 0.11, 0.4)).clip(-0.3, 0.3))
+        postures.append(Posture(at, yaw, pitch, roll, sway))
+        at += float(rng.uniform(3.0, 8.0))
+    postures.append(Posture(length_s - POSTURE_S - SETTLED_S))
+    return tuple(postures)
 
 
-def gaze_at(glances: tuple[Glance, ...], since: float) -> tuple[float, float]:
-    """(look_x, look_y) at ``since`` seconds from the block's start."""
-    i = bisect_right(glances, since, key=lambda g: g.at_s) - 1
-    now, before = glances[max(i, 0)], glances[max(i - 1, 0)]
-    done = smoothstep((since - now.at_s) / _SACCADE_S)
-    return before.x + (now.x - before.x) * done, before.y + (now.y - before.y) * done
+def posture_at(postures: tuple[Posture, ...], since: float) -> Posture:
+    """The posture at ``since`` seconds from the block's start."""
+    i = bisect_right(postures, since, key=lambda p: p.at_s) - 1
+    now, before = postures[max(i, 0)], postures[max(i - 1, 0)]
+    done = smoothstep((since - now.at_s) / POSTURE_S)
+    mixed = (b + (n - b) * done for b, n in zip(_values(before), _values(now), strict=True))
+    return Posture(since, *mixed)
+
+
+def _values(posture: Posture) -> tuple[float, float, float, float]:
+    return posture.yaw, posture.pitch, posture.roll, posture.sway
 
 
 def nodding(nods: tuple[tuple[float, float], ...], since: float) -> float:
-    """How far the head is down, 0..1, at ``since`` seconds from the block's start."""
+    """How far the head is down, 0..1, at ``since`` seconds from the block's start. A large nod has a small one after
+    it."""
     i = bisect_right(nods, since, key=lambda n: n[0]) - 1
     if i < 0:
         return 0.0
     at, size = nods[i]
-    phase = (since - at) / _NOD_S
-    return size * math.sin(math.pi * phase) ** 2 if phase < 1 else 0.0
+    phase = (since - at) / NOD_S
+    if phase < 1:
+        return size * math.sin(math.pi * phase) ** 2
+    return 0.55 * size * math.sin(math.pi * (phase - 1)) ** 2 if size > 0.7 and phase < 2 else 0.0
 
 
 def last_two(blinks: tuple[float, ...], since: float) -> tuple[float, ...]:

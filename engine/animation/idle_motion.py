@@ -7,49 +7,40 @@ a time. A call takes some tens of microseconds. Nothing needs closing.
 
 from __future__ import annotations
 
+import copy
 import math
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from engine.animation.idle_events import EventBlock, draw_events, eyelid, gaze_at, last_two, nodding, smoothstep
-from engine.animation.pose import CHANNEL, POSE_CHANNELS, rest_pose
+from engine.animation.gaze import HEAD_FOLLOWS_S, gaze_at
+from engine.animation.idle_events import EventBlock, draw_events, eyelid, last_two, nodding, posture_at
+from engine.animation.moods import MOODS, Mood, MoodTrack, Weights, smoothstep
+from engine.animation.pose import CHANNEL, in_range, rest_pose
 from engine.items import FPS, FRAME_SAMPLES, AnimatedFrame, FloatArray
 
-Mood = Literal["idle", "listening", "thinking", "speaking"]
-MOODS: tuple[Mood, ...] = ("idle", "listening", "thinking", "speaking")
-
-MOOD_CHANGE_S = 0.7
-"""A change of mood takes this long."""
-
 BLOCK_S = 60.0
-"""Blinks, glances and nods are drawn for this much time at once, each block from its own seed."""
-
-_MAX_MOOD_CHANGES = 32
-"""Changes remembered, for when time goes back."""
+"""Blinks, glances, nods and postures are drawn for this much time at once, each block from its own seed."""
 
 _LOOKS: dict[Mood, dict[str, float]] = {
-    "idle": {"mouth_smile": 0.1},
+    "idle": {"mouth_smile": 0.12},
     "listening": {
-        "mouth_smile": 0.16, "brow_inner_up": 0.16, "brow_outer_up": 0.14, "eye_wide": 0.12,
-        "head_roll": 0.28, "head_pitch": 0.04,
+        "mouth_smile": 0.16, "brow_inner_up": 0.16, "brow_outer_up": 0.14, "eye_wide": 0.1,
+        "head_roll": 0.3, "head_pitch": 0.04,
     },
     "thinking": {
-        "look_x": 0.42, "look_y": 0.5, "brow_inner_up": 0.12, "brow_down": 0.18, "eye_squint": 0.12,
-        "head_yaw": 0.22, "head_pitch": 0.16, "mouth_pucker": 0.1,
+        "brow_inner_up": 0.1, "brow_down": 0.16, "eye_squint": 0.12, "head_pitch": 0.08, "head_roll": -0.1,
+        "mouth_pucker": 0.1,
     },
     "speaking": {"mouth_smile": 0.1, "brow_outer_up": 0.06, "cheek_squint": 0.05},
 }  # fmt: skip
-
 """The pose each mood adds. Drawn by eye, as are all amplitudes here."""
 
-_SWAY: dict[Mood, float] = {"idle": 0.8, "listening": 0.55, "thinking": 0.7, "speaking": 1.0}
-_GLANCE: dict[Mood, float] = {"idle": 1.0, "listening": 0.35, "thinking": 0.7, "speaking": 0.7}
-"""How much of the sway and of the glances each mood keeps."""
+_SWAY: dict[Mood, float] = {"idle": 0.9, "listening": 0.55, "thinking": 0.7, "speaking": 1.0}
+"""How much of the sway and of the shifts of posture each mood keeps."""
 
 _SWAYING: dict[str, float] = {
-    "head_yaw": 0.16, "head_pitch": 0.09, "head_roll": 0.10, "brow_inner_up": 0.03, "brow_outer_up": 0.03,
+    "head_yaw": 0.12, "head_pitch": 0.07, "head_roll": 0.09, "brow_inner_up": 0.03, "brow_outer_up": 0.03,
+    "body_sway": 0.35,
 }  # fmt: skip
 """Amplitude of each channel's slow drift."""
 
@@ -59,15 +50,20 @@ _SWAY_HZ = (0.07, 0.13, 0.23, 0.39)
 _BREATH_S = 4.2
 """One breath: 14 a minute, within the 12 to 20 of an adult at rest."""
 
-_ORDER = {mood: i for i, mood in enumerate(MOODS)}
+_FOLLOW_YAW, _FOLLOW_PITCH = 0.32, 0.26
+"""How far the head goes with a glance away."""
 
+_STEADY_EYES = 0.4
+"""How far the eyes turn against the head, so that they stay on the student while it sways."""
 
-@dataclass(frozen=True, slots=True)
-class _MoodChange:
-    at_s: float
-    before: tuple[float, ...]
-    """Weights of all moods, in the order of ``MOODS``, when the change began."""
-    mood: Mood
+_HAIR_LAG_S = 0.24
+"""The tips of the hair are where the head was this long ago. A judgement."""
+
+_NOD = 0.24
+"""``head_pitch`` of a full nod of a listener."""
+
+EXTRA_NOD_GAP_S = 1.6
+"""Nods that are asked for are at least this far apart."""
 
 
 class IdleMotion:
@@ -90,7 +86,8 @@ class IdleMotion:
         self._looks = {mood: _look(mood) for mood in MOODS}
         self._blocks: dict[int, EventBlock] = {}
         self._extra_blinks: list[float] = []
-        self._moods: list[_MoodChange] = [_MoodChange(-1e9, _one_hot("idle"), "idle")]
+        self._extra_nods: list[float] = []
+        self._moods = MoodTrack()
 
     def pose(self, t_seconds: float, mood: Mood) -> FloatArray:
         """The face at a time on the session's clock: (len(POSE_CHANNELS),) float32, in range.
@@ -98,27 +95,71 @@ class IdleMotion:
         Time may go back (a reply that was animated ahead was interrupted); mood changes after
         ``t_seconds`` are then forgotten.
         """
-        weights = self._mood_weights(t_seconds, mood)
+        weights, eye_weights = self._moods.weights(t_seconds, mood)
         block, since = self._block(t_seconds)
         pose = rest_pose()
         for name, weight in zip(MOODS, weights, strict=True):
             if weight > 0:
                 pose += np.float32(weight) * self._looks[name]
-        sway = sum(w * _SWAY[m] for m, w in zip(MOODS, weights, strict=True))
-        for channel, waves in self._waves.items():
-            pose[channel] += sway * sum(a * math.sin(2 * math.pi * (hz * t_seconds + phase)) for a, hz, phase in waves)
+        self._move_head(pose, t_seconds, block, since, weights)
         pose[_BREATH] = _breath(self._breath_hz * t_seconds)
-        x, y = gaze_at(block.glances, since)
-        glance = sum(w * _GLANCE[m] for m, w in zip(MOODS, weights, strict=True))
-        pose[_LOOK_X] += glance * x
-        pose[_LOOK_Y] += glance * y
-        pose[_PITCH] -= 0.22 * weights[_ORDER["listening"]] * nodding(block.nods, since)
+        self._look(pose, block, since, weights, eye_weights)
         blinks = [since - at for at in last_two(block.blinks, since)] + [t_seconds - at for at in self._extra_blinks]
         looking_down = max(-float(pose[_LOOK_Y]), 0.0)
         lids = max(0.12 * looking_down, *map(eyelid, blinks), 0.0)
         pose[_BLINK_LEFT] = pose[_BLINK_RIGHT] = lids
-        clipped: FloatArray = np.clip(pose, _LOWEST, 1.0)
-        return clipped
+        return in_range(pose)
+
+    def _move_head(self, pose: FloatArray, t: float, block: EventBlock, since: float, weights: Weights) -> None:
+        """Sway, posture and nods; the eyes turn against the head, and the hair lags behind it."""
+        sway = _weighted(_SWAY, weights)
+        for channel, waves in self._waves.items():
+            pose[channel] += sway * _sum_of_sines(waves, t)
+        held = posture_at(block.postures, since)
+        for channel, value in ((_YAW, held.yaw), (_PITCH, held.pitch), (_ROLL, held.roll), (_BODY, held.sway)):
+            pose[channel] += sway * value
+        pose[_LOOK_X] -= _STEADY_EYES * pose[_YAW]
+        pose[_LOOK_Y] -= _STEADY_EYES * pose[_PITCH]
+        before = posture_at(block.postures, since - _HAIR_LAG_S)
+        turned = sway * (held.yaw - before.yaw + held.roll - before.roll)
+        for channel in (_YAW, _ROLL):
+            waves = self._waves[channel]
+            turned += sway * (_sum_of_sines(waves, t) - _sum_of_sines(waves, t - _HAIR_LAG_S))
+        pose[_HAIR] = 0.25 * float(pose[_BODY]) - 3.0 * turned
+        attention = weights[_LISTENING] + weights[_THINKING]
+        if attention:
+            own = weights[_LISTENING] * nodding(block.nods, since)
+            asked = attention * max((nodding(((0.0, 1.0),), t - at) for at in self._extra_nods), default=0.0)
+            pose[_PITCH] -= _NOD * max(own, asked)
+
+    def _look(self, pose: FloatArray, block: EventBlock, since: float, face: Weights, eyes: Weights) -> None:
+        """Fixations and glances of the moods; the head follows the glances away."""
+        for mood, head_weight, eye_weight in zip(MOODS, face, eyes, strict=True):
+            if eye_weight > 0:
+                x, y = gaze_at(block.gaze[mood].eyes, since)
+                pose[_LOOK_X] += eye_weight * x
+                pose[_LOOK_Y] += eye_weight * y
+            if head_weight > 0:
+                x, y = gaze_at(block.gaze[mood].head, since, HEAD_FOLLOWS_S)
+                pose[_YAW] += _FOLLOW_YAW * head_weight * x
+                pose[_PITCH] += _FOLLOW_PITCH * head_weight * y
+
+    def branch(self) -> IdleMotion:
+        """The same face from here on in another timeline, such as a reply's that is animated ahead of time.
+
+        Moods, blinks and nods asked of one are not seen in the other.
+        """
+        other = copy.copy(self)
+        other._moods = self._moods.copy()
+        other._extra_blinks, other._extra_nods = list(self._extra_blinks), list(self._extra_nods)
+        return other
+
+    def nod_at(self, t_seconds: float) -> None:
+        """Nod at that time if the tutor then listens, for pauses of the student, unless it nods already."""
+        block, since = self._block(t_seconds)
+        alone = all(abs(since - at) > EXTRA_NOD_GAP_S for at, _ in block.nods)
+        if alone and all(abs(t_seconds - at) > EXTRA_NOD_GAP_S for at in self._extra_nods):
+            self._extra_nods = [*self._extra_nods[-3:], t_seconds]
 
     def blink_at(self, t_seconds: float) -> None:
         """Blink at that time, for pauses between clauses, unless another blink is within 0.6 s."""
@@ -130,21 +171,6 @@ class IdleMotion:
     def idle_frame(self, t_seconds: float, mood: Mood = "idle", index: int = 0) -> AnimatedFrame:
         """One silent frame with the pose of that time."""
         return AnimatedFrame(index, _SILENCE, self.pose(t_seconds, mood), speaking=False)
-
-    def _mood_weights(self, t: float, mood: Mood) -> tuple[float, ...]:
-        while len(self._moods) > 1 and self._moods[-1].at_s > t:
-            self._moods.pop()
-        weights = self._weights_at(t)
-        if self._moods[-1].mood != mood:
-            self._moods.append(_MoodChange(t, weights, mood))
-            del self._moods[:-_MAX_MOOD_CHANGES]
-        return weights
-
-    def _weights_at(self, t: float) -> tuple[float, ...]:
-        change = self._moods[-1]
-        done = smoothstep((t - change.at_s) / MOOD_CHANGE_S)
-        goal = _one_hot(change.mood)
-        return tuple(b + (g - b) * done for b, g in zip(change.before, goal, strict=True))
 
     def _block(self, t: float) -> tuple[EventBlock, float]:
         """The block of time that contains ``t``, and ``t`` counted from its start."""
@@ -198,13 +224,18 @@ def _look(mood: Mood) -> FloatArray:
     return pose
 
 
-def _one_hot(mood: Mood) -> tuple[float, ...]:
-    return tuple(float(m == mood) for m in MOODS)
+def _weighted(amounts: dict[Mood, float], weights: Weights) -> float:
+    return sum(weight * amounts[mood] for mood, weight in zip(MOODS, weights, strict=True))
 
 
-_SIGNED = ("look_x", "look_y", "head_yaw", "head_pitch", "head_roll")
-_LOWEST: FloatArray = np.array([-1.0 if c in _SIGNED else 0.0 for c in POSE_CHANNELS], dtype=np.float32)
+def _sum_of_sines(waves: list[tuple[float, float, float]], t: float) -> float:
+    """Of (amplitude, Hz, phase in cycles)."""
+    return sum(a * math.sin(2 * math.pi * (hz * t + phase)) for a, hz, phase in waves)
+
+
 _SILENCE: FloatArray = np.zeros(FRAME_SAMPLES, dtype=np.float32)
 _SILENCE.setflags(write=False)
 _BREATH, _LOOK_X, _LOOK_Y, _PITCH = (CHANNEL[c] for c in ("breath", "look_x", "look_y", "head_pitch"))
+_YAW, _ROLL, _BODY, _HAIR = (CHANNEL[c] for c in ("head_yaw", "head_roll", "body_sway", "hair_sway"))
 _BLINK_LEFT, _BLINK_RIGHT = CHANNEL["blink_left"], CHANNEL["blink_right"]
+_LISTENING, _THINKING = MOODS.index("listening"), MOODS.index("thinking")

@@ -42,10 +42,22 @@ POSE_CHANNELS: tuple[str, ...] = (
     "head_pitch",  # signed; + is up
     "head_roll",  # signed; + towards the tutor's left shoulder
     "breath",  # 0 exhaled, 1 inhaled
+    "body_sway",  # signed; + leans towards the tutor's left
+    "hair_sway",  # signed; + the tips of long hair swing towards the tutor's left
 )
 
 CHANNEL: dict[str, int] = {name: i for i, name in enumerate(POSE_CHANNELS)}
 """Index of each channel."""
+
+
+_SIGNED = ("look_x", "look_y", "head_yaw", "head_pitch", "head_roll", "body_sway", "hair_sway")
+_LOWEST: FloatArray = np.array([-1.0 if c in _SIGNED else 0.0 for c in POSE_CHANNELS], dtype=np.float32)
+
+
+def in_range(pose: FloatArray) -> FloatArray:
+    """``pose`` (channels,) with every channel in its range."""
+    clipped: FloatArray = np.clip(pose, _LOWEST, 1.0)
+    return clipped
 
 
 def rest_pose() -> FloatArray:

@@ -14,9 +14,10 @@ import numpy as np
 from engine.animation.audio_driven import default_audio_face
 from engine.animation.coarticulation import Segments, blend, enforce_rules, no_segments, segments
 from engine.animation.emphasis import PitchRange, falls
-from engine.animation.gestures import Gesture, evaluate, plan
-from engine.animation.idle_motion import IdleMotion, Mood
-from engine.animation.pose import CHANNEL
+from engine.animation.gestures import Gesture, NodPace, evaluate, plan
+from engine.animation.idle_motion import IdleMotion
+from engine.animation.moods import Mood
+from engine.animation.pose import CHANNEL, in_range
 from engine.animation.visemes import MOUTH_CHANNELS
 from engine.items import FPS, FRAME_SAMPLES, OUTPUT_RATE, AnimatedFrame, FloatArray, Speech
 
@@ -33,8 +34,9 @@ _CONTEXT_FRAMES = 15
 _CARRY_S = 0.045
 """Time constant with which a prediction that new speech proved wrong fades."""
 
-_BLINKS, _BLINKS_WHEN_FINISHED = 0.6, 0.95
-"""Probability of a blink at the end of a clause, and where the pitch falls as it does when a speaker has finished."""
+_BLINKS, _BLINKS_WHEN_FINISHED = 0.3, 0.55
+"""Probability of a blink at the end of a clause, and where the pitch falls as it does when a speaker has finished. With
+those of ``idle_motion`` it makes about 22 a minute (see ``idle_events`` for what people do)."""
 
 _SMILE = CHANNEL["mouth_smile"]
 _ROUND = [CHANNEL["mouth_funnel"], CHANNEL["mouth_pucker"]]
@@ -51,13 +53,13 @@ class ReplyAnimator:
     """Animates one reply.
 
     Args:
-        idle_motion: the session's, which goes on before and after the reply.
+        idle_motion: the session's, which goes on before and after the reply; the reply's motion branches off from it.
         start_time_s: when the reply's first frame is shown, on the clock of ``idle_motion``.
         audio_driven: gives the mouth for speech without phonemes; ``default_audio_face`` when None.
     """
 
     def __init__(self, idle_motion: IdleMotion, start_time_s: float, audio_driven: AudioDriven | None = None) -> None:
-        self._idle_motion = idle_motion
+        self._idle_motion = idle_motion.branch()
         self._start_time_s = start_time_s
         self._audio_driven = audio_driven
         self._rng = np.random.default_rng([idle_motion.seed, 9, int(max(start_time_s, 0) * 1000)])
@@ -69,6 +71,7 @@ class ReplyAnimator:
         self._by_audio = False
         self._gestures: list[Gesture] = []
         self._pitch = PitchRange()
+        self._nods = NodPace()
         self._mouth: FloatArray = np.zeros(MOUTH_CHANNELS, dtype=np.float32)
         self._finished = False
 
@@ -91,7 +94,7 @@ class ReplyAnimator:
             known = self._timeline.between(self._next * FRAME_S, offset_s).until(offset_s)
             self._timeline = known.then(segments((*speech.phonemes, *speech.ahead), offset_s, speech.clause.language))
         self._gestures = [g for g in self._gestures if g.end_s > self._next * FRAME_S]
-        self._gestures += plan(speech, offset_s, self._next * FRAME_S, self._rng, self._pitch)
+        self._gestures += plan(speech, offset_s, self._next * FRAME_S, self._rng, self._pitch, self._nods)
         finished = falls(speech, self._pitch)
         if speech.last and self._rng.random() < (_BLINKS_WHEN_FINISHED if finished else _BLINKS):
             self._idle_motion.blink_at(self._start_time_s + self._fed / OUTPUT_RATE - 0.05)
@@ -149,7 +152,7 @@ class ReplyAnimator:
 
     def _frame(self, index: int, mouth: FloatArray) -> AnimatedFrame:
         speaking = index * FRAME_SAMPLES < self._fed
-        mood: Mood = "speaking" if speaking else "listening"
+        mood: Mood = "speaking" if speaking else "idle"
         pose = self._idle_motion.pose(self._start_time_s + index * FRAME_S, mood)
         pose += evaluate(self._gestures, (index + 0.5) * FRAME_S)
         rounded = float(mouth[_ROUND].max())
@@ -157,4 +160,4 @@ class ReplyAnimator:
         pose[:MOUTH_CHANNELS] += mouth
         at = (index - self._first_kept) * FRAME_SAMPLES
         pcm = self._pcm[at : at + FRAME_SAMPLES].copy()
-        return AnimatedFrame(index, pcm, np.clip(pose, -1, 1), speaking)
+        return AnimatedFrame(index, pcm, in_range(pose), speaking)

@@ -126,6 +126,8 @@ class Answering:
         if (message := listen_message(event)) is not None:
             await self._client.tell(message)
         match event:
+            case listening.SpeechStopped():
+                self._dialogue.idle_motion.nod_at(asyncio.get_running_loop().time())
             case listening.Partial(transcript=partial):
                 if self._prompt_is_known and not self.floor.taken and not self._preemptive:
                     self.prefill.begin_partial(partial.text)

@@ -8,8 +8,10 @@ cancelled or ``close`` is called.
 from __future__ import annotations
 
 import asyncio
+import zlib
 
-from engine.animation.idle_motion import IdleMotion, Mood
+from engine.animation.idle_motion import IdleMotion
+from engine.animation.moods import Mood
 from engine.contracts import Avatar
 from engine.conversation.answering import Answering, Dialogue
 from engine.conversation.client import AttachedClient
@@ -60,7 +62,8 @@ class Conversation:
         own = profile.knowledge if profile.knowledge and parts.knowledge.exists(profile.knowledge) else None
         self._parts = parts
         self._session_id = session_id
-        self._idle_motion = IdleMotion(seed=hash(session_id) & 0x7FFFFFFF)
+        # Idle tutors of one profile move alike, so that their pictures can be shared.
+        self._idle_motion = IdleMotion(seed=zlib.crc32(str(profile.id).encode()))
         self._client = AttachedClient(session_id, self.record, parts.metrics)
         self._tasks = SessionTasks()
         self._inbox = Inbox(self._tasks)
@@ -124,8 +127,13 @@ class Conversation:
         await self._answering.floor.idle.wait()
 
     def idle_frame(self, now: float, mood: Mood) -> AnimatedFrame:
-        """How the tutor looks at ``now`` (seconds on the loop's clock) when it does not speak."""
-        return self._idle_motion.idle_frame(now, mood)
+        """How the tutor looks at ``now`` (seconds on the loop's clock) when it does not speak.
+
+        Args:
+            mood: what the client's messages tell; a tutor with nothing to do thinks while a reply is being made.
+        """
+        thinking = mood == "idle" and self.speaking
+        return self._idle_motion.idle_frame(now, "thinking" if thinking else mood)
 
     # --- what a client does; each returns at once
 

@@ -84,6 +84,15 @@ class Parts:
         """Whether pictures are being left out at ``now`` (seconds on the loop's clock), for lack of time."""
         return self.scheduler.frame_dropping.active_at(now)
 
+    def drawing_share(self, now: float) -> float:
+        """Share of the time that goes into drawing at ``now`` (seconds on the loop's clock), 0..1."""
+        return self.scheduler.frame_dropping.busy_at(now)
+
+    @property
+    def draws_poses(self) -> bool:
+        """Equal poses give equal pictures: the renderer needs nothing else."""
+        return self.scheduler.renderer.audio_features() is None
+
     def end_session(self, session: str) -> None:
         """A session has ended: free what was kept for its pictures. Returns at once."""
         self.scheduler.end_session(session)

@@ -96,7 +96,7 @@ class PictureStage:
             self._pacing.made += len(batch)
             await context.out.put(
                 [
-                    MediaFrame(0, frame.index, frame.pcm, picture, frame.speaking)
+                    MediaFrame(0, frame.index, frame.pcm, picture, frame.speaking, frame.pose)
                     for frame, picture in zip(batch, pictures, strict=True)
                 ]
             )

@@ -70,3 +70,7 @@ class FrameDropping:
     def active_at(self, now: float) -> bool:
         """Whether pictures are being dropped; what was measured more than ``FORGET_S`` ago does not count."""
         return self.every > 1 and now - self._since <= FORGET_S
+
+    def busy_at(self, now: float) -> float:
+        """Share of the time that goes into drawing at ``now``, 0..1; 0 when nothing was drawn for ``FORGET_S``."""
+        return self.busy if now - self._since <= FORGET_S else 0.0

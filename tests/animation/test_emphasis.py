@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.animation.emphasis import APART_S, PitchRange, accents, falls
-from engine.animation.gestures import plan
+from engine.animation.gestures import NodPace, plan
 from engine.animation.pose import CHANNEL
 from engine.items import OUTPUT_RATE, PITCH_STEP_MS, Clause, Phoneme, Speech
 
@@ -86,3 +86,19 @@ def test_accents_are_apart_and_inside_whatever_the_voice_claims(pitch: list[floa
     times = [at for at, _ in found(piece)]
     assert all(0 <= at <= len(pitch) / STEPS for at in times)
     assert all(later - at >= APART_S for at, later in itertools.pairwise(times))
+
+
+@pytest.mark.parametrize("every_s", [0.9, 2.0, 4.0])
+def test_a_speaker_nods_six_to_fifteen_times_a_minute_however_many_accents_there_are(every_s: float) -> None:
+    rng, usual, pace = np.random.default_rng(0), PitchRange(), NodPace()
+    heights, nods = np.random.default_rng(1), 0
+    for clause in range(40):
+        peaks = np.arange(0.5, 3.5, every_s)
+        pitch = np.full(400, 200.0)
+        for at_s in peaks:
+            middle = int(at_s * STEPS)
+            pitch[middle - 6 : middle + 6] *= 2 ** (heights.uniform(4.5, 9) / 12)
+        piece = speech(pitch, tuple(1000 * peaks - 60))
+        found = plan(piece, clause * 4.0, clause * 4.0, rng, usual, pace)
+        nods += sum(gesture.channel == CHANNEL["head_pitch"] for gesture in found)
+    assert 6 < nods * 60 / 160 < 15

@@ -8,12 +8,8 @@ import numpy as np
 import pytest
 
 from engine.animation.idle_events import BLINK_S, eyelid
-from engine.animation.idle_motion import (
-    MOODS,
-    IdleMotion,
-    Mood,
-    idle_loop,
-)
+from engine.animation.idle_motion import IdleMotion, idle_loop
+from engine.animation.moods import MOODS, Mood
 from engine.animation.pose import CHANNEL, POSE_CHANNELS
 from engine.items import FPS, FloatArray
 
@@ -23,7 +19,7 @@ MAX_STEP = 0.08
 """How far any channel but eyelids and gaze may move between two pictures."""
 
 SLOW = [i for name, i in CHANNEL.items() if not name.startswith(("blink", "look"))]
-SIGNED = [i for name, i in CHANNEL.items() if name.startswith(("look", "head"))]
+SIGNED = [i for name, i in CHANNEL.items() if name.startswith(("look", "head")) or name.endswith("_sway")]
 UNSIGNED = [i for i in range(len(POSE_CHANNELS)) if i not in SIGNED]
 
 
@@ -93,25 +89,77 @@ def test_both_eyes_blink_together() -> None:
     assert np.array_equal(poses[:, BLINKS[0]], poses[:, BLINKS[1]])
 
 
-def test_gaze_jumps_and_rests() -> None:
-    speed = np.abs(np.diff(live(5, 120)[:, GAZE], axis=0)).max(axis=1)
-    assert (speed < 1e-6).mean() > 0.85
-    assert 0.2 < (speed > 0.005).sum() / 120 < 3  # saccades a second
+@pytest.mark.parametrize("mood", MOODS)
+def test_gaze_jumps_and_rests(mood: Mood) -> None:
+    speed = np.abs(np.diff(live(5, 120, mood)[:, GAZE], axis=0)).max(axis=1)
+    assert (speed < 0.02).mean() > 0.9
+    jumps = speed > 0.02
+    assert 0.4 < (jumps[1:] & ~jumps[:-1]).sum() / 120 < 2.5  # saccades a second; people make up to three
+
+
+def looking_away(mood: Mood) -> float:
+    """The share of the time."""
+    idle_motion = IdleMotion(8)
+    poses = np.stack([idle_motion.pose(i / 5, mood) for i in range(300 * 5)])
+    return float((np.hypot(poses[:, GAZE[0]], poses[:, GAZE[1]]) > 0.16).mean())
+
+
+def test_the_tutor_looks_at_the_student_and_away_when_thinking() -> None:
+    away = {mood: looking_away(mood) for mood in MOODS}
+    assert away["listening"] < 0.2
+    assert away["listening"] < away["speaking"] < 0.4 and away["idle"] < 0.4
+    assert 0.6 < away["thinking"] < 0.95
 
 
 def test_moods_look_different() -> None:
-    looks = {mood: live(2, 60, mood)[2 * FPS :].mean(axis=0) for mood in MOODS}
+    looks = {mood: live(2, 100, mood)[2 * FPS :].mean(axis=0) for mood in MOODS}
     thinking, listening, idle = looks["thinking"], looks["listening"], looks["idle"]
-    assert thinking[CHANNEL["look_y"]] > 0.3 and abs(thinking[CHANNEL["look_x"]]) > 0.2
+    assert thinking[CHANNEL["look_y"]] > 0.1 and thinking[CHANNEL["brow_down"]] > 0.1
     assert listening[CHANNEL["head_roll"]] > idle[CHANNEL["head_roll"]] + 0.15
     assert listening[CHANNEL["brow_outer_up"]] > idle[CHANNEL["brow_outer_up"]] + 0.08
 
 
+def nods(poses: FloatArray) -> int:
+    """How often the head is lowered by more than drift lowers it in the same time."""
+    pitch = poses[:, CHANNEL["head_pitch"]]
+    before = np.array([pitch[max(0, i - FPS // 2) : i + 1].max() for i in range(len(pitch))])
+    down = before - pitch > 0.1
+    return int((down[1:] & ~down[:-1]).sum())
+
+
 def test_a_listener_nods_now_and_then() -> None:
-    # The same seed sways the same way, so what differs in pitch is the nods.
-    pitch = live(2, 60, "listening")[:, CHANNEL["head_pitch"]]
-    nods = (pitch[1:-1] < pitch[:-2]) & (pitch[1:-1] < pitch[2:]) & (pitch[1:-1] < -0.05)
-    assert 5 < nods.sum() < 30
+    assert 4 < nods(live(1, 180, "listening")) / 3 < 12
+
+
+@pytest.mark.parametrize(("mood", "asked"), [("listening", 1), ("thinking", 1), ("speaking", 0)])
+def test_an_asked_nod_happens_while_the_tutor_attends(mood: Mood, asked: int) -> None:
+    idle_motion = IdleMotion(2)
+    own = [at for at, _ in idle_motion._block(0.0)[0].nods]
+    quiet = next(t for t in np.arange(2.0, 50, 0.1) if all(abs(at - t) > 3 for at in own))
+    plain = live(2, 5, mood, start=quiet - 2)
+    idle_motion.nod_at(quiet)
+    idle_motion.nod_at(quiet + 0.5)
+    nodding = np.stack([idle_motion.pose(quiet - 2 + i / FPS, mood) for i in range(5 * FPS)])
+    lower = (plain - nodding)[:, CHANNEL["head_pitch"]] > 0.17  # more than the small one after it
+    assert (lower[1:] & ~lower[:-1]).sum() == asked
+
+
+def test_the_body_leans_and_the_hair_swings_after_the_head() -> None:
+    poses = live(6, 120)
+    assert poses[:, CHANNEL["body_sway"]].std() > 0.1
+    assert 0.02 < poses[:, CHANNEL["hair_sway"]].std() < 0.3
+
+
+def test_a_branch_goes_its_own_way() -> None:
+    session, plain = IdleMotion(4), IdleMotion(4)
+    reply = session.branch()
+    for i in range(40):
+        reply.pose(10 + i / FPS, "speaking")
+        reply.blink_at(10.5)
+    for i in range(50):
+        assert np.array_equal(session.pose(10 + i / FPS, "thinking"), plain.pose(10 + i / FPS, "thinking"))
+    going_on = np.stack([reply.pose(11.6 + i / FPS, "speaking") for i in range(30)])
+    assert np.abs(np.diff(going_on[:, SLOW], axis=0)).max() < MAX_STEP
 
 
 def test_changing_moods_takes_time() -> None:

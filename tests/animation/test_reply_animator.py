@@ -17,6 +17,7 @@ from engine.animation.gestures import Gesture, plan
 from engine.animation.idle_motion import IdleMotion
 from engine.animation.pose import CHANNEL, POSE_CHANNELS
 from engine.animation.reply_animator import HOLD_FRAMES, TAIL_FRAMES, ReplyAnimator
+from engine.animation.settling import Settling
 from engine.items import (
     FPS,
     FRAME_SAMPLES,
@@ -162,8 +163,10 @@ def test_head_and_eyes_go_on_smoothly_from_idle_to_speech_and_back() -> None:
     animator = ReplyAnimator(idle_motion, 12.0)
     turn = animator.feed(said("hælomapasu" * 5)) + animator.finish()
     end = 12.0 + len(turn) / FPS
-    after = [idle_motion.idle_frame(end + i / FPS, "listening") for i in range(50)]
-    every = poses(before + turn + after)
+    settling = Settling()
+    settling.spoken(turn[-1].pose)
+    after = [settling.settle(idle_motion.pose(end + i / FPS, "idle"), end + i / FPS) for i in range(50)]
+    every = np.concatenate([poses(before + turn), after])
     still = [i for name, i in CHANNEL.items() if name.startswith(("head", "brow", "breath", "cheek"))]
     assert np.abs(np.diff(every[:, still], axis=0)).max() < 0.16  # twice what idle motion may; gestures come on top
     assert np.abs(np.diff(every[:, CHANNEL["mouth_smile"]])).max() < 0.1

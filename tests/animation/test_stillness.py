@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.animation.idle_motion import IdleMotion, Mood
+from engine.animation.idle_motion import IdleMotion
+from engine.animation.moods import Mood
 from engine.animation.pose import CHANNEL, rest_pose
 from engine.animation.stillness import MAX_GAP_S, Stillness
 

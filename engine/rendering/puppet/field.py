@@ -42,9 +42,11 @@ WEIGHTS = (
     "brow_outer",
     "brow_down",
     "breath",
+    "sway",
+    "hair",
 )
 
-_TURNS, _FREE = ("yaw", "pitch", "roll", "roll_sag"), ("brow_inner", "brow_outer", "brow_down")
+_TURNS, _FREE = ("yaw", "pitch", "roll", "roll_sag", "sway", "hair"), ("brow_inner", "brow_outer", "brow_down")
 _LOWEST, _HIGHEST = (
     np.array([[turn if name in _TURNS else free if name in _FREE else share] for name in WEIGHTS])
     for turn, free, share in ((-1.3, -np.inf, 0.0), (1.3, np.inf, 1.0))
@@ -66,6 +68,7 @@ def weights(poses: FloatArray) -> FloatArray:
     raw[9] = pose["brow_outer_up"]
     raw[10] = pose["brow_down"]
     raw[11] = pose["breath"]
+    raw[12], raw[13] = pose["body_sway"], pose["hair_sway"]
     raw = np.minimum(np.maximum(raw, _LOWEST), _HIGHEST)
     roll = ROLL * raw[2]
     raw[2], raw[3] = np.sin(roll), np.cos(roll) - 1
@@ -143,6 +146,11 @@ def _head_basis(manifest: PuppetManifest, x: Array, y: Array) -> dict[str, tuple
         "breath": (zero, 2.5 * unit * held + 3.0 * unit * (1 - held)),
     }
     basis |= {k: (motion * a, motion * b) for k, (a, b) in _roll_basis(held, x, y, head.neck).items()}
+    basis["sway"] = (_lean(manifest, y, unit), zero)
+    # beside the face and below the eyes there is nothing but hair
+    aside = smooth(np.abs(x - head.x), 0.86 * hw, 1.12 * hw)
+    hair = aside * smooth(y, head.eyes_y, chin + 0.55 * hw) if head.cut_out else zero
+    basis["hair"] = (-5.0 * unit * hair, zero)
     basis["jaw"] = (zero, -_jaw(manifest, x, y) * 36 * unit)
     corner_y = mouth.line[0]
     cheek_y = (corner_y + head.eyes_y) / 2 + 0.12 * hw
@@ -156,6 +164,12 @@ def _head_basis(manifest: PuppetManifest, x: Array, y: Array) -> dict[str, tuple
     basis["cheeks"] = pair(1, -8, 0.5 * hw, head.eyes_y + 0.36 * hw, 0.45 * hw, 0.34 * hw)
     basis["puff"] = pair(9, 0, 0.62 * hw, corner_y - 6 * unit, 0.5 * hw, 0.5 * hw)
     return basis | _brows(manifest, x, y, unit)
+
+
+def _lean(manifest: PuppetManifest, y: Array, unit: float) -> Array:
+    """Leaning to the side: nothing at the lower edge of the picture, most at the top. A portrait's wall stays."""
+    share = np.clip(1 - y / manifest.canvas, 0, 1) if manifest.head.cut_out else np.zeros_like(y)
+    return np.asarray(-14 * unit * share)
 
 
 def _distance(manifest: PuppetManifest, x: Array, y: Array) -> Array:
@@ -207,6 +221,7 @@ def _body_basis(manifest: PuppetManifest, x: Array, y: Array) -> dict[str, tuple
     basis["yaw"] = (-motion * held * 11 * unit, zero)
     basis["pitch"] = (zero, motion * held * 6 * unit)
     basis |= {k: (motion * a, motion * b) for k, (a, b) in _roll_basis(held, x, y, head.neck).items()}
+    basis["sway"] = (_lean(manifest, y, unit), zero)
     sides = np.clip(np.abs(x - head.x) / (2.2 * hw), 0, 1)
     basis["breath"] = (zero, 2.5 * unit + (3.5 * unit) * smooth(y, chin, chin + 0.6 * hw) * (0.5 + 0.5 * sides))
     return basis

@@ -20,12 +20,12 @@ import structlog
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
-from engine.animation.stillness import Stillness
 from engine.concurrency.worker import Worker
-from engine.contracts import Avatar, FrameRequest
+from engine.contracts import Avatar
 from engine.errors import EngineError
 from engine.items import Picture
 from engine.protocol.outgoing import ClosedEvent, PlayingEvent
+from engine.rendering.shared_pictures import SharedPictures
 from engine.sessions import Session
 from engine.transport.commands import ready
 from engine.transport.outbox import Outbox
@@ -36,6 +36,7 @@ from engine.transport.webrtc.commands import Commands
 from engine.transport.webrtc.congestion import Congestion
 from engine.transport.webrtc.events import WAITING_MESSAGES, EventChannel, PeerTooSlow
 from engine.transport.webrtc.feedback import watch_feedback
+from engine.transport.webrtc.idle_face import IdleFace
 from engine.transport.webrtc.microphone import OpusMicrophone
 from engine.transport.webrtc.offers import Offer, prefer
 from engine.transport.webrtc.playout import TICK_S, Playout, Tick
@@ -70,6 +71,9 @@ class PeerParts:
 
     sound: Worker
     """Encodes audio, so that no picture delays it."""
+
+    pictures: SharedPictures
+    """Idle pictures of all of them."""
 
 
 class Peer:
@@ -107,7 +111,8 @@ class Peer:
         self._closing: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._ticks = 0
-        self._stillness = Stillness()
+        self._idle_ticks = round(1 / self._settings.webrtc.idle_fps / TICK_S)
+        self._idle_face = IdleFace(session, avatar, shared.pictures, self._idle_ticks * TICK_S)
         self._playing = 0
         self._played = (0, 0.0)
         self._on_closed = on_closed
@@ -240,7 +245,7 @@ class Peer:
             video = await parts.encoder.run(VideoPackets, codec, width, height, settings.video.bitrate)
         opus = await self._shared.sound.run(OpusPackets, settings.webrtc.voice_bitrate)
         return Broadcast(
-            Playout(idle_ticks=round(1 / settings.webrtc.idle_fps / TICK_S)), opus, video, self._congestion,
+            Playout(idle_ticks=self._idle_ticks), opus, video, self._congestion,
             audio_worker=self._shared.sound, picture_worker=parts.encoder, idle_picture=self._idle_picture,
             on_tick=self._on_tick, on_left_out=parts.metrics.frames.labels("dropped").inc,
             on_packet_dropped=lambda queue: parts.metrics.queue_dropped.labels(queue).inc(),
@@ -260,6 +265,8 @@ class Peer:
         """Report to both sides what was played, which the engine's media clock knows best."""
         assert self._sink is not None and self._broadcast is not None
         self._sink.ticked(tick)
+        if tick.pose is not None:
+            self._idle_face.spoken(tick.pose)
         self._ticks += 1
         begun = tick.reply not in (0, self._playing)
         playout = self._broadcast.playout
@@ -276,18 +283,7 @@ class Peer:
             self.session.conversation.acknowledge(reply, max(0.0, played_ms - CLIENT_DELAY_MS))
 
     async def _idle_picture(self, unseen: bool) -> Picture | None:
-        conversation = self.session.conversation
-        now = asyncio.get_running_loop().time()
-        mood = self._sink.mood if self._sink is not None else "idle"
-        frame = conversation.idle_frame(now, mood)
-        if unseen:
-            self._stillness.forget()
-        if not self._stillness.shows(frame.pose, now):
-            return None
-        # Speaking faces of other sessions are more urgent.
-        request = FrameRequest(self._avatar, frame, now + 0.2, self.session.id)
-        pictures = await self.session.parts.draw([request])
-        return pictures[0] if pictures else None
+        return await self._idle_face.draw(self._sink.mood if self._sink is not None else "idle", unseen)
 
     async def _watch_line(self) -> None:
         with suppress(TimeoutError):

@@ -62,6 +62,9 @@ class Tick:
     played_ms: float = 0.0
     """How much of that reply has left once this tick has."""
 
+    pose: FloatArray | None = None
+    """Of the picture."""
+
     @property
     def silent(self) -> bool:
         """No audio of a reply, not even a fade."""
@@ -166,7 +169,8 @@ class Playout:
             self._quiet_ticks = 0
             self._since_picture = 1
             played_ms = (frame.index + 0.5) * FRAME_MS
-            return Tick(self._loudness(frame.pcm[:TICK_SAMPLES]), frame.picture, False, frame.reply, played_ms)
+            pcm = self._loudness(frame.pcm[:TICK_SAMPLES])
+            return Tick(pcm, frame.picture, False, frame.reply, played_ms, frame.pose)
         return self._quiet()
 
     def _may_begin(self) -> bool:

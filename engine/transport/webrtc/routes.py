@@ -14,6 +14,7 @@ from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationEr
 from engine.concurrency.worker import Worker
 from engine.errors import EngineError, InvalidField, NotFound
 from engine.protocol.http import PeerAnswer, PeerOffer
+from engine.rendering.shared_pictures import SharedPictures
 from engine.sessions import Session
 from engine.transport.api.bodies import read_body
 from engine.transport.api.middleware import read_text
@@ -56,7 +57,7 @@ class WebRtcApi:
     async def running(self) -> AsyncIterator[None]:
         """Peers can be made while the context lasts; leaving it closes those there still are."""
         sound = Worker("audio-encoder", threads=1, backlog=1024)
-        self._shared = PeerParts(sound)
+        self._shared = PeerParts(sound, SharedPictures())
         try:
             yield
         finally:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from engine.animation.idle_motion import Mood
+from engine.animation.moods import Mood
 from engine.items import MediaFrame
-from engine.protocol.outgoing import Event
+from engine.protocol.outgoing import Event, InterruptedEvent
 from engine.transport.outbox import Outbox
 from engine.transport.webrtc.broadcast import Broadcast
 from engine.transport.webrtc.playout import Tick
 
 _MOODS: dict[str, Mood] = {
-    "speech_started": "listening", "speech_stopped": "thinking", "transcription": "thinking",
+    "speech_started": "listening", "transcription": "thinking", "duck": "listening", "resume": "idle",
     "no_speech": "idle", "turn_done": "idle", "interrupted": "idle", "error": "idle",
 }  # fmt: skip
 
@@ -44,6 +44,8 @@ class PeerSink:
         if kind in ("speech_started", "transcription"):
             self._touch()
         self.mood = _MOODS.get(kind, self.mood)
+        if isinstance(event, InterruptedEvent) and event.reason == "voice":
+            self.mood = "listening"
         if kind in ("duck", "resume"):
             self._broadcast.playout.duck(kind == "duck")
         await self._outbox.put(event)

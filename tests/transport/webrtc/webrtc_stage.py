@@ -17,7 +17,8 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
-from engine.animation.idle_motion import IdleMotion, Mood
+from engine.animation.idle_motion import IdleMotion
+from engine.animation.moods import Mood
 from engine.concurrency.worker import Worker
 from engine.contracts import FrameRequest
 from engine.errors import Forbidden, UnknownAvatar
@@ -99,7 +100,13 @@ class ScriptedSession:
         self.conversation = ScriptedConversation()
         self.connections: list[Any] = []
         self.parts = SimpleNamespace(
-            settings=settings, metrics=Metrics(), encoder=encoder, draw=IdlePictures().draw, load_avatar=self._avatar
+            settings=settings,
+            metrics=Metrics(),
+            encoder=encoder,
+            draw=IdlePictures().draw,
+            load_avatar=self._avatar,
+            drawing_share=lambda now: 0.0,
+            draws_poses=True,
         )
 
     def _avatar(self, avatar_id: str) -> Any:
