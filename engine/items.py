@@ -7,6 +7,7 @@ the way out. A frame is 40 ms of the tutor: one picture with its own 960 samples
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +84,10 @@ class Transcript:
     """The utterance is over and ``text`` will not change."""
 
 
+Expression = Literal["neutral", "glad", "gentle", "thoughtful", "surprised"]
+"""What a face shows while something is said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clause:
     """A piece of a reply, cut where a speaker may breathe."""
@@ -98,6 +103,9 @@ class Clause:
 
     index: int
     """Position in the reply, from 0."""
+
+    expression: Expression = "neutral"
+    """The tutor's face while it is said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import numpy as np
 from engine.animation.audio_driven import default_audio_face
 from engine.animation.coarticulation import Segments, blend, enforce_rules, no_segments, segments
 from engine.animation.emphasis import PitchRange, falls
+from engine.animation.expressions import ExpressionTrack
 from engine.animation.gestures import Gesture, NodPace, evaluate, plan
 from engine.animation.idle_motion import IdleMotion
 from engine.animation.moods import Mood
@@ -72,6 +73,9 @@ class ReplyAnimator:
         self._gestures: list[Gesture] = []
         self._pitch = PitchRange()
         self._nods = NodPace()
+        self._expressions = ExpressionTrack()
+        self._clause = -1
+        """Index of the clause that is being spoken."""
         self._mouth: FloatArray = np.zeros(MOUTH_CHANNELS, dtype=np.float32)
         self._finished = False
 
@@ -89,6 +93,9 @@ class ReplyAnimator:
         offset_s = self._fed / OUTPUT_RATE
         self._pcm = np.concatenate((self._pcm, speech.pcm.astype(np.float32, copy=False)))
         self._fed += len(speech.pcm)
+        if speech.clause.index != self._clause:
+            self._clause = speech.clause.index
+            self._expressions.plan(speech.clause.expression, offset_s)
         self._by_audio = not speech.phonemes
         if speech.phonemes:
             known = self._timeline.between(self._next * FRAME_S, offset_s).until(offset_s)
@@ -155,6 +162,7 @@ class ReplyAnimator:
         mood: Mood = "speaking" if speaking else "idle"
         pose = self._idle_motion.pose(self._start_time_s + index * FRAME_S, mood)
         pose += evaluate(self._gestures, (index + 0.5) * FRAME_S)
+        pose += self._expressions.step(index * FRAME_S)
         rounded = float(mouth[_ROUND].max())
         pose[_SMILE] *= 1 - rounded
         pose[:MOUTH_CHANNELS] += mouth

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence, Set
 
+from engine.animation.expression_choice import ExpressionChooser
 from engine.concurrency.channel import Channel
 from engine.concurrency.streams import closing
 from engine.contracts import CutShort, Message
@@ -12,7 +13,7 @@ from engine.conversation.answers import ReadyAnswer
 from engine.conversation.prompt import Prompt
 from engine.conversation.reply_context import ReplyContext
 from engine.errors import LanguageModelFailed
-from engine.items import Clause
+from engine.items import Clause, Expression
 from engine.protocol.lessons import Origin
 from engine.protocol.outgoing import (
     ErrorEvent,
@@ -24,6 +25,7 @@ from engine.protocol.outgoing import (
     TextEvent,
 )
 from engine.text.clauses import CLOSERS, STOPS, ClauseSplitter
+from engine.text.expression_tags import TagReader
 from engine.text.language import detect_language
 from engine.text.language_runs import language_runs
 
@@ -58,6 +60,12 @@ class TextStage:
         self._question = question
         self._splitter = ClauseSplitter(context.options.profile.language)
         self._clauses_cut = 0
+        self._tags = TagReader()
+        self._expressions = ExpressionChooser(question)
+        self._tagged: list[tuple[int, Expression]] = []
+        """Expressions the model asked for, from which character on of what it wrote."""
+        self._pushed = self._given = 0
+        """Characters of the model's text that went into the splitter, and that came out."""
         self._written = ""
         """The end of what the model wrote and the guard let pass."""
 
@@ -72,6 +80,7 @@ class TextStage:
         if isinstance(answer, ReadyAnswer):
             self.origin, self.held_back = answer.origin, answer.held_back
             if answer.held_back is not None:
+                self._expressions.console()
                 await context.out.put(SafetyEvent(category=answer.held_back, stage="question"))
             await self._cut(self._splitter.push(answer.text))
         else:
@@ -126,18 +135,30 @@ class TextStage:
             async with closing(deltas) as stream:
                 async for delta in stream:
                     if isinstance(delta, CutShort):
+                        await self._push(self._tags.flush())
                         await self._end_early()
                         break
                     context.mark("llm_first_token")
                     if early is None:
                         loop = asyncio.get_running_loop()
                         early = loop.call_later(ClauseSplitter.DEADLINE_S, self._cut_early)
-                    await self._cut(self._splitter.push(delta))
+                    await self._push(self._tags.push(delta))
                     if self.held_back is not None:
                         break
+                else:
+                    await self._push(self._tags.flush())
         finally:
             if early is not None:
                 early.cancel()
+
+    async def _push(self, parts: Sequence[str | tuple[Expression]]) -> None:
+        """What the model wrote: text, and the expressions it asked for."""
+        for part in parts:
+            if isinstance(part, tuple):
+                self._tagged.append((self._pushed, part[0]))
+            else:
+                self._pushed += len(part)
+                await self._cut(self._splitter.push(part))
 
     async def _cut(self, texts: Sequence[str]) -> None:
         """Show and speak clauses; after one that is held back there are no more."""
@@ -161,6 +182,7 @@ class TextStage:
 
     def _judged(self, text: str) -> tuple[list[ReplyEvent], list[Clause]]:
         """What is shown and spoken for the clause ``text``: itself, or other words if the guard holds it back."""
+        self._given += len(text)
         if self.origin != "model":
             return self._own(text, [text])
         if self.held_back is not None:
@@ -172,6 +194,7 @@ class TextStage:
             self._written = (self._written + text)[-JUDGED_CHARS:]
             return self._own(text, [text])
         self.held_back = caught
+        self._expressions.console()
         instead = safety.text(caught, "answer", self._question, profile)
         events, clauses = self._own(f" {instead}" if self.text else instead)
         return [SafetyEvent(category=caught, stage="answer"), *events], clauses
@@ -198,11 +221,18 @@ class TextStage:
         runs = language_runs(text, language, profile.language)
         if len(runs) > 1 and self._said_by_one_voice(language, {spoken_in for _, spoken_in in runs} - {language}):
             runs = [(text, language)]
+        expression = self._expressions.choose(text, self._asked_for())
         clauses = []
         for piece, spoken_in in runs:
-            clauses.append(Clause(text=piece.strip(), spoken="", language=spoken_in, index=self._clauses_cut))
+            clauses.append(Clause(piece.strip(), "", spoken_in, self._clauses_cut, expression))
             self._clauses_cut += 1
         return clauses
+
+    def _asked_for(self) -> Expression | None:
+        """The expression of the clause that was given last, if the model asked for one."""
+        asked = [expression for at, expression in self._tagged if at < self._given]
+        self._tagged = self._tagged[len(asked) :]
+        return asked[-1] if asked else None
 
     def _said_by_one_voice(self, language: str, others: Set[str]) -> bool:
         """Whether the voice for ``language`` says the words in ``others`` too, without a pause around them."""
