@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.items import Expression
 from engine.text.expression_tags import TagReader
 
 
-def read(pieces: list[str]) -> tuple[str, list[tuple[int, str]]]:
+def read(pieces: list[str]) -> tuple[str, list[tuple[int, Expression]]]:
     """The text, and each expression with its place in it."""
-    reader, text, found = TagReader(), "", []
+    reader, text = TagReader(), ""
+    found: list[tuple[int, Expression]] = []
     for part in [part for piece in pieces for part in reader.push(piece)] + reader.flush():
         if isinstance(part, str):
             text += part
@@ -32,7 +34,7 @@ def read(pieces: list[str]) -> tuple[str, list[tuple[int, str]]]:
         ("哇。[smile]很好", "哇。很好", [(2, "glad")]),
     ],
 )
-def test_tags_are_taken_out(written: str, text: str, found: list[tuple[int, str]]) -> None:
+def test_tags_are_taken_out(written: str, text: str, found: list[tuple[int, Expression]]) -> None:
     assert read([written]) == (text, found)
     assert read(list(written)) == (text, found)
 
