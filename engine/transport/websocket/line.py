@@ -119,7 +119,8 @@ class Line:
         self._window = float(FIRST_WINDOW)
         self._round_trip = float("inf")
         self._round_trip_at = 0.0
-        self._waited = 0.0
+        self._waited = self._waited_unseen = 0.0
+        """How long the last message waited, and how much of that its answer may have been there unseen."""
         self._late_s, self._late_at = 0.0, float("-inf")
         """How late the event loop was last, and when that was."""
         self._reply, self._began_at = 0, float("-inf")
@@ -162,7 +163,7 @@ class Line:
     def begin(self, reply: int, now: float) -> None:
         """Media of ``reply`` follow. A client that did not read between two replies is not behind."""
         self._began_at = now
-        self._waited = 0.0
+        self._waited = self._waited_unseen = 0.0
         self._reply, self._arrived_ms, self._playing_since, self._played = reply, 0.0, None, None
 
     def played(self, reply: int, position_ms: float, now: float) -> None:
@@ -244,7 +245,7 @@ class Line:
             return 0.0
         if not self._under_way:
             return max(0.0, self._waited - self._round_trip) if now - self._arrived_at < LATELY_S else 0.0
-        oldest_s = now - self._lateness(now) - max(self._under_way[0].at, self._began_at)
+        oldest_s = now - max(self._under_way[0].at, self._began_at)
         return max(0.0, max(self._waited, oldest_s) - self._round_trip)
 
     def store_s(self, now: float) -> float:
@@ -261,6 +262,9 @@ class Line:
         if self._stood_still:
             return True
         queued_s, rate = self.queued_s(now), self.rate
+        if self.store_s(now) >= self._starving_s:
+            # Once the client is about to run dry, it does not matter what is to blame.
+            queued_s -= max(self._lateness(now), self._waited_unseen)
         too_thin = rate is not None and rate < self._control.cost and queued_s > FRAGMENT_S
         return self.store_s(now) < self._short_s and (queued_s > QUEUED_S or too_thin)
 
@@ -289,7 +293,7 @@ class Line:
         self._bytes_under_way -= size
         if came[0].at >= self._began_at:
             # An answer is as likely to have come early as late while nobody looked.
-            self._time(now - came[-1].at, now, self._lateness(now))
+            self._time(now - came[-1].at, now)
             self._measure(size, max(0.0, self._busy_s(came[0].at, now) - self._lateness(now) / 2), now)
             self._resize(size)
         self._arrived_at = now
@@ -303,11 +307,11 @@ class Line:
             self._playing_since = dry_since
         self._arrived_ms = max(self._arrived_ms, end_ms)
 
-    def _time(self, waited: float, now: float, late_s: float = 0.0) -> None:
+    def _time(self, waited: float, now: float) -> None:
         if self._round_trip != float("inf"):
             self._round_trip += DRIFT * (now - self._round_trip_at)
         self._round_trip, self._round_trip_at = min(self._round_trip, waited), now
-        self._waited = max(0.0, waited - late_s)
+        self._waited, self._waited_unseen = waited, min(waited, self._lateness(now))
 
     def _measure(self, size: int, busy_s: float, now: float) -> None:
         self._carried.append((now, size, busy_s))
