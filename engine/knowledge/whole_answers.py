@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from engine.knowledge import chinese
 from engine.knowledge.items import Passage
+from engine.knowledge.kinds_asked import has_kind_asked
 from engine.knowledge.quotes import Quote
 from engine.knowledge.search import COVERAGE_WEIGHT, covered, mostly_unspaced
 from engine.knowledge.terms import question_terms, terms_of
@@ -38,20 +39,6 @@ _TELLING = re.compile(rf"\b(?:{_ORDINAL}|[a-z]+est|least|not|without|(?<=war )i{
 
 _SAME = (("biggest", "largest", "greatest"), ("highest", "tallest"), ("fastest", "quickest"))
 _SPELLED_OUT = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half|hundred|thousand|million|billion)\b"
-)
-_NEEDED = (
-    (re.compile(r"\b(?:when|(?:what|which) (?:year|date|century))\b"), re.compile(r"\d")),
-    (re.compile(r"\bhow (?:many|much|tall|high|far|old|fast|big|deep|hot|heavy|long)\b"), _NUMBER),
-    (re.compile(r"多少|几(?!何|乎)|多[长高远大深重快热久]"), re.compile(r"[一二三四五六七八九十百千万亿\d]")),
-    (re.compile(r"哪里|哪儿"), re.compile(r"在|位于|首都")),
-    (re.compile(r"什么时候|哪一?年"), re.compile(r"\d")),
-    (re.compile(r"\bborn\b"), re.compile(r"\b(?:born|lived from)\b")),
-    (re.compile(r"\b(?:die|died|death)\b"), re.compile(r"\b(?:die[ds]?|death|killed|murder\w*|shot|lived from)\b")),
-)
-"""Questions that ask for a date, a number, a birth or a death, and what their answer has."""
-
 _PASSING = re.compile(
     r"\b(?:today|now|current|currently|tomorrow|yesterday|this year|last year|latest|newest)\b"
     r"|\bwho(?: is|'s) the (?:[a-z]+ ){0,3}(?:king|queen|president|minister|pope|chancellor|leader|mayor)\b"
@@ -132,7 +119,7 @@ def _score(question: str, passage: Passage, unspaced: bool) -> float:
 
 def _fits(question: str, passage: Passage) -> bool:
     asked, said = question.lower(), f"{passage.heading} {passage.text}".lower()
-    if not all(needed.search(said) for asking, needed in _NEEDED if asking.search(asked)):
+    if not has_kind_asked(asked, said):
         return False
     if _PASSING.search(asked) or (passage.heading.startswith("The first ") and "first" not in asked):
         return False
