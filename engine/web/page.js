@@ -175,7 +175,7 @@ async function start() {
     // On a touch screen the first press of the button opens it.
     if (!microphone.pushToTalk || HAS_MOUSE) await microphone.open();
   } catch (error) {
-    if (mine === attempt) left(reason(error));
+    if (mine === attempt) left(reason(error), error instanceof Busy);
   }
 }
 
@@ -314,7 +314,7 @@ function listen(client) {
 }
 
 /** Show that the page is disconnected and waits for the student. */
-function left(reason = "") {
+function left(reason = "", calm = false) {
   attempt++;
   reconnecting = false;
   microphone.close();
@@ -326,7 +326,7 @@ function left(reason = "") {
   showStart();
   showConnection();
   show();
-  problem(reason);
+  problem(reason, calm);
   if (reason || ended) $("start").focus({ preventScroll: true });
 }
 

@@ -47,7 +47,8 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
     with Path(ARTEFACTS / "school.log").open("wb") as log:
         runner = subprocess.Popen(
             [sys.executable, "web/run.py", *flags], cwd=ROOT, stdout=log, stderr=log,
-            env={**os.environ, "DATABASE_URL": f"sqlite:///{database}", "ENGINE_SESSIONS_TOKEN_TTL_S": str(TOKEN_S)},
+            env={**os.environ, "DATABASE_URL": f"sqlite:///{database}", "ENGINE_SESSIONS_TOKEN_TTL_S": str(TOKEN_S),
+                 "ENGINE_SESSIONS_ADMISSION": "fixed"},
         )  # fmt: skip
         try:
             frontend = f"http://127.0.0.1:{ports[2]}"

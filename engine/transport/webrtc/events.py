@@ -51,7 +51,7 @@ class EventChannel:
     async def say_goodbye(self, event: Event) -> None:
         """Send a last event past all that waits, once ``write`` has ended, and wait until it has arrived or cannot."""
         channel = self._channel
-        if channel is None or channel.readyState != "open":
+        if channel is None or not _carries(channel):
             return
         channel.bufferedAmountLowThreshold = 0
         self._drained.clear()
@@ -70,7 +70,7 @@ class EventChannel:
         async for message in self._outbox:
             text = message.text
             channel = self._channel
-            if channel is None or channel.readyState != "open":
+            if channel is None or not _carries(channel):
                 continue
             channel.send(text)
             if channel.bufferedAmount > BUFFERED_BYTES:
@@ -80,3 +80,8 @@ class EventChannel:
                         await self._drained.wait()
                 except TimeoutError:
                     raise PeerTooSlow from None
+
+
+def _carries(channel: RTCDataChannel) -> bool:
+    """Whether something sent now goes out. A browser that hangs up closes the layer below; the channel stays open."""
+    return channel.readyState == "open" and channel.transport.transport.state == "connected"
