@@ -1,4 +1,4 @@
-"""Fits the safety classifier (``engine/safety/data/classifier.npz``) to the sentences in ``safety_training/``.
+"""Fits the safety classifiers (``engine/safety/data/*_classifier.npz``) to the sentences in ``safety_training/``.
 
     PYTHONPATH=. python scripts/train_safety.py
 
@@ -16,7 +16,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.safety.classifier import CATEGORIES, FEATURES, WEIGHTS, features, word_hashes
+from engine.protocol.outgoing import SafetyStage
+from engine.safety.classifier import CATEGORIES, FEATURES, features, weights_file, word_hashes
 from engine.safety.guard import english_concepts
 from engine.safety.words import fold
 
@@ -34,24 +35,47 @@ ORDINARY_WEIGHT = 1.5
 
 SEED = 7
 
+CJK = "\u3000"
+"""Chinese texts begin with a character after this one."""
+
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 _LIST = re.compile(r"\$([a-z]+)")
 
 
-def sentences() -> list[tuple[int, str]]:
-    """(class, sentence), with the templates written out; class 0 is ordinary."""
-    found = []
-    for file in sorted(SENTENCES.glob("*.txt")):
-        lists: dict[str, list[str]] = {}
-        for line in file.read_text("utf-8").splitlines():
-            if line.startswith("$"):
-                name, _, parts = line[1:].partition(" = ")
-                lists[name] = parts.split("|")
-            elif line and not line.startswith("#"):
-                category, _, template = line.partition(": ")
-                label = 0 if category == "ordinary" else CATEGORIES.index(category) + 1
-                found += [(label, sentence) for sentence in written_out(template, lists)]
-    return found + [(0, sentence) for sentence in _lessons()]
+def questions() -> list[tuple[int, str]]:
+    """(class, sentence) of what students say, with the templates written out; class 0 is ordinary."""
+    return [row for file in sorted(SENTENCES.glob("*.txt")) for row in _sentences(file)] + _lessons()
+
+
+def answers() -> list[tuple[int, str]]:
+    """The same of what a model answers: alone, and after an ordinary sentence, since the guard reads what precedes.
+
+    Half of what students say is among it: they use the same words, and without it twice as many answers are missed.
+    """
+    lessons = _lessons() + _sentences(SENTENCES / "background.txt")
+    said = [row for file in sorted((SENTENCES / "answers").glob("*.txt")) for row in _sentences(file)]
+    draw = random.Random(SEED)
+    before = {
+        chinese: [text for _, text in lessons if (text[0] > CJK) == chinese and len(text) < 100]
+        for chinese in (False, True)
+    }
+    after = [(label, f"{draw.choice(before[text[0] > CJK])} {text}") for label, text in said + lessons]
+    asked = questions()
+    return said + lessons + draw.sample(after, len(after) // 2) + draw.sample(asked, len(asked) // 2)
+
+
+def _sentences(file: Path) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    lists: dict[str, list[str]] = {}
+    for line in file.read_text("utf-8").splitlines():
+        if line.startswith("$"):
+            name, _, parts = line[1:].partition(" = ")
+            lists[name] = parts.split("|")
+        elif line and not line.startswith("#"):
+            category, _, template = line.partition(": ")
+            label = 0 if category == "ordinary" else CATEGORIES.index(category) + 1
+            found += [(label, sentence) for sentence in written_out(template, lists)]
+    return found
 
 
 def written_out(template: str, lists: dict[str, list[str]]) -> list[str]:
@@ -71,7 +95,7 @@ def _one(template: str, lists: dict[str, list[str]], draw: random.Random) -> str
         template = template[: match.start()] + part + template[match.end() :]
 
 
-def _lessons() -> list[str]:
+def _lessons() -> list[tuple[int, str]]:
     """The starter course, in sentences and in clauses, and questions about its topics."""
     pieces: dict[str, None] = {}
     for file in sorted(COURSE.glob("*.md")):
@@ -81,7 +105,7 @@ def _lessons() -> list[str]:
             pieces |= dict.fromkeys(question.format(topic) for question in asked)
         for sentence in re.split(r"(?<=[.?!。？！])\s*|\n+[#\s]*", text):
             pieces |= dict.fromkeys(filter(None, (sentence, *re.split("[，；：、]", sentence))))
-    return [piece for piece in pieces if len(piece) >= 6]
+    return [(0, piece) for piece in pieces if len(piece) >= 6]
 
 
 def read(text: str) -> NDArray[np.int64]:
@@ -109,17 +133,18 @@ def fit(rows: list[NDArray[np.int64]], labels: NDArray[np.int64]) -> NDArray[np.
     return np.ascontiguousarray(weights.T)
 
 
-def main() -> None:
-    """Fit, and write the weights as 8-bit numbers with one scale for each class."""
-    found = sentences()
+def store(stage: SafetyStage, found: list[tuple[int, str]]) -> None:
+    """Fit to (class, sentence) pairs, and write the weights as 8-bit numbers with one scale for each class."""
     labels = np.array([label for label, _ in found])
     weights = fit([read(text) for _, text in found], labels)
     scale = np.abs(weights).max(axis=1) / 127
     words = sorted({word for _, text in found for word in word_hashes(fold(text))})
     small = np.round(weights / scale[:, None]).astype(np.int8)
-    np.savez_compressed(WEIGHTS, weights=small, scale=scale, words=np.array(words, np.uint32))
-    print(f"{len(found)} sentences, {(labels > 0).sum()} of them harmful; {WEIGHTS.stat().st_size} bytes")
+    file = weights_file(stage)
+    np.savez_compressed(file, weights=small, scale=scale, words=np.array(words, np.uint32))
+    print(f"{stage}: {len(found)} sentences, {(labels > 0).sum()} of them harmful; {file.stat().st_size} bytes")
 
 
 if __name__ == "__main__":
-    main()
+    store("question", questions())
+    store("answer", answers())

@@ -38,7 +38,7 @@ async def find_answer(parts: Parts, options: ReplyOptions, history: ChatHistory,
     The guard is asked first: words it holds back are neither looked up nor shown to a model.
     """
     profile = options.profile
-    caught = await parts.safety.question(question, profile.safety)
+    caught = await parts.safety.question(question, profile.safety, history.asked_before(question))
     if caught is not None:
         return ReadyAnswer(parts.safety.text(caught, "question", question, profile), "safety", held_back=caught)
     if profile.calculator and worth_computing(question):

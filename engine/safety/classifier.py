@@ -1,6 +1,7 @@
-"""A small classifier beside the rules: softmax regression over hashed pieces of a text.
+"""Small classifiers beside the rules: softmax regression over hashed pieces of a text.
 
-``scripts/train_safety.py`` fits it. It catches what is worded as no rule foresaw.
+One for what a student says, one for what a language model answers; ``scripts/train_safety.py`` fits them. They catch
+what is worded as no rule foresaw.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.protocol.outgoing import SafetyCategory
+from engine.protocol.outgoing import SafetyCategory, SafetyStage
 from engine.safety.rules import Places
 
 CATEGORIES: tuple[SafetyCategory, ...] = get_args(SafetyCategory)
 FEATURES = 1 << 18
-WEIGHTS = Path(__file__).parent / "data" / "classifier.npz"
+DATA = Path(__file__).parent / "data"
 
 MAX_CHARS = 600
 """Of a longer text, only the beginning is read."""
@@ -95,21 +96,31 @@ def word_hashes(folded: str) -> list[int]:
     return [crc32(word.encode()) for word in words]
 
 
+def weights_file(stage: SafetyStage) -> Path:
+    """Where the classifier for a stage is kept: 8-bit weights, their scale by class, and hashes of the words known."""
+    return DATA / f"{stage}_classifier.npz"
+
+
 @cache
-def _fitted() -> tuple[NDArray[np.float32], frozenset[int]]:
+def _fitted(stage: SafetyStage) -> tuple[NDArray[np.float32], frozenset[int]]:
     """(FEATURES, classes) weights, and the hashes of the words that were trained on."""
-    with np.load(WEIGHTS) as stored:
+    with np.load(weights_file(stage)) as stored:
         weights: NDArray[np.float32] = stored["weights"].astype(np.float32).T * stored["scale"].astype(np.float32)
         known = frozenset(map(int, stored["words"]))
     return np.ascontiguousarray(weights), known
 
 
-def chances(folded: str, concepts: Places) -> dict[SafetyCategory, float]:
+def chances(stage: SafetyStage, folded: str, concepts: Places) -> dict[SafetyCategory, float]:
     """How likely a text is of each category, 0 to 1; what is left to 1 is the chance that it is ordinary.
 
-    Empty when too few of its words are known. The arguments are those of ``features``.
+    Empty when too few of its words are known.
+
+    Args:
+        stage: who says the text.
+        folded: as for ``features``.
+        concepts: as for ``features``.
     """
-    weights, known = _fitted()
+    weights, known = _fitted(stage)
     words = word_hashes(folded)
     if sum(word in known for word in words) < MIN_KNOWN * len(words):
         return {}

@@ -1,13 +1,12 @@
-"""Judges what a student asks, by rules and a classifier, and what a language model answers, by rules. Pure."""
+"""Judges what a student asks and what a language model answers, by rules and a classifier for each. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
-from engine.protocol.outgoing import SafetyCategory
+from engine.protocol.outgoing import SafetyCategory, SafetyStage
 from engine.safety.classifier import CATEGORIES, chances
 from engine.safety.rules import Places, RuleBook
 from engine.safety.words import ReadWord, fold, tokens
@@ -25,6 +24,9 @@ class StrictnessLevel:
     sure: float
     """The classifier's chance, over all of ``categories``, from which an English question is held back."""
 
+    sure_of_answer: float
+    """The same for what a model answers; higher, since a good answer names what a question need not."""
+
     parts: tuple[str, ...]
     """Tables of the rules' data files that apply beside those of the stage."""
 
@@ -35,9 +37,9 @@ MIN_WORDS = 3
 _ALL: frozenset[SafetyCategory] = frozenset(CATEGORIES)
 
 LEVELS: Mapping[Strictness, StrictnessLevel] = {
-    "young": StrictnessLevel(_ALL, 0.3, ("both", "young")),
-    "teen": StrictnessLevel(_ALL, 0.35, ("both", "teen")),
-    "adult": StrictnessLevel(_ALL - {"personal_data", "profanity"}, 0.6, ("both",)),
+    "young": StrictnessLevel(_ALL, 0.3, 0.75, ("both", "young")),
+    "teen": StrictnessLevel(_ALL, 0.35, 0.75, ("both", "teen")),
+    "adult": StrictnessLevel(_ALL - {"personal_data", "profanity"}, 0.6, 0.85, ("both",)),
 }
 """The thresholds were chosen on sentences not trained on (docs/safety.md). ``off`` has no level: nothing is judged."""
 
@@ -48,7 +50,16 @@ ORDINARY = 0.05
 """Below this chance the classifier overrules a rule: the words are those of a rule, the sentence is not. It decides so
 only on what it has read as it is written (no disguises) and as a whole (at most ``READ_CHARS``)."""
 
-READ_CHARS = 200
+READ_CHARS = 300
+
+SHORT_WORDS = 6
+"""Words (Chinese characters) of a message that is judged with the one before it, too. A judgement."""
+
+JOINED_MARGIN = 0.4
+"""Two messages together need so much more certainty, since most short ones begin something new. A judgement."""
+
+ENDS = " .?!…。？！"
+"""Taken from the end of the message before, so that a sentence may go on."""
 
 
 @cache
@@ -61,22 +72,36 @@ def warm_up() -> None:
     judge_question("Hello.", "teen")
 
 
-def judge_question(text: str, strictness: Strictness) -> SafetyCategory | None:
-    """The category for which what a student said is held back; None lets it pass."""
+def judge_question(text: str, strictness: Strictness, before: str = "") -> SafetyCategory | None:
+    """The category for which what a student said is held back; None lets it pass.
+
+    Args:
+        text: the student's words.
+        strictness: of the tutor's profile.
+        before: what the student said just before, which passed. A short ``text`` is judged with it too: "how do you
+            make", "a bomb".
+    """
     level = LEVELS.get(strictness)
     if level is None:
         return None
-    folded = fold(text)
+    found = _judged(fold(text), level, 0.0)
+    if found is not None or not before or len(tokens(fold(text))) > SHORT_WORDS:
+        return found
+    whole = fold(f"{before.rstrip(ENDS)} {text}")
+    return _judged(whole, level, JOINED_MARGIN) if len(whole) <= READ_CHARS else None
+
+
+def _judged(folded: str, level: StrictnessLevel, margin: float) -> SafetyCategory | None:
+    """The same for a folded text; ``margin`` is how much more certainty than usual it takes."""
     words = tokens(folded)
     places = _places(folded, words)
     found = _by_rules(places, level, "question")
-    likely = chances(folded, places[0]) if len(words) >= MIN_WORDS else {}
-    likely = {category: chance for category, chance in likely.items() if category in level.categories}
+    likely = _likely("question", folded, words, places, level)
     sure = sum(likely.values())
     if found is not None:
-        plain = len(folded) <= READ_CHARS and all(len(word.forms) == 1 for word in words)
-        return None if plain and likely and sure < ORDINARY else found
-    if sure < level.sure + (CHINESE_MARGIN if any("\u3400" <= c <= "\u9fff" for c in folded) else 0.0):
+        return None if likely and _plain(folded, words) and sure < ORDINARY + margin else found
+    chinese = any("\u3400" <= c <= "\u9fff" for c in folded)
+    if sure < level.sure + margin + (CHINESE_MARGIN if chinese else 0.0):
         return None
     # Mild profanity is let pass but to the young, and only the rules tell mild from strong.
     mild = 0.0 if "young" in level.parts else likely.pop("profanity", 0.0)
@@ -86,12 +111,39 @@ def judge_question(text: str, strictness: Strictness) -> SafetyCategory | None:
 
 
 def judge_answer(text: str, strictness: Strictness) -> SafetyCategory | None:
-    """The same for a piece of a model's answer, by the rules alone: ordinary answers name what questions must not."""
+    """The same for a piece of a model's answer, with what precedes it."""
     level = LEVELS.get(strictness)
     if level is None:
         return None
     folded = fold(text)
-    return _by_rules(_places(folded, tokens(folded)), level, "answer")
+    words = tokens(folded)
+    places = _places(folded, words)
+    found = _by_rules(places, level, "answer")
+    likely = _likely("answer", folded, words, places, level)
+    sure = sum(likely.values())
+    if found is not None:
+        return None if likely and _plain(folded, words) and sure < ORDINARY else found
+    if sure < level.sure_of_answer:
+        return None
+    return max(likely, key=likely.__getitem__)
+
+
+def _likely(
+    stage: SafetyStage, folded: str, words: Sequence[ReadWord], places: Sequence[Places], level: StrictnessLevel
+) -> dict[SafetyCategory, float]:
+    """The classifier's chances of the level's categories; empty where it abstains."""
+    if len(words) < MIN_WORDS:
+        return {}
+    return {
+        category: chance
+        for category, chance in chances(stage, folded, places[0]).items()
+        if category in level.categories
+    }
+
+
+def _plain(folded: str, words: Sequence[ReadWord]) -> bool:
+    """Whether the classifier has read a text as it is meant, and as a whole."""
+    return len(folded) <= READ_CHARS and all(len(word.forms) == 1 for word in words)
 
 
 def english_concepts(folded: str) -> Places:
@@ -104,9 +156,7 @@ def _places(folded: str, words: Sequence[ReadWord]) -> list[Places]:
     return [book.places(folded, words) for book in _rule_books()]
 
 
-def _by_rules(
-    places: Sequence[Places], level: StrictnessLevel, stage: Literal["question", "answer"]
-) -> SafetyCategory | None:
+def _by_rules(places: Sequence[Places], level: StrictnessLevel, stage: SafetyStage) -> SafetyCategory | None:
     found: set[SafetyCategory] = set()
     for book, here in zip(_rule_books(), places, strict=True):
         found |= book.finds(here, (stage, *level.parts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -69,14 +69,21 @@ class Safety:
             yield
         self._http = None
 
-    async def question(self, text: str, strictness: Strictness) -> SafetyCategory | None:
-        """The category for which the student's words are held back from the language model; None lets them pass."""
+    async def question(self, text: str, strictness: Strictness, asked: Sequence[str] = ()) -> SafetyCategory | None:
+        """The category for which the student's words are held back from the language model; None lets them pass.
+
+        Args:
+            text: the student's words.
+            strictness: of the tutor's profile.
+            asked: what the student said before, oldest first.
+        """
         if strictness == "off":
             return None
+        before = asked[-1] if asked else ""
         if len(text) > INLINE_CHARS:
-            found = await asyncio.to_thread(judge_question, text, strictness)
+            found = await asyncio.to_thread(judge_question, text, strictness, before)
         else:
-            found = judge_question(text, strictness)
+            found = judge_question(text, strictness, before)
         if found is None and self._http is not None:
             found = await moderated(self._http, self._settings, text)
         return found
