@@ -21,7 +21,7 @@ _ZH_TIME = (
 )
 
 _ASKED = (
-    r"(?:what time (?:is it|will it be|was it)|what's the time|what is the time|what time|what is|what's|"
+    r"(?:what time (?:is it|will it be|was it|is|was)|what's the time|what is the time|what time|what is|what's|"
     r"whats|the time) ?"
 )
 _SHIFT = re.compile(
