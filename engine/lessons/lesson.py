@@ -36,7 +36,7 @@ class Lesson:
         self._ended: str | None = None
 
     def end(self, how: str) -> None:
-        """The session has ended: ``deleted``, ``expired``, ``shutdown`` or ``failed``."""
+        """The session has ended; ``how`` as in ``SessionRegistry.end``."""
         self.ended_at, self._ended = datetime.now(UTC), how
 
     def transcript(self) -> LessonTranscript:

@@ -106,7 +106,7 @@ class LessonTranscript(ResponseBody):
     ended_at: datetime | None
     """Null while the session lives."""
     ended: str | None
-    """How: ``deleted``, ``expired``, ``shutdown`` or ``failed``; null while it lives."""
+    """How: ``deleted``, ``expired``, ``abandoned``, ``shutdown`` or ``failed``; null while it lives."""
     revision: int
     """Grows with every change."""
     forgotten: int

@@ -112,7 +112,7 @@ async def test_a_teacher_reads_what_was_said_and_heard(school: School, browse: A
     await page.screenshot(path=ARTEFACTS / "school-teacher.png")
     await lesson.click()
     await expect(page.locator("#lines .student p")).to_have_text(["What is a volcano?"])
-    await expect(page.locator("#lines .tutor").first).to_contain_text("Maya")
+    await expect(page.locator("#lines .tutor p").first).not_to_be_empty()
     await page.screenshot(path=ARTEFACTS / "school-teacher-lesson.png")
     await page.get_by_role("button", name="Back to all lessons").click()
     await page.locator("#student").select_option("Ben")

@@ -245,6 +245,17 @@ async def test_deleting_a_students_records_ends_the_lesson_and_stores_nothing_th
         assert (await school.get(path, headers=headers)).json() == [], path
 
 
+async def test_a_lesson_whose_engine_is_gone_shows_what_had_been_sent(school: Any, login: Any, web_tier: Any) -> None:
+    anna = await login(school)
+    lesson_id = (await open_lesson(school, anna))["session_id"]
+    await deliver(school, told(lesson_id, event="lesson_progress", ended=None, ended_at=None))
+    async with web_tier(engine_webhook_secret=SECRET, engine_url="http://127.0.0.1:1") as without_engine:
+        headers = await login(without_engine)
+        found = (await without_engine.get(f"/api/student/lessons/{lesson_id}", headers=headers)).json()
+    assert [entry["text"] for entry in found["entries"]] == ["What is a leaf?", "A leaf makes"]
+    assert found["ended"] is None
+
+
 async def test_old_lessons_are_deleted(school: Any, login: Any, tmp_path: Path) -> None:
     anna = await login(school)
     old, new = [(await open_lesson(school, anna))["session_id"] for _ in range(2)]
