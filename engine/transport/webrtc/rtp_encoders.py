@@ -42,9 +42,6 @@ SMOOTH_BELOW = 500_000
 """Below so many bits per second the edges of blocks are smoothed, for 0.8 ms a picture: a peer begins with 300 kbit/s,
 at which the grid of blocks is seen without. Above, 45 dB look the same either way."""
 
-_SMOOTH = THIN_X264 | {"x264-params": THIN_X264["x264-params"] + ":force-cfr=0"}
-"""Bits are spent by the time between pictures instead of by their number; idle pictures would get half of them."""
-
 VideoCodecName = Literal["h264", "vp8"]
 
 
@@ -146,7 +143,7 @@ def _open_h264(width: int, height: int, bitrate: int, every: int) -> VideoCodecC
     if name == "h264_nvenc":
         options |= {"preset": "p3", "tune": "ull", "zerolatency": "1", "delay": "0", "rc": "cbr"}
     else:
-        options |= _SMOOTH if bitrate < SMOOTH_BELOW else {"preset": "ultrafast", "tune": "zerolatency"}
+        options |= THIN_X264 if bitrate < SMOOTH_BELOW else {"preset": "ultrafast", "tune": "zerolatency"}
     return _open(name, width, height, bitrate, every, options)
 
 
