@@ -37,9 +37,9 @@ MIN_WORDS = 3
 _ALL: frozenset[SafetyCategory] = frozenset(CATEGORIES)
 
 LEVELS: Mapping[Strictness, StrictnessLevel] = {
-    "young": StrictnessLevel(_ALL, 0.3, 0.75, ("both", "young")),
-    "teen": StrictnessLevel(_ALL, 0.35, 0.75, ("both", "teen")),
-    "adult": StrictnessLevel(_ALL - {"personal_data", "profanity"}, 0.6, 0.85, ("both",)),
+    "young": StrictnessLevel(_ALL, 0.4, 0.85, ("both", "young")),
+    "teen": StrictnessLevel(_ALL, 0.45, 0.85, ("both", "teen")),
+    "adult": StrictnessLevel(_ALL - {"personal_data", "profanity"}, 0.65, 0.9, ("both",)),
 }
 """The thresholds were chosen on sentences not trained on (docs/safety.md). ``off`` has no level: nothing is judged."""
 
@@ -68,8 +68,9 @@ def _rule_books() -> tuple[RuleBook, ...]:
 
 
 def warm_up() -> None:
-    """Load the rules and the weights, about 0.1 s."""
-    judge_question("Hello.", "teen")
+    """Load the rules and the weights of both classifiers, about 0.2 s."""
+    judge_question("Hello to you all.", "teen")
+    judge_answer("Hello to you all.", "teen")
 
 
 def judge_question(text: str, strictness: Strictness, before: str = "") -> SafetyCategory | None:
