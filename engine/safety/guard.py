@@ -22,7 +22,7 @@ class StrictnessLevel:
 
     categories: frozenset[SafetyCategory]
     sure: float
-    """The classifier's chance, over all of ``categories``, from which an English question is held back."""
+    """The classifier's chance, over all of ``categories``, from which a question is held back."""
 
     sure_of_answer: float
     """The same for what a model answers; higher, since a good answer names what a question need not."""
@@ -42,9 +42,6 @@ LEVELS: Mapping[Strictness, StrictnessLevel] = {
     "adult": StrictnessLevel(_ALL - {"personal_data", "profanity"}, 0.65, 0.9, ("both",)),
 }
 """The thresholds were chosen on sentences not trained on (docs/safety.md). ``off`` has no level: nothing is judged."""
-
-CHINESE_MARGIN = 0.1
-"""What is written in Chinese needs so much more certainty: its sentences are shorter, and chances less extreme."""
 
 ORDINARY = 0.05
 """Below this chance the classifier overrules a rule: the words are those of a rule, the sentence is not. It decides so
@@ -101,8 +98,7 @@ def _judged(folded: str, level: StrictnessLevel, margin: float) -> SafetyCategor
     sure = sum(likely.values())
     if found is not None:
         return None if likely and _plain(folded, words) and sure < ORDINARY + margin else found
-    chinese = any("\u3400" <= c <= "\u9fff" for c in folded)
-    if sure < level.sure + margin + (CHINESE_MARGIN if chinese else 0.0):
+    if sure < level.sure + margin:
         return None
     # Mild profanity is let pass but to the young, and only the rules tell mild from strong.
     mild = 0.0 if "young" in level.parts else likely.pop("profanity", 0.0)
