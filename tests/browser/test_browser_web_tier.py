@@ -102,25 +102,6 @@ async def test_a_student_logs_in_chooses_a_tutor_and_talks(school: School, brows
     await expect(page.locator("#resume")).to_be_hidden()
 
 
-async def test_a_teacher_reads_what_was_said_and_heard(school: School, browse: Any) -> None:
-    page = await browse(f"{school.frontend}/teacher.html")
-    await page.locator("#username").fill("clara")
-    await page.locator("#password").fill("cherry-cake")
-    await page.get_by_role("button", name="Log in").click()
-    lesson = page.locator("#lessons button").filter(has_text="Anna with Maya").first
-    await expect(lesson).to_be_visible()
-    await page.screenshot(path=ARTEFACTS / "school-teacher.png")
-    await lesson.click()
-    await expect(page.locator("#lines .student p")).to_have_text(["What is a volcano?"])
-    await expect(page.locator("#lines .tutor p").first).not_to_be_empty()
-    await page.screenshot(path=ARTEFACTS / "school-teacher-lesson.png")
-    await page.get_by_role("button", name="Back to all lessons").click()
-    await page.locator("#student").select_option("Ben")
-    await expect(page.locator("#lessons button").filter(has_text="Anna")).to_have_count(0)
-    await page.get_by_role("button", name="Log out").click()
-    await expect(page.locator("#lessons button")).to_have_count(0)
-
-
 async def test_a_lesson_outlives_its_token(school: School, browse: Any) -> None:
     lesson = await browse(school.frontend)
     await lesson.locator("#username").fill("ben")
