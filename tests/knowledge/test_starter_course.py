@@ -10,7 +10,7 @@ from engine.knowledge.service import open_store, prepare_built_in
 from engine.knowledge.starter import STARTER
 from engine.knowledge.store import KnowledgeStore
 from engine.settings import Settings
-from tests.knowledge.school import COMMON_CHINESE, COMMON_ENGLISH, NOT_TAUGHT
+from tests.knowledge.school import COMMON_CHINESE, COMMON_ENGLISH, NOT_TAUGHT, SUGGESTED
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,9 @@ def course() -> Iterator[KnowledgeStore]:
 
 
 @pytest.mark.parametrize(
-    ("questions", "answered"), [(COMMON_ENGLISH, 95), (COMMON_CHINESE, 38)], ids=["English", "Chinese"]
+    ("questions", "answered"),
+    [(COMMON_ENGLISH, 95), (COMMON_CHINESE, 38), (SUGGESTED, 12)],
+    ids=["English", "Chinese", "suggested"],
 )
 def test_common_questions_are_answered_and_none_wrongly(
     course: KnowledgeStore, questions: list[tuple[str, str]], answered: int
@@ -55,7 +57,7 @@ def test_other_questions_are_left_to_the_model(course: KnowledgeStore) -> None:
         ("when did ww2 start", "The start of World War II"),
         ("What are the 3 states of matter?", "The states of matter"),
         ("How many states are there in the USA?", "The states of the United States"),
-        ("请解释一下光合作用", "光合作用"),
+        ("请解释一下光合作用", "光合作用、植物怎样制造食物"),
         ("恐龙是怎么灭绝的？", "恐龙为什么会灭绝"),
     ],
 )

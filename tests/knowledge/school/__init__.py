@@ -18,3 +18,5 @@ def _pairs(name: str) -> list[tuple[str, str]]:
 COMMON_ENGLISH = _pairs("common-en.tsv")
 COMMON_CHINESE = _pairs("common-zh.tsv")
 NOT_TAUGHT = (_HERE / "not-taught.txt").read_text(encoding="utf-8").splitlines()
+SUGGESTED = _pairs("suggested.tsv")
+"""What the page suggests beside the common questions."""
