@@ -20,7 +20,7 @@ from engine.items import FloatArray
 
 def decode(
     data: bytes,
-    max_bytes: int = 32_000_000,
+    max_bytes: int = 16_000_000,
     max_seconds: float = 120.0,
     max_decode_s: float = 10.0,
     field: str = "data",

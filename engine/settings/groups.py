@@ -71,7 +71,7 @@ class SessionSettings(Group):
 class LimitSettings(Group):
     """``[limits]``"""
 
-    message_bytes: int = Field(default=32_000_000, ge=10_000, le=512_000_000, description="Largest WebSocket message.")
+    message_bytes: int = Field(default=16_000_000, ge=10_000, le=512_000_000, description="Largest WebSocket message.")
     text_chars: int = Field(default=4000, ge=1, le=100_000, description="Longest text message, characters.")
     audio_s: float = Field(default=120, ge=1, le=3600, description="Longest recording in one message, seconds.")
     decode_s: float = Field(

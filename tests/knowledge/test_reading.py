@@ -335,6 +335,8 @@ def test_a_damaged_pdf_is_refused(data: bytes) -> None:
         lambda n: ("a.html", "<math><mi>x</mi></math>" * n), lambda n: ("a.html", "<math><mfrac>" * n),
         lambda n: ("a.html", "<table>" + "<tr><td rowspan=9>a" * n),
         lambda n: ("a.html", "<table><tr><td rowspan=9>" * n),
+        lambda n: ("a.html", "<table><tr><td rowspan=9>a<i>b" * n), lambda n: ("a.html", "a<sup>" * n),
+        lambda n: ("a.html", "<div>" * n + "<h1>x</h1>" * n), lambda n: ("a.html", "<div>" * n + "<math>" * n),
     ],
 )  # fmt: skip
 def test_reading_grows_with_the_size_of_a_document(make: Callable[[int], tuple[str, str]]) -> None:

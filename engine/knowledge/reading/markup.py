@@ -139,10 +139,12 @@ class _Walk:
 def _layout_tables(soup: BeautifulSoup) -> set[int]:
     """Identities of the tables that arrange a page, which is those that hold headings."""
     found: set[int] = set()
+    seen: set[int] = set()
     for heading in soup.find_all(list(HEADINGS)):
         for parent in heading.parents:
-            if id(parent) in found:
+            if id(parent) in seen:
                 break
+            seen.add(id(parent))
             if parent.name == "table":
                 found.add(id(parent))
     return found

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from bs4 import BeautifulSoup, Tag
 
 from engine.knowledge.reading.equations import grouped
+from engine.knowledge.reading.nesting import outermost
 
 MAX_DEPTH = 100
 """Nesting of a formula; what is deeper is left out."""
@@ -15,11 +17,16 @@ _RENDERED = ".katex-html, .MathJax, .MathJax_Display, .MathJax_Preview, .MathJax
 """What KaTeX and MathJax draw beside the formula's source."""
 
 
+_HOLDER_LEVELS = 3
+"""How far above its MathML the element of a formula is, in the pages of all three."""
+
+
 def write_out_formulas(soup: BeautifulSoup) -> None:
-    """Puts a line of text in the place of every formula of ``soup``: its LaTeX where the page has that."""
-    for formula in soup.find_all("math"):
-        if not formula.decomposed:
-            (formula.find_parent(_holds) or formula).replace_with(_text(formula))
+    """Makes a line of text the content of every formula of ``soup``: its LaTeX where the page has that."""
+    for formula in list(outermost(soup, "math")):
+        holders = (parent for parent in islice(formula.parents, _HOLDER_LEVELS) if _holds(parent))
+        text = _text(formula)
+        next(holders, formula).string = text
     for script in soup.select('script[type^="math/tex"]'):
         script.replace_with(f" ${script.get_text().strip()}$ ")
     for drawn in soup.select(_RENDERED):

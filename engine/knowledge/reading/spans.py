@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bs4 import Tag
 
 MAX_CHARS, MAX_ROWS, MAX_COPIES = 100, 200, 5_000
-"""Longer cells are not repeated, nor into more rows, nor more often in one document: a page must stay of its size."""
+"""Longer cells are not repeated, nor those that hold a table, nor into more rows, nor more often in one document: a page must stay of its size."""
 
 
 def repeat_spanning_cells(tables: Sequence[Tag]) -> None:
     """Writes a cell with ``rowspan`` into the following rows of its table, at its column."""
     left = MAX_COPIES
+    holding = _holding(tables)
     for table in tables:
         waiting: dict[int, tuple[int, str]] = {}
         """Column to rows left and text."""
-        for row in (row for row in table.find_all("tr") if row.find_parent("table") is table):
+        for row in _rows(table):
             column = 0
             cells = row.find_all(("td", "th"), recursive=False)
             following: dict[int, tuple[int, str]] = {}
@@ -34,11 +35,29 @@ def repeat_spanning_cells(tables: Sequence[Tag]) -> None:
                     column += 1
                 if cell is None:
                     break
-                rows, text = _number(cell, "rowspan"), " ".join(cell.get_text().split())
-                if rows > 1 and text and len(text) <= MAX_CHARS:
+                rows = _number(cell, "rowspan")
+                text = " ".join(cell.get_text().split()) if rows > 1 and id(cell) not in holding else ""
+                if text and len(text) <= MAX_CHARS:
                     following[column] = (min(rows, MAX_ROWS) - 1, text)
                 column += _number(cell, "colspan")
             waiting = following
+
+
+def _holding(tables: Sequence[Tag]) -> set[int]:
+    """Identities of what holds a table. Every element is passed once, however deep tables are nested."""
+    holding: set[int] = set()
+    for table in tables:
+        for parent in table.parents:
+            if id(parent) in holding:
+                break
+            holding.add(id(parent))
+    return holding
+
+
+def _rows(table: Tag) -> Iterator[Tag]:
+    """Its own rows, not those of tables in its cells."""
+    for part in table.find_all(("tr", "thead", "tbody", "tfoot"), recursive=False):
+        yield from [part] if part.name == "tr" else part.find_all("tr", recursive=False)
 
 
 def _number(cell: Tag, name: str) -> int:

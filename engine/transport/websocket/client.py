@@ -245,7 +245,7 @@ async def serve_socket(request: web.Request, session: Session) -> web.StreamResp
         compress=False,
         autoping=False,
         protocols=(SUBPROTOCOL,),
-        decode_text=False,  # a recording has 30 MB of it, which a thread looks at
+        decode_text=False,  # a recording has up to 16 MB of it, which a thread looks at
         writer_limit=0,
     )
     await websocket.prepare(request)
