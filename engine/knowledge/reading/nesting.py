@@ -1,4 +1,4 @@
-"""Elements of a page that are not inside one of their kind, so that work on each with its content stays linear. Pure."""
+"""Elements of a page that are not inside one of their kind: reading the content of each takes linear time. Pure."""
 
 from __future__ import annotations
 

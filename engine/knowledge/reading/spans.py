@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from bs4 import Tag
 
 MAX_CHARS, MAX_ROWS, MAX_COPIES = 100, 200, 5_000
-"""Longer cells are not repeated, nor those that hold a table, nor into more rows, nor more often in one document: a page must stay of its size."""
+"""Longer cells are not repeated, nor those that hold a table, nor into more rows, nor more often in one document: a
+page must stay of its size."""
 
 
 def repeat_spanning_cells(tables: Sequence[Tag]) -> None:
