@@ -161,6 +161,7 @@ class LineStage:
         avatar = SimpleNamespace(id="fake", name="Fake", size=(SIZE, SIZE))
         parts.parts.encoder, parts.parts.scheduler = self.encoder, self.scheduler
         parts.parts.load_avatar, parts.parts.draw = (lambda _: avatar), self.scheduler.render
+        parts.parts.draws_poses, parts.parts.drawing_share = True, lambda now: 0.0
         self.metrics = parts.metrics
         self.settings = parts.settings
         self.conversation = parts.conversation
