@@ -2,7 +2,7 @@
 # make test         all tests that need no browser
 # make test-browser tests in a real Chromium and a real Firefox
 # make bench        time to the first frame, measured over a socket
-# make check        formatter, linters, types and the fast tests, within a minute
+# make check        formatter, linters, types and the fast tests, in about a minute
 # make fast         only the fast tests
 # make lint         ruff, import contracts, vulture (dead code), mypy --strict
 # make coverage     make test, with branch coverage of engine/

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -11,12 +10,12 @@ from itertools import pairwise
 
 from engine.calculation.expression import Expression, read_expression
 from engine.calculation.number import NotComputable, as_decimal, as_fraction
+from engine.calculation.rules import Rule, first_answer
 
 MAX_FACTORED = 10**9
 """Numbers up to this are taken apart; trial division then takes some milliseconds at most."""
 
 _N = r"(-?\d+(?:\.\d+)?(?:/\d+)?)"
-_Rule = tuple[re.Pattern[str], Callable[..., str]]
 
 
 def english_fact(text: str) -> str | None:
@@ -27,19 +26,12 @@ def english_fact(text: str) -> str | None:
         NoExpression: what should be a number is none.
         ZeroDivisionError: it divides by zero.
     """
-    return _first(_ENGLISH, text)
+    return first_answer(_ENGLISH, text)
 
 
 def chinese_fact(text: str) -> str | None:
     """As ``english_fact``, in Chinese."""
-    return _first(_CHINESE, text)
-
-
-def _first(rules: tuple[_Rule, ...], text: str) -> str | None:
-    for pattern, answer in rules:
-        if match := pattern.fullmatch(text):
-            return answer(*match.groups())
-    return None
+    return first_answer(_CHINESE, text)
 
 
 def _value(text: str) -> Expression:
@@ -259,7 +251,7 @@ def _contained(a: str, b: str) -> str:
 _BIGGER = "bigger|larger|greater|smaller|less|more|higher|lower"
 _E = r"([-\d./ ]+?(?:percent|%)?|[-\d./ ]+ and [\d/ ]+|\d+ [a-z0-9]+s?)"
 
-_ENGLISH: tuple[_Rule, ...] = (
+_ENGLISH: tuple[Rule, ...] = (
     (
         re.compile(
             rf"(?:(?:what is|what's|whats|what number is|find|calculate) )?{_N} (more|less|fewer|bigger|greater|larger)"
@@ -371,7 +363,7 @@ def _simplified_zh(a: str, b: str) -> str:
     return _simplified(a, b)[:-1] + "。"
 
 
-_CHINESE: tuple[_Rule, ...] = (
+_CHINESE: tuple[Rule, ...] = (
     (re.compile(r"(\d{1,18})除以(\d{1,18})(?:的)?(?:余数|余)(?:是)?(?:多少|几)?"), _zh_remainder),
     (re.compile(rf"{_ZH_N}(?:是|占){_ZH_N}的(?:百分之几|百分之多少|几%|多少%)"), _zh_percent),
     (re.compile(r"(\d{1,12})是(?:不是)?质数"), _zh_prime),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from fractions import Fraction
 from math import gcd, lcm
 
 from engine.calculation.number import NotComputable, as_decimal, as_fraction
+from engine.calculation.rules import Rule, first_answer
 
 _N = r"(\d+(?:\.\d+)?(?:/\d+)?)"
 _PERCENT = r" ?(?:%|percent|per cent)"
@@ -21,7 +21,6 @@ _COST = (
     r"is it)(?: now)?"
 )
 _WAS = r"what (?:was|is) the original price|what did it cost before|how much was it before"
-_Rule = tuple[re.Pattern[str], Callable[..., str]]
 
 
 def english_proportion(text: str) -> str | None:
@@ -31,19 +30,12 @@ def english_proportion(text: str) -> str | None:
         NotComputable: it is one that has no answer.
         ZeroDivisionError: it divides by zero.
     """
-    return _first(_ENGLISH, text)
+    return first_answer(_ENGLISH, text)
 
 
 def chinese_proportion(text: str) -> str | None:
     """As ``english_proportion``, in Chinese."""
-    return _first(_CHINESE, text)
-
-
-def _first(rules: tuple[_Rule, ...], text: str) -> str | None:
-    for pattern, answer in rules:
-        if match := pattern.fullmatch(text):
-            return answer(*match.groups())
-    return None
+    return first_answer(_CHINESE, text)
 
 
 def _number(value: Fraction) -> str:
@@ -160,7 +152,7 @@ _PER = {"h": "hour", "m": "minute", "s": "second"}
 _SPEED = rf"{_N} ?{_DISTANCES}(?:/| per | an )(hour|h|minute|min|second|s)"
 _MOVES = r"(?:travels?|goes|go|drives?|runs?|walks?|covers?|cycles?|flies|moves?|rides?)"
 
-_ENGLISH: tuple[_Rule, ...] = (
+_ENGLISH: tuple[Rule, ...] = (
     (re.compile(
         rf"(?:simplify |reduce )(?:the )?(?:ratio )?(?:of )?{_RATIO}(?: to (?:its )?(?:lowest|simplest) (?:terms|"
         rf"form))?"
@@ -220,7 +212,7 @@ _ENGLISH: tuple[_Rule, ...] = (
     ), _time),
 )  # fmt: skip
 
-_CHINESE: tuple[_Rule, ...] = (
+_CHINESE: tuple[Rule, ...] = (
     (re.compile(
         rf"(?:把)?{_ZH_RATIO}(?:化简|化成最简比|的最简比|的最简整数比|化成最简整数比)"
     ), lambda r: _simplify(r, "。")),

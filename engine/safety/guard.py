@@ -82,29 +82,13 @@ def judge_question(text: str, strictness: Strictness, before: str = "") -> Safet
     level = LEVELS.get(strictness)
     if level is None:
         return None
-    found = _judged(fold(text), level, 0.0)
-    if found is not None or not before or len(tokens(fold(text))) > SHORT_WORDS:
+    folded = fold(text)
+    words = tokens(folded)
+    found = _judged("question", folded, words, level)
+    if found is not None or not before or len(words) > SHORT_WORDS:
         return found
     whole = fold(f"{before.rstrip(ENDS)} {text}")
-    return _judged(whole, level, JOINED_MARGIN) if len(whole) <= READ_CHARS else None
-
-
-def _judged(folded: str, level: StrictnessLevel, margin: float) -> SafetyCategory | None:
-    """The same for a folded text; ``margin`` is how much more certainty than usual it takes."""
-    words = tokens(folded)
-    places = _places(folded, words)
-    found = _by_rules(places, level, "question")
-    likely = _likely("question", folded, words, places, level)
-    sure = sum(likely.values())
-    if found is not None:
-        return None if likely and _plain(folded, words) and sure < ORDINARY + margin else found
-    if sure < level.sure + margin:
-        return None
-    # Mild profanity is let pass but to the young, and only the rules tell mild from strong.
-    mild = 0.0 if "young" in level.parts else likely.pop("profanity", 0.0)
-    if sum(likely.values()) < mild:
-        return None
-    return max(likely, key=likely.__getitem__)
+    return _judged("question", whole, tokens(whole), level, JOINED_MARGIN) if len(whole) <= READ_CHARS else None
 
 
 def judge_answer(text: str, strictness: Strictness) -> SafetyCategory | None:
@@ -113,15 +97,26 @@ def judge_answer(text: str, strictness: Strictness) -> SafetyCategory | None:
     if level is None:
         return None
     folded = fold(text)
-    words = tokens(folded)
+    return _judged("answer", folded, tokens(folded), level)
+
+
+def _judged(
+    stage: SafetyStage, folded: str, words: Sequence[ReadWord], level: StrictnessLevel, margin: float = 0.0
+) -> SafetyCategory | None:
+    """The same for a folded text of these ``words``; ``margin`` is how much more certainty than usual it takes."""
     places = _places(folded, words)
-    found = _by_rules(places, level, "answer")
-    likely = _likely("answer", folded, words, places, level)
+    found = _by_rules(places, level, stage)
+    likely = _likely(stage, folded, words, places, level)
     sure = sum(likely.values())
     if found is not None:
-        return None if likely and _plain(folded, words) and sure < ORDINARY else found
-    if sure < level.sure_of_answer:
+        return None if likely and _plain(folded, words) and sure < ORDINARY + margin else found
+    if sure < (level.sure if stage == "question" else level.sure_of_answer) + margin:
         return None
+    if stage == "question" and "young" not in level.parts:
+        # Mild profanity is let pass but to the young, and only the rules tell mild from strong.
+        mild = likely.pop("profanity", 0.0)
+        if sum(likely.values()) < mild:
+            return None
     return max(likely, key=likely.__getitem__)
 
 

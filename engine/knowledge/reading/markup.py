@@ -14,6 +14,7 @@ from bs4.element import NavigableString, PreformattedString
 from engine.knowledge.items import Block
 from engine.knowledge.reading.hidden import remove_hidden
 from engine.knowledge.reading.mathml import write_out_formulas
+from engine.knowledge.reading.nesting import ancestors
 from engine.knowledge.reading.small_marks import write_out_small_marks
 from engine.knowledge.reading.spans import repeat_spanning_cells
 
@@ -138,16 +139,7 @@ class _Walk:
 
 def _layout_tables(soup: BeautifulSoup) -> set[int]:
     """Identities of the tables that arrange a page, which is those that hold headings."""
-    found: set[int] = set()
-    seen: set[int] = set()
-    for heading in soup.find_all(list(HEADINGS)):
-        for parent in heading.parents:
-            if id(parent) in seen:
-                break
-            seen.add(id(parent))
-            if parent.name == "table":
-                found.add(id(parent))
-    return found
+    return {id(parent) for parent in ancestors(soup.find_all(list(HEADINGS))) if parent.name == "table"}
 
 
 def _joined(pieces: list[str]) -> str:

@@ -1,8 +1,8 @@
-"""Elements of a page that are not inside one of their kind: reading the content of each takes linear time. Pure."""
+"""What is inside what on a page, in linear time however deep it is nested. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bs4 import Tag
 
@@ -14,3 +14,14 @@ def outermost(root: Tag, name: str) -> Iterator[Tag]:
         if id(tag) not in inside:
             inside.update(id(each) for each in tag.find_all(name))
             yield tag
+
+
+def ancestors(tags: Iterable[Tag]) -> Iterator[Tag]:
+    """Everything that holds one of ``tags``, each once."""
+    seen: set[int] = set()
+    for tag in tags:
+        for parent in tag.parents:
+            if id(parent) in seen:
+                break
+            seen.add(id(parent))
+            yield parent

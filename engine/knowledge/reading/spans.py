@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from bs4 import Tag
 
+from engine.knowledge.reading.nesting import ancestors
+
 MAX_CHARS, MAX_ROWS, MAX_COPIES = 100, 200, 5_000
 """Longer cells are not repeated, nor those that hold a table, nor into more rows, nor more often in one document: a
 page must stay of its size."""
@@ -14,7 +16,7 @@ page must stay of its size."""
 def repeat_spanning_cells(tables: Sequence[Tag]) -> None:
     """Writes a cell with ``rowspan`` into the following rows of its table, at its column."""
     left = MAX_COPIES
-    holding = _holding(tables)
+    holding = {id(parent) for parent in ancestors(tables)}
     for table in tables:
         waiting: dict[int, tuple[int, str]] = {}
         """Column to rows left and text."""
@@ -42,17 +44,6 @@ def repeat_spanning_cells(tables: Sequence[Tag]) -> None:
                     following[column] = (min(rows, MAX_ROWS) - 1, text)
                 column += _number(cell, "colspan")
             waiting = following
-
-
-def _holding(tables: Sequence[Tag]) -> set[int]:
-    """Identities of what holds a table. Every element is passed once, however deep tables are nested."""
-    holding: set[int] = set()
-    for table in tables:
-        for parent in table.parents:
-            if id(parent) in holding:
-                break
-            holding.add(id(parent))
-    return holding
 
 
 def _rows(table: Tag) -> Iterator[Tag]:

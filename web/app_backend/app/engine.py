@@ -40,33 +40,15 @@ class TutorEngine:
 
     def find_session(self, session_id: str) -> dict[str, Any] | None:
         """What the engine knows of a session, or None when it has ended."""
-        answer = self._call("GET", f"/v1/sessions/{session_id}")
-        if answer.status_code == 404:
-            return None
-        if answer.status_code != 200:
-            raise _refused(answer)
-        found: dict[str, Any] = answer.json()
-        return found
+        return self._find("GET", f"/v1/sessions/{session_id}")
 
     def renew_token(self, session_id: str) -> dict[str, Any] | None:
         """``engine_token`` and ``expires_at`` of a new token, or None when the session has ended."""
-        answer = self._call("POST", f"/v1/sessions/{session_id}/token")
-        if answer.status_code == 404:
-            return None
-        if answer.status_code != 200:
-            raise _refused(answer)
-        renewed: dict[str, Any] = answer.json()
-        return renewed
+        return self._find("POST", f"/v1/sessions/{session_id}/token")
 
     def transcript(self, session_id: str) -> dict[str, Any] | None:
         """What was said in a session so far, or None when it has ended and is not kept there."""
-        answer = self._call("GET", f"/v1/sessions/{session_id}/transcript")
-        if answer.status_code == 404:
-            return None
-        if answer.status_code != 200:
-            raise _refused(answer)
-        found: dict[str, Any] = answer.json()
-        return found
+        return self._find("GET", f"/v1/sessions/{session_id}/transcript")
 
     def delete_transcript(self, session_id: str) -> None:
         """Erase what was said in a session; one that is not kept is fine."""
@@ -86,6 +68,16 @@ class TutorEngine:
         if answer.status_code != 200:
             raise _refused(answer)
         return answer.content
+
+    def _find(self, method: str, path: str) -> dict[str, Any] | None:
+        """The JSON that the engine answers with; None when it does not have what is asked for."""
+        answer = self._call(method, path)
+        if answer.status_code == 404:
+            return None
+        if answer.status_code != 200:
+            raise _refused(answer)
+        found: dict[str, Any] = answer.json()
+        return found
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         try:
