@@ -48,6 +48,7 @@ from engine.transport.api.routes import Api, Readiness
 from engine.transport.api.tutors_api import TutorsApi, check_profile
 from engine.transport.connections import PER_ADDRESS
 from engine.transport.port import calm_accept_errors, open_port
+from engine.transport.proxies import trusted_proxies
 from engine.tutors.store import TutorStore
 from engine.wiring import open_parts
 
@@ -166,7 +167,7 @@ class Engine:
             )
         )
         per_address = max(PER_ADDRESS, CONNECTIONS_PER_SESSION * settings.sessions.max)
-        proxies = frozenset(settings.trusted_proxies)
+        proxies = trusted_proxies(settings)
         async with open_port(app, settings.host, settings.port, per_address=per_address, proxies=proxies) as self.port:
             log.info("port_opened", host=settings.host, port=self.port)
             yield

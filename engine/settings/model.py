@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import secrets
 from pathlib import Path
@@ -53,7 +54,8 @@ class Settings(BaseSettings):
     port: int = Field(9000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(None, description="URL clients reach the engine at, e.g. https://gpu1.example.org.")
     trusted_proxies: Names = Field(
-        [], description="Addresses whose X-Forwarded-* headers are believed (comma separated)."
+        [],
+        description="Addresses or networks whose X-Forwarded-* headers are believed, as 10.0.0.0/8 (comma separated).",
     )
     api_key: SecretStr | None = Field(None, description="Bearer key of the management API; unset: loopback only.")
     allow_anonymous: bool = Field(False, description="Listen beyond loopback without an API key.")
@@ -105,6 +107,16 @@ class Settings(BaseSettings):
     def _existing_folder(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_dir():
             raise ValueError("there is no such folder")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: list[str]) -> list[str]:
+        for each in value:
+            try:
+                ipaddress.ip_network(each, strict=False)
+            except ValueError:
+                raise ValueError(f"{each!r} is neither an address nor a network such as 10.0.0.0/8") from None
         return value
 
     @field_validator("secret")

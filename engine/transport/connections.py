@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import resource
+from collections.abc import Container
 from typing import Protocol
 
 import structlog
@@ -78,7 +79,7 @@ class Connections:
         exempt: addresses without a limit of their own, such as a proxy's.
     """
 
-    def __init__(self, limit: int, per_address: int, exempt: frozenset[str] = frozenset()) -> None:
+    def __init__(self, limit: int, per_address: int, exempt: Container[str] = ()) -> None:
         self._limit = limit
         self._per_address = per_address
         self._exempt = exempt

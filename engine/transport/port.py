@@ -12,7 +12,7 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from typing import Any
 
 import structlog
@@ -142,7 +142,7 @@ class _Protocol(web.RequestHandler):
 
 @contextlib.asynccontextmanager
 async def open_port(
-    app: web.Application, host: str, port: int, *, per_address: int = PER_ADDRESS, proxies: frozenset[str] = frozenset()
+    app: web.Application, host: str, port: int, *, per_address: int = PER_ADDRESS, proxies: Container[str] = ()
 ) -> AsyncIterator[int]:
     """Serve ``app`` while the context lasts; gives the port, which matters when 0 was asked for.
 

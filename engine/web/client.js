@@ -25,7 +25,7 @@
  *
  * Call `connect()` from a click: browsers play audio only after one.
  */
-import { NoPeer, Refused, WebRtcLink, httpBase } from "./webrtc-link.js";
+import { NoPeer, Refused, WebRtcLink, httpBase, secured } from "./webrtc-link.js";
 import { WebSocketLink } from "./websocket-link.js";
 
 export { Refused };
@@ -59,7 +59,8 @@ export class TutorClient extends EventTarget {
    */
   constructor({ engineUrl, token, video, avatarId, transport = "auto", renew }) {
     super();
-    this.#options = { engineUrl, token, video, avatarId, patient: transport === "webrtc", renew, volume: video.volume };
+    const patient = transport === "webrtc";
+    this.#options = { engineUrl: secured(engineUrl), token, video, avatarId, patient, renew, volume: video.volume };
     this.#transport = transport;
   }
 
@@ -282,7 +283,7 @@ export class TutorClient extends EventTarget {
  * seconds. Call it in `pagehide`. A reload comes back by connecting, or by renewing the token.
  */
 export function leave(engineUrl, token) {
-  navigator.sendBeacon(`${httpBase(engineUrl)}/leave`, token);
+  navigator.sendBeacon(`${httpBase(secured(engineUrl))}/leave`, token);
 }
 
 /** What a session token says of itself: `iat` and `exp`, in Unix seconds. */

@@ -21,6 +21,16 @@ export class NoPeer extends Error {}
 /** The session is over or its token has expired: trying again will not help. */
 export class Refused extends Error {}
 
+/**
+ * The address that this page may use: an `https` page gets `wss://` where a web tier knows the engine as `ws://`, since
+ * browsers refuse the latter there as mixed content. They allow it to this machine, where there may be no TLS.
+ */
+export function secured(engineUrl) {
+  const { protocol, hostname } = new URL(engineUrl);
+  const local = ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
+  return location.protocol === "https:" && protocol === "ws:" && !local ? engineUrl.replace(/^ws/, "wss") : engineUrl;
+}
+
 /** Where the HTTP API has the session of this `engine_url`. */
 export function httpBase(engineUrl) {
   return engineUrl.replace(/^ws/, "http").replace(/\/ws\/ws\/([^/]+)$/, "/v1/sessions/$1");
@@ -130,7 +140,7 @@ export class WebRtcLink {
     await this.#gathered();
     const offer = { sdp: peer.localDescription.sdp, type: "offer", avatar_id: avatarId };
     const answer = await (await this.#call("POST", `${this.#base}/webrtc`, offer)).json();
-    this.#location = new URL(answer.location, this.#base).href;
+    this.#location = `${this.#base}/webrtc/${answer.peer}`;
     await peer.setRemoteDescription({ sdp: answer.sdp, type: answer.type });
     const ready = await this.#ready();
     this.#channel.onmessage = ({ data }) => this.#receive(JSON.parse(data));

@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 from engine.errors import BadRequest, Forbidden
 from engine.settings import Settings
 from engine.settings.model import LOOPBACK
+from engine.transport.proxies import forwarded_host
 
 HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 """A name or address with or without a port, as a ``Host`` header has it."""
@@ -61,8 +62,7 @@ class Callers:
 
     def _own_hosts(self, request: web.Request) -> set[str]:
         hosts = {request.headers.get(hdrs.HOST, "").lower(), self._public.netloc.lower()}
-        if request.remote in self._settings.trusted_proxies:
-            hosts.add(request.headers.get("X-Forwarded-Host", "").split(",")[0].strip().lower())
+        hosts.add((forwarded_host(request, self._settings) or "").lower())
         return hosts - {""}
 
     def check(self, request: web.Request, *, management: bool) -> None:

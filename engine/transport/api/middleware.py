@@ -17,6 +17,7 @@ from aiohttp.typedefs import Middleware
 from engine.errors import BadRequest, EngineError, NotFound, TooLarge, Unauthorized, UnsupportedMedia
 from engine.settings import Settings
 from engine.transport.api.callers import Callers
+from engine.transport.proxies import UntrustedProxyWarning
 
 log = structlog.get_logger(__name__)
 
@@ -167,9 +168,11 @@ def bearer(request: web.Request) -> str:
 def only_own_pages(settings: Settings) -> Middleware:
     """Without an API key, only this machine's own pages may call."""
     callers = Callers(settings)
+    proxies = UntrustedProxyWarning(settings)
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        proxies.look(request)
         callers.check(request, management=is_management(request))
         return await handler(request)
 

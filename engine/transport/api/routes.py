@@ -22,6 +22,7 @@ from engine.transport.api.headers import PAGE
 from engine.transport.api.idle_clips import IdleClips
 from engine.transport.api.middleware import bearer, json_error, management, read_text
 from engine.transport.api.openapi import description
+from engine.transport.proxies import forwarded_host, reached_by_https
 from engine.transport.webrtc import PATHS as WEBRTC_PATHS
 from engine.transport.webrtc import WebRtcApi
 from engine.transport.websocket.client import SUBPROTOCOL, serve_socket
@@ -302,17 +303,17 @@ def offered_token(request: web.Request) -> str:
 def websocket_base(request: web.Request, settings: Settings) -> str:
     """``ws://HOST`` as the caller reaches us: the public URL, a trusted proxy's word, or the Host header.
 
+    For a page that was loaded over TLS it is ``wss://HOST``.
+
     Raises:
         BadRequest: the header is not a host.
     """
     if settings.public_url:
         base = settings.public_url.rstrip("/")
         return "ws" + base[4:] if base.startswith("http") else base
-    name, host, scheme = "Host", request.headers.get(hdrs.HOST, ""), request.scheme
-    if request.remote in settings.trusted_proxies:
-        if "X-Forwarded-Host" in request.headers:
-            name, host = "X-Forwarded-Host", request.headers["X-Forwarded-Host"].split(",")[0].strip()
-        scheme = request.headers.get("X-Forwarded-Proto", scheme).split(",")[0].strip()
+    forwarded = forwarded_host(request, settings)
+    host = request.headers.get(hdrs.HOST, "") if forwarded is None else forwarded
     if HOST.fullmatch(host) is None:
+        name = "Host" if forwarded is None else "X-Forwarded-Host"
         raise BadRequest(f"header '{name}' is not a host, or host:port")
-    return f"{'wss' if scheme == 'https' else 'ws'}://{host}"
+    return f"{'wss' if reached_by_https(request, settings, host) else 'ws'}://{host}"
