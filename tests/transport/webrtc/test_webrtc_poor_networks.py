@@ -33,13 +33,12 @@ def deltas(browser: Browser) -> list[str]:
 
 async def test_with_one_packet_in_twenty_lost_the_reply_is_heard_and_every_event_comes_in_order(stage: Stage) -> None:
     lossy = Conditions(loss=0.05, delay_s=0.02)
-    async with udp_relay(lossy, lossy, seed=1) as relay, stage.browser(relay=relay) as browser:
+    async with udp_relay(lossy, lossy, seed=1) as relay, stage.browser(relay=relay, holds_audio=False) as browser:
         await browser.wait(lambda: len(browser.pictures) > 3 and len(browser.sounds) > 3)
         await say(stage.conversation.sink, beeps(1, 100, loud=True), events=20)
         await browser.wait(lambda: len(deltas(browser)) == 20)
         await browser.wait(lambda: browser.loud()[-1].time - browser.loud()[0].time > 3.8)
-        # Four seconds of sound are 200 packets. The jitter buffer of this receiver gives up more than was lost.
-        assert len(browser.loud()) >= 120
+        assert len(browser.loud()) >= 175, "of the 200 packets of four seconds"
         await browser.wait(lambda: len(browser.bright()) > 60)
         assert relay.down.lost > 5
         assert deltas(browser) == [str(i) for i in range(20)]

@@ -14,7 +14,9 @@ import aiohttp
 import numpy as np
 from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.jitterbuffer import JitterFrame
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack
+from aiortc.rtp import RtpPacket
 from av import AudioFrame, VideoFrame
 
 from engine.animation.idle_motion import IdleMotion
@@ -27,6 +29,7 @@ from engine.settings import Settings
 from engine.telemetry import Metrics
 from engine.transport.api.middleware import errors_as_json
 from engine.transport.webrtc import WebRtcApi
+from engine.transport.webrtc.aiortc_hooks import payload_of, replace_jitter_buffer
 from tests.frames import SIZE, grey
 from tests.network.relays import UdpRelay, candidates, with_candidate, without_candidates
 from tests.serving import serving
@@ -198,11 +201,27 @@ class Stage:
         microphone: MediaStreamTrack | None = None,
         whip: bool = False,
         relay: UdpRelay | None = None,
+        holds_audio: bool = True,
     ) -> AsyncIterator[Browser]:
         """A connected browser."""
-        async with open_browser(self.post, video=video, microphone=microphone, whip=whip, relay=relay) as browser:
+        async with open_browser(
+            self.post, video=video, microphone=microphone, whip=whip, relay=relay, holds_audio=holds_audio
+        ) as browser:
             await browser.wait(lambda: self.conversation.sink)
             yield browser
+
+
+class PassingBuffer:
+    """In place of aiortc's jitter buffer: gives every audio packet on as it comes, and drops those that come late."""
+
+    def __init__(self) -> None:
+        self._newest: int | None = None
+
+    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
+        if self._newest is not None and not 0 < (packet.sequence_number - self._newest) % 65536 < 32768:
+            return False, None
+        self._newest = packet.sequence_number
+        return False, JitterFrame(data=payload_of(packet), timestamp=packet.timestamp)
 
 
 @asynccontextmanager
@@ -213,6 +232,7 @@ async def open_browser(
     microphone: MediaStreamTrack | None = None,
     whip: bool = False,
     relay: UdpRelay | None = None,
+    holds_audio: bool = True,
 ) -> AsyncIterator[Browser]:
     """A browser with an open data channel.
 
@@ -222,13 +242,18 @@ async def open_browser(
         microphone: what it sends; silence if None.
         whip: offer plain SDP instead of JSON.
         relay: the network between the two ends; None joins them directly.
+        holds_audio: with aiortc's jitter buffer, which gives up about five packets for each one that is lost. Real
+            browsers do not; False takes every packet as it comes.
     """
     pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     browser = Browser(pc, pc.createDataChannel("events"))
     browser.channel.on("message", lambda text: browser.events.append(json.loads(text)))
     readers: list[asyncio.Task[None]] = []
     pc.on("track", lambda track: readers.append(asyncio.create_task(_watch(track, browser))))
-    pc.addTrack(microphone or AudioStreamTrack())
+    sender = pc.addTrack(microphone or AudioStreamTrack())
+    if not holds_audio:
+        receiver = next(t.receiver for t in pc.getTransceivers() if t.sender is sender)
+        replace_jitter_buffer(receiver, PassingBuffer())
     if video:
         pc.addTransceiver("video", direction="recvonly")
     await pc.setLocalDescription(await pc.createOffer())
