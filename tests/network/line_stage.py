@@ -199,7 +199,10 @@ class LineStage:
                 return reply.status, await reply.json(), dict(reply.headers)
 
         up = Conditions(delay_s=down.delay_s)
-        async with udp_relay(up, down, seed=seed) as relay, open_browser(post, relay=relay, holds_audio=False) as browser:
+        async with (
+            udp_relay(up, down, seed=seed) as relay,
+            open_browser(post, relay=relay, holds_audio=False) as browser,
+        ):
             yield PeerClient(browser)
 
 
