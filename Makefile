@@ -8,6 +8,8 @@
 # make coverage     make test, with branch coverage of engine/
 # make fuzz         damaged input for every parser and every socket, a quarter of an hour
 #                   (make fuzz ARGS="-k sockets --fuzz-seed 7 --fuzz-seconds 300"; parsers: --hypothesis-seed 7)
+# make test-package the wheel in a fresh environment, to a tutor that talks without a network (2 GB, some minutes)
+# make test-deploy  what is in deploy/, with nginx, Caddy, coturn, PostgreSQL and a browser from Debian's packages
 # make test-coqui   tests of Coqui voices on small random models, in an environment of their own (several GB)
 # make portrait     install the face models that make avatars from portraits
 # make musetalk     install the libraries of the MuseTalk renderer
@@ -45,7 +47,7 @@ FIREFOX = $(shell command -v firefox-esr || command -v firefox)
 # A caller's PYTHONDONTWRITEBYTECODE would make every run compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install models run check fast fast-light fast-first-half fast-second-half test fuzz coverage test-browser test-coqui bench lint web portrait musetalk piper kokoro test-kokoro lock clean
+.PHONY: help test-package test-deploy install models run check fast fast-light fast-first-half fast-second-half test fuzz coverage test-browser test-coqui bench lint web portrait musetalk piper kokoro test-kokoro lock clean
 
 help:
 	@sed -n 's/^# \(make .*\|  .*\)/\1/p' Makefile
@@ -138,7 +140,7 @@ run: models
 	@exec $(PY) run_engine.py $(ARGS)
 
 test: $(STAMPS)/dev $(STAMPS)/musetalk $(if $(WITH_PORTRAIT),$(STAMPS)/portrait) models
-	@$(PY) -m pytest --ignore=tests/browser $(ARGS)
+	@$(PY) -m pytest $(addprefix --ignore=tests/,browser deploy package) $(ARGS)
 
 coverage:
 	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term:skip-covered $(ARGS)"
@@ -151,6 +153,26 @@ test-browser: $(STAMPS)/dev models
 		'apt-get update -qq && apt-get install -y --no-install-recommends chromium firefox-esr \
 		"$$(apt-cache search --names-only "^libavcodec[0-9]+$$" | sort | tail -1 | cut -d" " -f1)"'
 	@$(PY) -m pytest tests/browser $(ARGS)
+
+test-package: $(STAMPS)/dev
+	@$(PY) -m pytest tests/package $(ARGS)
+
+$(STAMPS)/deploy: $(SEEN)/lock-deploy.txt $(STAMPS)/dev
+	@echo "== linters of containers and charts, and PostgreSQL's driver"
+	@$(PIP) --quiet -r requirements/lock-deploy.txt
+	@touch $@
+
+# Debian starts a server as soon as it is installed; policy-rc.d says not to.
+DEPLOYED := nginx caddy turnserver promtool systemd-analyze runuser chromium
+test-deploy: $(STAMPS)/deploy models
+	@for each in $(DEPLOYED); do PATH="$$PATH:/usr/sbin" command -v $$each >/dev/null || missing=1; done; \
+	if [ -n "$${missing:-}" ] || ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+		$(if $(filter 0,$(shell id -u)),,sudo) bash -c 'set -e; apt-get update -qq; \
+			policy=/usr/sbin/policy-rc.d; [ -e $$policy ] || { printf "#!/bin/sh\nexit 101\n" > $$policy; \
+			chmod +x $$policy; trap "rm $$policy" EXIT; }; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+			nginx-light caddy coturn postgresql prometheus systemd util-linux chromium'; fi
+	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PY) -m pytest tests/deploy $(ARGS)
 
 $(COQUI_VENV)/.installed: requirements/coqui-lock.txt requirements/weights.txt requirements/piper.txt setup.cfg
 	@echo "== environment with Coqui TTS in $(COQUI_VENV) (several GB the first time)"

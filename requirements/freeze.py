@@ -37,12 +37,16 @@ class Lock(NamedTuple):
 LOCKS = (
     Lock("lock.txt", (), (), "Everything `make run` installs, except torch (torch.txt)."),
     Lock("lock-web.txt", ("web",), ("lock.txt",), "What the web tier in web/ needs besides."),
+    Lock("lock-postgres.txt", ("postgres",), ("lock-web.txt",), "What the web tier needs besides for PostgreSQL."),
     Lock("lock-test.txt", ("test",), ("lock.txt",), "What the fast tests need besides."),
     Lock(
         "lock-dev.txt",
         ("dev",),
         ("lock-web.txt", "lock-test.txt"),
         "What linters, slow tests and benchmarks need besides.",
+    ),
+    Lock(
+        "lock-deploy.txt", ("deploy",), ("lock-dev.txt", "lock-postgres.txt"), "What `make test-deploy` needs besides."
     ),
     Lock("lock-portrait.txt", ("portrait",), ("lock.txt",), "What avatars made from a portrait need besides."),
     Lock("lock-musetalk.txt", ("musetalk",), ("lock.txt",), "What the MuseTalk renderer needs besides."),
