@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,14 +23,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.browser.conftest import ARTEFACTS, browse, free_port, no_leaked_tasks, no_leaked_threads_or_sockets, process
+from tests.browser.conftest import ARTEFACTS, answers, browse, free_port, no_leaked_tasks, no_leaked_threads_or_sockets
 from tests.browser.conftest import silence as silence
 
 __all__ = ["browse", "no_leaked_tasks", "no_leaked_threads_or_sockets"]
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-START_S = 120
+START_S = 900
 POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), Path("/nowhere"))
 """Debian keeps PostgreSQL's servers out of the way."""
 
@@ -146,11 +147,11 @@ def ports() -> Ports:
 def engine_behind(ports: Ports, relay: Relay) -> Iterator[None]:
     """An engine that students reach as https://localhost/engine/, through a proxy on this machine."""
     command = [
-        "run_engine.py", "--port", str(ports.engine), "--public-url", f"https://localhost:{ports.https}/engine",
+        sys.executable, str(ROOT / "run_engine.py"), "--port", str(ports.engine), "--public-url", f"https://localhost:{ports.https}/engine",
         "--trusted-proxies", "127.0.0.1", "--llm-max-tokens", "40", "--video-size", "256",
         "--asr-model", "whisper-tiny.en", "--sessions-admission", "fixed",
         "--webrtc-ice-servers", f"turn:{relay.address}:{relay.port}?transport=udp",
         "--webrtc-turn-secret", TURN_SECRET,
     ]  # fmt: skip
-    with process("engine-behind", *command, ready=f"http://127.0.0.1:{ports.engine}/ready"):
+    with running("engine-behind", command, lambda: answers(f"http://127.0.0.1:{ports.engine}/ready")):
         yield
