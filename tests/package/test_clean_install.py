@@ -65,7 +65,13 @@ def test_from_an_empty_environment_to_a_tutor_that_talks_offline(wheel: Path, tm
     environment, empty, home = (tmp_path / name for name in ("environment", "empty", "home"))
     empty.mkdir()
     run(sys.executable, "-m", "venv", environment, cwd=tmp_path)
-    pip = [environment / "bin" / "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
+    pip: list[str | Path] = [
+        environment / "bin" / "pip",
+        "install",
+        "--quiet",
+        "--no-compile",
+        "--disable-pip-version-check",
+    ]
     run(*pip, "--require-hashes", "-r", ROOT / "requirements" / "lock.txt", cwd=empty)
     run(*pip, "-r", ROOT / "requirements" / "torch.txt", cwd=empty)
     pinned = tmp_path / "wheel.txt"
