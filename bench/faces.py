@@ -120,14 +120,18 @@ async def idle(base: str, pid: int, peers: int, seconds: float) -> dict[str, flo
     await asyncio.sleep(SETTLE_S)
     alone = await _share(pid, seconds)
     async with http_session() as http, contextlib.AsyncExitStack() as stack:
-        for _ in range(peers):
-            await stack.enter_async_context(HeadlessPeer(http, base))
+        students = [await stack.enter_async_context(HeadlessPeer(http, base)) for _ in range(peers)]
         await asyncio.sleep(SETTLE_S)
         made = counters(base)
         together = await _share(pid, seconds)
         pictures = counters(base)['tutor_frames_total{what="made"}'] - made['tutor_frames_total{what="made"}']
+        for student in students:
+            student.hide()
+        await asyncio.sleep(SETTLE_S)
+        unseen = await _share(pid, seconds)
     return {
         "peers": peers, "engine_alone_pct": alone, "engine_pct": together, "each_pct": (together - alone) / peers,
+        "each_unseen_pct": (unseen - alone) / peers,
         "pictures_per_s_each": pictures / seconds / peers,
     }  # fmt: skip
 

@@ -145,6 +145,10 @@ class HeadlessPeer:
         await self._pc.close()
         await asyncio.gather(*self._readers)
 
+    def hide(self) -> None:
+        """The student turns to another tab."""
+        self._channel.send(json.dumps({"type": "visibility", "visible": False}))
+
     async def ask(self, text: str | None, speech: np.ndarray | None) -> Turn:
         """One exchange, cut off after ``LISTEN_S``."""
         while not self._events.empty():

@@ -112,11 +112,29 @@ class Engine:
             self.avatars = AvatarMaker(self.settings.avatars_dir, renderer, parts.avatar_factory, forget)
             stack.push_async_callback(self.avatars.close)
             self._api.serve(registry, idle_clips)
+            await stack.enter_async_context(self._loading_faces(parts))
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
+
+    @contextlib.asynccontextmanager
+    async def _loading_faces(self, parts: Parts) -> AsyncIterator[None]:
+        """Loads the tutors' avatars while the engine serves already, so that no first lesson waits a second for one."""
+        loading = asyncio.create_task(self._load_faces(parts), name="load-faces")
+        try:
+            yield
+        finally:
+            loading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await loading
+
+    async def _load_faces(self, parts: Parts) -> None:
+        for profile in self._tutors.all():
+            if profile.avatar is not None:
+                with contextlib.suppress(EngineError):  # a tutor without a face is shown with another one
+                    await parts.encoder.run(parts.load_avatar, profile.avatar)
 
     def _warm(self) -> Parts:
         if self.parts is None:

@@ -119,6 +119,25 @@ class CutShort(str):
     __slots__ = ()
 
 
+class TokenCount(str):
+    """An empty delta after the text of an answer: the tokens that the endpoint counted.
+
+    Args:
+        prompt: tokens of the messages.
+        completion: tokens that the model wrote, thinking included.
+    """
+
+    __slots__ = ("completion", "prompt")
+
+    def __new__(cls, prompt: int, completion: int) -> TokenCount:
+        count = super().__new__(cls)
+        count.prompt, count.completion = prompt, completion
+        return count
+
+    prompt: int
+    completion: int
+
+
 class LanguageModel(Protocol):
     """Chat messages in, text deltas out."""
 
@@ -127,7 +146,8 @@ class LanguageModel(Protocol):
     ) -> AsyncIterator[str]:
         """Stream the answer to ``messages``. Closing the iterator cancels the request upstream.
 
-        When the length limit ended the answer, the last delta is a ``CutShort``.
+        When the length limit ended the answer, the last delta is a ``CutShort``. After the text, before that, there
+        is a ``TokenCount`` if the endpoint told its usage.
 
         Args:
             messages: the chat, oldest first, ending with the student's message.
@@ -269,8 +289,12 @@ class Renderer(Protocol):
             Seconds a batch takes, by its size.
         """
 
-    def load(self, avatar_id: str) -> Avatar:
+    def load(self, avatar_id: str, edge: int | None = None) -> Avatar:
         """Load an avatar, or return the cached one.
+
+        Args:
+            avatar_id: as in ``list_avatars``.
+            edge: of the pictures, in pixels; None for the usual size. A renderer of one size only ignores it.
 
         Raises:
             UnknownAvatar: no folder with a manifest has this id, or the avatar is broken.

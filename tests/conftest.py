@@ -84,6 +84,8 @@ SLOW_PLACES = (
     "transport/websocket/test_thin_lines.py",
     "transport/webrtc/test_webrtc_peer.py",
     "transport/webrtc/test_webrtc_poor_networks.py",
+    "transport/webrtc/test_webrtc_transcript.py",
+    "transport/webrtc/test_webrtc_visibility.py",
     "turn_taking/test_listener_on_real_models.py",
     "turn_taking/test_turn_model_setting.py",
     "turn_taking/test_voice_models.py",

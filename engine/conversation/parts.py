@@ -56,13 +56,17 @@ class Parts:
     feature_worker: Worker
     """Threads that compute audio features, for renderers that draw from them."""
 
-    def load_avatar(self, avatar_id: str) -> Avatar:
+    def load_avatar(self, avatar_id: str, edge: int | None = None) -> Avatar:
         """The avatar of this id. The first time its files are read, which takes tens of ms: call it in a thread.
+
+        Args:
+            avatar_id: as in ``list_avatars``.
+            edge: of its pictures, in pixels; None for the usual size.
 
         Raises:
             UnknownAvatar: there is none of this id, or it is broken.
         """
-        return self.scheduler.renderer.load(avatar_id)
+        return self.scheduler.renderer.load(avatar_id, edge)
 
     def list_avatars(self) -> Sequence[AvatarInfo]:
         """All avatars that can be loaded. Reads small files."""

@@ -19,7 +19,7 @@ from typing import Protocol
 import structlog
 
 from engine.animation.idle_motion import IdleMotion
-from engine.contracts import Avatar, Message
+from engine.contracts import Avatar, Message, TokenCount
 from engine.conversation.answers import ReadyAnswer, find_answer
 from engine.conversation.parts import Parts
 from engine.conversation.picture_stage import PictureStage
@@ -116,6 +116,11 @@ class Reply:
     def asked(self) -> Sequence[Message]:
         """What the language model was given, if it was asked."""
         return self._text.asked
+
+    @property
+    def counted(self) -> TokenCount | None:
+        """The tokens that the language model's endpoint counted for it, if it told."""
+        return self._text.counted
 
     @property
     def delivery(self) -> Delivery:

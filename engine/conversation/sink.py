@@ -12,6 +12,9 @@ from typing import Protocol
 from engine.items import MediaFrame
 from engine.protocol.outgoing import Event
 
+NO_PICTURES = 1 << 30
+"""``Sink.picture_every`` of a client that nobody looks at: only the first picture of each reply is drawn."""
+
 
 class Sink(Protocol):
     """One client's end of the conversation."""

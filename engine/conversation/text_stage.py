@@ -8,7 +8,7 @@ from collections.abc import Sequence, Set
 from engine.animation.expression_choice import ExpressionChooser
 from engine.concurrency.channel import Channel
 from engine.concurrency.streams import closing
-from engine.contracts import CutShort, Message
+from engine.contracts import CutShort, Message, TokenCount
 from engine.conversation.answers import ReadyAnswer
 from engine.conversation.prompt import Prompt
 from engine.conversation.reply_context import ReplyContext
@@ -50,6 +50,8 @@ class TextStage:
         """What it rests on."""
         self.asked: Sequence[Message] = ()
         """What the language model was given."""
+        self.counted: TokenCount | None = None
+        """What the endpoint says the model read and wrote; None if it did not say, or was interrupted before."""
         self.held_back: SafetyCategory | None = None
         """What the guard held back: the question, or what the model was about to say."""
         self.failed = False
@@ -134,6 +136,9 @@ class TextStage:
         try:
             async with closing(deltas) as stream:
                 async for delta in stream:
+                    if isinstance(delta, TokenCount):
+                        self.counted = delta
+                        continue
                     if isinstance(delta, CutShort):
                         await self._push(self._tags.flush())
                         await self._end_early()

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
-from engine.contracts import Message
+from engine.contracts import Message, TokenCount
 from engine.items import INPUT_RATE, MediaFrame, Word
 from engine.lessons.cues import cut_cues
 from engine.lessons.entries import Delivery, Entry, StudentEntry, TutorEntry
@@ -69,6 +69,10 @@ class RecordedReply(Protocol):
     @property
     def asked(self) -> Sequence[Message]:
         """What the language model was given, if it was asked."""
+
+    @property
+    def counted(self) -> TokenCount | None:
+        """The tokens that the language model's endpoint counted for it, if it told."""
 
     @property
     def playback(self) -> PlayedAudio:
@@ -191,7 +195,10 @@ class LessonRecord:
             entry.heard_ms = reply.playback.sent_ms
             entry.heard = reply.playback.heard_text(entry.text, entry.heard_ms)
         self._spoken_ms += entry.heard_ms
-        if reply.asked:
+        if reply.counted is not None:
+            self._prompt_tokens += reply.counted.prompt
+            self._completion_tokens += reply.counted.completion
+        elif reply.asked:
             self._prompt_tokens += sum(estimate_tokens(message["content"]) for message in reply.asked)
             self._completion_tokens += estimate_tokens(entry.text)
         if entry in self._entries:

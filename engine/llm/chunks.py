@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from engine.contracts import TokenCount
+
 THINKING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 
 
@@ -36,6 +38,8 @@ class Chunk:
     """Which of several answers it belongs to; None where the server gives one without a number."""
 
     error: ServerError | None = None
+    usage: TokenCount | None = None
+    """What the whole request has used; most servers tell it after the text."""
 
 
 def read_chunk(event: dict[str, Any], wanted: int | None = None) -> Chunk:
@@ -66,7 +70,19 @@ def read_chunk(event: dict[str, Any], wanted: int | None = None) -> Chunk:
         thinking or any(said.get(field) for field in THINKING_FIELDS),
         finish if isinstance(finish, str) and finish else None,
         _index(choice),
+        usage=_usage(event),
     )
+
+
+def _usage(event: dict[str, Any]) -> TokenCount | None:
+    """The tokens it tells, in OpenAI's form or Ollama's own; None unless both numbers are there."""
+    told = event.get("usage")
+    counts = told if isinstance(told, dict) else event
+    for names in (("prompt_tokens", "completion_tokens"), ("prompt_eval_count", "eval_count")):
+        prompt, completion = (counts.get(name) for name in names)
+        if isinstance(prompt, int) and isinstance(completion, int) and 0 <= prompt < 1 << 31 > completion >= 0:
+            return TokenCount(prompt, completion)
+    return None
 
 
 def _choice(choices: list[Any], wanted: int | None) -> dict[str, Any]:

@@ -48,7 +48,14 @@ _SYSTEM = re.compile(
 )
 _VALUES = re.compile(r"(?:supported|allowed|valid|permitted|expected|one of).{0,60}", re.I | re.S)
 
-OPTIONAL = ("temperature", "max_completion_tokens", "max_tokens", "chat_template_kwargs", "reasoning_effort")
+OPTIONAL = (
+    "temperature",
+    "stream_options",
+    "max_completion_tokens",
+    "max_tokens",
+    "chat_template_kwargs",
+    "reasoning_effort",
+)
 """Fields an endpoint may refuse; in an error, the longer of two names is looked for first."""
 
 EFFORTS = ("none", "minimal", "low")
@@ -57,6 +64,7 @@ EFFORTS = ("none", "minimal", "low")
 _ALIASES = {
     "chat_template_kwargs": ("chat_template_kwargs", "chat_template", "enable_thinking"),
     "reasoning_effort": ("reasoning_effort", "reasoning.effort"),
+    "stream_options": ("stream_options", "include_usage"),
 }
 
 
@@ -103,6 +111,7 @@ class Dialect:
         optional: dict[str, Any] = {
             "max_completion_tokens" if self.completion_tokens else "max_tokens": limit,
             "temperature": wish.temperature,
+            "stream_options": {"include_usage": True},
             **wish.extra,
         }
         if wish.thinking == "off":

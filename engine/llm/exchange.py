@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 import structlog
 
-from engine.contracts import CutShort
+from engine.contracts import CutShort, TokenCount
 from engine.llm.answer import Answer
 from engine.llm.chunks import Chunk, ServerError, read_chunk
 from engine.llm.endpoint import EndpointSource
@@ -74,6 +74,7 @@ class Exchange:
         self._expects_unopened = unopened
         self._said = False
         self._finish: str | None = None
+        self._usage: TokenCount | None = None
         self._choice: int | None = None
         """Which of several answers is read: the first that came."""
         self._began = asyncio.get_running_loop().time()
@@ -81,7 +82,8 @@ class Exchange:
     async def run(
         self, http: ChatHttp, source: EndpointSource, body: dict[str, Any], max_tokens: int, deadline: float
     ) -> AsyncGenerator[str, None]:
-        """Send ``body``; yields the answer's text. Where it is cut short, a ``CutShort`` is the last item.
+        """Send ``body``; yields the answer's text, then a ``TokenCount`` if the server told its usage. Where the
+        answer is cut short, a ``CutShort`` is the last item.
 
         Args:
             http: the connections.
@@ -167,6 +169,8 @@ class Exchange:
             raise RequestFailed("the language model may not answer this", again=False, refused=True)
         if not self._said:
             raise self._nothing_said()
+        if self._usage is not None:
+            yield self._usage
         if self._watch.repeats:
             yield CutShort("…")
         elif self._finish in ("length", "max_tokens"):
@@ -197,6 +201,7 @@ class Exchange:
                 if chunk.thinking:
                     self.thought = True
                 self._finish = chunk.finish or self._finish
+                self._usage = chunk.usage if chunk.usage is not None else self._usage
                 yield chunk
             self.thought |= self._answer.thought
             ended = data is None or reader.done

@@ -49,6 +49,8 @@ class PeerOffer(RequestBody):
     type: Literal["offer"] = "offer"
     avatar_id: str | None = None
     """An avatar other than the tutor's own."""
+    shown_px: int | None = Field(default=None, ge=1, le=16_384)
+    """As in ``configure``."""
 
 
 # --- answers ------------------------------------------------------------------------------

@@ -83,6 +83,8 @@ class ConfigureMessage(_Part):
     """Needed before binary frames of live microphone."""
     avatar_id: AvatarId | None = None
     """An avatar other than the tutor's own."""
+    shown_px: int | None = Field(default=None, ge=1, le=16_384)
+    """The edge at which the tutor is shown, in device pixels; large pictures may follow (``ready.size``)."""
     language: str | None = Field(default=None, pattern=r"^[a-z]{2,3}$")
     """The language the student speaks, an ISO 639-1 code the recognizer knows; without it the tutor's languages."""
 
@@ -115,6 +117,14 @@ class GreetMessage(_Part):
     type: Literal["greet"]
 
 
+class VisibilityMessage(_Part):
+    """Whether anybody can see the tutor. While nobody can, as in a hidden tab, the voice comes without pictures."""
+
+    type: Literal["visibility"]
+    visible: bool
+    """True until the client says otherwise."""
+
+
 class PingMessage(_Part):
     """Answered ``pong``."""
 
@@ -123,11 +133,11 @@ class PingMessage(_Part):
 
 ClientMessage = Annotated[
     TextMessage | AudioMessage | ConfigureMessage | InterruptMessage | PlaybackMessage | EndTalkMessage | GreetMessage
-    | PingMessage,
+    | VisibilityMessage | PingMessage,
     Field(discriminator="type"),
 ]  # fmt: skip
 _ADAPTER: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
-TYPES = ("text", "audio", "configure", "interrupt", "playback", "end_talk", "greet", "ping")
+TYPES = ("text", "audio", "configure", "interrupt", "playback", "end_talk", "greet", "visibility", "ping")
 
 
 def parse(text: str) -> ClientMessage:

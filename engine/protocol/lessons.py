@@ -89,9 +89,9 @@ class LessonUsage(ResponseBody):
     pictures: int
     """Pictures that were drawn and sent; repeated ones are not counted."""
     prompt_tokens: int
-    """What the language model was given for replies, estimated from the characters."""
+    """What the language model read for replies: as its endpoint counted, else estimated from the characters."""
     completion_tokens: int
-    """What it wrote, estimated the same way."""
+    """What it wrote, counted or estimated the same way."""
 
 
 class LessonTranscript(ResponseBody):

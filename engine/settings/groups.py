@@ -227,7 +227,16 @@ class VideoSettings(Group):
     """``[video]``: the picture, and how replies are encoded for WebSocket clients."""
 
     size: int = Field(default=512, ge=128, le=1024, multiple_of=16, description="Edge of the picture in pixels.")
-    bitrate: int = Field(default=800_000, ge=50_000, le=20_000_000, description="H.264 bits per second.")
+    large_size: int | None = Field(
+        default=None,
+        ge=128,
+        le=1024,
+        multiple_of=16,
+        description="Edge for clients that ask for larger pictures; unset: 768 where there are four cores, else none.",
+    )
+    bitrate: int = Field(
+        default=800_000, ge=50_000, le=20_000_000, description="H.264 bits per second; more for larger pictures."
+    )
     audio_bitrate: int = Field(default=64_000, ge=16_000, le=256_000, description="AAC bits per second.")
     encode_workers: int = Field(default=2, ge=1, le=64, description="Threads that encode pictures.")
     stream_ahead_s: float = Field(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+
 import structlog
 
 from engine.contracts import Avatar
@@ -10,6 +13,7 @@ from engine.items import FPS
 from engine.protocol import incoming
 from engine.protocol.outgoing import ErrorEvent, ReadyEvent
 from engine.sessions import Session
+from engine.transport.picture_size import larger_edge
 
 log = structlog.get_logger(__name__)
 
@@ -76,21 +80,30 @@ def ready(session: Session, avatar: Avatar, *, mime: str | None = None, webrtc: 
     )
 
 
-async def session_avatar(session: Session, named: str | None) -> Avatar:
+async def session_avatar(session: Session, named: str | None, shown_px: int | None = None) -> Avatar:
     """The avatar a client named, or its tutor's, or the setting's when the tutor's is gone. Loads it in a thread.
+
+    Args:
+        session: whose tutor it is.
+        named: its id, if the client named one.
+        shown_px: the edge at which the client shows it, if it says.
 
     Raises:
         UnknownAvatar: the client named one that does not exist.
     """
     parts = session.parts
     profile, default = session.conversation.profile, parts.settings.avatar
+    load = parts.load_avatar
+    if shown_px is not None:
+        busy = parts.drawing_share(asyncio.get_running_loop().time())
+        load = functools.partial(parts.load_avatar, edge=larger_edge(parts.settings.video, shown_px, busy))
     if named is not None:
-        return await parts.encoder.run(parts.load_avatar, named)
+        return await parts.encoder.run(load, named)
     wanted = profile.avatar or default
     try:
-        return await parts.encoder.run(parts.load_avatar, wanted)
+        return await parts.encoder.run(load, wanted)
     except UnknownAvatar:
         if wanted == default:
             raise
         log.warning("tutor_avatar_missing", tutor=profile.id, avatar=wanted, used=default)
-        return await parts.encoder.run(parts.load_avatar, default)
+        return await parts.encoder.run(load, default)

@@ -35,6 +35,7 @@ const LEVEL_MS = 60;
 const RENEW_AT = 0.8;
 const RENEW_AGAIN_MS = 30_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
+const VISIBILITY_EVENTS = ["visibilitychange", "enterpictureinpicture", "leavepictureinpicture"];
 
 export class TutorClient extends EventTarget {
   #options;
@@ -46,6 +47,7 @@ export class TutorClient extends EventTarget {
   #talking = false;
   #speaking = false;
   #renewal = 0;
+  #tellVisible = () => this.#link?.send({ type: "visibility", visible: isVisible() });
 
   /**
    * @param {object} options
@@ -53,14 +55,18 @@ export class TutorClient extends EventTarget {
    * @param {string} options.token      `engine_token` of the session
    * @param {HTMLVideoElement} options.video  where the tutor is shown and heard
    * @param {string} [options.avatarId]  an avatar other than the tutor's own
+   * @param {number} [options.shownPx]  the edge at which the tutor is shown, in device pixels: engines with time to spare
+   *   then send larger pictures
    * @param {"auto"|"webrtc"|"websocket"} [options.transport]  auto: WebRTC, or a WebSocket when no peer connects
    * @param {() => Promise<string>} [options.renew]  gives a new `engine_token` (POST /v1/sessions/{id}/token, through
    *   whoever has the API key). Called before a token runs out; without it the engine hangs up when it has.
    */
-  constructor({ engineUrl, token, video, avatarId, transport = "auto", renew }) {
+  constructor({ engineUrl, token, video, avatarId, shownPx, transport = "auto", renew }) {
     super();
     const patient = transport === "webrtc";
-    this.#options = { engineUrl: secured(engineUrl), token, video, avatarId, patient, renew, volume: video.volume };
+    this.#options = {
+      engineUrl: secured(engineUrl), token, video, avatarId, shownPx, patient, renew, volume: video.volume,
+    };
     this.#transport = transport;
   }
 
@@ -165,7 +171,7 @@ export class TutorClient extends EventTarget {
 
   /** Disconnect. The session goes on until it is deleted or expires. */
   close() {
-    clearTimeout(this.#renewal);
+    this.#unhook();
     this.closeMicrophone();
     this.#link?.close();
     this.#link = null;
@@ -212,6 +218,8 @@ export class TutorClient extends EventTarget {
     });
     const ready = await link.open();
     this.#link = link;
+    if (!isVisible()) this.#tellVisible();
+    VISIBILITY_EVENTS.forEach((type) => document.addEventListener(type, this.#tellVisible));
     return ready;
   }
 
@@ -258,8 +266,13 @@ export class TutorClient extends EventTarget {
     this.#askedAt = null;
   }
 
-  #closed(detail) {
+  #unhook() {
     clearTimeout(this.#renewal);
+    VISIBILITY_EVENTS.forEach((type) => document.removeEventListener(type, this.#tellVisible));
+  }
+
+  #closed(detail) {
+    this.#unhook();
     this.#link = null;
     this.closeMicrophone();
     this.#setState("offline");
@@ -276,6 +289,11 @@ export class TutorClient extends EventTarget {
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** Whether anybody can see the tutor: not in a hidden tab, unless the video floats above the others. */
+function isVisible() {
+  return !document.hidden || Boolean(document.pictureInPictureElement);
 }
 
 /**

@@ -241,12 +241,18 @@ async function connect() {
   tutor?.close();
   tutor = new TutorClient({
     engineUrl: session.engine_url, token: session.engine_token, video: $("speech"),
-    avatarId: faceNow(), transport: $("link").value, renew: renewToken,
+    avatarId: faceNow(), shownPx: shownPx(), transport: $("link").value, renew: renewToken,
   });
   applyVolume();
   listen(tutor);
   ready = await tutor.connect();
   connectedAt = performance.now();
+}
+
+/** The edge of the picture, in device pixels; a phone is left out, since its battery and its line count for more. */
+function shownPx() {
+  const { width, height } = $("picture").getBoundingClientRect();
+  return HAS_MOUSE ? Math.round(Math.min(width, height) * devicePixelRatio) || undefined : undefined;
 }
 
 function begun() {

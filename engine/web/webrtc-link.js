@@ -121,7 +121,7 @@ export class WebRtcLink {
   }
 
   async #connect() {
-    const { video, avatarId, volume } = this.#options;
+    const { video, avatarId, shownPx, volume } = this.#options;
     this.setVolume(volume);
     const { ice_servers: iceServers } = await (await this.#call("GET", `${this.#base}/ice`)).json();
     const peer = new RTCPeerConnection({ iceServers });
@@ -138,7 +138,7 @@ export class WebRtcLink {
     this.#channel = peer.createDataChannel("events");
     await peer.setLocalDescription();
     await this.#gathered();
-    const offer = { sdp: peer.localDescription.sdp, type: "offer", avatar_id: avatarId };
+    const offer = { sdp: peer.localDescription.sdp, type: "offer", avatar_id: avatarId, shown_px: shownPx };
     const answer = await (await this.#call("POST", `${this.#base}/webrtc`, offer)).json();
     this.#location = `${this.#base}/webrtc/${answer.peer}`;
     await peer.setRemoteDescription({ sdp: answer.sdp, type: answer.type });

@@ -40,7 +40,7 @@ export class WebSocketLink {
 
   /** Connects; returns the engine's `ready`. */
   async open() {
-    const { engineUrl, token, video, avatarId } = this.#options;
+    const { engineUrl, token, video, avatarId, shownPx } = this.#options;
     const socket = new WebSocket(`${engineUrl}?token=${encodeURIComponent(token)}`);
     this.#socket = socket;
     const ready = await new Promise((resolve, reject) => {
@@ -50,6 +50,7 @@ export class WebSocketLink {
         const input_audio = { format: "pcm_s16le", sample_rate: RATE };
         const configure = { type: "configure", stream: true, input_audio, audio_codec: audioCodec() };
         if (avatarId) configure.avatar_id = avatarId;
+        if (shownPx) configure.shown_px = shownPx;
         this.send(configure);
       };
       socket.onmessage = ({ data }) => {

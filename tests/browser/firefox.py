@@ -12,9 +12,10 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 import aiohttp
@@ -121,6 +122,12 @@ class FirefoxPage:
         except TimeoutError:
             raise TimeoutError(f"not in {seconds} s: {condition}") from None
 
+    async def resize(self, width: int, height: int) -> None:
+        """Make the page so large, in CSS pixels."""
+        await self._call(
+            "browsingContext.setViewport", context=self._context, viewport={"width": width, "height": height}
+        )
+
     async def screenshot(self) -> bytes:
         """What the tab shows, as a PNG."""
         shot = await self._call("browsingContext.captureScreenshot", context=self._context)
@@ -139,9 +146,17 @@ class FirefoxPage:
 
 
 @asynccontextmanager
-async def open_firefox(executable: str, profile: Path) -> AsyncIterator[FirefoxPage]:
-    """A Firefox of its own with a fresh profile in ``profile``, closed when the block ends."""
-    _write_preferences(profile)
+async def open_firefox(
+    executable: str, profile: Path, preferences: Mapping[str, bool | int | str] = MappingProxyType({})
+) -> AsyncIterator[FirefoxPage]:
+    """A Firefox of its own with a fresh profile in ``profile``, closed when the block ends.
+
+    Args:
+        executable: its path.
+        profile: an empty folder, or none yet.
+        preferences: besides ``PREFERENCES``.
+    """
+    _write_preferences(profile, preferences)
     with _log(profile) as log:
         running = await asyncio.create_subprocess_exec(
             executable, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0",
@@ -171,9 +186,9 @@ def _log(profile: Path) -> IO[bytes]:
     return (profile / "firefox.log").open("wb")
 
 
-def _write_preferences(profile: Path) -> None:
+def _write_preferences(profile: Path, more: Mapping[str, bool | int | str]) -> None:
     profile.mkdir(parents=True, exist_ok=True)
-    lines = (f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items())
+    lines = (f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in {**PREFERENCES, **more}.items())
     (profile / "user.js").write_text("\n".join(lines))
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.axe import findings, script
 from tests.browser.conftest import ARTEFACTS, ROOT, START_S, answers, free_port, until
 from tests.browser.readme import run
 
@@ -100,6 +101,53 @@ async def test_a_student_logs_in_chooses_a_tutor_and_talks(school: School, brows
     await page.get_by_role("button", name="End lesson").click()
     await expect(page.locator("#choice")).to_be_visible()
     await expect(page.locator("#resume")).to_be_hidden()
+
+
+async def test_a_teacher_reads_what_was_said_and_heard_and_nobody_is_kept_out(school: School, browse: Any) -> None:
+    page = await browse(f"{school.frontend}/teacher.html", script=script(), reduced_motion="reduce")
+    assert await findings(page) == []
+    await page.locator("#username").fill("clara")
+    await page.locator("#password").fill("cherry-cake")
+    await page.get_by_role("button", name="Log in").click()
+    lesson = page.locator("#lessons button").filter(has_text="Anna with Maya").first
+    await expect(lesson).to_be_visible()
+    assert await findings(page) == []
+    await page.screenshot(path=ARTEFACTS / "school-teacher.png")
+    await lesson.click()
+    await expect(page.locator("#lines .student p")).to_have_text(["What is a volcano?"])
+    await expect(page.locator("#lines .tutor p").first).not_to_be_empty()
+    assert await findings(page) == []
+    await page.screenshot(path=ARTEFACTS / "school-teacher-lesson.png")
+    await page.get_by_role("button", name="Back to all lessons").click()
+    await page.locator("#student").select_option("Ben")
+    await expect(page.locator("#lessons button").filter(has_text="Anna")).to_have_count(0)
+    await page.get_by_role("button", name="Log out").click()
+    await expect(page.locator("#lessons button")).to_have_count(0)
+
+
+async def test_no_student_is_kept_out_and_cards_fit_a_phone(school: School, browse: Any) -> None:
+    page = await browse(
+        school.frontend, script=script(), viewport={"width": 390, "height": 844}, reduced_motion="reduce"
+    )
+    assert await findings(page) == []
+    await page.locator("#username").fill("ben")
+    await page.locator("#password").fill("blue-boat")
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.locator("#tutors button")).to_have_count(3)
+    await until(
+        lambda: page.evaluate("[...document.querySelectorAll('#tutors img')].every((i) => i.complete)"), "faces"
+    )
+    for card in await page.locator("#tutors button").all():
+        face, name, subject = [await card.locator(part).bounding_box() for part in ("img", "b", "span")]
+        assert face and name and subject
+        assert name["x"] == subject["x"] > face["x"] + face["width"], "name and subject are beside the picture"
+    assert await findings(page) == []
+    await page.screenshot(path=ARTEFACTS / "school-phone.png")
+    await page.get_by_role("button", name="Maya").click()
+    await expect(page.locator("#lesson")).to_be_visible()
+    assert await findings(page) == []
+    await page.get_by_role("button", name="End lesson").click()
+    await expect(page.locator("#choice")).to_be_visible()
 
 
 async def test_a_lesson_outlives_its_token(school: School, browse: Any) -> None:

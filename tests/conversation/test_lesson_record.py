@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
 
+from engine.contracts import Message, TokenCount
 from engine.conversation.conversation import Conversation
 from engine.lessons import Lesson
 from engine.lessons.record import MAX_CHARS
@@ -78,6 +81,24 @@ def test_a_reply_that_is_heard_out_stands_there_whole_with_its_times() -> None:
     usage = transcript.usage
     assert (usage.replies, usage.interruptions, usage.spoken_s) == (1, 0, round(sent_ms / 1000, 1))
     assert usage.pictures == sent_ms / 40 and usage.prompt_tokens > 20 < usage.completion_tokens
+
+
+@dataclass
+class CountingModel(FakeModel):
+    """Its endpoint tells what it counted."""
+
+    async def reply(
+        self, messages: Sequence[Message], *, max_tokens: int | None = None, temperature: float | None = None
+    ) -> AsyncIterator[str]:
+        async for delta in super().reply(messages):
+            yield delta
+        yield TokenCount(1234, 56)
+
+
+def test_the_usage_has_the_tokens_that_the_endpoint_counted() -> None:
+    _, transcript = recorded(ask, Stage(model=CountingModel(STORY)))
+    assert (transcript.usage.prompt_tokens, transcript.usage.completion_tokens) == (1234, 56)
+    assert tutor(transcript)[0].text == STORY
 
 
 def test_the_subtitles_are_the_sentences_each_when_it_is_heard() -> None:

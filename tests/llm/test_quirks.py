@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog.testing
 
-from engine.contracts import CutShort, Message
+from engine.contracts import CutShort, Message, TokenCount
 from engine.llm.client import OpenAIChat
 from engine.llm.exchange import ReplyLimits
 from tests.llm.misbehaving_llm import END, STREAM_HEAD, Behaviour, MisbehavingServer, answers, event
@@ -70,6 +70,25 @@ async def test_an_answer_at_its_length_limit_says_so() -> None:
     async with chat_with(stream([chunk(content="Leaves drink"), chunk("length")])) as (chat, _):
         deltas = [delta async for delta in chat.reply(DIALOGUE)]
         assert deltas == ["Leaves drink", "…"] and isinstance(deltas[-1], CutShort)
+
+
+OPENAI = [{"choices": [], "usage": {"prompt_tokens": 210, "completion_tokens": 9, "total_tokens": 219}}]
+OLLAMA = [{"message": {"content": ""}, "done": True, "prompt_eval_count": 210, "eval_count": 9}]
+
+
+@pytest.mark.parametrize("told", [OPENAI, OLLAMA])
+async def test_the_tokens_that_the_endpoint_counted_come_after_the_text(told: list[dict[str, Any]]) -> None:
+    async with chat_with(stream([*spoken(*words()), *told])) as (chat, server):
+        *text, count = [delta async for delta in chat.reply(DIALOGUE)]
+        assert "".join(text) == SAID and isinstance(count, TokenCount)
+        assert (count, count.prompt, count.completion) == ("", 210, 9)
+        assert sent(server)[0]["stream_options"] == {"include_usage": True}
+
+
+async def test_numbers_that_cannot_be_tokens_are_not_taken_for_them() -> None:
+    for wrong in ({"prompt_tokens": "12", "completion_tokens": 1}, {"prompt_tokens": -1, "completion_tokens": 1}, [3]):
+        async with chat_with(stream([*spoken(*words()), {"choices": [], "usage": wrong}])) as (chat, _):
+            assert not [d async for d in chat.reply(DIALOGUE) if isinstance(d, TokenCount)]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ class Notebook:
     def warm_up(self) -> dict[int, float]:
         return {}
 
-    def load(self, avatar_id: str) -> Any:
+    def load(self, avatar_id: str, edge: int | None = None) -> Any:
         return AVATAR
 
     def list_avatars(self) -> Sequence[AvatarInfo]:

@@ -1,13 +1,13 @@
 /** A school's page: log in, choose a tutor, talk. What an integrator writes; the rest is in client.js. */
 import { Refused, TutorClient, leave } from "./client/client.js";
 import { Conversation } from "./client/conversation.js";
+import { $, School } from "./school.js";
 
-const $ = (id) => document.getElementById(id);
 const STATES = {
   connecting: "connecting…", listening: "listening", hearing: "hears you", thinking: "thinking…",
   speaking: "speaking", offline: "offline",
 };
-let login = JSON.parse(sessionStorage.getItem("login"));
+const school = new School("student", ["choice", "lesson"], chooseTutor, forget);
 let tutor = null;
 /** The lesson that was begun and not ended: what the web tier answered, and the tutor's name. Outlives a reload. */
 let lesson = JSON.parse(sessionStorage.getItem("lesson"));
@@ -16,44 +16,9 @@ const AGAIN_MS = [0, 1000, 3000, 6000, 10000];
 const LOST = "Oh, the connection is gone. Getting your tutor back…";
 const conversation = new Conversation($("transcript"), () => ({ you: "You:", unheard: "Not said any more:" }));
 
-async function api(method, path, body) {
-  const headers = { "Content-Type": "application/json" };
-  if (login) headers.Authorization = `Bearer ${login.access_token}`;
-  const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
-  if (response.ok) return response.status === 204 ? null : response.json();
-  if (response.status === 401 && login) logOut();
-  const { detail } = await response.json();
-  const wait = response.headers.get("Retry-After");
-  throw new Error(`${typeof detail === "string" ? detail : "that is not right"}${wait ? `; try again in ${wait} s` : ""}`);
-}
-
-/** Run what the student asked for; say what went wrong. */
-async function attempt(action) {
-  $("problem").hidden = true;
-  try {
-    await action();
-  } catch (error) {
-    tell(error.message);
-  }
-}
-
-function tell(problem = "") {
-  $("problem").textContent = problem;
-  $("problem").hidden = !problem;
-}
-
-function show(id) {
-  for (const part of ["login", "choice", "lesson"]) $(part).hidden = part !== id;
-  $("log-out").hidden = !login;
-  $("greeting").textContent = login ? `Hello, ${login.student.name}` : "";
-}
-
-function logOut() {
-  login = null;
+function forget() {
   keepLesson(null);
   conversation.clear();
-  sessionStorage.removeItem("login");
-  show("login");
 }
 
 function keepLesson(value) {
@@ -63,7 +28,7 @@ function keepLesson(value) {
 }
 
 async function chooseTutor() {
-  const tutors = await api("GET", "/api/tutors");
+  const tutors = await school.api("GET", "/api/tutors");
   $("tutors").replaceChildren(...tutors.map(({ id, name, subject }) => {
     const item = document.createElement("li");
     const button = document.createElement("button");
@@ -73,27 +38,29 @@ async function chooseTutor() {
     face.addEventListener("error", () => face.remove());
     const title = document.createElement("b");
     title.textContent = name;
-    button.append(face, title, subject);
-    button.addEventListener("click", () => attempt(() => begin(id, name)));
+    const taught = document.createElement("span");
+    taught.textContent = subject;
+    button.append(face, title, taught);
+    button.addEventListener("click", () => school.attempt(() => begin(id, name)));
     item.append(button);
     return item;
   }));
   $("resume").hidden = !lesson;
   $("resume").textContent = `Go on with ${lesson?.name}`;
-  show("choice");
+  school.show("choice");
 }
 
 /** The two calls that matter: a session from the school's server, and a connection to the engine. */
 async function begin(tutorId, name) {
   if (lesson) await endLesson().catch(() => {});
-  keepLesson({ ...await api("POST", "/api/student/sessions", { tutor_id: tutorId }), name });
+  keepLesson({ ...await school.api("POST", "/api/student/sessions", { tutor_id: tutorId }), name });
   conversation.clear();
   await enter();
 }
 
 /** Into the lesson; back to the choice if that fails. */
 async function enter() {
-  show("lesson");
+  school.show("lesson");
   try {
     await connect();
   } catch (error) {
@@ -129,13 +96,13 @@ async function connectAgain() {
   const mine = lesson;
   conversation.stop();
   microphoneIs(false);
-  tell(LOST);
+  school.tell(LOST);
   for (const wait of AGAIN_MS) {
     await new Promise((resolve) => setTimeout(resolve, wait));
     if (lesson !== mine || $("lesson").hidden) return;
     try {
       await connect();
-      return tell();
+      return school.tell();
     } catch (error) {
       console.info(error);
       if (error instanceof Refused) break;
@@ -143,13 +110,13 @@ async function connectAgain() {
   }
   tutor.close();
   await chooseTutor();
-  tell("Your tutor cannot be reached. Check the internet connection and try again.");
+  school.tell("Your tutor cannot be reached. Check the internet connection and try again.");
 }
 
 /** A new token for the lesson that goes on, before the old one runs out. */
 async function renewToken() {
   const mine = lesson;
-  const { engine_token } = await api("POST", `/api/student/sessions/${mine.session_id}/token`);
+  const { engine_token } = await school.api("POST", `/api/student/sessions/${mine.session_id}/token`);
   if (lesson?.session_id === mine.session_id) keepLesson({ ...lesson, engine_token });
   return engine_token;
 }
@@ -160,7 +127,7 @@ async function endLesson() {
   keepLesson(null);
   tutor?.close();
   microphoneIs(false);
-  await api("DELETE", `/api/student/sessions/${id}`);
+  await school.api("DELETE", `/api/student/sessions/${id}`);
 }
 
 function listen(client) {
@@ -186,14 +153,14 @@ function listen(client) {
   on("error", ({ turn, message }) => {
     console.info(message);
     if (turn) conversation.mute(turn);
-    tell("Something went wrong. Please say that again.");
+    school.tell("Something went wrong. Please say that again.");
   });
-  on("stalled", ({ stalled }) => tell(stalled ? LOST : ""));
+  on("stalled", ({ stalled }) => school.tell(stalled ? LOST : ""));
   on("closed", ({ code, reason }) => {
     if (code !== 1008 && !reason.startsWith("session")) return connectAgain();
     if (code !== 1008) keepLesson(null);
     microphoneIs(false);
-    return chooseTutor().then(() => tell(lesson ? "This lesson was opened in another window." : "This lesson is over."));
+    return chooseTutor().then(() => school.tell(lesson ? "This lesson was opened in another window." : "This lesson is over."));
   });
 }
 
@@ -215,27 +182,18 @@ function showState() {
   conversation.waiting(state === "thinking" || (state === "speaking" && conversation.unsaid));
 }
 
-$("login").addEventListener("submit", (event) => {
-  event.preventDefault();
-  attempt(async () => {
-    login = await api("POST", "/api/student/login", { username: $("username").value, password: $("password").value });
-    sessionStorage.setItem("login", JSON.stringify(login));
-    $("password").value = "";
-    await chooseTutor();
-  });
-});
 $("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("text").value.trim();
   if (!text) return;
   if (tutor.state === "offline") return;
   $("text").value = "";
-  tell();
+  school.tell();
   conversation.ask(text);
   tutor.say(text);
   showState();
 });
-$("microphone").addEventListener("click", () => attempt(async () => {
+$("microphone").addEventListener("click", () => school.attempt(async () => {
   const open = $("microphone").getAttribute("aria-pressed") === "true";
   if (open) tutor.closeMicrophone();
   else await tutor.openMicrophone();
@@ -243,10 +201,10 @@ $("microphone").addEventListener("click", () => attempt(async () => {
 }));
 $("stop").addEventListener("click", () => tutor.interrupt());
 $("text").addEventListener("input", showState);
-$("leave").addEventListener("click", () => attempt(async () => {
+$("leave").addEventListener("click", () => school.attempt(async () => {
   await endLesson().finally(chooseTutor);
 }));
-$("resume").addEventListener("click", () => attempt(enter));
+$("resume").addEventListener("click", () => school.attempt(enter));
 document.addEventListener("keydown", ({ key }) => key === "Escape" && tutor?.interrupt());
 // A closed tab gives its seat back; one that was only reloaded says that it is here again.
 addEventListener("pagehide", () => {
@@ -254,12 +212,12 @@ addEventListener("pagehide", () => {
   tutor?.close();
 });
 addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
-if (lesson && login) renewToken().catch(() => {});
-$("log-out").addEventListener("click", () => attempt(async () => {
+if (lesson && school.isLoggedIn) renewToken().catch(() => {});
+$("log-out").addEventListener("click", () => school.attempt(async () => {
   tutor?.close();
   if (lesson) await endLesson().catch(() => {});
-  logOut();
+  school.logOut();
 }));
 
-if (login) attempt(chooseTutor);
-else show("login");
+if (school.isLoggedIn) school.attempt(chooseTutor);
+else school.show("login");

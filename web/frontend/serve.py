@@ -28,7 +28,7 @@ CLIENT_FILES = (
     "katex/katex.min.js", "katex/katex.min.css",
     *(f"katex/fonts/{font.name}" for font in (CLIENT_FOLDER / "katex" / "fonts").glob("*.woff2")),
 )  # fmt: skip
-PAGE_FILES = ("index.html", "app.js", "style.css", "transcript.css", "teacher.html", "teacher.js")
+PAGE_FILES = ("index.html", "app.js", "style.css", "transcript.css", "teacher.html", "teacher.js", "school.js")
 HANDED_ON = (hdrs.AUTHORIZATION, hdrs.CONTENT_TYPE, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)
 
 MAX_BODY_BYTES = 64 << 10

@@ -1,40 +1,11 @@
 /** A teacher's page: lessons of one's own students, what was said in them, and when the guard stepped in. */
-const $ = (id) => document.getElementById(id);
-let login = JSON.parse(sessionStorage.getItem("teacher"));
+import { $, School } from "./school.js";
+
+const school = new School("teacher", ["overview", "lesson-read"], overview, clearPage);
 let students = new Map();
 
-async function api(method, path, body) {
-  const headers = { "Content-Type": "application/json" };
-  if (login) headers.Authorization = `Bearer ${login.access_token}`;
-  const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
-  if (response.ok) return response.status === 204 ? null : response.json();
-  if (response.status === 401 && login) logOut();
-  const { detail } = await response.json();
-  throw new Error(typeof detail === "string" ? detail : "that is not right");
-}
-
-/** Run what the teacher asked for; say what went wrong. */
-async function attempt(action) {
-  $("problem").hidden = true;
-  try {
-    await action();
-  } catch (error) {
-    $("problem").textContent = error.message;
-    $("problem").hidden = false;
-  }
-}
-
-function show(id) {
-  for (const part of ["login", "overview", "lesson-read"]) $(part).hidden = part !== id;
-  $("log-out").hidden = !login;
-  $("greeting").textContent = login ? `Hello, ${login.teacher.name}` : "";
-}
-
-function logOut() {
-  login = null;
-  sessionStorage.removeItem("teacher");
+function clearPage() {
   for (const list of ["lessons", "safety", "lines"]) $(list).replaceChildren();
-  show("login");
 }
 
 const when = (iso) => new Date(iso).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
@@ -54,19 +25,19 @@ function element(tag, text, className = "", ...children) {
 function opening(lessonId, title, facts) {
   const button = element("button", "", "", element("b", title), element("span", facts, "quiet"));
   button.type = "button";
-  button.addEventListener("click", () => attempt(() => read(lessonId)));
+  button.addEventListener("click", () => school.attempt(() => read(lessonId)));
   return element("li", "", "", button);
 }
 
 async function overview() {
-  const taught = await api("GET", "/api/teacher/students");
+  const taught = await school.api("GET", "/api/teacher/students");
   students = new Map(taught.map(({ id, name }) => [id, name]));
   const chosen = $("student").value;
   $("student").replaceChildren(new Option("All", ""), ...taught.map(({ id, name }) => new Option(name, id)));
   $("student").value = students.has(Number(chosen)) ? chosen : "";
   const only = $("student").value;
   const [lessons, safety] = await Promise.all([
-    api("GET", `/api/teacher/lessons${only ? `?student_id=${only}` : ""}`), api("GET", "/api/teacher/safety"),
+    school.api("GET", `/api/teacher/lessons${only ? `?student_id=${only}` : ""}`), school.api("GET", "/api/teacher/safety"),
   ]);
   const shown = safety.filter(({ student_id: id }) => !only || String(id) === only);
   $("safety").replaceChildren(...shown.map((note) => opening(
@@ -80,7 +51,7 @@ async function overview() {
   )));
   if (!lessons.length) $("lessons").append(element("li", "There are no lessons yet.", "quiet"));
   $("forget").hidden = !only;
-  show("overview");
+  school.show("overview");
 }
 
 /** One line of the lesson: who, when, what was heard, and what was not. */
@@ -96,37 +67,27 @@ function line(entry, tutor) {
 }
 
 async function read(lessonId) {
-  const lesson = await api("GET", `/api/teacher/lessons/${encodeURIComponent(lessonId)}`);
+  const lesson = await school.api("GET", `/api/teacher/lessons/${encodeURIComponent(lessonId)}`);
   $("lesson-title").textContent = `${students.get(lesson.student_id)} with ${lesson.tutor}`;
   const { listened_s: listened = 0, spoken_s: spoken = 0, interruptions = 0 } = lesson.usage;
   $("lesson-facts").textContent = `${when(lesson.started_at)} · student’s microphone ${clock(listened * 1000)}, `
     + `tutor spoke ${clock(spoken * 1000)}, ${interruptions} interruptions. Grey: written, but not heard.`;
   $("lines").replaceChildren(...lesson.entries.filter(({ continued }) => !continued).map((e) => line(e, lesson.tutor)));
-  show("lesson-read");
+  school.show("lesson-read");
   $("back").focus();
 }
 
 async function forget() {
   const name = students.get(Number($("student").value));
   if (!confirm(`Delete all lessons of ${name}? This cannot be undone. A lesson that is running ends.`)) return;
-  await api("DELETE", `/api/teacher/students/${$("student").value}/records`);
+  await school.api("DELETE", `/api/teacher/students/${$("student").value}/records`);
   await overview();
 }
 
-$("login").addEventListener("submit", (event) => {
-  event.preventDefault();
-  attempt(async () => {
-    const given = { username: $("username").value, password: $("password").value };
-    login = await api("POST", "/api/teacher/login", given);
-    sessionStorage.setItem("teacher", JSON.stringify(login));
-    $("password").value = "";
-    await overview();
-  });
-});
-$("log-out").addEventListener("click", logOut);
-$("refresh").addEventListener("click", () => attempt(overview));
-$("student").addEventListener("change", () => attempt(overview));
-$("forget").addEventListener("click", () => attempt(forget));
-$("back").addEventListener("click", () => attempt(overview));
-if (login) attempt(overview);
-else show("login");
+$("log-out").addEventListener("click", () => school.logOut());
+$("refresh").addEventListener("click", () => school.attempt(overview));
+$("student").addEventListener("change", () => school.attempt(overview));
+$("forget").addEventListener("click", () => school.attempt(forget));
+$("back").addEventListener("click", () => school.attempt(overview));
+if (school.isLoggedIn) school.attempt(overview);
+else school.show("login");

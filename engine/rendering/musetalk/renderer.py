@@ -68,8 +68,8 @@ class MuseTalkRenderer:
         )
         return seconds
 
-    def load(self, avatar_id: str) -> MuseAvatar:
-        """Load or return the cached avatar; a few hundred pictures take about a second the first time.
+    def load(self, avatar_id: str, edge: int | None = None) -> MuseAvatar:
+        """Load or return the cached avatar, in its own size; a few hundred pictures take about a second the first time.
 
         Raises:
             UnknownAvatar: no avatar has this id, or (``BrokenAvatar``) its files are damaged.

@@ -53,7 +53,8 @@ class PuppetRenderer:
         self._size = size
         self._device = torch.device(device)
         self._compiled = compiled and self._device.type == "cpu"
-        self._faces: dict[str, Drawable] = {}
+        self._faces: dict[tuple[str, int], Drawable] = {}
+        """By avatar and edge."""
         self._scenes: dict[tuple[str, Drawable], Scene | Sketch] = {}
 
     def warm_up(self) -> dict[int, float]:
@@ -71,16 +72,17 @@ class PuppetRenderer:
         self._scenes.clear()
         return seconds
 
-    def load(self, avatar_id: str) -> Avatar:
-        """Load or return the cached avatar.
+    def load(self, avatar_id: str, edge: int | None = None) -> Avatar:
+        """Load or return the cached avatar, drawn with ``edge`` pixels (None: the usual size).
 
         Raises:
             UnknownAvatar: no folder with a manifest has this id, or (``BrokenAvatar``) it is not sound.
         """
-        face = self._faces.get(avatar_id)
+        size = edge or self._size
+        face = self._faces.get((avatar_id, size))
         if face is None:
-            drawn = Face(find_folder(self._directories, avatar_id), self._size, self._device)
-            face = self._faces[avatar_id] = CompiledFace(drawn) if self._compiled else drawn
+            drawn = Face(find_folder(self._directories, avatar_id), size, self._device)
+            face = self._faces[avatar_id, size] = CompiledFace(drawn) if self._compiled else drawn
         return face
 
     def list_avatars(self) -> list[AvatarInfo]:
@@ -100,7 +102,8 @@ class PuppetRenderer:
 
     def forget(self, avatar_id: str) -> None:
         """Read the avatar again when it is next asked for; sessions that show it keep it until they end."""
-        self._faces.pop(avatar_id, None)
+        for key in [key for key in self._faces if key[0] == avatar_id]:
+            del self._faces[key]
 
     def render(self, requests: Sequence[FrameRequest]) -> list[Picture]:
         """One picture per request, in order. The same pose gives the same picture in any batch.
@@ -120,7 +123,7 @@ class PuppetRenderer:
                 else:
                     drawn = face.draw(poses, cast(Scene, scene)).cpu().numpy()
                 for index, yuv in zip(indices, drawn, strict=True):
-                    pictures[index] = Picture(yuv=yuv, width=self._size, height=self._size)
+                    pictures[index] = Picture(yuv, *face.size)
         return [picture for picture in pictures if picture is not None]
 
     def _groups(self, requests: Sequence[FrameRequest]) -> list[list[int]]:

@@ -21,6 +21,7 @@ from av.packet import Packet
 
 from engine.concurrency.channel import Channel, ChannelClosed
 from engine.concurrency.worker import Worker
+from engine.conversation.sink import NO_PICTURES
 from engine.errors import EngineError
 from engine.items import FRAME_MS, Picture
 from engine.transport.webrtc.congestion import Congestion
@@ -130,6 +131,7 @@ class Broadcast:
         self._on_tick = on_tick
         self._on_left_out = on_left_out
         self._on_packet_dropped = on_packet_dropped
+        self._watched = True
         # One place: while the encoder is busy, a newer picture replaces the one that waits.
         self._due: Channel[_Due] = Channel("picture-due", 1, "drop_oldest")
         self._drawing: asyncio.Task[None] | None = None
@@ -145,7 +147,18 @@ class Broadcast:
     @property
     def picture_every(self) -> int:
         """One picture in this many frames is sent."""
-        return self._congestion.quality.every
+        return self._congestion.quality.every if self._watched else NO_PICTURES
+
+    def watch(self, watched: bool) -> None:
+        """Whether anybody sees the pictures; none are drawn or sent while nobody does.
+
+        The first one after that is a keyframe. A reply that has begun shows its pictures again within a second: those
+        of the frames that wait already were not drawn.
+        """
+        if watched and not self._watched:
+            self._idle_seen = False
+            self.request_keyframe()
+        self._watched = watched
 
     def request_keyframe(self) -> None:
         """The receiver cannot decode without one."""
@@ -202,7 +215,7 @@ class Broadcast:
                 self._tick += 1
 
     def _show(self, tick: Tick, group: asyncio.TaskGroup) -> None:
-        if self._video is None:
+        if self._video is None or not self._watched:
             return
         if tick.picture is not None:
             self._idle_seen = False
@@ -256,7 +269,7 @@ class Broadcast:
                 self._keyframe_wanted, self._keyframe_tick = False, due.tick
             packet = await self._picture_worker.run(
                 video.encode, due.picture, due.tick,
-                keyframe=keyframe, bitrate=self._congestion.bitrate, every=self.picture_every,
+                keyframe=keyframe, bitrate=self._congestion.bitrate, every=self._congestion.quality.every,
             )  # fmt: skip
             if not self._send(self.video_track, packet):
                 self.request_keyframe()

@@ -7,6 +7,7 @@ with an ``error`` event, and the peer lives on.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from engine.contracts import Avatar
 from engine.errors import BadRequest, Conflict, EngineError, TooLarge
@@ -28,12 +29,14 @@ class Commands:
         session: whose conversation is told.
         outbox: where errors and pongs go.
         avatar: the face the peer was opened with.
+        watch: told whether anybody can see the tutor.
     """
 
-    def __init__(self, session: Session, outbox: Outbox, avatar: Avatar) -> None:
+    def __init__(self, session: Session, outbox: Outbox, avatar: Avatar, watch: Callable[[bool], None]) -> None:
         self._session = session
         self._outbox = outbox
         self._avatar = avatar
+        self._watch = watch
         self._rate = RateLimit(MESSAGES_PER_SECOND, 1, "messages")
 
     def receive(self, data: str | bytes) -> None:
@@ -63,6 +66,8 @@ class Commands:
                 obey(self._session, message, self._face(message.avatar_id))
             case messages.PingMessage():
                 self._outbox.put_nowait(PongEvent())
+            case messages.VisibilityMessage():
+                self._watch(message.visible)
             case _:
                 obey(self._session, message, self._avatar)
 

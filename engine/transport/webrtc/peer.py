@@ -29,6 +29,7 @@ from engine.rendering.shared_pictures import SharedPictures
 from engine.sessions import Session
 from engine.transport.commands import ready
 from engine.transport.outbox import Outbox
+from engine.transport.picture_size import video_bitrate
 from engine.transport.webrtc import ice
 from engine.transport.webrtc.aiortc_hooks import replace_jitter_buffer, share_one_transport, stop_transports
 from engine.transport.webrtc.broadcast import Broadcast
@@ -96,14 +97,16 @@ class Peer:
         self._settings = session.parts.settings
         self._outbox = Outbox("peer-events", WAITING_MESSAGES, session.parts.metrics)
         self._events = EventChannel(self._outbox, self._settings.sessions.slow_client_s)
-        self._commands = Commands(session, self._outbox, avatar)
+        self._commands = Commands(session, self._outbox, avatar, self._watch)
         self._connection = RTCPeerConnection(
             RTCConfiguration(
                 iceServers=ice.own_servers(self._settings, time.time()), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE
             )
         )
         self._congestion = Congestion(
-            self._settings.video.bitrate, self._settings.webrtc.voice_bitrate, UNKNOWN_LINE_BITRATE
+            video_bitrate(self._settings.video, avatar.size[0]),
+            self._settings.webrtc.voice_bitrate,
+            UNKNOWN_LINE_BITRATE,
         )
         self._broadcast: Broadcast | None = None
         self._sink: PeerSink | None = None
@@ -242,7 +245,7 @@ class Peer:
         width, height = self._avatar.size
         video = None
         if codec is not None:
-            video = await parts.encoder.run(VideoPackets, codec, width, height, settings.video.bitrate)
+            video = await parts.encoder.run(VideoPackets, codec, width, height, video_bitrate(settings.video, width))
         opus = await self._shared.sound.run(OpusPackets, settings.webrtc.voice_bitrate)
         return Broadcast(
             Playout(idle_ticks=self._idle_ticks), opus, video, self._congestion,
@@ -281,6 +284,10 @@ class Peer:
             self.session.touch()
             reply, played_ms = self._played
             self.session.conversation.acknowledge(reply, max(0.0, played_ms - CLIENT_DELAY_MS))
+
+    def _watch(self, watched: bool) -> None:
+        if self._broadcast is not None:
+            self._broadcast.watch(watched)
 
     async def _idle_picture(self, unseen: bool) -> Picture | None:
         return await self._idle_face.draw(self._sink.mood if self._sink is not None else "idle", unseen)

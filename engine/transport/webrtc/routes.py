@@ -80,14 +80,14 @@ class WebRtcApi:
         limit = self._offers.setdefault(session, RateLimit(OFFERS, OFFERS_WINDOW_S, "offers"))
         limit.check(asyncio.get_running_loop().time())
         whip = request.content_type == SDP
-        avatar_id = None
+        avatar_id = shown_px = None
         if whip:
             sdp = await read_text(request)
         else:
             body = await read_body(request, PeerOffer)
-            sdp, avatar_id = body.sdp, body.avatar_id
+            sdp, avatar_id, shown_px = body.sdp, body.avatar_id, body.shown_px
         offer = read_offer(sdp)
-        avatar = await session_avatar(session, avatar_id or None)
+        avatar = await session_avatar(session, avatar_id or None, shown_px)
         async with self._negotiating:
             peer = Peer(session, self._peer_parts, avatar, on_closed=self._forget)
             answer = await self._negotiate(peer, offer)

@@ -20,6 +20,7 @@ from engine.sessions import Session
 from engine.transport.commands import obey, ready, refusal, session_avatar
 from engine.transport.media import MediaFormat
 from engine.transport.outbox import Outbox
+from engine.transport.picture_size import video_bitrate
 from engine.transport.quality import QualityControl, quality_steps
 from engine.transport.rate_limit import RateLimit
 from engine.transport.websocket.line import Line, wire_cost
@@ -67,6 +68,7 @@ class Client:
         )
         self._sink: ClipSink | StreamSink = ClipSink(self._outbox, parts.encoder, self._form(None))
         self._avatar: Avatar | None = None
+        self._visible = True
         self._microphone: PcmMicrophone | None = None
         self._rate = RateLimit(MESSAGES_PER_SECOND, 1, "messages")
         self._control_rate = RateLimit(CONTROL_FRAMES_PER_SECOND, 1, "control frames")
@@ -155,6 +157,10 @@ class Client:
                 await self._configure(message)
             case messages.PingMessage():
                 await self._outbox.put(PongEvent())
+            case messages.VisibilityMessage():
+                self._visible = message.visible
+                if isinstance(self._sink, StreamSink):
+                    self._sink.watched = message.visible
             case messages.PlaybackMessage():
                 self._line.played(message.turn, message.position_ms, asyncio.get_running_loop().time())
                 obey(self._session, message, None)
@@ -165,7 +171,7 @@ class Client:
         if not message.stream:
             raise Conflict("field 'stream': a socket cannot leave streaming; open another one")
         self._conversation.expect_language(message.language)
-        avatar = await session_avatar(self._session, message.avatar_id or None)
+        avatar = await session_avatar(self._session, message.avatar_id or None, message.shown_px)
         form = self._form(avatar, message.audio_codec)
         sink = StreamSink(
             self._outbox,
@@ -175,6 +181,7 @@ class Client:
             self._parts.metrics,
             self._line,
             self._writer.room,
+            self._visible,
         )
         codecs = await sink.prepare()
         self._conversation.detach(self._sink)
@@ -219,7 +226,7 @@ class Client:
         return MediaFormat(
             width=width,
             height=height,
-            video_bitrate=self._settings.video.bitrate,
+            video_bitrate=video_bitrate(self._settings.video, width),
             audio_bitrate=self._settings.video.audio_bitrate,
             audio_codec="opus" if audio_codec == "opus" else "aac",
         )

@@ -219,6 +219,11 @@ class Line:
         return self.queued_s(now) > QUEUED_S and self.store_s(now) < self._starving_s
 
     @property
+    def best(self) -> Quality:
+        """The step of a line that takes everything."""
+        return self._control.steps[0]
+
+    @property
     def current(self) -> Quality:
         """The quality as it was chosen last."""
         return self._control.quality

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.concurrency.worker import Worker
+from engine.conversation.sink import NO_PICTURES
 from engine.items import FRAME_MS, FloatArray, MediaFrame
 from engine.protocol.outgoing import (
     DuckEvent,
@@ -106,6 +107,7 @@ class StreamSink:
         metrics: count the pictures that are dropped.
         line: what the client's line takes.
         room: waits until little is under way to the client.
+        watched: somebody can see the pictures.
     """
 
     live = True
@@ -119,7 +121,10 @@ class StreamSink:
         metrics: Metrics,
         line: Line,
         room: Callable[[], Awaitable[None]],
+        watched: bool = True,
     ) -> None:
+        self.watched = watched
+        """Somebody can see the pictures; none but the first of a reply are drawn while nobody does."""
         self._outbox = outbox
         self._encoder = encoder
         self._form = form
@@ -144,7 +149,7 @@ class StreamSink:
     @property
     def picture_every(self) -> int:
         """One picture in this many frames is of use; the others are not sent."""
-        return self._line.current.every
+        return self._line.current.every if self.watched else NO_PICTURES
 
     async def event(self, event: Event) -> None:
         if isinstance(event, DuckEvent):
@@ -193,6 +198,8 @@ class StreamSink:
     def _thinned(self, frames: Sequence[MediaFrame], now: float) -> Sequence[MediaFrame]:
         """Without the pictures the line has no room for; counts them. The first one of a reply always stays."""
         every = self._line.quality(now).every
+        if not self.watched:
+            return [frame if frame.index == 0 else replace(frame, picture=None) for frame in frames]
         starving = self._line.starving(now)
         left_out = [frame.index > 0 and (starving or frame.index % every > 0) for frame in frames]
         if any(left_out):
@@ -200,14 +207,16 @@ class StreamSink:
         return [replace(f, picture=None) if out else f for f, out in zip(frames, left_out, strict=True)]
 
     def _adapted(self, form: MediaFormat) -> MediaFormat:
-        """``form`` as good as the line allows."""
+        """``form`` as good as the line allows. Pictures that nobody sees are made longer, not repeated, as on a thin
+        line."""
         quality = self._line.current
+        full = quality.video_bitrate == self._line.best.video_bitrate
         return replace(
             form,
-            video_bitrate=quality.video_bitrate,
+            video_bitrate=form.video_bitrate if full else quality.video_bitrate,
             audio_bitrate=quality.audio_bitrate,
             every=quality.every,
-            thin=quality.video_bitrate < form.video_bitrate,
+            thin=not full or not self.watched,
         )
 
     def _begin(self, reply: int, now: float) -> None:

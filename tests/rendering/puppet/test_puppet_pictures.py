@@ -23,7 +23,7 @@ from engine.rendering.puppet.face import Face
 from engine.rendering.puppet.kernels import COMPILED
 from engine.rendering.puppet.renderer import PuppetRenderer
 from engine.rendering.puppet.scene import Scene
-from tests.rendering.puppet.conftest import Draw, RequestFor
+from tests.rendering.puppet.conftest import SIZE, Draw, RequestFor
 
 IntArray = npt.NDArray[np.int_]
 TUTORS = ("avatar_tutor_1", "avatar_tutor_7", "avatar_tutor_13")
@@ -278,3 +278,17 @@ def test_nothing_is_kept_for_a_session_that_was_forgotten(renderer: PuppetRender
     again = [draw(avatar_id, session="leaves", jaw_open=0.5) for avatar_id in TUTORS]
     assert all(np.array_equal(a.yuv, b) for a, b in zip(again, pictures, strict=True))
     renderer.end_session("leaves")
+
+
+def test_the_same_avatar_in_another_size_is_the_same_picture_larger(
+    renderer: PuppetRenderer, request_for: RequestFor
+) -> None:
+    usual, large = renderer.load("avatar_tutor_13"), renderer.load("avatar_tutor_13", 2 * SIZE)
+    assert renderer.load("avatar_tutor_13", 2 * SIZE) is large is not usual
+    request = request_for(jaw_open=0.5)
+    small, big = renderer.render([request, replace(request, avatar=large, session="large")])
+    assert (small.width, big.width, big.height, big.yuv.shape) == (SIZE, 2 * SIZE, 2 * SIZE, (3 * SIZE, 2 * SIZE))
+    halved = luma(big).reshape(SIZE, 2, SIZE, 2).mean(axis=(1, 3))
+    assert np.abs(halved - luma(small)).mean() < 4
+    renderer.forget("avatar_tutor_13")
+    assert renderer.load("avatar_tutor_13", 2 * SIZE) is not large

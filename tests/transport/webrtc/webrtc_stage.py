@@ -24,7 +24,7 @@ from engine.animation.moods import Mood
 from engine.concurrency.worker import Worker
 from engine.contracts import FrameRequest
 from engine.errors import Forbidden, UnknownAvatar
-from engine.items import AnimatedFrame, AudioChunk, Picture
+from engine.items import AnimatedFrame, AudioChunk, FloatArray, Picture
 from engine.settings import Settings
 from engine.telemetry import Metrics
 from engine.transport.api.middleware import errors_as_json
@@ -149,6 +149,8 @@ class Browser:
     events: list[dict[str, Any]] = field(default_factory=list)
     pictures: list[Seen] = field(default_factory=list)
     sounds: list[Seen] = field(default_factory=list)
+    heard: list[FloatArray] = field(default_factory=list)
+    """What was played: mono, 48 kHz, -1 to 1."""
     location: str = ""
 
     def send(self, **message: Any) -> None:
@@ -286,7 +288,9 @@ async def _watch(track: MediaStreamTrack, browser: Browser) -> None:
             level = float(frame.to_ndarray(format="gray").mean())
             browser.pictures.append(Seen(loop.time(), frame.time, level, bool(frame.key_frame)))
         else:
-            level = float(np.abs(frame.to_ndarray()).max()) / 32768
+            samples = frame.to_ndarray().reshape(-1, len(frame.layout.channels))
+            level = float(np.abs(samples).max()) / 32768
+            browser.heard.append(samples.mean(axis=1, dtype=np.float32) / np.float32(32768))
             browser.sounds.append(Seen(loop.time(), frame.time, level))
 
 

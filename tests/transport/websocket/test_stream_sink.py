@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.conversation.sink import NO_PICTURES
 from engine.items import FRAME_MS, FRAME_SAMPLES, MediaFrame
 from engine.protocol.outgoing import DuckEvent, ResumeEvent
 from engine.telemetry import Metrics
@@ -124,10 +125,14 @@ def decode(messages: list[dict[str, Any]]) -> tuple[list[int], float]:
 
 def shown(shades: list[int], fragment: int) -> set[int]:
     """The nearest ``shade`` of every picture in a fragment."""
-    known = sorted({shade(n) for n in range(4)})
     pictures = shades[fragment * FRAGMENT : (fragment + 1) * FRAGMENT]
     assert len(pictures) == FRAGMENT
-    return {min(known, key=lambda k: abs(k - seen)) for seen in pictures}
+    return set(map(nearest, pictures))
+
+
+def nearest(seen: int) -> int:
+    """The ``shade`` that a picture's brightness comes from."""
+    return min({shade(n) for n in range(4)}, key=lambda known: abs(known - seen))
 
 
 def test_a_client_that_reads_gets_every_picture_paced_to_playback() -> None:
@@ -173,6 +178,27 @@ def test_a_client_that_stops_reading_is_sent_little_and_then_all_of_the_voice_wi
         assert 4 * FRAGMENT < len(shades) < 40 * FRAGMENT
         assert [m["seq"] for m in messages] == list(range(41))
         assert all(a["start_ms"] + a["duration_ms"] == b["start_ms"] for a, b in pairwise(messages))
+
+    run_virtual(main())
+
+
+def test_a_page_that_nobody_sees_gets_its_voice_with_the_first_picture_alone_until_it_is_seen_again() -> None:
+    async def main() -> None:
+        way = Way()
+        way.sink.watched = False
+        await way.speak(range(10))
+        assert way.sink.picture_every == NO_PICTURES
+        way.sink.watched = True
+        await way.speak(range(10, 20))
+        await way.end()
+        messages = way.socket.media()
+        # A player takes the new head in the middle; FFmpeg reads only one, so each part is read by itself.
+        unseen, unseen_s = decode(messages[:10])
+        shades, seen_s = decode(messages[10:])
+        assert abs(unseen_s + seen_s - 20 * FRAGMENT_S) < 0.2, "no audio is lost"
+        assert list(map(nearest, unseen)) == 10 * [shade(0)], "one picture stands for each fragment that nobody saw"
+        assert [shown(shades, n) for n in range(10)] == [{shade(n)} for n in range(10, 20)]
+        assert way.dropped() == 0, "what nobody sees is not counted as dropped"
 
     run_virtual(main())
 
