@@ -27,7 +27,7 @@ import psutil
 from PIL import Image, ImageDraw
 from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
-from tests.browser.conftest import ARTEFACTS, PATIENCE_MS, START_S, answers, free_port, until
+from tests.browser.conftest import ARTEFACTS, PATIENCE_MS, answers, free_port, until
 from tests.browser.firefox import FirefoxPage, firefox, open_firefox
 from tests.browser.scripted_llm import ScriptedModel
 from tests.chromium import ARGUMENTS, FAKE_MICROPHONE, chromium
@@ -38,7 +38,7 @@ SIZES = [(1440, 900), (1280, 800), (844, 390), (390, 844), (320, 568)]
 SCHEMES = ["light", "dark"]
 SHEET_HEIGHT = 420
 STATE = "document.getElementById('state').dataset.state"
-END_S = 60
+START_S, END_S = 1200, 60
 
 
 @dataclass
