@@ -23,6 +23,9 @@ BODY_S = 20.0
 MAX_FAILURES, FAILURES_WINDOW_S = 8, 60.0
 """Wrong passwords for one name from one address before further attempts have to wait."""
 
+REFUSED_AFTER_S = 1.0
+"""A refused attempt is answered so late, so that a flood over kept connections leaves the others their share."""
+
 MAX_REMEMBERED = 10_000
 """(address, name) pairs whose failures are remembered; the oldest go first."""
 
@@ -108,10 +111,11 @@ class LoginGate:
         self._hashing = asyncio.Semaphore(HASHES_AT_ONCE)
         self._waiting = 0
 
-    def check(self, address: str, name: str) -> None:
+    async def check(self, address: str, name: str) -> None:
         """Raises 429 with ``Retry-After`` after too many wrong passwords for ``name`` from ``address``."""
         recent = self._recent(address, name)
         if len(recent) >= MAX_FAILURES:
+            await asyncio.sleep(REFUSED_AFTER_S)
             wait = max(1, round(recent[0] + FAILURES_WINDOW_S - time.monotonic()))
             raise HTTPException(429, "too many attempts; wait a moment", headers={"Retry-After": str(wait)})
 
@@ -130,6 +134,7 @@ class LoginGate:
     async def hashing(self) -> AsyncIterator[None]:
         """Holds one of the places for computing a hash; 503 with ``Retry-After`` when too many wait already."""
         if self._waiting >= MAX_WAITING:
+            await asyncio.sleep(REFUSED_AFTER_S)
             raise HTTPException(503, "too many logins at once; try again", headers={"Retry-After": "2"})
         self._waiting += 1
         try:
