@@ -44,7 +44,7 @@ _LAST_CLAUSE = re.compile(
 """The question after what leads to it: "I am stuck, what is 12 times 7"."""
 
 _WORTH_IT = re.compile(
-    r"[\d¼-¾⅐-⅞²³√π]|等于?(?:多少|几)|(?:平|立)方根?是|[一二两三四五六七八九十百千]|"
+    r"[\d¼-¾⅐-⅞²³√π]|等于?(?:多少|几)|(?:平|立)方根?是|半个?小时|[一二两三四五六七八九十百千]|"
     r"how many (?:\w+ ){1,2}(?:are |are there )?in\b|"
     r"\b(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|"
     r"thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|half|third|quarter|an? "

@@ -375,7 +375,7 @@ _CHINESE: tuple[Rule, ...] = (
         lambda a, b: _simplified_zh(a, b),
     ),
     (re.compile(r"(?:化简|约分)(\d{1,12})/(\d{1,12})"), lambda a, b: _simplified_zh(a, b)),
-    (re.compile(rf"{_ZH_N}化?成小数"), lambda a: _as(a, "decimal").rstrip(".") + "。"),
-    (re.compile(rf"{_ZH_N}化?成(?:分数|最简分数)"), lambda a: _as(a, "fraction").rstrip(".") + "。"),
+    (re.compile(r"(-?[\d./]+%?)化?成小数"), lambda a: _as(a, "decimal").rstrip(".") + "。"),
+    (re.compile(r"(-?[\d./]+%?)化?成(?:分数|最简分数)"), lambda a: _as(a, "fraction").rstrip(".") + "。"),
     (re.compile(rf"{_ZH_N}化?成百分数"), lambda a: _as(a, "%").rstrip(".") + "。"),
 )

@@ -13,6 +13,8 @@ import warnings
 import cn2an
 from text_to_num import alpha2digit
 
+from engine.calculation.spoken_chinese import as_said, in_figures
+
 # It warns of every numeral that is not well formed, and leaves it as it is.
 warnings.filterwarnings("ignore", category=UserWarning, module="cn2an")
 
@@ -113,10 +115,10 @@ def plain_chinese(text: str) -> str:
     """Digits for number words, ASCII signs, no spaces but between ASCII words."""
     text = re.sub(r"(?<![\d/.])(\d+) +(\d+/\d+)", r"\1又\2", _plain_signs(text))
     text = re.sub(r"([\d一二两三四五六七八九十]+)个半", r"\1点五个", text)
-    text = re.sub(r"\s+", "", text).replace("百分之几", "几%").replace("百分之多少", "多少%")
+    text = as_said(re.sub(r"\s+", "", text)).replace("百分之几", "几%").replace("百分之多少", "多少%")
     with contextlib.suppress(ValueError):  # what looks like a number is none
         text = str(cn2an.transform(text, "cn2an"))
-    return re.sub(r"(\d+)又(?=\d+/\d)", r"\1 ", text)
+    return re.sub(r"(\d+)又(?=\d+/\d)", r"\1 ", in_figures(text))
 
 
 def bare_chinese(text: str) -> str:

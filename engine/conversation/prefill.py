@@ -70,7 +70,9 @@ class DialoguePrefill:
 
     async def _read(self, after_s: float, question: str) -> None:
         await asyncio.sleep(after_s)
-        if question != ANY_QUESTION and await self._parts.safety.question(question, self._strictness) is not None:
-            return
+        if question != ANY_QUESTION:
+            asked = self._history.asked_before(question)
+            if await self._parts.safety.question(question, self._strictness, asked) is not None:
+                return
         self._reading = asyncio.current_task()
         await self._parts.language_model.prefill(self._history.messages(question))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -52,8 +53,14 @@ READ_CHARS = 300
 SHORT_WORDS = 6
 """Words (Chinese characters) of a message that is judged with the one before it, too. A judgement."""
 
+MAX_BEFORE = 2
+"""Messages before it that a short one is judged with."""
+
 JOINED_MARGIN = 0.4
 """Two messages together need so much more certainty, since most short ones begin something new. A judgement."""
+
+_IDENTIFIER = re.compile(r"(?<![a-z0-9_])(?:[a-z]+(?:_[a-z]+)+|[a-z]:[a-z]+(?:_[a-z]+)*)(?![a-z0-9_])")
+"""A name in a program or the like: ``get_user_id``, ``q:list_content``. It tells nothing about anybody."""
 
 ENDS = " .?!…。？！"
 """Taken from the end of the message before, so that a sentence may go on."""
@@ -70,14 +77,14 @@ def warm_up() -> None:
     judge_answer("Hello to you all.", "teen")
 
 
-def judge_question(text: str, strictness: Strictness, before: str = "") -> SafetyCategory | None:
-    """The category for which what a student said is held back; None lets it pass.
+def judge_question(text: str, strictness: Strictness, asked: Sequence[str] = ()) -> SafetyCategory | None:
+    """The category for which what the student said is held back; None lets it pass.
 
     Args:
         text: the student's words.
         strictness: of the tutor's profile.
-        before: what the student said just before, which passed. A short ``text`` is judged with it too: "how do you
-            make", "a bomb".
+        asked: what the student said before and what passed, oldest first. A short ``text`` is judged with it too:
+            "how do you make", "a bomb".
     """
     level = LEVELS.get(strictness)
     if level is None:
@@ -85,10 +92,24 @@ def judge_question(text: str, strictness: Strictness, before: str = "") -> Safet
     folded = fold(text)
     words = tokens(folded)
     found = _judged("question", folded, words, level)
-    if found is not None or not before or len(words) > SHORT_WORDS:
+    if found is not None or len(words) > SHORT_WORDS:
         return found
-    whole = fold(f"{before.rstrip(ENDS)} {text}")
-    return _judged("question", whole, tokens(whole), level, JOINED_MARGIN) if len(whole) <= READ_CHARS else None
+    for whole in map(fold, _with_before(text, asked)):
+        found = found or _judged("question", whole, tokens(whole), level, JOINED_MARGIN)
+    return found
+
+
+def _with_before(text: str, asked: Sequence[str]) -> list[str]:
+    """``text`` after the message before it, and after the two before it where the nearer is short too."""
+    found: list[str] = []
+    for earlier in reversed(asked[-MAX_BEFORE:]):
+        text = f"{earlier.rstrip(ENDS)} {text}"
+        if len(text) > READ_CHARS:
+            break
+        found.append(text)
+        if len(tokens(fold(earlier))) > SHORT_WORDS:
+            break
+    return found
 
 
 def judge_answer(text: str, strictness: Strictness) -> SafetyCategory | None:
@@ -104,6 +125,16 @@ def _judged(
     stage: SafetyStage, folded: str, words: Sequence[ReadWord], level: StrictnessLevel, margin: float = 0.0
 ) -> SafetyCategory | None:
     """The same for a folded text of these ``words``; ``margin`` is how much more certainty than usual it takes."""
+    found = _found(stage, folded, words, level, margin)
+    if found == "personal_data" and _IDENTIFIER.search(folded) is not None:
+        plain = _IDENTIFIER.sub(" it ", folded)
+        return _found(stage, plain, tokens(plain), level, margin)
+    return found
+
+
+def _found(
+    stage: SafetyStage, folded: str, words: Sequence[ReadWord], level: StrictnessLevel, margin: float
+) -> SafetyCategory | None:
     places = _places(folded, words)
     found = _by_rules(places, level, stage)
     likely = _likely(stage, folded, words, places, level)

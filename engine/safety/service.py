@@ -79,11 +79,10 @@ class Safety:
         """
         if strictness == "off":
             return None
-        before = asked[-1] if asked else ""
         if len(text) > INLINE_CHARS:
-            found = await asyncio.to_thread(judge_question, text, strictness, before)
+            found = await asyncio.to_thread(judge_question, text, strictness, asked)
         else:
-            found = judge_question(text, strictness, before)
+            found = judge_question(text, strictness, asked)
         if found is None and self._http is not None:
             found = await moderated(self._http, self._settings, text)
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import date
 from fractions import Fraction
@@ -21,6 +22,8 @@ HERE = Path(__file__).parent
 TODAY = date(2026, 11, 29)
 QUESTIONS = [line.split("\t") for line in (HERE / "questions.tsv").read_text().splitlines()]
 PUPILS = [line.split("\t") for line in (HERE / "pupils.tsv").read_text().splitlines()]
+SPOKEN_CHINESE = [line.split("\t") for line in (HERE / "spoken_chinese.tsv").read_text().splitlines()]
+"""Questions as they are said or recognised, with the result: the last number of the answer."""
 OTHERS = (HERE / "other_questions.txt").read_text().splitlines()
 
 
@@ -45,6 +48,19 @@ def test_what_pupils_type_and_say_is_computed() -> None:
 )
 def test_a_sum_is_computed_as_recognizers_spell_it(heard: str, answer: str) -> None:
     assert calculated(heard, "en", TODAY) == answer
+
+
+def test_chinese_sums_are_computed_as_they_are_said() -> None:
+    answers = [(question, result, calculated(question, "zh", TODAY)) for question, result in SPOKEN_CHINESE]
+    assert [case for case in answers if _result(case[2]) != case[1]] == []
+
+
+def _result(answer: str | None) -> str | None:
+    """The last number of ``answer``, as a decimal or as a fraction; ``3 × 4 = 12。`` gives ``12``."""
+    if answer is None:
+        return None
+    result = re.split(r"[=≈等]", answer)[1 if "≈" in answer and "=" in answer else -1]
+    return re.sub(r"[^\d./,− ]|。", "", result).strip()
 
 
 @pytest.mark.parametrize("question", OTHERS)
