@@ -11,6 +11,7 @@ from engine.protocol.outgoing import SafetyCategory, SafetyStage
 from engine.safety.classifier import CATEGORIES, chances
 from engine.safety.rules import Places, RuleBook
 from engine.safety.words import ReadWord, fold, tokens
+from engine.text.scripts import is_unspaced
 from engine.tutors.profile import Strictness
 
 LANGUAGES = ("en", "zh")
@@ -51,13 +52,14 @@ only on what it has read as it is written (no disguises) and as a whole (at most
 READ_CHARS = 300
 
 SHORT_WORDS = 6
-"""Words (Chinese characters) of a message that is judged with the one before it, too. A judgement."""
+"""Words of a message that is judged with the one before it, too; two Chinese characters are one. A judgement."""
 
 MAX_BEFORE = 2
 """Messages before it that a short one is judged with."""
 
-JOINED_MARGIN = 0.4
-"""Two messages together need so much more certainty, since most short ones begin something new. A judgement."""
+JOINED_MARGIN = 0.15
+"""Messages together need so much more certainty, since most short ones begin something new. With 0.4, nine of 17
+requests that were split in the middle passed, with this 2; of 843 pairs of ordinary questions, none is held back."""
 
 _IDENTIFIER = re.compile(r"(?<![a-z0-9_])(?:[a-z]+(?:_[a-z]+)+|[a-z]:[a-z]+(?:_[a-z]+)*)(?![a-z0-9_])")
 """A name in a program or the like: ``get_user_id``, ``q:list_content``. It tells nothing about anybody."""
@@ -92,7 +94,7 @@ def judge_question(text: str, strictness: Strictness, asked: Sequence[str] = ())
     folded = fold(text)
     words = tokens(folded)
     found = _judged("question", folded, words, level)
-    if found is not None or len(words) > SHORT_WORDS:
+    if found is not None or not _short(words):
         return found
     for whole in map(fold, _with_before(text, asked)):
         found = found or _judged("question", whole, tokens(whole), level, JOINED_MARGIN)
@@ -103,13 +105,19 @@ def _with_before(text: str, asked: Sequence[str]) -> list[str]:
     """``text`` after the message before it, and after the two before it where the nearer is short too."""
     found: list[str] = []
     for earlier in reversed(asked[-MAX_BEFORE:]):
-        text = f"{earlier.rstrip(ENDS)} {text}"
+        earlier = earlier.rstrip(ENDS)
+        space = "" if earlier and is_unspaced(earlier[-1]) else " "
+        text = f"{earlier}{space}{text}"
         if len(text) > READ_CHARS:
             break
         found.append(text)
-        if len(tokens(fold(earlier))) > SHORT_WORDS:
+        if not _short(tokens(fold(earlier))):
             break
     return found
+
+
+def _short(words: Sequence[ReadWord]) -> bool:
+    return sum(0.5 if is_unspaced(word.forms[0][0]) else 1 for word in words) <= SHORT_WORDS
 
 
 def judge_answer(text: str, strictness: Strictness) -> SafetyCategory | None:

@@ -33,6 +33,26 @@ def test_2_of_100_ordinary_questions_are_held_back_at_most(language: str) -> Non
     assert len(held) <= 0.02 * len(texts), held
 
 
+VARIED = [("harmful_zh", 0.07), ("ordinary_zh", 0.03), ("ordinary_en", 0.03)]
+"""Spoken, mistyped, in pinyin or traditional characters, about others, as a game; with the share that may be wrong."""
+
+
+@pytest.mark.parametrize(("name", "share"), VARIED)
+def test_varied_wordings_are_judged_no_worse_than_they_were(name: str, share: float) -> None:
+    harmful = name.startswith("harmful")
+    texts = lines(f"varied_{name}.tsv") if harmful else lines(f"varied_{name}.txt")
+    wrong = [text for text in texts if (judge_question(text.split("\t")[-1], "teen") is None) == harmful]
+    assert len(wrong) <= share * len(texts), wrong
+
+
+def test_chinese_answers_are_judged_no_worse_than_they_were() -> None:
+    harmful = [line.split("\t")[1] for line in lines("answers_harmful_zh.tsv")]
+    missed = [text for text in harmful if judge_answer(text, "teen") is None]
+    held = [text for text in lines("answers_ordinary_zh.txt") if judge_answer(text, "teen") is not None]
+    assert len(missed) <= 0.05 * len(harmful), missed
+    assert len(held) <= 2, held
+
+
 COURSE = sorted((Path(__file__).parents[2] / "engine/knowledge/course").glob("*.md"))
 
 
