@@ -39,8 +39,8 @@ MIN_WORDS = 3
 _ALL: frozenset[SafetyCategory] = frozenset(CATEGORIES)
 
 LEVELS: Mapping[Strictness, StrictnessLevel] = {
-    "young": StrictnessLevel(_ALL, 0.35, 0.75, ("both", "young")),
-    "teen": StrictnessLevel(_ALL, 0.4, 0.75, ("both", "teen")),
+    "young": StrictnessLevel(_ALL, 0.35, 0.8, ("both", "young")),
+    "teen": StrictnessLevel(_ALL, 0.4, 0.8, ("both", "teen")),
     "adult": StrictnessLevel(_ALL - {"personal_data", "profanity"}, 0.65, 0.85, ("both",)),
 }
 """The thresholds were chosen on sentences not trained on (docs/safety.md). ``off`` has no level: nothing is judged."""
