@@ -15,7 +15,7 @@ from tests.serving import serving
 from tests.system.engine_process import LIMIT_S, run_engine
 
 ARGUMENTS = (
-    "--port", "0", "--knowledge-starter", "false",
+    "--port", "0", "--no-knowledge-starter",
     # No language model: what is asked is computed. Without its child and weights the engine starts in half the time.
     "--llm-base-url", "http://127.0.0.1:1/v1",
     # The webhook is told when sessions are looked after, which is four times in this.
