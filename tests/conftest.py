@@ -71,6 +71,7 @@ SLOW_PLACES = (
     "rendering/puppet/test_puppet_pictures.py::test_compiled_loops_draw_what_tensors_draw[avatar_tutor_13-",
     "rendering/puppet/test_puppet_pictures.py::test_compiled_loops_draw_what_tensors_draw[avatar_tutor_7-",
     "rendering/puppet/test_puppet_pictures.py::test_nothing_is_kept_for_a_session_that_was_forgotten",
+    "rendering/puppet/test_puppet_pictures.py::test_the_same_avatar_in_another_size_is_the_same_picture_larger",
     "speaking/test_heard_by_whisper.py",
     "speaking/test_hibari.py",
     "speaking/test_piper_graph.py",

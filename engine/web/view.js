@@ -36,7 +36,9 @@ export function translated(also) {
 }
 
 function translate() {
+  const told = Object.keys(texts.problems).find((key) => texts.problems[key] === $("problem").textContent);
   texts = TEXTS[language];
+  if (told) $("problem").textContent = texts.problems[told];
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   for (const node of document.querySelectorAll("[data-i18n]")) node.textContent = texts[node.dataset.i18n];
   for (const node of document.querySelectorAll("[data-i18n-label]")) label(node, texts[node.dataset.i18nLabel]);

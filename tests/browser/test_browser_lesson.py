@@ -49,6 +49,18 @@ async def test_the_subject_chosen_gives_the_first_questions(engine_url: str, bro
     await expect(page.locator("#suggestions")).to_be_hidden()
 
 
+async def test_what_went_wrong_is_told_in_the_language_that_is_chosen_then(engine_url: str, browse: Any) -> None:
+    async def fails(route: Route) -> None:
+        await route.fulfill(status=500, json={"error": {"code": "internal", "message": "out of order"}})
+
+    page = await browse(engine_url)
+    await page.route("**/v1/sessions", fails)
+    await page.get_by_role("button", name="Start talking").click()
+    await expect(page.locator("#problem")).to_contain_text("That did not work")
+    await page.locator("#language").click()
+    await expect(page.locator("#problem")).to_have_text("没有成功。请过一会儿再按一次按钮。")
+
+
 async def test_another_tutor_is_asked_about_before_the_lesson_is_cleared(engine_url: str, browse: Any) -> None:
     page = await browse(engine_url)
     await start(page)

@@ -193,7 +193,7 @@ async def child(school: School, walk: Walk) -> None:
     await walk.look("04-greeting", languages=False)
     await walk.state("listening")
     await walk.look("05-listening")
-    await walk.ask("Hold this question, please: why is the sky blue?")
+    await walk.ask("Please hold on a moment, my brother Tom comes in.")
     await walk.state("thinking")
     await walk.look("06-thinking")
     school.model.release()
