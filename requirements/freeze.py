@@ -32,12 +32,24 @@ class Lock(NamedTuple):
     about: str
     constraints: str = "torch.txt"
     with_torch: bool = False
+    asked: str = "../setup.cfg"
+    """What it is made of; a list of names has no extras."""
+    same_as: str | None = None
+    """A lock whose versions it takes without standing on it."""
 
 
 LOCKS = (
     Lock("lock.txt", (), (), "Everything `make run` installs, except torch (torch.txt)."),
     Lock("lock-web.txt", ("web",), ("lock.txt",), "What the web tier in web/ needs besides."),
     Lock("lock-postgres.txt", ("postgres",), ("lock-web.txt",), "What the web tier needs besides for PostgreSQL."),
+    Lock(
+        "lock-web-image.txt",
+        (),
+        (),
+        "What the web tier and the page import: their image needs neither torch nor models.",
+        asked="web-image.txt",
+        same_as="lock-postgres.txt",
+    ),
     Lock("lock-test.txt", ("test",), ("lock.txt",), "What the fast tests need besides."),
     Lock(
         "lock-dev.txt",
@@ -80,10 +92,10 @@ def resolve(lock: Lock, base: dict[str, str], options: list[str]) -> dict[str, s
     with tempfile.TemporaryDirectory() as folder:
         output, fixed = Path(folder, "output.txt"), Path(folder, "fixed.txt")
         output.write_text("".join({**base, **everything_in(lock.name)}.values()))
-        fixed.write_text("\n".join(base))
+        fixed.write_text("\n".join(base | (everything_in(lock.same_as) if lock.same_as else {})))
         subprocess.run(
             [
-                *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", str(HERE.parent / "setup.cfg")),
+                *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", str(HERE / lock.asked)),
                 *(f"--extra={extra}" for extra in lock.extras),
                 *("--universal", "--python-version", PYTHON, "--generate-hashes", "--no-header", "--no-annotate"),
                 *("--constraint", str(fixed), "--constraint", str(HERE / lock.constraints)),

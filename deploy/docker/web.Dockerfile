@@ -13,8 +13,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 RUN python3 -m venv /opt/web
 ENV PATH=/opt/web/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-COPY requirements/*.txt /build/
-RUN pip install --require-hashes -r /build/web-image.txt
+COPY requirements/lock-web-image.txt /build/
+RUN pip install --require-hashes -r /build/lock-web-image.txt
 
 # hadolint ignore=DL3006
 FROM ${BASE} AS runtime
