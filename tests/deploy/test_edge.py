@@ -34,6 +34,13 @@ KIND = """async () => {
 """The kind of candidate that this browser's packets leave from."""
 
 
+SECURED = """async () => {
+  const { secured } = await import("./static/webrtc-link.js");
+  return ["ws://engine:9000/ws/ws/1", "ws://localhost:9000/ws/ws/1"].map(secured);
+}"""
+"""What the client makes of addresses that a web tier got over plain HTTP."""
+
+
 @pytest.fixture(scope="module", params=["nginx", "caddy"])
 def school(
     request: pytest.FixtureRequest, ports: Ports, engine_behind: None, tls_folder: Any, tmp_path_factory: Any
@@ -78,6 +85,7 @@ async def test_the_tutor_talks_over_https_under_a_sub_path(
     await expect(page.locator("#transport")).to_have_text("WebRTC" if transport == "webrtc" else "WebSocket")
     await ask(page, "What is a fraction?")
     assert await speaking(page)
+    assert await page.evaluate(SECURED) == ["wss://engine:9000/ws/ws/1", "ws://localhost:9000/ws/ws/1"]
     if transport == "webrtc":
         kind = await until(lambda: page.evaluate(KIND), "a nominated pair")
         assert (kind == "relay") == (policy == "relay"), kind
