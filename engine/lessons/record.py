@@ -14,6 +14,7 @@ from engine.contracts import Message, TokenCount
 from engine.items import INPUT_RATE, MediaFrame, Word
 from engine.lessons.cues import cut_cues
 from engine.lessons.entries import Delivery, Entry, StudentEntry, TutorEntry
+from engine.lessons.memory import RecordMemory, newest
 from engine.protocol.lessons import LessonUsage, Origin, ReplyEnd, SafetyNote
 from engine.protocol.outgoing import (
     Event,
@@ -100,6 +101,8 @@ class LessonRecord:
         """Grows with every change."""
         self.forgotten = 0
         """Entries that were dropped, the oldest ones."""
+        self.on_change: Callable[[], None] = _ignore
+        """Called with every change; must not wait."""
         self._clock = clock
         self._words = words
         self._held_back_words = held_back_words
@@ -120,6 +123,29 @@ class LessonRecord:
     def begin(self) -> None:
         """The session begins now: times count from here."""
         self._began = self._clock()
+
+    # --- on another engine
+
+    def memory(self) -> RecordMemory:
+        """The record as another engine goes on with it: without the reply that speaks, and its newest entries only."""
+        speaking = self._speaking[1] if self._speaking is not None else None
+        entries, left_out = newest([entry for entry in self._entries if entry is not speaking])
+        return RecordMemory(
+            entries, tuple(self._safety), self.revision, self.forgotten + left_out, self._ids, self._now_ms(),
+            self._listened_s, self._spoken_ms, self._replies, self._interruptions, self._pictures,
+            self._prompt_tokens, self._completion_tokens,
+        )  # fmt: skip
+
+    def recall(self, memory: RecordMemory, away_ms: float) -> None:
+        """Go on with a record that was begun elsewhere, ``away_ms`` after its last change."""
+        self._entries = deque(memory.entries if self._words else ())
+        self._safety.extend(memory.safety)
+        self._chars = sum(entry.chars for entry in self._entries)
+        self.revision, self.forgotten, self._ids = memory.revision, memory.forgotten, memory.ids
+        self._began = self._clock() - (memory.elapsed_ms + max(0.0, away_ms)) / 1000
+        self._listened_s, self._spoken_ms, self._replies = memory.listened_s, memory.spoken_ms, memory.replies
+        self._interruptions, self._pictures = memory.interruptions, memory.pictures
+        self._prompt_tokens, self._completion_tokens = memory.prompt_tokens, memory.completion_tokens
 
     # --- what the student does
 
@@ -335,6 +361,7 @@ class LessonRecord:
         while self._chars > MAX_CHARS and self._entries and self._entries[0] is not speaking:
             self._chars -= self._entries.popleft().chars
             self.forgotten += 1
+        self.on_change()
 
     def _next_id(self) -> int:
         self._ids += 1
@@ -345,3 +372,7 @@ class LessonRecord:
         if self._began is None:
             self._began = now
         return (now - self._began) * 1000
+
+
+def _ignore() -> None:
+    """Nobody wants to know."""

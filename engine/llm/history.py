@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.contracts import Message
 from engine.text.control_marks import break_marks
@@ -42,6 +43,18 @@ class _Entry:
         """Too little of an answer to learn from."""
         text = self.message["content"]
         return self.cut_off and len(text) + 2 * sum(map(is_unspaced, text)) <= FRAGMENT_CHARS
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryMemory:
+    """A dialogue as it is kept elsewhere: enough to go on with it."""
+
+    entries: tuple[tuple[int, Literal["system", "user", "assistant"], str, bool, bool], ...]
+    """Of each message: the reply's number, the role, the text, whether it was cut off, whether it was reopened."""
+    withheld: tuple[int, ...]
+    """Replies whose exchange no model is shown."""
+    gone: int
+    """Tokens of what was forgotten."""
 
 
 class ChatHistory:
@@ -97,6 +110,28 @@ class ChatHistory:
         if len(self._entries) != 1 or self._entries[0].reply != 0:
             return ""
         return self._entries.pop().message["content"]
+
+    def memory(self) -> HistoryMemory:
+        """All of it, for another engine to go on with."""
+        entries = tuple((e.reply, e.message["role"], e.message["content"], e.cut_off, e.reopened) for e in self._entries)
+        return HistoryMemory(entries, tuple(sorted(self._withheld)), self._gone)
+
+    def recall(self, memory: HistoryMemory) -> None:
+        """Go on with a dialogue that was begun elsewhere, in place of this one."""
+        self._entries = [
+            _Entry(reply, {"role": role, "content": content}, cut_off, reopened)
+            for reply, role, content, cut_off, reopened in memory.entries
+        ]
+        self._withheld, self._gone = set(memory.withheld), memory.gone
+
+    @property
+    def unanswered(self) -> bool:
+        """The student said something that no reply was made to."""
+        return bool(self._entries) and self._entries[-1].message["role"] == "user"
+
+    def take_unanswered(self) -> str:
+        """What the student said last, if nothing answers it, else empty. Forgets it: the reply to it says it again."""
+        return self._entries.pop().message["content"] if self.unanswered else ""
 
     def add_user(self, reply: int, text: str) -> None:
         """The student said this; ``reply`` is the number of the reply that answers it."""

@@ -1,5 +1,6 @@
 """Every setting, once: command line, ``ENGINE_*`` environment, TOML file, default, in that order."""
 
+from engine.settings.cluster import ClusterSettings
 from engine.settings.groups import SafetySettings
 from engine.settings.lessons import LessonSettings
 from engine.settings.listening import (
@@ -15,6 +16,7 @@ from engine.settings.model import LOOPBACK, Settings
 __all__ = [
     "LOOPBACK",
     "BargeInOptions",
+    "ClusterSettings",
     "EndpointOptions",
     "GateOptions",
     "LessonSettings",

@@ -13,6 +13,7 @@ from engine.settings.names import FORMER_NAMES, Setting, put, settings_of
 
 COMMON = frozenset(
     {
+        "role",
         "host",
         "port",
         "public_url",

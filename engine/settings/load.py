@@ -80,5 +80,5 @@ def _explain(item: Any) -> str:
     setting = next((each for each in settings_of(Settings) if list(each.path) == path[: len(each.path)]), None)
     if setting is None:  # a group whose settings contradict each other
         return f"{name}: {allowed}"
-    shown = "(hidden)" if any(word in name for word in ("secret", "key")) else repr(item.get("input"))
+    shown = "(hidden)" if any(word in name for word in ("secret", "key", "password")) else repr(item.get("input"))
     return f"{setting.dotted} is {shown}: {allowed} ({setting.variable} or {setting.option})"

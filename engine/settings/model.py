@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from engine.errors import SettingsError
+from engine.settings.cluster import ClusterSettings
 from engine.settings.groups import (
     AsrSettings,
     Folder,
@@ -50,6 +51,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", validate_default=True)
 
+    role: Literal["engine", "door"] = Field(
+        "engine", description="engine: talks to students; door: places sessions on the engines of a cluster, no models."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(9000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(None, description="URL clients reach the engine at, e.g. https://gpu1.example.org.")
@@ -101,6 +105,7 @@ class Settings(BaseSettings):
     knowledge: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
     safety: SafetySettings = Field(default_factory=SafetySettings)
     lessons: LessonSettings = Field(default_factory=LessonSettings)
+    cluster: ClusterSettings = Field(default_factory=ClusterSettings)
 
     @field_validator("models_dir")
     @classmethod
@@ -132,6 +137,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"host {self.host} is reachable from outside: set api_key, or allow_anonymous=1 if that is meant"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_secret_for_all(self) -> Settings:
+        if self.cluster.servers and "secret" not in self.model_fields_set:
+            raise ValueError("cluster.servers is set: set secret too, the same on every engine and door")
+        if self.role == "door" and not self.cluster.servers:
+            raise ValueError("role is door: set cluster.servers, where a door hears of the engines")
         return self
 
     @classmethod
