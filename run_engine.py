@@ -1,6 +1,6 @@
 """Start the engine: ``python run_engine.py --help`` lists every setting."""
 
-from engine.app import main
+from engine.start import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

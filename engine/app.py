@@ -11,9 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 
@@ -23,15 +21,16 @@ from aiohttp import web
 from engine.avatars.making import AvatarMaker
 from engine.concurrency.hard_stop import HardStop
 from engine.conversation.parts import Parts
-from engine.errors import EngineError, InvalidField, SettingsError
+from engine.errors import EngineError, InvalidField, SettingsError, UnknownSession
 from engine.knowledge.service import open_knowledge
 from engine.lessons import LessonArchive
 from engine.llm.client import OpenAIChat
-from engine.sessions import SessionRegistry
-from engine.settings import Settings, former_names, load_settings, unknown_variables
-from engine.telemetry import Metrics, configure_logging
+from engine.sessions import Membership, SessionRegistry
+from engine.settings import Settings
+from engine.telemetry import Metrics
 from engine.tokens import TokenSigner
 from engine.transport.api.avatars_api import AvatarsApi
+from engine.transport.api.cluster_api import ClusterApi
 from engine.transport.api.headers import on_response_prepare
 from engine.transport.api.idle_clips import IdleClips
 from engine.transport.api.knowledge_api import routes as knowledge_routes
@@ -77,9 +76,12 @@ class Engine:
         self.registry: SessionRegistry | None = None
         self.parts: Parts | None = None
         self.avatars: AvatarMaker | None = None
+        self.membership: Membership | None = None
+        """None on a machine of its own."""
         tokens = TokenSigner(settings.secret.get_secret_value(), settings.sessions.token_ttl_s)
         self._api = Api(settings, self.metrics, self.readiness, tokens)
-        self._lessons_api = LessonsApi(settings, tokens, lambda: self._api.registry)
+        self._lessons_api = LessonsApi(settings, tokens, self._warm_registry)
+        self._cluster_api = ClusterApi(self._warm_registry, tokens, self._websocket_url)
         self._tutors = TutorStore(settings.tutors_dir)
         self._knowledge = open_knowledge(settings)
         self._stack = contextlib.AsyncExitStack()
@@ -95,9 +97,13 @@ class Engine:
             await asyncio.to_thread(self._check_tutors, parts)
             lessons = LessonArchive(self.settings.lessons, self.metrics)
             await stack.enter_async_context(lessons.running())
-            registry = SessionRegistry(parts, self._tutors, lessons=lessons)
+            self.membership = await stack.enter_async_context(self._join())
+            keeper = self.membership.keeper if self.membership is not None else None
+            registry = SessionRegistry(parts, self._tutors, lessons=lessons, keeper=keeper)
             await stack.enter_async_context(self._api.webrtc.running())
             await stack.enter_async_context(registry.running())
+            if self.membership is not None:
+                await stack.enter_async_context(self.membership.running(registry))
             self.registry = registry
             self.parts = parts
             if isinstance(model := parts.language_model, OpenAIChat):
@@ -136,6 +142,30 @@ class Engine:
                 with contextlib.suppress(EngineError):  # a tutor without a face is shown with another one
                     await parts.encoder.run(parts.load_avatar, profile.avatar)
 
+    @contextlib.asynccontextmanager
+    async def _join(self) -> AsyncIterator[Membership | None]:
+        """This engine as a member of the cluster, if the settings name one."""
+        if not self.settings.cluster.servers:
+            yield None
+            return
+        # Imported here: NATS belongs to an optional extra, and a single machine needs none of it.
+        try:
+            from engine.cluster.jetstream import open_jetstream
+        except ModuleNotFoundError as error:
+            raise SettingsError(
+                f"cluster.servers is set, and {error.name} is missing: pip install -r requirements/lock-cluster.txt"
+            ) from None
+        async with open_jetstream(self.settings.cluster, self.settings.sessions.idle_s) as directory:
+            yield Membership(self.settings, directory, self.metrics, self.port)
+
+    def _websocket_url(self, session_id: str) -> str:
+        if self.membership is None:
+            raise UnknownSession("this engine is in no cluster")
+        return self.membership.websocket_url(session_id)
+
+    def _warm_registry(self) -> SessionRegistry:
+        return self._api.registry
+
     def _warm(self) -> Parts:
         if self.parts is None:
             raise self.readiness.refusal()
@@ -156,8 +186,13 @@ class Engine:
 
     async def drain(self) -> None:
         """Admit no more sessions, and wait for the replies under way, within the limit of the settings."""
-        if self.registry is not None:
-            await self.registry.drain(self.settings.sessions.drain_s)
+        if self.registry is None:
+            return
+        if self.membership is not None:
+            self.registry.close_doors()
+            await self.membership.tell()
+            await self.membership.listen_for_others()
+        await self.registry.drain(self.settings.sessions.drain_s)
 
     @contextlib.asynccontextmanager
     async def _port_open(self) -> AsyncIterator[None]:
@@ -178,6 +213,7 @@ class Engine:
                 [
                     *self._api.routes(),
                     *self._lessons_api.routes(),
+                    *self._cluster_api.routes(),
                     *knowledge_routes(self._knowledge),
                     *TutorsApi(self._tutors, self._warm).routes(),
                     *AvatarsApi(self._avatar_maker, settings.limits.avatar_upload_bytes).routes(),
@@ -220,27 +256,3 @@ async def serve(settings: Settings) -> None:
         await stop.wait()
         log.info("draining", limit_s=settings.sessions.drain_s)
         await engine.drain()
-
-
-def main() -> int:
-    """Load the settings and serve. Exit status 2 for a wrong setting, 1 for a failed start."""
-    try:
-        settings = load_settings()
-        former = former_names(sys.argv[1:], os.environ)
-    except EngineError as error:
-        print(f"run_engine.py: {error.message}", file=sys.stderr)
-        return 2
-    configure_logging(settings)
-    os.umask(0o077)  # tutors, avatars and knowledge are nobody else's
-    for name, now in former.items():
-        log.warning("setting_renamed", former=name, now=now)
-    for name, meant in unknown_variables(os.environ).items():
-        log.warning("setting_unknown", variable=name, did_you_mean=meant)
-    try:
-        asyncio.run(serve(settings))
-    except EngineError as error:
-        print(f"run_engine.py: {error.message}", file=sys.stderr)
-        return 1
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        log.warning("ended_at_once")
-    return 0

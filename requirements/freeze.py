@@ -60,6 +60,7 @@ LOCKS = (
     Lock(
         "lock-deploy.txt", ("deploy",), ("lock-dev.txt", "lock-postgres.txt"), "What `make test-deploy` needs besides."
     ),
+    Lock("lock-cluster.txt", ("cluster",), ("lock.txt",), "What an engine in a cluster, and a door, need besides."),
     Lock("lock-portrait.txt", ("portrait",), ("lock.txt",), "What avatars made from a portrait need besides."),
     Lock("lock-musetalk.txt", ("musetalk",), ("lock.txt",), "What the MuseTalk renderer needs besides."),
     Lock("coqui-lock.txt", ("coqui", "test"), (), "What `make test-coqui` installs.", "coqui.txt", with_torch=True),

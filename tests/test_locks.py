@@ -40,6 +40,7 @@ def test_every_pin_is_exact_and_has_a_hash(name: str) -> None:
         ("lock-test.txt", ["test"]),
         ("lock-dev.txt", ["dev", "test"]),
         ("lock-deploy.txt", ["deploy", "dev", "postgres", "test"]),
+        ("lock-cluster.txt", ["cluster"]),
         ("lock-portrait.txt", ["portrait"]),
         ("lock-musetalk.txt", ["musetalk"]),
         ("coqui-lock.txt", ["coqui", "test"]),

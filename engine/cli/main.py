@@ -32,6 +32,6 @@ def main() -> int:
             os.umask(0o077)  # only the engine's user may read what it writes
         # Imported only when needed: some tools take seconds to import.
         return int(importlib.import_module(f"engine.cli.{named}").main(sys.argv[2:]))
-    from engine.app import main as serve
+    from engine.start import main as serve
 
     return serve()

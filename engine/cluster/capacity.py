@@ -11,15 +11,6 @@ LATE_LOOP_S = 0.1
 SESSION_BYTES = 25_000_000
 """Memory set aside for one more session. Measured: a conversation with a WebRTC peer takes about 20 MB."""
 
-MAX_RECOGNITION_S = 1.0
-"""Students would wait this long for the recognizer alone. A judgement."""
-
-MAX_FIRST_TOKEN_S = 3.0
-"""The same for the language model."""
-
-MAX_SPEECH_FACTOR = 0.8
-"""Seconds of synthesis for a second of speech: at 1 the tutor falls silent in the middle of a sentence. A judgement."""
-
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -42,17 +33,14 @@ class Load:
     dropping: bool = False
     """Pictures are being left out already."""
     loop_lag_s: float = 0.0
-    recognition_s: float = 0.0
-    """How long an utterance waits for the recognizer."""
-    first_token_s: float = 0.0
-    speech_factor: float = 0.0
-    """Seconds of synthesis for a second of speech."""
+    """How late the event loop wakes up."""
     free_bytes: int = 0
+    """Memory that the machine has left."""
 
 
 def headroom(load: Load) -> int:
     """How many more sessions fit: the least of what places, drawing and memory allow; 0 when anything is overloaded."""
-    if load.draining or load.dropping or _overloaded(load):
+    if load.draining or load.dropping or load.loop_lag_s >= LATE_LOOP_S:
         return 0
     room = load.max_sessions - load.sessions
     if load.picture_s > 0:
@@ -60,15 +48,6 @@ def headroom(load: Load) -> int:
     if load.free_bytes > 0:
         room = min(room, load.free_bytes // SESSION_BYTES)
     return max(0, room)
-
-
-def _overloaded(load: Load) -> bool:
-    return (
-        load.loop_lag_s >= LATE_LOOP_S
-        or load.recognition_s >= MAX_RECOGNITION_S
-        or load.first_token_s >= MAX_FIRST_TOKEN_S
-        or load.speech_factor >= MAX_SPEECH_FACTOR
-    )
 
 
 def _drawable(load: Load) -> int:

@@ -77,8 +77,6 @@ class Sealer:
         """
         head, _, sealed = value.partition(b"\n")
         try:
-            return self._cipher.decrypt(
-                sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], head + b"\n" + session_id.encode()
-            )
+            return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], head + b"\n" + session_id.encode())
         except (InvalidTag, ValueError):
             raise EnvelopeRefused("a session's memory cannot be decrypted (cluster.key)") from None

@@ -39,12 +39,12 @@ REPLICAS = 3
 CALL_S = 2.0
 """Longest wait for an answer."""
 
-CONNECT_S = 2.0
+CONNECT_S = 2
 START_ATTEMPTS = 3
 """For each server, at start."""
 
 RECONNECT_EVERY_S = 0.25
-PING_S = 2.0
+PING_S = 2
 """A server that leaves two pings unanswered is given up: behind a dead network no connection breaks by itself."""
 
 DOWN_RETRY_S = 2
@@ -119,7 +119,6 @@ class JetStreamDirectory:
                 password=None if password is None else password.get_secret_value(),
                 tls=None if settings.ca_file is None else ssl.create_default_context(cafile=settings.ca_file),
                 connect_timeout=CONNECT_S,
-                reconnect_time_wait=RECONNECT_EVERY_S,
                 # A client that may reconnect tries for ever, at start too.
                 allow_reconnect=False,
                 max_reconnect_attempts=START_ATTEMPTS,
@@ -131,9 +130,11 @@ class JetStreamDirectory:
             )
         except (nats.errors.Error, OSError, ValueError, TimeoutError) as error:
             raise SettingsError(
-                "cluster.servers: no NATS server could be used: none answers, or one refuses cluster.user and its password"
+                "cluster.servers: no NATS server could be used: none answers, or one refuses cluster.user"
             ) from error
-        self.client.options.update(allow_reconnect=True, max_reconnect_attempts=-1)
+        self.client.options.update(
+            allow_reconnect=True, max_reconnect_attempts=-1, reconnect_time_wait=RECONNECT_EVERY_S
+        )
 
     async def prepare(self, keep_s: float) -> None:
         """Make the bucket unless it is there. Entries that nobody writes are gone after ``keep_s``.
@@ -202,10 +203,6 @@ async def open_jetstream(settings: ClusterSettings, keep_s: float) -> AsyncItera
         yield directory
     finally:
         await directory.close()
-
-
-def _tls(ca_file: str) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca_file)
 
 
 async def _on_error(error: Exception) -> None:

@@ -15,6 +15,7 @@ from engine.contracts import Avatar
 from engine.conversation.answers import ReadyAnswer
 from engine.conversation.client import AttachedClient
 from engine.conversation.commands import (
+    AnswerUnanswered,
     Command,
     ConcludeInterruption,
     Greeting,
@@ -111,6 +112,8 @@ class Answering:
                 await self._answer_message(item)
             case Greeting():
                 await self._greet(item)
+            case AnswerUnanswered():
+                self._answer_unanswered(item)
             case NextMessage():
                 if self._pending:
                     await self._answer_message(self._pending.pop(0))
@@ -172,6 +175,16 @@ class Answering:
         if said:
             avatar = greeting.avatar if self._dialogue.profile.speaks_greeting else None
             reply = self._new_reply("", greeting.received_at, avatar, ReadyAnswer(said, "greeting"))
+            self.prefill.give_way()
+            self.floor.take(self._exchange(reply))
+
+    def _answer_unanswered(self, command: AnswerUnanswered) -> None:
+        """Answer what the student said last, unless something else has been said since."""
+        if self.floor.taken or self._preemptive or self._client.sink is None:
+            return
+        question = self._dialogue.history.take_unanswered()
+        if question:
+            reply = self._new_reply(question, command.received_at, self._client.avatar)
             self.prefill.give_way()
             self.floor.take(self._exchange(reply))
 

@@ -42,6 +42,14 @@ class Greeting:
     stops: int
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerUnanswered:
+    """The session came from another engine, which was answering the student's last words: answer them here."""
+
+    received_at: float
+    """Seconds on the loop's clock."""
+
+
 Message = TypedMessage | Recording
 """What is answered by a reply."""
 
@@ -61,4 +69,6 @@ class PrefillDialogue:
     """Nothing is being said: the language model may read the dialogue."""
 
 
-Command = TypedMessage | Recording | Greeting | NextMessage | ConcludeInterruption | PrefillDialogue
+Command = (
+    TypedMessage | Recording | Greeting | AnswerUnanswered | NextMessage | ConcludeInterruption | PrefillDialogue
+)  # fmt: skip

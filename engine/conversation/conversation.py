@@ -15,8 +15,9 @@ from engine.animation.moods import Mood
 from engine.contracts import Avatar
 from engine.conversation.answering import Answering, Dialogue
 from engine.conversation.client import AttachedClient
-from engine.conversation.commands import Greeting, Message, Recording, TypedMessage
+from engine.conversation.commands import AnswerUnanswered, Greeting, Message, Recording, TypedMessage
 from engine.conversation.inbox import Inbox
+from engine.conversation.memory import ConversationMemory
 from engine.conversation.parts import Parts
 from engine.conversation.reply import unexpected_failure
 from engine.conversation.sink import Sink
@@ -25,6 +26,7 @@ from engine.errors import EngineError, InvalidField
 from engine.items import AnimatedFrame, AudioChunk
 from engine.lessons import LessonRecord
 from engine.llm.history import ChatHistory
+from engine.protocol.outgoing import Event
 from engine.settings import Patience
 from engine.tutors.profile import TutorProfile
 
@@ -49,6 +51,10 @@ class Conversation:
         patience: Patience | None = None,
     ) -> None:
         self.profile = profile
+        self.kb_id, self.patience = kb_id, patience
+        """As they were asked for, not as the profile completes them."""
+        self.unanswered = False
+        """Another engine was answering the student when the session came here; the next client gets the answer."""
         self.history = ChatHistory(
             profile.persona,
             context_tokens=parts.settings.llm.context,
@@ -76,6 +82,36 @@ class Conversation:
             parts.settings.asr.language or profile.heard_languages,
             patience or profile.patience,
         )
+
+    # --- on another engine
+
+    def memory(self) -> ConversationMemory:
+        """What another engine needs to go on with it."""
+        floor = self._answering.floor
+        return ConversationMemory(
+            floor.replies, floor.answering or self.unanswered, self.history.memory(), self.record.memory()
+        )
+
+    def recall(self, memory: ConversationMemory, away_ms: float) -> None:
+        """Go on with a conversation of another engine, ``away_ms`` after it was saved. Before ``run``."""
+        self._answering.floor.replies = memory.replies
+        self.history.recall(memory.history)
+        self.record.recall(memory.record, away_ms)
+        self.unanswered = memory.answering and self.history.unanswered
+
+    @property
+    def replies(self) -> int:
+        """Number of the latest reply; 0 before the first."""
+        return self._answering.floor.replies
+
+    @property
+    def quiet(self) -> bool:
+        """Neither side is speaking."""
+        return not self.speaking and not self.record.hearing
+
+    async def tell(self, event: Event) -> None:
+        """Send a message to the client, if one is attached."""
+        await self._client.tell(event)
 
     # --- life cycle
 
@@ -111,6 +147,9 @@ class Conversation:
             avatar: the face for replies to live speech.
         """
         self._client.attach(sink, streaming=streaming, avatar=avatar)
+        if self.unanswered and streaming:
+            self.unanswered = False
+            self._inbox.post(AnswerUnanswered(_loop_time()))
 
     def detach(self, sink: Sink) -> None:
         """``sink`` is gone: the reply it was getting ends. Ignored when another one is attached by now."""

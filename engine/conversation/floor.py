@@ -70,6 +70,11 @@ class Floor:
         """A reply is being made or played."""
         return self._exchange is not None and not self._exchange.done()
 
+    @property
+    def answering(self) -> bool:
+        """A reply to the student's words is being made or played."""
+        return self._reply is not None and bool(self._reply.question)
+
     def take(self, exchange: Coroutine[Any, Any, None]) -> None:
         """Run an exchange. The one before must have ended, an interruption must be concluded.
 

@@ -120,6 +120,11 @@ class LessonRecord:
         self._replies = self._interruptions = self._pictures = 0
         self._prompt_tokens = self._completion_tokens = 0
 
+    @property
+    def hearing(self) -> bool:
+        """The student has begun to speak, and what they say has not been transcribed yet."""
+        return self._speech_from is not None
+
     def begin(self) -> None:
         """The session begins now: times count from here."""
         self._began = self._clock()

@@ -113,7 +113,8 @@ class ChatHistory:
 
     def memory(self) -> HistoryMemory:
         """All of it, for another engine to go on with."""
-        entries = tuple((e.reply, e.message["role"], e.message["content"], e.cut_off, e.reopened) for e in self._entries)
+        said = [(e, e.message) for e in self._entries]
+        entries = tuple((e.reply, m["role"], m["content"], e.cut_off, e.reopened) for e, m in said)
         return HistoryMemory(entries, tuple(sorted(self._withheld)), self._gone)
 
     def recall(self, memory: HistoryMemory) -> None:

@@ -42,6 +42,13 @@ class CreateSession(RequestBody):
     """How long to wait before a pause ends the user turn; without it the tutor's own, or the setting, is used."""
 
 
+class AdoptSession(RequestBody):
+    """Body of ``POST /v1/sessions/{session_id}/adopt``."""
+
+    epoch: int = Field(ge=1, le=2**53)
+    """How often the session had changed engines before: if that is no longer so, somebody else was faster."""
+
+
 class PeerOffer(RequestBody):
     """Body of ``POST /v1/sessions/{session_id}/webrtc``."""
 
@@ -100,6 +107,15 @@ class SessionCreated(ResponseBody):
     engine_token: str
     """JWT that opens this session."""
     status: str
+    resume_url: str | None = None
+    """From a door of a cluster: ``GET`` with the token tells where the session is when its engine is gone."""
+
+
+class SessionAdopted(SessionCreated):
+    """A session on another engine than before."""
+
+    adopted: bool
+    """It came from another engine just now."""
 
 
 class SessionToken(ResponseBody):

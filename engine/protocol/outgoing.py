@@ -16,6 +16,15 @@ from engine.protocol.server_message import MessagePart, ReplyMessage, ServerMess
 # --- the session --------------------------------------------------------------------------
 
 
+class Resumed(MessagePart):
+    """The session was on another engine before."""
+
+    turn: int
+    """Number of the latest reply there; the next one has a higher number."""
+    answering: bool
+    """The student's last words have no answer yet: it comes now, unasked."""
+
+
 class ReadyEvent(ServerMessage):
     """Streaming can begin: answers ``configure``, or a WebRTC connection that is up."""
 
@@ -40,6 +49,19 @@ class ReadyEvent(ServerMessage):
     """Name of the language model that answers. Tell the student that they talk with an AI."""
     greeting: str
     """What the tutor says first, as text; may be empty. Show it, or send ``greet`` to hear it."""
+    resumed: Resumed | None = None
+    """Only in a cluster, when the session came from another engine since the last ``ready``."""
+
+
+class MovedEvent(ServerMessage):
+    """The engine is about to end, and the session goes on on another one: connect there with the same token.
+
+    A client that does not is disconnected with code 1012 some seconds later.
+    """
+
+    type: Literal["moved"] = "moved"
+    engine_url: str
+    """WebSocket address of the session from now on."""
 
 
 class PongEvent(ServerMessage):
@@ -282,7 +304,7 @@ class InterruptedEvent(ReplyMessage):
 
 
 Event = (
-    ReadyEvent | PongEvent | ClosedEvent | ErrorEvent
+    ReadyEvent | MovedEvent | PongEvent | ClosedEvent | ErrorEvent
     | SpeechStartedEvent | SpeechStoppedEvent | NoSpeechEvent | PartialTranscriptionEvent | TranscriptionEvent
     | DuckEvent | ResumeEvent
     | TextDeltaEvent | TextEvent | SafetyEvent | CaptionsEvent | MediaEvent | VideoEvent | PlayingEvent | TurnDoneEvent

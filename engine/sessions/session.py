@@ -40,21 +40,37 @@ class Session:
         student_id: as the caller gave it.
         conversation: the session's own.
         parts: what all sessions share.
+        created_at: when another engine created it; None: now.
     """
 
-    def __init__(self, session_id: str, tutor_id: int, student_id: int, conversation: Conversation, parts: Parts):
+    def __init__(
+        self,
+        session_id: str,
+        tutor_id: int,
+        student_id: int,
+        conversation: Conversation,
+        parts: Parts,
+        created_at: datetime | None = None,
+    ) -> None:
         self.id = session_id
         self.tutor_id = tutor_id
         self.student_id = student_id
         self.conversation = conversation
         self.parts = parts
         self.status = "active"
-        self.created_at = datetime.now(UTC)
-        self.last_activity = self.created_at
+        self.created_at = created_at or datetime.now(UTC)
+        self.last_activity = datetime.now(UTC)
+        self.resumed: tuple[int, bool] | None = None
+        """It came from another engine and no client was told so yet: the latest reply's number, and whether the
+        student's last words have no answer yet."""
+        self.disconnected = asyncio.Event()
+        """Set while no client is connected."""
+        self.disconnected.set()
         self.lesson = Lesson(
             session_id, tutor_id, student_id, conversation.profile.name, self.created_at, conversation.record
         )
-        self.lesson.record.begin()
+        if created_at is None:
+            self.lesson.record.begin()
         self._active_at = asyncio.get_running_loop().time()
         self._connections: list[SessionConnection] = []
         self._detached_at = math.inf
@@ -123,6 +139,7 @@ class Session:
         """Make ``connection`` the session's own. Returns the one it replaces, which the caller closes."""
         previous = self._connections[-1] if self._connections else None
         self._connections.append(connection)
+        self.disconnected.clear()
         self._detached_at = self._left_at = math.inf
         self.touch()
         return previous
@@ -133,6 +150,7 @@ class Session:
             self._connections.remove(connection)
             if not self._connections:
                 self._detached_at = asyncio.get_running_loop().time()
+                self.disconnected.set()
         self.touch()
 
     async def close_connections(self, code: int, reason: bytes) -> None:

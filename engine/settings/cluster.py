@@ -19,7 +19,8 @@ class ClusterSettings(Group):
     password: SecretStr | None = Field(default=None, description="And the password.")
     ca_file: Folder | None = Field(default=None, description="Certificates that NATS servers are checked against, PEM.")
     key: SecretStr | None = Field(
-        default=None, description="Encrypts what is stored of sessions (AES-256-GCM); 32 bytes or more, the same everywhere."
+        default=None,
+        description="Encrypts what is stored of sessions (AES-256-GCM), the same everywhere; 32 bytes or more.",
     )
     node: str | None = Field(
         default=None,

@@ -11,7 +11,7 @@ from engine.contracts import Avatar
 from engine.errors import EngineError, InvalidField, UnknownAvatar
 from engine.items import FPS
 from engine.protocol import incoming
-from engine.protocol.outgoing import ErrorEvent, ReadyEvent
+from engine.protocol.outgoing import ErrorEvent, ReadyEvent, Resumed
 from engine.sessions import Session
 from engine.transport.picture_size import larger_edge
 
@@ -65,7 +65,10 @@ def refusal(session: Session, error: EngineError) -> ErrorEvent:
 
 def ready(session: Session, avatar: Avatar, *, mime: str | None = None, webrtc: bool = False) -> ReadyEvent:
     """The message that begins streaming."""
-    profile = session.conversation.profile
+    profile, resumed = session.conversation.profile, None
+    if session.resumed is not None:
+        turn, answering = session.resumed
+        resumed, session.resumed = Resumed(turn=turn, answering=answering), None
     return ReadyEvent(
         session=session.id,
         avatar=avatar.id,
@@ -77,6 +80,7 @@ def ready(session: Session, avatar: Avatar, *, mime: str | None = None, webrtc: 
         tutor=profile.name,
         model=session.parts.settings.llm.model,
         greeting=profile.greeting,
+        resumed=resumed,
     )
 
 

@@ -20,6 +20,9 @@
  *   stalled    {stalled}          nothing has come from the engine for 1.3 s although something should have; or it comes again
  *   closed     {code, reason}     the connection is gone; connect() continues the conversation over a new one
  *
+ * In a cluster of engines, give `resumeUrl` (`resume_url` of POST /v1/sessions) too: connect() asks there which engine has
+ * the session, and a session that moves to another engine is followed. The conversation goes on with its memory.
+ *
  * Over WebRTC the picture is always live. Over a WebSocket, `video` shows something only while the tutor speaks (state
  * `speaking`); show the loop at `idle_url` of `ready` the rest of the time.
  *
@@ -34,6 +37,8 @@ const LEVEL_MS = 60;
 /** A token is renewed when this part of its life is over; after a failure, again after this time. */
 const RENEW_AT = 0.8;
 const RENEW_AGAIN_MS = 30_000;
+/** ms. A door waits up to 3 s for an engine, and asks up to three. */
+const LOCATE_MS = 10_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const VISIBILITY_EVENTS = ["visibilitychange", "enterpictureinpicture", "leavepictureinpicture"];
 
@@ -58,14 +63,15 @@ export class TutorClient extends EventTarget {
    * @param {number} [options.shownPx]  the edge at which the tutor is shown, in device pixels: engines with time to spare
    *   then send larger pictures
    * @param {"auto"|"webrtc"|"websocket"} [options.transport]  auto: WebRTC, or a WebSocket when no peer connects
+   * @param {string} [options.resumeUrl]  `resume_url` of the session, where there is one
    * @param {() => Promise<string>} [options.renew]  gives a new `engine_token` (POST /v1/sessions/{id}/token, through
    *   whoever has the API key). Called before a token runs out; without it the engine hangs up when it has.
    */
-  constructor({ engineUrl, token, video, avatarId, shownPx, transport = "auto", renew }) {
+  constructor({ engineUrl, token, video, avatarId, shownPx, transport = "auto", renew, resumeUrl }) {
     super();
     const patient = transport === "webrtc";
     this.#options = {
-      engineUrl: secured(engineUrl), token, video, avatarId, shownPx, patient, renew, volume: video.volume,
+      engineUrl: secured(engineUrl), token, video, avatarId, shownPx, patient, renew, resumeUrl, volume: video.volume,
     };
     this.#transport = transport;
   }
@@ -89,6 +95,7 @@ export class TutorClient extends EventTarget {
     try {
       if (this.#options.renew && msToRenewal(this.#options.token) <= 0) await this.#renew();
       else this.#renewIn(msToRenewal(this.#options.token));
+      await this.#locate();
       const ready = await this.#open();
       this.#emit("ready", ready);
       this.#setState("listening");
@@ -196,6 +203,36 @@ export class TutorClient extends EventTarget {
     this.#renewal = setTimeout(() => this.#renew(), Math.min(Math.max(ms, 0), MAX_TIMER_MS));
   }
 
+  /** Which engine has the session: it may have moved, or its engine may be gone. */
+  async #locate() {
+    const { resumeUrl, token } = this.#options;
+    if (!resumeUrl) return;
+    const response = await fetch(resumeUrl, {
+      headers: { Authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(LOCATE_MS),
+    });
+    if (response.status === 404 || response.status === 401) throw new Refused("the session is over");
+    if (!response.ok) throw new Error(`the session cannot be resumed yet (${response.status})`);
+    const { engine_url } = await response.json();
+    this.#options.engineUrl = secured(engine_url);
+  }
+
+  /** The engine is about to end; another one has the session by now. */
+  async #follow(engineUrl) {
+    this.#options.engineUrl = secured(engineUrl);
+    this.#link?.close();
+    this.#link = null;
+    try {
+      const ready = await this.#open();
+      if (this.#microphone) {
+        this.#link.mute(!this.#talking);
+        await this.#link.setMicrophone(this.#microphone.stream);
+      }
+      this.#emit("ready", ready);
+    } catch (error) {
+      this.#closed({ code: 1006, reason: `not followed to another engine: ${error.message}` });
+    }
+  }
+
   async #open() {
     if (this.#transport !== "websocket") {
       try {
@@ -248,6 +285,9 @@ export class TutorClient extends EventTarget {
       case "turn_done":
       case "error":
         if (this.#state === "thinking" && !this.#speaking) this.#setState("listening");
+        break;
+      case "moved":
+        this.#follow(message.engine_url);
         break;
       case "pong":
         return;

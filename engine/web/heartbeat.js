@@ -8,6 +8,8 @@ const STALLED_MS = 1300;
 /** ms without a sign of life after which it is given up. A change of cell or network, or a machine with too much to do, takes
  * some seconds. */
 const LOST_MS = 10_000;
+/** The same where another engine can go on with the session, and coming back to a living one costs little. */
+export const RESUME_MS = 4000;
 
 export class Heartbeat {
   #look;
@@ -16,13 +18,16 @@ export class Heartbeat {
   #seenAt = 0;
   #lookedAt = 0;
   #stalled = false;
+  #lostMs;
 
   /**
    * @param {() => Promise<boolean>} look  asks the engine for a sign of life; whether one has come since the last time,
    *   apart from those told with `seen`
    * @param {{stalled: (on: boolean) => void, lost: () => void}} on
+   * @param {number} [lostMs]  without a sign of life after which the connection is given up
    */
-  constructor(look, on) {
+  constructor(look, on, lostMs = LOST_MS) {
+    this.#lostMs = lostMs;
     this.#look = look;
     this.#on = on;
   }
@@ -51,7 +56,7 @@ export class Heartbeat {
     if (await this.#look()) this.seen();
     if (!this.#timer) return;
     const silent = performance.now() - this.#seenAt;
-    if (silent > LOST_MS) this.#on.lost();
+    if (silent > this.#lostMs) this.#on.lost();
     else if (silent > STALLED_MS) this.#become(true);
   }
 

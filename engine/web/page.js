@@ -242,6 +242,7 @@ async function connect() {
   tutor = new TutorClient({
     engineUrl: session.engine_url, token: session.engine_token, video: $("speech"),
     avatarId: faceNow(), shownPx: shownPx(), transport: $("link").value, renew: renewToken,
+    resumeUrl: session.resume_url,
   });
   applyVolume();
   listen(tutor);

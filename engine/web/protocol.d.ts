@@ -84,6 +84,14 @@ export interface PingMessage {
   type: "ping";
 }
 
+/** The session was on another engine before. */
+export interface Resumed {
+  /** Number of the latest reply there; the next one has a higher number. */
+  turn: number;
+  /** The student's last words have no answer yet: it comes now, unasked. */
+  answering: boolean;
+}
+
 /** Streaming can begin: answers `configure`, or a WebRTC connection that is up. */
 export interface ReadyEvent {
   type: "ready";
@@ -107,6 +115,15 @@ export interface ReadyEvent {
   model?: string;
   /** What the tutor says first, as text; may be empty. Show it, or send `greet` to hear it. */
   greeting: string;
+  /** Only in a cluster, when the session came from another engine since the last `ready`. */
+  resumed?: Resumed;
+}
+
+/** The engine is about to end, and the session goes on on another one: connect there with the same token. A client that does not is disconnected with code 1012 some seconds later. */
+export interface MovedEvent {
+  type: "moved";
+  /** WebSocket address of the session from now on. */
+  engine_url: string;
 }
 
 /** Answers `ping`. */
@@ -330,6 +347,7 @@ export type ClientMessage =
 
 export type ServerMessage =
   | ReadyEvent
+  | MovedEvent
   | PongEvent
   | ClosedEvent
   | ErrorEvent

@@ -1,6 +1,6 @@
 /** The engine over WebRTC: a microphone track out, voice and picture in, events on a data channel. */
 import { Captions } from "./captions.js";
-import { Heartbeat } from "./heartbeat.js";
+import { Heartbeat, RESUME_MS } from "./heartbeat.js";
 
 const GATHER_MS = 1000;
 /** ms to find a network path; where UDP is blocked there is none. */
@@ -69,7 +69,7 @@ export class WebRtcLink {
     this.#heartbeat = new Heartbeat(() => this.#isAlive(), {
       stalled: on.stalled,
       lost: () => this.#lost({ code: 1006, reason: "the engine gives no sign of life" }),
-    });
+    }, options.resumeUrl ? RESUME_MS : undefined);
   }
 
   /**

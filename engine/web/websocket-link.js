@@ -1,6 +1,6 @@
 /** The engine over a WebSocket: sends PCM from the microphone, receives fragmented MP4 and events. Works through any proxy. */
 import { Captions } from "./captions.js";
-import { Heartbeat } from "./heartbeat.js";
+import { Heartbeat, RESUME_MS } from "./heartbeat.js";
 import { MsePlayer, audioCodec } from "./mse-player.js";
 
 const ACKNOWLEDGE_MS = 250;
@@ -35,7 +35,7 @@ export class WebSocketLink {
     this.#heartbeat = new Heartbeat(() => this.#isAlive(), {
       stalled: on.stalled,
       lost: () => this.#lost({ code: 1006, reason: "the engine gives no sign of life" }),
-    });
+    }, options.resumeUrl ? RESUME_MS : undefined);
   }
 
   /** Connects; returns the engine's `ready`. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,6 @@ from hypothesis import strategies as st
 from engine.admission import MAX_DRAWING_SHARE, MIN_SPEAKING_SHARE, Admission
 from engine.cluster.capacity import (
     LATE_LOOP_S,
-    MAX_FIRST_TOKEN_S,
-    MAX_RECOGNITION_S,
-    MAX_SPEECH_FACTOR,
     SESSION_BYTES,
     Load,
     headroom,
@@ -34,12 +32,9 @@ def test_places_bind_where_nothing_was_measured() -> None:
         {"draining": True},
         {"dropping": True},
         {"loop_lag_s": LATE_LOOP_S},
-        {"recognition_s": MAX_RECOGNITION_S},
-        {"first_token_s": MAX_FIRST_TOKEN_S},
-        {"speech_factor": MAX_SPEECH_FACTOR},
     ],
 )
-def test_an_engine_in_trouble_has_no_room(trouble: dict[str, float]) -> None:
+def test_an_engine_in_trouble_has_no_room(trouble: dict[str, Any]) -> None:
     assert headroom(replace(IDLE, **trouble)) == 0
 
 

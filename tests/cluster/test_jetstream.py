@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.cluster.directory import Directory, DirectoryDown, LocalDirectory, Superseded
+from engine.cluster.directory import Directory, DirectoryDown, Superseded
 from engine.cluster.jetstream import open_jetstream
 from engine.errors import SettingsError
 from engine.settings import ClusterSettings
+from tests.cluster.local_directory import LocalDirectory
 from tests.cluster.nats_server import NatsServers
 
 KEY = "k" * 32
@@ -74,7 +75,7 @@ async def test_a_directory_on_nats_outlives_its_server(nats: NatsServers) -> Non
         revision = await directory.create("t", b"kept")
         await nats.stop(0)
         async with asyncio.timeout(30):
-            while directory.reachable:
+            while directory.reachable:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         with pytest.raises(DirectoryDown):
             await directory.load("t")
@@ -82,7 +83,7 @@ async def test_a_directory_on_nats_outlives_its_server(nats: NatsServers) -> Non
         await nats.start(0)
         async with asyncio.timeout(60):
             await again.wait()
-            while not other.reachable:
+            while not other.reachable:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         assert await other.save("t", b"newer", revision) > revision
         with pytest.raises(Superseded):

@@ -32,7 +32,14 @@ def table(*reports: NodeReport) -> tuple[NodeTable, Clock]:
 
 def test_a_report_is_read_as_it_was_published_and_anything_else_is_ignored() -> None:
     assert read_report(report("a").to_json()) == report("a")
-    for other in (b"", b"{}", b"[1]", b"\xff", report("a").to_json().replace(b"ready", b"asleep"), b" " * MAX_REPORT_BYTES + b"{}"):
+    for other in (
+        b"",
+        b"{}",
+        b"[1]",
+        b"\xff",
+        report("a").to_json().replace(b"ready", b"asleep"),
+        b" " * MAX_REPORT_BYTES + b"{}",
+    ):
         assert read_report(other) is None
 
 

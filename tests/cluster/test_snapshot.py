@@ -24,7 +24,20 @@ from engine.protocol.outgoing import SourcePassage
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NOTE = SafetyNote(turn=1, at_ms=5, category="violence", stage="question")
 SAID = StudentEntry(1, 0.0, 900.5, "What is a cell?", "voice", "en", 1)
-ANSWERED = TutorEntry(2, 1, 1000.0, "live", True, True, "A cell.", "A", 80.0, [], "model", (SourcePassage(document="a.pdf", passage="p", score=0.5),))
+ANSWERED = TutorEntry(
+    2,
+    1,
+    1000.0,
+    "live",
+    True,
+    True,
+    "A cell.",
+    "A",
+    80.0,
+    [],
+    "model",
+    (SourcePassage(document="a.pdf", passage="p", score=0.5),),
+)
 RECORD = RecordMemory((SAID, ANSWERED), (NOTE,), 3, 0, 2, 1500.0, 1.5, 80.0, 1, 0, 12, 40, 3)
 HISTORY = HistoryMemory(((1, "user", "What is a cell?", False, True), (1, "assistant", "A", True, False)), (1,), 7)
 SNAPSHOT = SessionSnapshot("s", 1, 2, "biology", "patient", 3, AT, AT, ConversationMemory(1, True, HISTORY, RECORD))
@@ -55,7 +68,10 @@ def test_older_snapshots_are_read_and_later_ones_refused() -> None:
         unpack(zlib.compress(json.dumps({**older, "version": snapshot.VERSION + 1}).encode()))
 
 
-@pytest.mark.parametrize("damaged", [b"", b"no zlib", zlib.compress(b"[]"), zlib.compress(b'{"version": 1}'), zlib.compress(b"[" * 9000)])
+@pytest.mark.parametrize(
+    "damaged",
+    [b"", b"no zlib", zlib.compress(b"[]"), zlib.compress(b'{"version": 1}'), zlib.compress(b"[" * 9000)],
+)
 def test_damage_is_refused(damaged: bytes) -> None:
     with pytest.raises(SnapshotRefused):
         unpack(damaged)

@@ -76,7 +76,7 @@ async function connect() {
   tutor?.close();
   tutor = new TutorClient({
     engineUrl: lesson.engine_url, token: lesson.engine_token, video: $("speech"), avatarId: lesson.avatar_id,
-    renew: renewToken,
+    renew: renewToken, resumeUrl: lesson.resume_url,
   });
   listen(tutor);
   const ready = await tutor.connect();

@@ -36,7 +36,8 @@ def json_content(*names: str) -> JsonObject:
 
 
 MODELS: tuple[type[BaseModel], ...] = (
-    http.CreateSession, http.PeerOffer, http.ErrorAnswer, http.Status, http.SessionCreated, http.SessionState,
+    http.CreateSession, http.AdoptSession, http.SessionAdopted,
+    http.PeerOffer, http.ErrorAnswer, http.Status, http.SessionCreated, http.SessionState,
     http.SessionToken, http.SessionList, http.PeerAnswer, http.IceServers, http.AvatarList, http.AvatarState,
     http.VoiceList,
     http.KnowledgeList, http.KnowledgeState, http.DocumentStored, http.DocumentAdding, http.SourceList,
@@ -130,6 +131,16 @@ PATHS: dict[str, dict[str, JsonObject]] = {
             status="204",
             key=True,
             errors=("401", "404"),
+            parameters=("session_id",),
+        ),
+    },
+    "/v1/sessions/{session_id}/adopt": {
+        "post": operation(
+            "In a cluster, for doors and other engines: this engine takes the session over, unless it has it already",
+            answers=json_content("SessionAdopted"),
+            body="AdoptSession",
+            key=True,
+            errors=("400", "401", "404", "409", "415", "422", "503"),
             parameters=("session_id",),
         ),
     },

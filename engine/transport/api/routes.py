@@ -17,12 +17,12 @@ from engine.settings import Settings
 from engine.telemetry import Metrics
 from engine.tokens import SignedToken, TokenSigner
 from engine.transport.api.bodies import read_body
-from engine.transport.api.callers import HOST, Callers
+from engine.transport.api.callers import Callers
 from engine.transport.api.headers import PAGE
 from engine.transport.api.idle_clips import IdleClips
 from engine.transport.api.middleware import bearer, json_error, management, read_text
 from engine.transport.api.openapi import description
-from engine.transport.proxies import forwarded_host, reached_by_https
+from engine.transport.api.public_address import websocket_base
 from engine.transport.webrtc import PATHS as WEBRTC_PATHS
 from engine.transport.webrtc import WebRtcApi
 from engine.transport.websocket.client import SUBPROTOCOL, serve_socket
@@ -144,7 +144,7 @@ class Api:
         """``POST /v1/sessions``."""
         body = await read_body(request, CreateSession)
         base = websocket_base(request, self._settings)
-        session = self.registry.create(body.tutor_id, body.student_id, body.kb_id, body.patience)
+        session = await self.registry.open(body.tutor_id, body.student_id, body.kb_id, body.patience)
         return web.json_response(
             {
                 "session_id": session.id,
@@ -298,22 +298,3 @@ def offered_token(request: web.Request) -> str:
     if tokens and SUBPROTOCOL not in offered:
         raise BadRequest(f"header 'Sec-WebSocket-Protocol': offer {SUBPROTOCOL} beside the token; it is what is chosen")
     return tokens[0] if tokens else ""
-
-
-def websocket_base(request: web.Request, settings: Settings) -> str:
-    """``ws://HOST`` as the caller reaches us: the public URL, a trusted proxy's word, or the Host header.
-
-    For a page that was loaded over TLS it is ``wss://HOST``.
-
-    Raises:
-        BadRequest: the header is not a host.
-    """
-    if settings.public_url:
-        base = settings.public_url.rstrip("/")
-        return "ws" + base[4:] if base.startswith("http") else base
-    forwarded = forwarded_host(request, settings)
-    host = request.headers.get(hdrs.HOST, "") if forwarded is None else forwarded
-    if HOST.fullmatch(host) is None:
-        name = "Host" if forwarded is None else "X-Forwarded-Host"
-        raise BadRequest(f"header '{name}' is not a host, or host:port")
-    return f"{'wss' if reached_by_https(request, settings, host) else 'ws'}://{host}"

@@ -72,6 +72,7 @@ def open_session(
         "session_id": created["session_id"],
         "engine_url": created["engine_url"],
         "engine_token": created["engine_token"],
+        "resume_url": created.get("resume_url"),
         "tutor_id": tutor.id,
         "avatar_id": tutor.avatar_id,
         "status": created["status"],

@@ -1,0 +1,1 @@
+"""A door: places sessions on the engines of a cluster, finds them again, and loads no models."""
