@@ -104,20 +104,20 @@ class JetStreamDirectory:
         """See ``Directory``."""
         self._reconnected.append(call)
 
-    async def connect(self, settings: ClusterSettings) -> None:
+    async def connect(self, cluster: ClusterSettings) -> None:
         """Connect. Once that has succeeded, a lost connection is made again however long it takes.
 
         Raises:
             SettingsError: no server can be reached, or the first that answers refuses the credentials.
         """
-        password = settings.password
+        password = cluster.password
         try:
             await self.client.connect(
-                servers=settings.servers,
-                name=settings.node or "talking-tutor",
-                user=settings.user,
+                servers=cluster.servers,
+                name=cluster.node or "talking-tutor",
+                user=cluster.user,
                 password=None if password is None else password.get_secret_value(),
-                tls=None if settings.ca_file is None else ssl.create_default_context(cafile=settings.ca_file),
+                tls=None if cluster.ca_file is None else ssl.create_default_context(cafile=cluster.ca_file),
                 connect_timeout=CONNECT_S,
                 # A client that may reconnect tries for ever, at start too.
                 allow_reconnect=False,
