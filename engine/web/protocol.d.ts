@@ -42,6 +42,8 @@ export interface ConfigureMessage {
   input_audio?: InputAudio;
   /** An avatar other than the tutor's own. */
   avatar_id?: string;
+  /** The edge at which the tutor is shown, in device pixels; large pictures may follow (`ready.size`). */
+  shown_px?: number;
   /** The language the student speaks, an ISO 639-1 code the recognizer knows; without it the tutor's languages. */
   language?: string;
 }
@@ -68,6 +70,13 @@ export interface EndTalkMessage {
 /** The tutor gives its greeting as reply 1, aloud if it has a face. Ignored once a conversation has begun. */
 export interface GreetMessage {
   type: "greet";
+}
+
+/** Whether anybody can see the tutor. While nobody can, as in a hidden tab, the voice comes without pictures. */
+export interface VisibilityMessage {
+  type: "visibility";
+  /** True until the client says otherwise. */
+  visible: boolean;
 }
 
 /** Answered `pong`. */
@@ -333,6 +342,7 @@ export type ClientMessage =
   | PlaybackMessage
   | EndTalkMessage
   | GreetMessage
+  | VisibilityMessage
   | PingMessage;
 
 export type ServerMessage =
