@@ -17,6 +17,8 @@
 # make piper        install Piper (GPL-3.0) and a man's voice (97 MB); other Piper voices: docs/voices.md
 # make kokoro       install the Kokoro voices: Mandarin, English and six other languages (120 MB)
 # make test-kokoro  tests of the Kokoro voices
+# make cluster      three NATS servers, two doors and three engines on this machine (docs/cluster.md)
+# make test-cluster the tests of the cluster with real engines, with figures
 # make web          start engine, reference web tier and front end together
 # make lock         write the lock files after a change in setup.cfg   (make lock ARGS=--upgrade)
 #
@@ -48,7 +50,7 @@ FIREFOX = $(shell command -v firefox-esr || command -v firefox)
 # A caller's PYTHONDONTWRITEBYTECODE would make every run compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help test-package test-deploy install models run check fast fast-light fast-first-half fast-second-half test fuzz coverage test-browser walk test-coqui bench lint web portrait musetalk piper kokoro test-kokoro lock clean
+.PHONY: help cluster test-cluster test-package test-deploy install models run check fast fast-light fast-first-half fast-second-half test fuzz coverage test-browser walk test-coqui bench lint web portrait musetalk piper kokoro test-kokoro lock clean
 
 help:
 	@sed -n 's/^# \(make .*\|  .*\)/\1/p' Makefile
@@ -229,6 +231,12 @@ fast-second-half: $(STAMPS)/dev
 
 web: $(STAMPS)/web models
 	@exec $(PY) web/run.py $(ARGS)
+
+cluster: $(STAMPS)/dev models
+	@exec $(PY) -m scripts.cluster $(ARGS)
+
+test-cluster: $(STAMPS)/dev models
+	@$(PY) -m pytest -s tests/cluster $(ARGS)
 
 portrait: $(STAMPS)/portrait
 

@@ -9,7 +9,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from engine.errors import SettingsError
 from engine.settings import Settings, load_settings
-from engine.transport.api.routes import websocket_base
+from engine.transport.api.public_address import websocket_base
 from engine.transport.proxies import Proxies, UntrustedProxyWarning
 
 FORWARDED = {"X-Forwarded-Host": "tutor.example", "X-Forwarded-Proto": "https"}
