@@ -4,7 +4,7 @@
 
 Sample recordings come in the source packages of pocketsphinx and silero-vad (``pip download --no-deps
 --no-binary :all: silero-vad``) and in the wheel of useful-moonshine-onnx. Real voice detector, turn model and
-recognizer; no tutor speaks.
+recognizer and small language model; no tutor speaks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ import numpy as np
 
 from engine.audio.decoding import decode
 from engine.items import INPUT_RATE, AudioChunk, FloatArray
+from engine.llm.completion import COMPLETION_MODEL, EmbeddedCompletion
+from engine.llm.embedded import EmbeddedModel, EmbeddedServer
 from engine.models.catalog import locate
+from engine.models.gguf import faster_prompts
 from engine.recognition.recognizer import WhisperRecognizer
 from engine.recognition.silero import SileroVad
 from engine.settings import Settings
@@ -58,6 +61,16 @@ async def listen(listener: Listener, pcm: FloatArray) -> None:
 
 async def run(files: list[Path], asr: str) -> None:
     """All of them, one after the other."""
+    path = faster_prompts(locate(COMPLETION_MODEL), Settings(_cli_parse_args=False).cache_dir)
+    async with EmbeddedServer(EmbeddedModel(path, slots=0, scoring_slots=1, context=512)) as server:
+        word_model = EmbeddedCompletion(server, 0)
+        await word_model.warm_up()
+        await listen_to(files, asr, word_model)
+        await word_model.close()
+
+
+async def listen_to(files: list[Path], asr: str, word_model: EmbeddedCompletion) -> None:
+    """All of them, with these models."""
     detector, model = SileroVad(locate("silero-vad")), SmartTurn(locate("smart-turn"))
     recognizer = WhisperRecognizer(locate(asr), detector, language="en")
     try:
@@ -65,7 +78,7 @@ async def run(files: list[Path], asr: str) -> None:
             pcm = sound_of(file)
             print(f"\n{file.name}, {len(pcm) / INPUT_RATE - AFTER_S:.0f} s")
             settings = Settings(_cli_parse_args=False)
-            await listen(Listener(recognizer, detector, model, settings, language="en"), pcm)
+            await listen(Listener(recognizer, detector, model, settings, completion=word_model, language="en"), pcm)
     finally:
         recognizer.close()
         model.close()

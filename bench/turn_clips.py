@@ -1,8 +1,8 @@
 """Spoken sentences with a place for a pause, for the benchmarks of turn taking.
 
 The engine's synthesizers speak each sentence as a whole, so that its intonation continues over the gap, and give the
-times of its words; the pause is inserted between two of them. Changing the sample rate makes further speakers of each
-voice: higher and faster, or lower and slower.
+times of its words; the pause is inserted between two of them. The first part is spoken by itself, too. Changing the
+sample rate makes further speakers of each voice: higher and faster, or lower and slower.
 """
 
 from __future__ import annotations
@@ -177,6 +177,9 @@ class Clip:
     after: FloatArray
     """The rest."""
 
+    alone: FloatArray
+    """The first part again, spoken by itself, with a comma or a filler after it."""
+
 
 def clips(sentences: tuple[str, ...], speakers: tuple[Speaker, ...]) -> list[Clip]:
     """Every sentence by every speaker."""
@@ -211,7 +214,10 @@ async def _clip(source: Synthesizer, voice: Voice, speaker: Speaker, sentence: s
     cut_ms = (words[index - 1][1] + words[index][0]) / 2
     cut = int(cut_ms * OUTPUT_RATE / 1000)
     before, after = (resample(part, round(OUTPUT_RATE * speaker.speed), INPUT_RATE) for part in (pcm[:cut], pcm[cut:]))
-    return Clip(speaker.name, text, trimmed(before), trimmed(after))
+    stopped = first if first[-1] in ",.?" else f"{first}, um," if len(first) % 3 == 0 else f"{first},"
+    by_itself = np.concatenate([piece.pcm async for piece in source.speak(Clause(stopped, stopped, "en", 0), voice)])
+    alone = resample(by_itself, round(OUTPUT_RATE * speaker.speed), INPUT_RATE)
+    return Clip(speaker.name, text, trimmed(before), trimmed(after), trimmed(alone))
 
 
 def trimmed(pcm: FloatArray) -> FloatArray:

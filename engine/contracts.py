@@ -113,6 +113,20 @@ class EndOfTurn(Protocol):
         """
 
 
+class CompletionScorer(Protocol):
+    """Judges by the words of the user turn whether a sentence ends with them."""
+
+    async def score(self, text: str) -> float | None:
+        """How likely a sentence ends here.
+
+        Args:
+            text: what the student has said so far; closing punctuation is ignored, since recognizers write it anywhere.
+
+        Returns:
+            P(the sentence ends), 0..1; None when it cannot be told in time.
+        """
+
+
 class CutShort(str):
     """The last delta of an answer that its length limit ended: an ellipsis, in place of the text that is missing."""
 

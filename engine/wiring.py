@@ -24,8 +24,9 @@ from engine.contracts import AvatarFactory, LanguageModel, Renderer
 from engine.conversation.parts import Parts
 from engine.errors import EngineError, ModelMissing, SettingsError, UnknownAvatar
 from engine.knowledge.service import Knowledge, prepare_built_in
+from engine.llm.completion import EmbeddedCompletion
 from engine.llm.embedded import EmbeddedServer
-from engine.llm.factory import language_model
+from engine.llm.factory import completion_scorer, language_model
 from engine.models.catalog import locate
 from engine.recognition.recognizer import WhisperRecognizer
 from engine.recognition.silero import SileroVad
@@ -69,6 +70,7 @@ async def open_parts(
                 for task in tasks:
                     task.add_done_callback(lambda _: progress(sum(each.done() for each in tasks) / len(tasks)))
         detector, recognizer, end_of_turn = listening.result()
+        chat, completion = language_model.result()
         drawing, avatar_factory, costs = renderer.result()
         await _warm_up_voices(voices.result(), drawing)
         for part in (detector, recognizer, end_of_turn, voices.result(), drawing):
@@ -88,12 +90,13 @@ async def open_parts(
             settings=settings,
             metrics=metrics,
             recognizer=recognizer,
-            language_model=language_model.result(),
+            language_model=chat,
             voices=voices.result(),
             scheduler=scheduler,
             avatar_factory=avatar_factory,
             detector=detector,
             end_of_turn=end_of_turn,
+            completion=completion,
             knowledge=knowledge,
             safety=safety,
             decoder=decoder,
@@ -122,7 +125,9 @@ async def _in_thread(name: str, load: Callable[[Settings], T], settings: Setting
     return part
 
 
-async def _language_model(settings: Settings, metrics: Metrics, stack: contextlib.AsyncExitStack) -> LanguageModel:
+async def _language_model(
+    settings: Settings, metrics: Metrics, stack: contextlib.AsyncExitStack
+) -> tuple[LanguageModel, EmbeddedCompletion | None]:
     began = time.monotonic()
     path = None
     if settings.llm.base_url is None:
@@ -134,8 +139,14 @@ async def _language_model(settings: Settings, metrics: Metrics, stack: contextli
     if isinstance(chat.source, EmbeddedServer):
         server = chat.source
         metrics.llm_restarts.set_function(lambda: server.restarts)
+    scorer = None
+    if settings.listening.word_model != "none":
+        try:
+            scorer = await stack.enter_async_context(completion_scorer(settings, chat))
+        except ModelMissing as error:
+            log.warning("word_model_missing", reason=error.message)
     log.info("loaded", part="language model", seconds=round(time.monotonic() - began, 2))
-    return chat
+    return chat, scorer
 
 
 def _load_listening(settings: Settings) -> tuple[SileroVad, WhisperRecognizer, SmartTurn | None]:

@@ -215,6 +215,20 @@ class FakeEndOfTurn:
         return self.opinion
 
 
+class FakeCompletion:
+    """``CompletionScorer`` with one opinion. ``asked`` keeps the texts."""
+
+    def __init__(self, opinion: float | None = 0.9, delay_s: float = 0.03) -> None:
+        self.opinion = opinion
+        self.delay_s = delay_s
+        self.asked: list[str] = []
+
+    async def score(self, text: str) -> float | None:
+        self.asked.append(text)
+        await asyncio.sleep(self.delay_s)
+        return self.opinion
+
+
 @dataclass
 class FakeLanguageModel:
     """``LanguageModel`` that says ``text``, a word at a time."""

@@ -171,7 +171,7 @@ def test_no_promise_is_excused_that_is_kept() -> None:
     ("name", "promise"),
     [
         ("slow_client_s", "setting sessions.slow_client_s"),
-        ("question_max_ms", "setting listening.endpoint.question_max_ms"),
+        ("ceiling_ms", "setting listening.endpoint.ceiling_ms"),
         ("llm_temperature", "profile TutorProfile.llm_temperature"),
         ("position_ms", "incoming PlaybackMessage.position_ms"),
         ("idle_url", "outgoing ReadyEvent.idle_url"),

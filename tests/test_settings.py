@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -178,6 +179,7 @@ def other_than_default(path: str) -> Any:
     special = {
         "sessions.admission": "fixed",
         "listening.turn_model": "none",
+        "listening.word_model": "none",
         "webrtc.ice_servers": "stun:a.example.org:1",
         "webrtc.turn_secret": "s",
         "listening.vad.stop": 0.3,
@@ -189,17 +191,14 @@ def other_than_default(path: str) -> Any:
     return special[path] if path in special else type(default)(default * 2 if default < 1e6 else default / 2)
 
 
-def test_patience_scales_the_waits_and_leaves_the_floor() -> None:
+def test_patience_by_name_changes_nothing_but_what_a_cut_off_is_worth() -> None:
     normal = ListeningOptions()
     assert normal.with_patience("normal") == normal
-    factors: dict[Patience, float] = {"eager": 0.7, "patient": 1.5}
-    for patience, factor in factors.items():
-        endpoint = normal.with_patience(patience).endpoint
-        assert endpoint.floor_ms == normal.endpoint.floor_ms
-        assert endpoint.complete_max_ms == pytest.approx(factor * normal.endpoint.complete_max_ms)
-        assert endpoint.ceiling_ms == pytest.approx(factor * normal.endpoint.ceiling_ms)
-    hasty = EndpointOptions(floor_ms=390)
-    assert hasty.scaled(0.7).question_max_ms == 390  # no wait is shorter than the floor
+    worth = {patience: normal.with_patience(patience).endpoint.patience for patience in get_args(Patience)}
+    assert worth["eager"] < worth["normal"] < worth["patient"]
+    assert replace(normal.with_patience("patient"), endpoint=normal.endpoint) == normal
+    hasty = replace(normal, endpoint=EndpointOptions(patience=1))
+    assert hasty.with_patience("eager").endpoint.patience == 1
 
 
 def test_a_mistyped_variable_is_noticed_and_the_right_one_named() -> None:

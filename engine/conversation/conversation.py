@@ -176,6 +176,10 @@ class Conversation:
 
     # --- what a client does; each returns at once
 
+    def use_patience(self, patience: Patience) -> None:
+        """From now on, wait so long before a pause ends the user turn."""
+        self._answering.microphone.use_patience(patience)
+
     def expect_language(self, language: str | None) -> None:
         """The student speaks ``language`` (ISO 639-1) from now on; None: the setting's or the tutor's languages.
 

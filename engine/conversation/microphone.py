@@ -68,9 +68,17 @@ class StudentMicrophone:
 
     def use_languages(self, languages: str) -> None:
         """The student speaks these from now on. A listener for other languages ends, and what it has heard is lost."""
-        if languages == self.languages:
-            return
-        self.languages = languages
+        if languages != self.languages:
+            self.languages = languages
+            self._end_listener()
+
+    def use_patience(self, patience: Patience) -> None:
+        """Wait so long for the end of a user turn from now on. What a listener with another patience heard is lost."""
+        if patience != self._patience:
+            self._patience = patience
+            self._end_listener()
+
+    def _end_listener(self) -> None:
         if self._task is not None:
             self._task.cancel()
             self._listener = self._task = None

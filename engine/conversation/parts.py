@@ -10,6 +10,7 @@ from engine.contracts import (
     Avatar,
     AvatarFactory,
     AvatarInfo,
+    CompletionScorer,
     EndOfTurn,
     FrameRequest,
     LanguageModel,
@@ -41,6 +42,9 @@ class Parts:
     detector: SpeechDetector
     end_of_turn: EndOfTurn | None
     """None where the settings ask for no turn model."""
+
+    completion: CompletionScorer | None
+    """None where the settings ask for no small language model to judge words."""
 
     knowledge: Knowledge
     safety: Safety
@@ -118,6 +122,7 @@ class Parts:
             self.detector,
             self.end_of_turn,
             self.settings,
+            completion=self.completion,
             language=languages,
             patience=patience,
             output=output,

@@ -52,6 +52,9 @@ class EmbeddedModel:
     slots: int = 2
     """Answers made at once."""
 
+    scoring_slots: int = 0
+    """Further slots, after those, which ``completion.py`` asks by their number."""
+
     context: int = 2048
     """Tokens of one slot."""
 
@@ -71,7 +74,7 @@ class EmbeddedModel:
             "model": str(self.path),
             "port": 0,
             "api_key": api_key,
-            "slots": self.slots,
+            "slots": self.slots + self.scoring_slots,
             "context": self.context,
             "threads": self.threads or max(1, cores - 1),
             "prompt_threads": self.threads or cores,

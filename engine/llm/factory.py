@@ -12,9 +12,11 @@ from engine.concurrency.breaker import CircuitBreaker
 from engine.errors import LanguageModelFailed
 from engine.llm.check import watching
 from engine.llm.client import OpenAIChat
+from engine.llm.completion import COMPLETION_MODEL, EmbeddedCompletion
 from engine.llm.embedded import LONGEST_PAUSE_S, EmbeddedModel, EmbeddedServer
 from engine.llm.endpoint import Endpoint, EndpointSource, FixedEndpoint
 from engine.llm.exchange import ReplyLimits
+from engine.models.catalog import locate
 from engine.models.gguf import faster_prompts
 from engine.settings import Settings
 
@@ -23,6 +25,9 @@ SMALL_MODEL_SAMPLING = {"cache_prompt": True, "min_p": 0.3, "dry_multiplier": 0.
 
 One sequence breaker instead of llama.cpp's four, because each makes every request search the whole vocabulary.
 """
+
+OWN_CONTEXT = 512
+"""Tokens of the model that judges words where another one answers: the example and 60 words fit several times."""
 
 
 @asynccontextmanager
@@ -62,6 +67,7 @@ async def language_model(
                         model,
                         threads=settings.llm.threads,
                         slots=settings.llm.slots,
+                        scoring_slots=int(_shares_model(settings)),
                         context=settings.llm.context,
                         gpu_layers=gpu_layers,
                     )
@@ -85,3 +91,34 @@ async def language_model(
         else:
             await stack.enter_async_context(watching(chat, settings.llm.connect_timeout_s))
         yield chat
+
+
+@asynccontextmanager
+async def completion_scorer(settings: Settings, chat: OpenAIChat) -> AsyncIterator[EmbeddedCompletion]:
+    """The small model that judges whether a sentence is over: the one that answers, if it is the same, or its own.
+
+    Args:
+        settings: where models are.
+        chat: the language model that was opened with these settings.
+
+    Raises:
+        ModelMissing: it is not installed.
+        LanguageModelFailed: it did not start.
+    """
+    async with AsyncExitStack() as stack:
+        if _shares_model(settings):
+            scorer = EmbeddedCompletion(chat.source, settings.llm.slots)
+        else:
+            found = await asyncio.to_thread(locate, COMPLETION_MODEL, settings.models_dir, settings.cache_dir)
+            path = await asyncio.to_thread(faster_prompts, found, settings.cache_dir)
+            own = EmbeddedModel(path, threads=settings.llm.threads, slots=0, scoring_slots=1, context=OWN_CONTEXT)
+            scorer = EmbeddedCompletion(await stack.enter_async_context(EmbeddedServer(own)), 0)
+        stack.push_async_callback(scorer.close)
+        await scorer.warm_up()
+        yield scorer
+
+
+def _shares_model(settings: Settings) -> bool:
+    """Whether the model that answers is also asked whether a sentence is over."""
+    wanted = settings.listening.word_model == COMPLETION_MODEL
+    return wanted and settings.llm.base_url is None and settings.llm.model == COMPLETION_MODEL

@@ -87,6 +87,9 @@ class ConfigureMessage(_Part):
     """The edge at which the tutor is shown, in device pixels; large pictures may follow (``ready.size``)."""
     language: str | None = Field(default=None, pattern=r"^[a-z]{2,3}$")
     """The language the student speaks, an ISO 639-1 code the recognizer knows; without it the tutor's languages."""
+    patience: Literal["eager", "normal", "patient"] | None = None
+    """How long a pause may last before it ends the user turn; without it as the session was created. Speech in progress
+    while it changes is forgotten."""
 
 
 class InterruptMessage(_Part):

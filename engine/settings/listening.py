@@ -6,7 +6,7 @@ default and it is here. Times are milliseconds where the name does not say other
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -14,8 +14,8 @@ from pydantic.dataclasses import dataclass
 
 Patience = Literal["eager", "normal", "patient"]
 
-WAIT_FACTORS: dict[Patience, float] = {"eager": 0.7, "normal": 1.0, "patient": 1.5}
-"""What ``patience`` multiplies the waits by. A judgement, within the range that ``bench/endpointing.py`` measures."""
+PATIENCE_FACTORS: dict[Patience, float] = {"eager": 0.3, "normal": 1.0, "patient": 4.0}
+"""What the names multiply ``endpoint.patience`` by. A judgement, within what ``bench/endpointing.py`` measures."""
 
 _STRICT = ConfigDict(extra="forbid", validate_default=True)
 
@@ -48,37 +48,21 @@ class EndpointOptions:
     floor_ms: Annotated[float, Field(ge=0, le=5000, description="No user turn ends after a shorter silence.")] = 250
     ceiling_ms: Annotated[
         float, Field(ge=200, le=20_000, description="Longest silence within a user turn, even an unfinished one.")
-    ] = 2500
-    question_max_ms: Annotated[
+    ] = 2000
+    patience: Annotated[
         float,
         Field(
-            ge=0, le=10_000, description="Longest wait after a complete question, even when the turn model disagrees."
+            ge=1,
+            le=100_000,
+            description="How many of the student's usual pauses, spent in silence, are as bad as one cut-off.",
         ),
-    ] = 400
-    request_min_ms: Annotated[
-        float, Field(ge=0, le=10_000, description="Shortest wait after a request that names its topic.")
-    ] = 600
-    request_max_ms: Annotated[float, Field(ge=0, le=10_000, description="Longest wait after such a request.")] = 900
-    complete_min_ms: Annotated[
-        float, Field(ge=0, le=10_000, description="Shortest wait after a complete statement; another often follows.")
-    ] = 1100
-    complete_max_ms: Annotated[
-        float, Field(ge=0, le=10_000, description="Longest wait after a complete statement.")
-    ] = 1200
-    open_max_ms: Annotated[
-        float, Field(ge=0, le=10_000, description="Longest wait when the words do not tell whether more follows.")
-    ] = 1500
+    ] = 15
 
     @model_validator(mode="after")
     def _floor_not_above_ceiling(self) -> EndpointOptions:
         if self.floor_ms > self.ceiling_ms:
             raise ValueError(f"floor_ms ({self.floor_ms}) is above ceiling_ms ({self.ceiling_ms})")
         return self
-
-    def scaled(self, factor: float) -> EndpointOptions:
-        """All waits but the floor multiplied by ``factor``, and none of them below the floor."""
-        waits = {each.name: max(self.floor_ms, factor * getattr(self, each.name)) for each in fields(self)}
-        return replace(self, **(waits | {"floor_ms": self.floor_ms}))
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -127,6 +111,10 @@ class ListeningOptions:
     turn_model: Annotated[
         Literal["smart-turn", "none"], Field(description="Model that judges by sound whether a user turn is over.")
     ] = "smart-turn"
+    word_model: Annotated[
+        Literal["smollm2-135m", "none"],
+        Field(description="Small language model that judges by the words whether a user turn is over (English)."),
+    ] = "smollm2-135m"
     preroll_ms: Annotated[float, Field(ge=0, le=2000, description="Audio kept from before speech was detected.")] = 300
     first_partial_ms: Annotated[
         float, Field(ge=50, le=5000, description="Speech before the first partial transcript.")
@@ -166,5 +154,6 @@ class ListeningOptions:
         return 10 * self.late_ms
 
     def with_patience(self, patience: Patience) -> ListeningOptions:
-        """The same with the endpointing waits of ``patience``."""
-        return replace(self, endpoint=self.endpoint.scaled(WAIT_FACTORS[patience]))
+        """The same with this ``patience``."""
+        worth = max(1.0, self.endpoint.patience * PATIENCE_FACTORS[patience])
+        return replace(self, endpoint=replace(self.endpoint, patience=worth))

@@ -41,4 +41,12 @@ class AskTurnModel:
     utterance: int
 
 
-Action = ListenEvent | BeginUtterance | EndUtterance | AskWords | AskTurnModel
+@dataclass(frozen=True, slots=True)
+class AskCompletion:
+    """Have the small language model judge these words and report with ``TurnTaker.completion``. One call at a time."""
+
+    utterance: int
+    text: str
+
+
+Action = ListenEvent | BeginUtterance | EndUtterance | AskWords | AskTurnModel | AskCompletion

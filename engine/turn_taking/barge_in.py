@@ -17,6 +17,8 @@ from engine.turn_taking.transcript_cues import (
     is_backchannel,
     may_become_backchannel,
     takes_floor,
+    tutor_asks,
+    without_fillers,
 )
 
 
@@ -70,7 +72,8 @@ class BargeInPolicy:
         """What to do about ``sound``, from what is known of it now.
 
         The tutor's own words are an echo. Words that are certain enough interrupt, and so does speech that lasts
-        while no words are known. Silence after anything else means noise, or a backchannel if the words are one.
+        while no words are known. *Okay* and *right* interrupt when the tutor has just asked: they answer.
+        Silence after anything else means noise, or a backchannel if the words are one.
         ``WAIT``: ask again when more is known.
         """
         options = self._options
@@ -78,8 +81,9 @@ class BargeInPolicy:
         text, logprob = (sound.transcript.text, sound.transcript.logprob) if sound.transcript else ("", 0.0)
         if text and sound.tutor_text and echo_share(text, sound.tutor_text) >= options.echo_share:
             return Judgement.ECHO if over or self._faded(sound) else Judgement.WAIT
-        undecided = not over and may_become_backchannel(text)
-        said = content(text)
+        answers = tutor_asks(sound.tutor_text)
+        undecided = not over and not answers and may_become_backchannel(text)
+        said = without_fillers(text) if answers and is_backchannel(text) else content(text)
         lasts = sound.voiced_ms >= self._needed_ms(sound)
         if said and lasts and not undecided and self._convincing(text, logprob, sound.voiced_ms):
             return Judgement.WORDS

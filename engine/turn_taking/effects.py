@@ -7,7 +7,7 @@ from typing import Literal
 
 from engine.items import VAD_FRAME_MS, Transcript
 from engine.settings import ListeningOptions
-from engine.turn_taking.actions import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance, Kind
+from engine.turn_taking.actions import Action, AskCompletion, AskTurnModel, AskWords, BeginUtterance, EndUtterance, Kind
 from engine.turn_taking.endpointing import PauseHabit
 from engine.turn_taking.events import (
     Duck,
@@ -110,6 +110,11 @@ class TurnEffects:
         turn.turn_model.asked_ms = now_ms
         self.tell(AskTurnModel(turn.id))
 
+    def ask_completion(self, turn: UserTurn, text: str, now_ms: float) -> None:
+        """Ask whether a sentence ends with these words."""
+        turn.completion.ask(text, now_ms)
+        self.tell(AskCompletion(turn.id, text))
+
     # --- the preemptive reply
 
     def prepare_reply(self, turn: UserTurn, transcript: Transcript, *, whole: bool) -> None:
@@ -185,6 +190,8 @@ class TurnEffects:
         probability = turn.fresh_probability()
         if probability is not None:
             timings["probability"] = probability
+        if turn.completion.score is not None and turn.completion.text == transcript.text:
+            timings["completion"] = turn.completion.score
         timings["waited"] = wait_ms
         self.tell(UserTurnEnded(replace(transcript, final=True), turn.end_ms, 0.0, preemptive_id, timings))
         self._close(turn)

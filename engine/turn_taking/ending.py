@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 from engine.settings import ListeningOptions
-from engine.turn_taking.transcript_cues import Completeness
 from engine.turn_taking.turn_state import RecognizedWords, UserTurn
 
 
@@ -37,23 +36,31 @@ class Ending:
     """The turn is due to end soon with ``words``: a preemptive reply may be begun."""
 
     whole: bool = False
-    """``words`` do not stop in the middle of a sentence, or nothing more can follow."""
+    """``words`` may well be all, or nothing more can follow."""
 
 
-def ending(turn: UserTurn, now_ms: float, wait_ms: float, options: ListeningOptions) -> Ending:
+EMPTY_MS = 400.0
+"""Silence after which speech in which no words were recognised is dropped, at the soonest. A judgement."""
+
+WHOLE_LOG_ODDS = -1.0
+"""No reply is begun to words that are less likely than this (27 %) to be all. A judgement."""
+
+
+def ending(turn: UserTurn, now_ms: float, wait_ms: float, log_odds: float, options: ListeningOptions) -> Ending:
     """Judge the silence at ``now_ms``.
 
     Args:
         turn: nobody has spoken since its ``end_ms``.
         now_ms: ms of the student's stream.
         wait_ms: silence after which the policy ends the turn.
+        log_odds: of the student having finished.
         options: the limits for words that come late.
     """
     silence_ms = now_ms - turn.end_ms
     forced = turn.forced_ms is not None
     preview = turn.fresh_preview()
     if preview is not None and not turn.own_words(preview).text:
-        over = forced or silence_ms >= max(wait_ms, options.endpoint.question_max_ms)
+        over = forced or silence_ms >= max(wait_ms, EMPTY_MS)
         return Ending(Outcome.NO_SPEECH if over else Outcome.WAIT)
     if preview is None:
         return _without_all_words(turn, now_ms, wait_ms, options)
@@ -62,7 +69,7 @@ def ending(turn: UserTurn, now_ms: float, wait_ms: float, options: ListeningOpti
         preview,
         complete=True,
         likely=wait_ms - silence_ms <= options.preemptive_lead_ms,
-        whole=forced or turn.reading() is not Completeness.UNFINISHED,
+        whole=forced or log_odds >= WHOLE_LOG_ODDS,
     )
 
 

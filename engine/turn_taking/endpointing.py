@@ -1,17 +1,25 @@
 """How long to wait before a silence ends the user turn. Pure.
 
-The words choose a bracket of waits (a whole question is answered soon, an unfinished clause gets time). The turn model
-chooses the wait inside the bracket, and the student's own pauses stretch or shrink it. So no single model can end a
-user turn early or make the student wait for long.
+Two things can go wrong in a silence. Answering cuts the student off if they are only pausing; waiting is time in which
+nobody speaks. ``patience`` is the exchange rate: how many of the student's usual pauses, spent in silence, are as bad
+as one cut-off. The student has finished with odds ``exp(log_odds)`` when the silence begins (``end_of_turn.py``).
+The lengths of pauses within a turn are about exponential, so after ``silence`` the odds are
+``exp(log_odds + silence / pause)`` and the student goes on in the next moment with a probability of 1 / pause.
+Answering is cheaper than waiting once
+
+    exp(log_odds + silence / pause) = patience,   which is   silence = pause * (ln(patience) - log_odds)
+
+After a question the silence is the tutor's fault, and costs ``QUESTION_COST`` times as much.
 """
 
 from __future__ import annotations
 
-from engine.settings import EndpointOptions
-from engine.turn_taking.transcript_cues import Completeness
+import math
 
-SHORT_SHARE = 0.65
-"""Longest wait after one or two words, as a part of the shortest wait after a statement. A judgement."""
+from engine.settings import EndpointOptions
+
+QUESTION_COST = 2.0
+"""A judgement; ``docs/endpointing.md`` has the figures without it."""
 
 
 class PauseHabit:
@@ -35,9 +43,9 @@ class PauseHabit:
             self.average_ms += self.WEIGHT * (min(pause_ms, self.LONGEST_MS) - self.average_ms)
 
     @property
-    def stretch(self) -> float:
-        """Factor on waits: from 0.8 for students who hardly pause to 2 for those who pause long."""
-        return min(2.0, max(0.8, self.average_ms / self.USUAL_MS))
+    def mean_ms(self) -> float:
+        """Mean pause to reckon with, between 0.8 and 2 times the usual one."""
+        return min(2 * self.USUAL_MS, max(0.8 * self.USUAL_MS, self.average_ms))
 
 
 class EndpointPolicy:
@@ -47,33 +55,14 @@ class EndpointPolicy:
         self._options = options or EndpointOptions()
         self.habit = PauseHabit()
 
-    def wait_ms(self, reading: Completeness | None, probability: float | None) -> float:
-        """Silence to wait for, ms, between floor and ceiling.
+    def wait_ms(self, log_odds: float, *, question: bool = False) -> float:
+        """Silence after which the user turn ends, ms, between floor and ceiling.
 
         Args:
-            reading: of the words so far; None while they are not known.
-            probability: the turn model's P(finished), 0..1; None without one.
+            log_odds: of the student having finished, when the silence begins.
+            question: the words so far were recognised as one.
         """
         options = self._options
-        shortest, longest = self._bracket(reading)
-        doubt = 1.0 - (0.5 if probability is None else min(1.0, max(0.0, probability)))
-        if reading is Completeness.QUESTION:
-            doubt *= doubt  # only strong doubt delays the answer to a whole question
-        wait = (shortest + (longest - shortest) * doubt) * self.habit.stretch
-        if reading in (Completeness.QUESTION, Completeness.REQUEST):
-            wait = min(wait, longest)  # the tutor is to answer, however hesitant the student is
-        return min(options.ceiling_ms, max(options.floor_ms, wait))
-
-    def _bracket(self, reading: Completeness | None) -> tuple[float, float]:
-        options = self._options
-        if reading is Completeness.QUESTION:
-            return options.floor_ms, options.question_max_ms
-        if reading is Completeness.SHORT:
-            return 2 * options.floor_ms, max(2 * options.floor_ms, SHORT_SHARE * options.complete_min_ms)
-        if reading is Completeness.REQUEST:
-            return options.request_min_ms, options.request_max_ms
-        if reading is Completeness.COMPLETE:
-            return options.complete_min_ms, options.complete_max_ms
-        if reading is Completeness.UNFINISHED:
-            return options.complete_max_ms, options.ceiling_ms
-        return options.complete_min_ms, options.open_max_ms
+        patience = options.patience / (QUESTION_COST if question else 1)
+        wait_ms = self.habit.mean_ms * (math.log(patience) - log_odds)
+        return min(options.ceiling_ms, max(options.floor_ms, wait_ms))

@@ -72,7 +72,8 @@ class UserTurnEnded:
 
     timings: Mapping[str, float] = field(default_factory=dict)
     """ms after the acoustic end: ``silence`` (VAD), ``turn_model``, ``transcript``, ``commit``;
-    and as they are: ``probability`` of the turn model (0..1), ``waited`` (ms the policy asked for)."""
+    and as they are: ``probability`` of the turn model and ``completion`` of the words (0..1), ``waited`` (ms the policy
+    asked for)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,13 @@ import numpy as np
 import structlog
 
 from engine.concurrency.channel import Channel
-from engine.contracts import EndOfTurn, RecognitionStream, Recognizer, SpeechDetector
+from engine.contracts import CompletionScorer, EndOfTurn, RecognitionStream, Recognizer, SpeechDetector
 from engine.errors import EngineError, RecognitionFailed
 from engine.items import AudioChunk
 from engine.settings import Patience, Settings
 from engine.telemetry import log_fault
-from engine.turn_taking.actions import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
+from engine.turn_taking.actions import Action, AskCompletion, AskTurnModel, AskWords, BeginUtterance, EndUtterance
+from engine.turn_taking.doubtful_voice import LASTS_MS, DoubtfulVoice
 from engine.turn_taking.events import (
     BeginPreemptiveReply,
     Interrupt,
@@ -67,7 +68,8 @@ class Listener:
 
     Args:
         recognizer: shared, as are ``detector`` and ``end_of_turn``; they stay open.
-        end_of_turn: None decides by voice and words alone.
+        end_of_turn: None decides by words alone.
+        completion: shared too; None decides without the small language model.
         language: of the student's speech, as a ``Recognizer`` takes it; None detects it.
         patience: how long to wait before a pause ends the user turn; None takes the setting.
         output: takes the events; None puts them into ``events``.
@@ -80,6 +82,7 @@ class Listener:
         end_of_turn: EndOfTurn | None,
         settings: Settings,
         *,
+        completion: CompletionScorer | None = None,
         language: str | None = None,
         patience: Patience | None = None,
         output: ListenOutput | None = None,
@@ -91,6 +94,7 @@ class Listener:
 
         self._recognizer = recognizer
         self._end_of_turn = end_of_turn
+        self._completion = completion
         self._language = language
         self._preroll_ms = settings.listening.preroll_ms
         self._late_s = settings.listening.late_ms / 1000
@@ -98,8 +102,10 @@ class Listener:
             settings.listening.with_patience(patience or settings.patience),
             barge_in=settings.barge_in,
             turn_model=end_of_turn is not None,
+            word_model=completion is not None,
         )
         self._voice = detector.stream()
+        self._doubt = DoubtfulVoice(settings.listening.vad.start)
         self._line = MicrophoneLine()
         # The turn model listens to 8 s at most, a turn that is reopened is longer.
         self._past = RecentAudio((LONGEST_MS + settings.listening.preroll_ms) / 1000)
@@ -227,11 +233,12 @@ class Listener:
             probabilities = np.zeros(len(frames), np.float32)
         probabilities[: max(0, self._silent_until - first)] = 0.0
         self._taker.unsent(self._line.unsent_ms())
-        for frame, probability in zip(frames, probabilities, strict=True):
-            self._past.add(frame, float(probability))
+        for frame, detected in zip(frames, probabilities, strict=True):
+            self._past.add(frame, float(detected))
+            probability = self._doubt.feed(frame.pcm, float(detected), tutor_speaks=self._taker.tutor_speaks)
             if self._stream is not None:
                 self._stream.push(frame.pcm, np.array([probability], np.float32))
-            await self._do(self._taker.frame(float(probability), frame.end_ms), group)
+            await self._do(self._taker.frame(probability, frame.end_ms), group)
 
     def _note(self, note: Callable[[], list[Action]]) -> None:
         if not self._notes.closed:
@@ -246,9 +253,11 @@ class Listener:
                 case UserTurnEnded() | Interrupt() | UserTurnReopened() | BeginPreemptiveReply() if self._discarding:
                     pass  # decided while the discarded words were still being judged
                 case BeginUtterance(start_ms=start_ms):
-                    self._start_ms = start_ms - self._preroll_ms
+                    doubted_ms = LASTS_MS if self._doubt.suspicious else 0.0
+                    self._start_ms = start_ms - self._preroll_ms - doubted_ms
                     self._stream = self._recognizer.stream(self._language)
-                    self._stream.push(*self._past.since(self._start_ms))
+                    pcm, probabilities = self._past.since(self._start_ms)
+                    self._stream.push(pcm, self._doubt.all_raised(probabilities))
                 case EndUtterance():
                     self._stream = None
                     for question in self._questions:
@@ -259,11 +268,13 @@ class Listener:
                     self._words = self._ask(group, self._ask_words(action, self._stream), "listener-words")
                 case AskTurnModel() if self._end_of_turn is not None:
                     self._ask(group, self._ask_turn_model(action, self._end_of_turn), "listener-turn-model")
+                case AskCompletion() if self._completion is not None:
+                    self._ask(group, self._ask_completion(action, self._completion), "listener-completion")
                 case Partial():
                     self._output.put_nowait(action)  # a display may miss one; hearing must not wait for it
                 case UserTurnEnded(acoustic_end_ms=end_ms):
                     await self._output.put(replace(action, acoustic_end_at=self._line.loop_time(end_ms)))
-                case AskWords() | AskTurnModel():
+                case AskWords() | AskTurnModel() | AskCompletion():
                     raise AssertionError(f"no model to ask: {action}")
                 case _:
                     await self._output.put(action)
@@ -290,6 +301,14 @@ class Listener:
         except Exception as error:  # noqa: BLE001 - the words decide without it
             log_fault(_log, error, part="turn_model")
         self._note(partial(self._taker.verdict, action.utterance, probability))
+
+    async def _ask_completion(self, action: AskCompletion, scorer: CompletionScorer) -> None:
+        score: float | None = None
+        try:
+            score = await scorer.score(action.text)
+        except Exception as error:  # noqa: BLE001 - the voice decides without it
+            log_fault(_log, error, part="completion_score")
+        self._note(partial(self._taker.completion, action.utterance, action.text, score))
 
 
 def _failure(part: str, error: Exception) -> EngineError:

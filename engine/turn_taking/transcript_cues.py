@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from enum import Enum
 
 from engine.recognition.hallucinations import INVENTED
 from engine.text.scripts import HANGUL, UNSPACED
@@ -17,52 +16,15 @@ from engine.turn_taking.word_lists import (
     BACKCHANNEL_PHRASES,
     BACKCHANNELS,
     CJK_ASKING,
-    CJK_FINISHED,
     CJK_QUESTION,
     CJK_UNFINISHED,
-    ENGLISH_ARTICLES,
-    ENGLISH_ASKING,
-    ENGLISH_AUXILIARIES,
-    ENGLISH_BEFORE_OF,
-    ENGLISH_BEFORE_POINTERS,
-    ENGLISH_HELPERS,
-    ENGLISH_POINTERS,
-    ENGLISH_RELATIONS,
-    ENGLISH_REQUESTS,
-    ENGLISH_SUBJECTS,
-    ENGLISH_TOPIC,
     FILLERS,
     FLOOR_TAKERS,
     NEVER_LAST,
-    OPENERS,
-    OVERTURES,
-    SELDOM_LAST,
 )
 
 _CJK = re.compile(f"[{UNSPACED}{HANGUL}]")
 _TOKEN = re.compile(rf"[{UNSPACED}{HANGUL}]|[^\W_]+(?:['’][^\W_]+)*")
-
-
-class Completeness(Enum):
-    """How finished a transcript reads."""
-
-    QUESTION = "question"
-    """A whole question: the tutor is to answer."""
-
-    SHORT = "short"
-    """One or two words with a full stop: usually an answer."""
-
-    REQUEST = "request"
-    """A whole request that is not a question: *Please tell me about the moon.*"""
-
-    COMPLETE = "complete"
-    """Reads as a whole sentence."""
-
-    OPEN = "open"
-    """Neither finished nor unfinished."""
-
-    UNFINISHED = "unfinished"
-    """The sentence needs more words."""
 
 
 def tokens(text: str) -> list[str]:
@@ -82,11 +44,9 @@ def equivalent(one: str, other: str) -> bool:
 
 def content(text: str) -> list[str]:
     """Tokens that ask for the floor: without fillers, backchannels and what Whisper invents on noise."""
-    words = without_fillers(text)
-    for whole in (words, tokens(text)):
-        once = _said_once(whole)
-        if _invented(whole) or {" ".join(once), "".join(once)} & BACKCHANNEL_PHRASES:
-            return []
+    said, words = tokens(text), without_fillers(text)
+    if _invented(words) or _invented(said) or not _after_backchannels(said):
+        return []
     return [word for word in words if word not in BACKCHANNELS]
 
 
@@ -102,12 +62,21 @@ def takes_floor(text: str) -> bool:
     return bool(words) and words[0] in FLOOR_TAKERS
 
 
-def _said_once(words: list[str]) -> list[str]:
-    """Words without repetition: *I see* for *I see, I see*."""
-    for length in range(1, len(words) // 2 + 1):
-        if words == words[:length] * (len(words) // length):
-            return words[:length]
-    return words
+def _after_backchannels(words: list[str]) -> list[str]:
+    """What is left after the backchannels and fillers that ``words`` begin with: *why* of *okay, I see, but why*."""
+    rest = words
+    while rest:
+        if rest[0] in BACKCHANNELS or rest[0] in FILLERS:
+            rest = rest[1:]
+        elif phrase := next((n for n in range(min(4, len(rest)), 1, -1) if _is_phrase(rest[:n])), 0):
+            rest = rest[phrase:]
+        else:
+            break
+    return rest
+
+
+def _is_phrase(words: list[str]) -> bool:
+    return bool({" ".join(words), "".join(words)} & BACKCHANNEL_PHRASES)
 
 
 def _invented(words: Sequence[str]) -> bool:
@@ -115,9 +84,9 @@ def _invented(words: Sequence[str]) -> bool:
 
 
 def may_become_backchannel(text: str) -> bool:
-    """Whether this partial transcript may be the beginning of a backchannel phrase."""
-    said = tokens(text)
-    return any(phrase.startswith((" ".join(said), "".join(said))) for phrase in BACKCHANNEL_PHRASES)
+    """Whether this partial transcript may be the beginning of a backchannel: *oh I* of *oh, I see*."""
+    rest = _after_backchannels(tokens(text))
+    return any(phrase.startswith((" ".join(rest), "".join(rest))) for phrase in BACKCHANNEL_PHRASES)
 
 
 def echo_share(heard: str, spoken: str) -> float:
@@ -142,87 +111,44 @@ def added_words(before: str, whole: str) -> str:
     return " ".join(other[same:]) if len(other) > len(one) else ""
 
 
-def completeness(text: str, language: str = "en") -> Completeness:
-    """Judge a transcript by its words and punctuation.
+def asks(text: str) -> bool:
+    """Whether it was recognised as a question."""
+    stripped = _bare(text)
+    words = tokens(stripped)
+    if stripped.endswith("?") or not words or not _CJK.match(words[-1]):
+        return stripped.endswith("?")
+    whole = "".join(words)
+    return whole.endswith(CJK_QUESTION) or (stripped.endswith("。") and any(word in whole for word in CJK_ASKING))
+
+
+def tutor_asks(spoken: str) -> bool:
+    """Whether the last thing the tutor has ``spoken`` is a question."""
+    return _bare(spoken).endswith("?")
+
+
+def trails_off(text: str) -> bool:
+    """Whether the recognizer heard more coming: a comma, a dash, dots."""
+    return _bare(text).endswith(("...", "…", ",", "、", "-", "–", "—", ":", ";"))
+
+
+def breaks_off(text: str, language: str = "en") -> bool:
+    """Whether the last word needs another one after it.
 
     Args:
-        text: the transcript; empty text is ``OPEN``.
-        language: ISO 639-1; selects the word lists for Latin script. CJK is recognised by its characters.
+        text: the transcript.
+        language: ISO 639-1; selects the word list for Latin script. CJK is recognised by its characters.
     """
-    stripped = unicodedata.normalize("NFKC", text).strip().rstrip("\"'”’)」』")
+    stripped = _bare(text)
     words = tokens(stripped)
     if not words:
-        return Completeness.OPEN
-    if stripped.endswith(("...", "…", ",", "、", "-", "–", "—", ":", ";")):
-        return Completeness.UNFINISHED
-    question, full_stop = stripped.endswith("?"), stripped.endswith((".", "!", "。"))
+        return False
     if _CJK.match(words[-1]):
-        return _cjk_completeness("".join(words), question, full_stop)
-    if words[-1] in NEVER_LAST.get(language, ()):
-        return Completeness.UNFINISHED
-    if language == "en" and len(words) > 1 and _breaks_off(words, question):
-        return Completeness.UNFINISHED
-    if question:
-        return Completeness.QUESTION
-    if words[-1] in SELDOM_LAST.get(language, ()):
-        return Completeness.UNFINISHED
-    if words[0] in OPENERS.get(language, ()) and "," not in stripped:
-        return Completeness.UNFINISHED
-    if full_stop and _asks(words, language):
-        return Completeness.QUESTION  # recognizers often miss the question mark
-    if full_stop and len(words) > 2 and _requests(words, language):
-        return Completeness.REQUEST
-    if full_stop:
-        return Completeness.SHORT if len(words) <= 2 and words[0] not in OVERTURES else Completeness.COMPLETE
-    return Completeness.OPEN
+        return not stripped.endswith(("。", "？", "?", ".")) and "".join(words).endswith(CJK_UNFINISHED)
+    return words[-1] in NEVER_LAST.get(language, ())
 
 
-def _breaks_off(words: Sequence[str], question: bool) -> bool:
-    """Whether an English sentence stops before what its last words need; recognizers still write ``?`` or ``.``."""
-    last, before = words[-1], words[-2]
-    if len(words) > 2 and last in ENGLISH_SUBJECTS and before in ENGLISH_HELPERS and words[-3] in ENGLISH_ASKING:
-        return True
-    if last in ENGLISH_AUXILIARIES:
-        if question and words[0] in ENGLISH_ASKING and ENGLISH_AUXILIARIES & set(words[:-2]):
-            return False  # it is the main verb: *how many legs does it have?*
-        return before not in ENGLISH_SUBJECTS or len(words) == 2
-    if before == "how" and last in ("many", "much"):
-        return True
-    if last in ENGLISH_POINTERS:
-        return before not in ENGLISH_BEFORE_POINTERS
-    if last == "of":
-        return before not in ENGLISH_BEFORE_OF
-    if last in SELDOM_LAST["en"]:
-        return not (question and words[0] in ENGLISH_ASKING and last not in ENGLISH_ASKING)
-    return False
-
-
-def _asks(words: Sequence[str], language: str) -> bool:
-    """Whether an English sentence has the form of a question: *how many*, *is it*, *can you*."""
-    if language != "en" or len(words) < 3:
-        return False
-    if words[0] in ENGLISH_AUXILIARIES:
-        return words[1] in ENGLISH_SUBJECTS or words[1] in ENGLISH_ARTICLES
-    # *Why is*, *how many legs does*. Not questions: *why I came*, *what a day*.
-    within = words[1 : 4 if words[0] == "how" else 3]
-    return words[0] in ENGLISH_ASKING and (bool(ENGLISH_AUXILIARIES & set(within)) or words[0].endswith("'s"))
-
-
-def _requests(words: Sequence[str], language: str) -> bool:
-    """Whether an English sentence is a request that names its topic."""
-    if language != "en":
-        return False
-    said = [word for word in words if word not in OVERTURES]
-    whole = said[-1] not in ENGLISH_RELATIONS and bool(ENGLISH_TOPIC & set(said[1:-1]))
-    return whole and " ".join(said).startswith(ENGLISH_REQUESTS)
-
-
-def _cjk_completeness(text: str, question: bool, full_stop: bool) -> Completeness:
-    if question or text.endswith(CJK_QUESTION) or (full_stop and any(word in text for word in CJK_ASKING)):
-        return Completeness.QUESTION
-    if full_stop or text.endswith(CJK_FINISHED):
-        return Completeness.COMPLETE
-    return Completeness.UNFINISHED if text.endswith(CJK_UNFINISHED) else Completeness.OPEN
+def _bare(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip().rstrip("\"'”’)」』")
 
 
 def _common_in_order(one: Sequence[str], other: Sequence[str]) -> int:

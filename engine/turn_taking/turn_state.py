@@ -10,7 +10,11 @@ from enum import Enum
 
 from engine.items import Transcript
 from engine.turn_taking.actions import Kind
-from engine.turn_taking.transcript_cues import Completeness, added_words, completeness
+from engine.turn_taking.end_of_turn import Evidence
+from engine.turn_taking.transcript_cues import added_words
+
+COMPLETION_LATE_MS = 200
+"""How long a silence waits for the completion score of its words: ten times what it usually takes."""
 
 STUDENT_FIRST = float("inf")
 """``Contest.tutor_ms`` where the student was speaking before the tutor."""
@@ -80,6 +84,33 @@ class TurnModelOpinion:
         """Note the answer to the open question."""
         assert self.asked_ms is not None
         self.probability, self.judged_ms, self.asked_ms = probability, self.asked_ms, None
+
+
+@dataclass(slots=True)
+class CompletionOpinion:
+    """The small language model's P(a sentence ends with these words)."""
+
+    score: float | None = None
+    text: str | None = None
+    """The words that ``score`` is about."""
+
+    asked: str | None = None
+    """Those of the open question."""
+
+    asked_ms: float = 0.0
+    """When it was asked."""
+
+    def ask(self, text: str, now_ms: float) -> None:
+        """Note a question."""
+        self.asked, self.asked_ms = text, now_ms
+
+    def awaited(self, now_ms: float) -> bool:
+        """Whether the answer may still come in time."""
+        return self.asked is not None and now_ms - self.asked_ms < COMPLETION_LATE_MS
+
+    def answer(self, score: float | None) -> None:
+        """Note the answer to the open question."""
+        self.score, self.text, self.asked = score, self.asked, None
 
 
 class FloorState(Enum):
@@ -169,6 +200,7 @@ class UserTurn:
 
     words: UtteranceWords = field(default_factory=UtteranceWords)
     turn_model: TurnModelOpinion = field(default_factory=TurnModelOpinion)
+    completion: CompletionOpinion = field(default_factory=CompletionOpinion)
     contest: Contest = field(default_factory=Contest)
     continuation: Continuation = field(default_factory=Continuation)
     forced_ms: float | None = None
@@ -189,10 +221,12 @@ class UserTurn:
         """The turn model's P(finished), if it heard all speech there was."""
         return self.turn_model.probability if self.turn_model.judged_ms >= self.end_ms else None
 
-    def reading(self) -> Completeness | None:
-        """How finished the words read, or None while not all are known."""
+    def evidence(self) -> Evidence:
+        """What is known of whether the student has finished."""
         preview = self.fresh_preview()
-        return completeness(preview.transcript.text, preview.transcript.language) if preview else None
+        heard = preview.transcript if preview else None
+        judged = heard is not None and self.completion.text == heard.text
+        return Evidence(heard, self.completion.score if judged else None, self.fresh_probability())
 
     def own_words(self, recognized: RecognizedWords) -> Transcript:
         """These words without those of the user turn before."""
@@ -207,6 +241,7 @@ class UserTurn:
         self.continuation.before, self.continuation.reopens_ms = before, None
         self.words = UtteranceWords(asked_voiced_ms=float("-inf"), failures=self.words.failures)
         self.turn_model.asked_ms = None
+        self.completion = CompletionOpinion()
 
 
 @dataclass(slots=True)

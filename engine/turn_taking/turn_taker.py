@@ -13,11 +13,12 @@ from engine.settings import ListeningOptions
 from engine.turn_taking.actions import Action, Kind
 from engine.turn_taking.barge_in import BargeInPolicy, Judgement, OverlappingSound
 from engine.turn_taking.effects import TurnEffects
+from engine.turn_taking.end_of_turn import SCORED_LANGUAGES, log_odds
 from engine.turn_taking.ending import Outcome, ending
 from engine.turn_taking.endpointing import EndpointPolicy
 from engine.turn_taking.events import ListeningFailed, NoSpeechHeard, Partial, Resume
 from engine.turn_taking.speech_gate import SpeechGate
-from engine.turn_taking.transcript_cues import content, echo_share
+from engine.turn_taking.transcript_cues import asks, content, echo_share
 from engine.turn_taking.turn_state import STUDENT_FIRST, FloorState, TutorVoice, UserTurn
 
 ECHO_TAIL_MS = 500
@@ -37,14 +38,21 @@ class TurnTaker:
         options: None takes the defaults.
         barge_in: the student can interrupt the tutor; without it, nothing is heard while the tutor speaks.
         turn_model: the shell can answer ``AskTurnModel``.
+        word_model: the shell can answer ``AskCompletion``.
     """
 
     def __init__(
-        self, options: ListeningOptions | None = None, *, barge_in: bool = True, turn_model: bool = True
+        self,
+        options: ListeningOptions | None = None,
+        *,
+        barge_in: bool = True,
+        turn_model: bool = True,
+        word_model: bool = False,
     ) -> None:
         self._options = options or ListeningOptions()
         self._may_interrupt = barge_in
         self._has_turn_model = turn_model
+        self._has_word_model = word_model
         self._gate = SpeechGate(self._options.vad)
         self._endpointing = EndpointPolicy(self._options.endpoint)
         self._barge_in = BargeInPolicy(self._options)
@@ -63,6 +71,11 @@ class TurnTaker:
     def urgent(self) -> bool:
         """The next frame may change something, so it must be judged at once; otherwise frames are judged in pairs."""
         return self.engaged or self._tutor.since_ms is not None
+
+    @property
+    def tutor_speaks(self) -> bool:
+        """The tutor's voice is in the room."""
+        return self._tutor.since_ms is not None
 
     @property
     def sounding(self) -> bool:
@@ -138,6 +151,15 @@ class TurnTaker:
             return []
         turn.turn_model.answer(probability)
         turn.marks.setdefault("turn_model", self._now_ms)
+        return self._advance()
+
+    def completion(self, utterance_id: int, text: str, score: float | None) -> list[Action]:
+        """The answer to ``AskCompletion`` about ``text``; None when there is no score."""
+        turn = self._turn_of(utterance_id)
+        if turn is None or turn.completion.asked != text:
+            return []
+        turn.completion.answer(score)
+        turn.marks.setdefault("completion_score", self._now_ms)
         return self._advance()
 
     def tutor(self, speaking: bool, text: str = "") -> list[Action]:
@@ -246,6 +268,7 @@ class TurnTaker:
                 self._effects.ask_words(turn, "preview", self._now_ms)
             if self._needs_opinion(turn):
                 self._effects.ask_turn_model(turn, self._now_ms)
+            self._ask_completion(turn)
         if turn.contest.undecided:
             self._judge(turn, silence_ms)
         else:
@@ -263,17 +286,31 @@ class TurnTaker:
         wanted = self._has_turn_model and not turn.contest.undecided and opinion.asked_ms is None
         return wanted and opinion.judged_ms < turn.end_ms
 
-    def _wait_ms(self, turn: UserTurn) -> float:
+    def _ask_completion(self, turn: UserTurn) -> None:
+        """Have the words judged once all of them are known."""
+        preview, opinion = turn.fresh_preview(), turn.completion
+        if not self._has_word_model or preview is None or turn.contest.undecided or turn.forced_ms is not None:
+            return
+        heard = preview.transcript
+        if heard.text and heard.language in SCORED_LANGUAGES and heard.text not in (opinion.text, opinion.asked):
+            self._effects.ask_completion(turn, heard.text, self._now_ms)
+
+    def _wait_ms(self, turn: UserTurn, odds: float) -> float:
         """How long this silence must be to end the user turn."""
         if turn.forced_ms is not None:
             return turn.forced_ms - turn.end_ms
-        wait_ms = self._endpointing.wait_ms(turn.reading(), turn.fresh_probability())
+        preview = turn.fresh_preview()
+        question = preview is not None and asks(preview.transcript.text)
+        wait_ms = self._endpointing.wait_ms(odds, question=question)
         return wait_ms + self._options.vad.min_speech_ms if self._gate.stirring else wait_ms
 
     def _decide(self, turn: UserTurn) -> None:
         """End the user turn, begin a preemptive reply, or wait."""
-        wait_ms = self._wait_ms(turn)
-        end = ending(turn, self._now_ms, wait_ms, self._options)
+        if turn.forced_ms is None and turn.completion.awaited(self._now_ms):
+            return
+        odds = log_odds(turn.evidence())
+        wait_ms = self._wait_ms(turn, odds)
+        end = ending(turn, self._now_ms, wait_ms, odds, self._options)
         if end.complete and turn.continuation.before is not None:
             self._effects.reopen(turn)  # the tutor fell silent before that was decided
         if end.likely and end.words is not None:

@@ -12,17 +12,17 @@ FILLERS = _words("um umm uh uhh er erm ah eh hm hmm mm mmm 嗯 呃 额 唔")
 
 BACKCHANNELS = _words(
     """mhm mmhm uhhuh huh yeah yep yup yes ok okay right sure alright oh ooh wow aha cool nice great
-    good exactly indeed true gotcha 对 是 好 哦 啊 噢 喔 行 的 嘛 네 응 예 어 음
+    good exactly indeed true gotcha really interesting perfect 对 是 好 哦 啊 噢 喔 行 的 嘛 네 응 예 어 음
     sí vale claro oui ouais ja genau"""
 )
 """Words by which a listener says *go on*. An utterance of nothing else does not ask for the floor."""
 
 BACKCHANNEL_PHRASES = _words(
-    "i see|got it|uh huh|of course|that makes sense|makes sense|没错|知道了|明白|明白了|うん|うんうん|はい|ええ|そう"
-    "|そうですね|なるほど",
+    "i see|got it|uh huh|of course|that makes sense|makes sense|all right|i know|i understand"
+    "|没错|知道了|明白|明白了|うん|うんうん|はい|ええ|そう|そうですね|なるほど",
     "|",
 )
-"""Backchannels only if they are the whole utterance; CJK without spaces."""
+"""Backchannels only if nothing but backchannels goes with them: *oh, I see*, not *I see a bird*. CJK has no spaces."""
 
 FLOOR_TAKERS = _words(
     """wait stop no sorry but excuse pardon please hang hold hey hello listen repeat again actually
@@ -46,67 +46,11 @@ NEVER_LAST = {
 }
 """By language: a sentence that ends with one of these is unfinished, whatever its punctuation."""
 
-SELDOM_LAST = {
-    "en": _words(
-        """in on at for with from by about to so when while where which who what how like his some any also then
-        not its it's that's there's what's don't doesn't can't just"""
-    ),
-    "es": _words("por para con en del al es son está están cuando donde como quien"),
-    "fr": _words("pour avec dans du des sur à est sont quand où comme qui ne pas"),
-    "de": _words("von zu mit für auf in im ist sind war wie wo wer als ich er sie wir nicht"),
-}
-"""By language: a sentence that ends with one of these is usually unfinished, but not a question: *What is it for?*"""
-
-ENGLISH_AUXILIARIES = _words("is are was were am do does did can could will would should has have had may might must")
-"""Can be the last word only after their subject: *what it is*, *yes I do*."""
-
-ENGLISH_HELPERS = _words("do does did can could will would should may might must")
-"""The auxiliaries that need a main verb: *how does it* is unfinished, *how is it* may be whole."""
-
-ENGLISH_SUBJECTS = _words("i you he she it we they that this there what who")
-
-ENGLISH_POINTERS = _words("this that these those")
-"""Can end a sentence after a verb or a preposition (*what is that*), but not after *said* or *true*."""
-
-ENGLISH_BEFORE_POINTERS = ENGLISH_AUXILIARIES | _words(
-    "about of for with like to in on from at by mean see want know understand explain why not understood all says"
-)
-
-ENGLISH_BEFORE_OF = _words("made consist consists composed think thinking heard afraid proud capable full kind sort")
-"""Words after which *of* can end a question: *what is it made of?*"""
-
-ENGLISH_ASKING = _words("what who whom whose where which when why how what's who's where's")
-
-ENGLISH_ARTICLES = _words("the a an my your our their his her its")
-
-ENGLISH_REQUESTS = tuple(f"{verb} " for verb in _words("tell|explain|describe|show|teach|define|remind|talk", "|"))
-"""Beginnings of sentences that ask the tutor for something."""
-
-ENGLISH_RELATIONS = _words(
-    "difference meaning definition relationship connection distance ratio role purpose function effect cause reason"
-)
-"""Nouns that need a complement: *explain the difference* (between what?)."""
-
-ENGLISH_TOPIC = _words("about how why what where when who the")
-"""A request names its topic with one of these: *tell me about the moon*, but not *tell me a story*."""
-
-OVERTURES = _words("so well okay ok now right then first also hello hi hey please um uh hmm yeah oh bueno alors nun")
-"""Words that open a sentence and are not an answer by themselves."""
-
-OPENERS = {
-    "en": _words("if although unless whenever when while since"),
-    "es": _words("si cuando aunque mientras"),
-    "fr": _words("si quand lorsque bien"),
-    "de": _words("wenn obwohl während falls"),
-}
-"""By language: a clause that begins with one of these needs another one after it (and a comma)."""
-
 CJK_QUESTION = ("吗", "嘛", "呢", "么", "か", "까")
 CJK_ASKING = tuple(_words("请问 什么 怎么 怎样 如何 多少 哪 谁 几个 何 なぜ どう 무엇 왜 어떻게"))
-CJK_FINISHED = tuple(_words("吧 呀 啊 了 啦 です ます ました よ ね 요 다 죠"))
 CJK_UNFINISHED = tuple(
     _words("""和 跟 与 或 把 被 给 从 在 是 的 就 还 也 但 而 因 请 及 为 像 到 向
     因为 所以 如果 但是 然后 而且 那个 这个 就是 比如 还有 关于 觉得
     は が を に で と の けど から ので て 은 는 을 를 고 에 의""")
 )
-"""Ends of a sentence that is a question, is whole, or is unfinished; ``CJK_ASKING`` may stand anywhere in it."""
+"""Ends of a sentence that is a question or is unfinished; ``CJK_ASKING`` may stand anywhere in it."""

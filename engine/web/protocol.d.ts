@@ -46,6 +46,8 @@ export interface ConfigureMessage {
   shown_px?: number;
   /** The language the student speaks, an ISO 639-1 code the recognizer knows; without it the tutor's languages. */
   language?: string;
+  /** How long a pause may last before it ends the user turn; without it as the session was created. Speech in progress while it changes is forgotten. */
+  patience?: "eager" | "normal" | "patient";
 }
 
 /** Stop the tutor now. */

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from engine.contracts import Message
 from engine.errors import InvalidField
+from engine.settings import Patience
 from engine.tutors.profile import TutorProfile
 from tests.conversation.conversation_stage import AVATAR, FakeModel, MemorySink, Stage
 from tests.fakes import FakeEndOfTurn, FakeRecognizer, Script, play
@@ -269,6 +270,19 @@ def test_the_language_a_client_names_is_the_one_that_is_recognised() -> None:
     stage = Stage().play_all(drive)
     assert set(stage.recognizer.languages) == {"zh"}
     assert len([m for _, m in stage.sink.log if m["type"] == "transcription"]) == 1
+
+
+def test_the_patience_a_client_names_is_how_long_its_pauses_may_last() -> None:
+    ended: dict[Patience, float] = {}
+    for patience in get_args(Patience):
+
+        async def drive(stage: Stage, patience: Patience = patience) -> None:
+            stage.conversation.use_patience(patience)
+            await play(stage.conversation.listen, Script().say(1000, "I think it is a star.").pcm(9000))
+
+        stage = Stage(end_of_turn=FakeEndOfTurn(0.5)).play_all(drive)
+        ended[patience] = next(at for at, m in stage.sink.log if m["type"] == "transcription")
+    assert ended["eager"] < ended["normal"] < ended["patient"]
 
 
 def test_a_language_the_recognizer_does_not_know_is_refused_by_field() -> None:

@@ -87,7 +87,7 @@ async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engi
         sessions={"max": 30, "admission": "fixed", "idle_s": 600, "detached_s": 600},
         limits={"audio_s": 60},
         llm={"max_tokens": 40},
-        listening={"late_ms": 10_000, "endpoint": {"question_max_ms": 1500}},
+        listening={"late_ms": 10_000, "endpoint": {"patience": 200}},
         # The model answers: what is tested here is the way of its words.
         knowledge={"dir": own / "knowledge", "starter": False},
         tutors_dir=own / "tutors",

@@ -6,7 +6,7 @@ import pytest
 
 from engine.items import Transcript
 from engine.settings import ListeningOptions
-from engine.turn_taking.ending import Ending, Outcome, ending
+from engine.turn_taking.ending import EMPTY_MS, WHOLE_LOG_ODDS, Ending, Outcome, ending
 from engine.turn_taking.turn_state import RecognizedWords, UserTurn
 
 OPTIONS = ListeningOptions()
@@ -26,8 +26,8 @@ def turn(*, preview: str | None = None, partial: str | None = None, asked_ms: fl
     return it
 
 
-def after(silence_ms: float, of: UserTurn) -> Ending:
-    return ending(of, END_MS + silence_ms, WAIT_MS, OPTIONS)
+def after(silence_ms: float, of: UserTurn, log_odds: float = 0.0) -> Ending:
+    return ending(of, END_MS + silence_ms, WAIT_MS, log_odds, OPTIONS)
 
 
 def test_a_turn_is_committed_when_the_wait_is_over() -> None:
@@ -41,20 +41,21 @@ def test_a_turn_is_committed_when_the_wait_is_over() -> None:
 def test_a_preemptive_reply_may_begin_a_given_time_before_the_end(before_end_ms: float, likely: bool) -> None:
     asked = turn(preview="What is a star?")
     wait_ms = OPTIONS.preemptive_lead_ms + 200
-    end = ending(asked, END_MS + wait_ms - OPTIONS.preemptive_lead_ms - before_end_ms, wait_ms, OPTIONS)
+    end = ending(asked, END_MS + wait_ms - OPTIONS.preemptive_lead_ms - before_end_ms, wait_ms, 0.0, OPTIONS)
     assert (end.likely, end.whole) == (likely, True)
 
 
-def test_an_unfinished_sentence_is_whole_only_when_the_client_ended_it() -> None:
+def test_words_that_are_hardly_all_are_whole_only_when_the_client_ended_it() -> None:
     broken_off = turn(preview="because the")
-    assert not after(100, broken_off).whole
+    assert after(100, broken_off, WHOLE_LOG_ODDS).whole
+    assert not after(100, broken_off, WHOLE_LOG_ODDS - 0.1).whole
     broken_off.forced_ms = END_MS + 100
-    assert after(100, broken_off).whole
+    assert after(100, broken_off, WHOLE_LOG_ODDS - 0.1).whole
 
 
-def test_a_turn_without_words_is_dropped_no_sooner_than_a_question_is_answered() -> None:
+def test_a_turn_without_words_is_dropped_after_the_wait() -> None:
     wordless = turn(preview="")
-    late_ms = max(WAIT_MS, OPTIONS.endpoint.question_max_ms)
+    late_ms = max(WAIT_MS, EMPTY_MS)
     assert after(late_ms - 1, wordless).outcome is Outcome.WAIT
     assert after(late_ms, wordless).outcome is Outcome.NO_SPEECH
     wordless.forced_ms = END_MS

@@ -28,7 +28,7 @@ from engine.turn_taking.events import (
     UserTurnReopened,
 )
 from engine.turn_taking.listener import Listener
-from tests.fakes import FakeDetector, FakeEndOfTurn, FakeRecognizer, Script, play
+from tests.fakes import FakeCompletion, FakeDetector, FakeEndOfTurn, FakeRecognizer, Script, play
 from tests.virtual_time import VirtualTimeLoop, run_virtual
 
 Drive = Callable[[Listener], Awaitable[None]]
@@ -40,6 +40,7 @@ def listen(
     drive: Drive | None = None,
     recognizer: FakeRecognizer | None = None,
     model: FakeEndOfTurn | None = DEFAULT_MODEL,
+    completion: FakeCompletion | None = None,
     **options: Any,
 ) -> list[tuple[float, ListenEvent]]:
     """Play ``pcm`` to a listener; gives its events with the second at which each came."""
@@ -49,7 +50,7 @@ def listen(
     async def main() -> list[tuple[float, ListenEvent]]:
         heard: list[tuple[float, ListenEvent]] = []
         began = asyncio.get_running_loop().time()
-        listener = Listener(recognizer or FakeRecognizer(), FakeDetector(), model, settings)
+        listener = Listener(recognizer or FakeRecognizer(), FakeDetector(), model, settings, completion=completion)
 
         async def collect() -> None:
             heard.extend([(asyncio.get_running_loop().time() - began, event) async for event in listener.events])
@@ -155,6 +156,26 @@ def test_a_sure_turn_model_cannot_end_an_unfinished_clause_early() -> None:
     heard = listen(script.pcm(8000), model=FakeEndOfTurn(0.99))
     at = next(at for at, event in heard if isinstance(event, UserTurnEnded))
     assert 1.0 <= at - script.end_of() / 1000 <= 2.6
+
+
+def ended_after(text: str, completion: FakeCompletion | None) -> float:
+    """Silence before the user turn ended, s."""
+    script = Script().say(1000, text)
+    heard = listen(script.pcm(9000), model=FakeEndOfTurn(0.5), completion=completion)
+    return next(at for at, event in heard if isinstance(event, UserTurnEnded)) - script.end_of() / 1000
+
+
+def test_words_that_a_sentence_ends_with_are_answered_sooner_than_others() -> None:
+    text = "I think it is the sun."
+    scorer = FakeCompletion(0.9)
+    assert ended_after(text, scorer) < 0.8 < 1.3 < ended_after(text, FakeCompletion(0.02))
+    assert scorer.asked == [text], "asked once, when all the words were known"
+
+
+@pytest.mark.parametrize("scorer", [FakeCompletion(None), FakeCompletion(0.9, delay_s=30)], ids=["unable", "hangs"])
+def test_without_a_score_in_time_the_turn_ends_as_without_the_small_model(scorer: FakeCompletion) -> None:
+    text = "I think it is the sun."
+    assert abs(ended_after(text, scorer) - ended_after(text, None)) <= 0.25
 
 
 def test_noise_is_no_turn() -> None:

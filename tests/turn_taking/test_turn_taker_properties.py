@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.errors import RecognitionFailed
 from engine.items import VAD_FRAME_MS, Transcript
 from engine.settings import ListeningOptions
-from engine.turn_taking.actions import Action, AskTurnModel, AskWords, BeginUtterance, EndUtterance
+from engine.turn_taking.actions import Action, AskCompletion, AskTurnModel, AskWords, BeginUtterance, EndUtterance
 from engine.turn_taking.events import (
     BeginPreemptiveReply,
     Duck,
@@ -46,6 +46,7 @@ steps = st.one_of(
     st.tuples(st.just("mumbled"), st.sampled_from(TEXTS)),
     st.tuples(st.just("fail"), st.none()),
     st.tuples(st.just("verdict"), st.none() | st.floats(0, 1)),
+    st.tuples(st.just("score"), st.none() | st.floats(0, 1)),
     st.tuples(st.just("tutor"), st.sampled_from(["", "plants make sugar from light"])),
     st.tuples(st.just("hush"), st.none()),
     st.tuples(st.just("end"), st.none()),
@@ -56,11 +57,14 @@ steps = st.one_of(
 class Bench:
     """Drives a turn taker as the shell does, and keeps what it said."""
 
-    def __init__(self, options: ListeningOptions | None = None, barge_in: bool = True) -> None:
-        self.taker = TurnTaker(options, barge_in=barge_in)
+    def __init__(
+        self, options: ListeningOptions | None = None, barge_in: bool = True, word_model: bool = False
+    ) -> None:
+        self.taker = TurnTaker(options, barge_in=barge_in, word_model=word_model)
         self.said: list[Action] = []
         self.words: AskWords | None = None
         self.model: AskTurnModel | None = None
+        self.completion: AskCompletion | None = None
         self.now = 0.0
 
     def take(self, actions: list[Action]) -> None:
@@ -71,8 +75,11 @@ class Bench:
             elif isinstance(action, AskTurnModel):
                 assert self.model is None
                 self.model = action
+            elif isinstance(action, AskCompletion):
+                assert self.completion is None or self.completion.text != action.text
+                self.completion = action
             elif isinstance(action, EndUtterance):
-                self.words = self.model = None
+                self.words = self.model = self.completion = None
         self.said += actions
 
     def hear(self, probability: float, frames: int = 1) -> None:
@@ -97,6 +104,9 @@ class Bench:
         elif kind == "verdict" and self.model is not None:
             asked, self.model = self.model, None
             self.take(self.taker.verdict(asked.utterance, value))
+        elif kind == "score" and self.completion is not None:
+            judged, self.completion = self.completion, None
+            self.take(self.taker.completion(judged.utterance, judged.text, value))
         elif kind in ("tutor", "hush"):
             self.take(self.taker.tutor(kind == "tutor", value or ""))
         elif kind == "end":
@@ -120,7 +130,7 @@ def check(said: list[Action]) -> None:
                 assert preemptive is None
                 assert not ducked or isinstance(following, BeginUtterance), "but for a second look"
                 open_utterance = None
-            case AskWords(utterance=utterance) | AskTurnModel(utterance=utterance):
+            case AskWords(utterance=utterance) | AskTurnModel(utterance=utterance) | AskCompletion(utterance=utterance):
                 assert utterance == open_utterance
             case SpeechStarted():
                 assert not speaking
@@ -159,9 +169,11 @@ def check(said: list[Action]) -> None:
 
 
 @settings(max_examples=4 * settings().max_examples)
-@given(st.lists(steps, max_size=40), st.booleans(), st.integers(0, 2))
-def test_every_promise_is_kept_and_every_turn_ends(script: list[tuple[str, Any]], barge_in: bool, ahead: int) -> None:
-    bench = Bench(ListeningOptions(preemptive_replies=ahead, max_turn_s=8), barge_in)
+@given(st.lists(steps, max_size=40), st.booleans(), st.booleans(), st.integers(0, 2))
+def test_every_promise_is_kept_and_every_turn_ends(
+    script: list[tuple[str, Any]], barge_in: bool, word_model: bool, ahead: int
+) -> None:
+    bench = Bench(ListeningOptions(preemptive_replies=ahead, max_turn_s=8), barge_in, word_model)
     for kind, value in script:
         bench.step(kind, value)
     bench.hear(0.05, 500)  # 16 s of silence in which no model answers any more

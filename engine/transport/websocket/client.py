@@ -171,6 +171,8 @@ class Client:
         if not message.stream:
             raise Conflict("field 'stream': a socket cannot leave streaming; open another one")
         self._conversation.expect_language(message.language)
+        if message.patience is not None:
+            self._conversation.use_patience(message.patience)
         avatar = await session_avatar(self._session, message.avatar_id or None, message.shown_px)
         form = self._form(avatar, message.audio_codec)
         sink = StreamSink(
