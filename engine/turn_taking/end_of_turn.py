@@ -1,7 +1,8 @@
 """Has the student finished? A small fitted model over what the words, the voice and the language model say. Pure.
 
-A logistic regression: log odds = bias + the sum of weight times feature. There are two sets of weights, one for when
-the completion score is known and one for when it is not (another language, no small language model, a late answer).
+A logistic regression: log odds = bias + the sum of weight times feature. There are three sets of weights: for when
+the completion score is known, for one or two words with a score, and for when there is no score (another language, no
+small language model, a late answer).
 ``scripts/endpoint_training/fit.py`` writes ``end_of_turn.json``; ``docs/endpointing.md`` says how good it is.
 """
 
@@ -25,11 +26,14 @@ SCORED_LANGUAGES = frozenset({"en"})
 SMALLEST = 0.001
 """Probabilities this far from 0 and 1 are as good as 0 and 1."""
 
+SHORT_WORDS = 2
+"""So few words have weights of their own: an answer such as *twelve* is whole, though it ends no sentence."""
+
 Weights = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Clues:
     """What is known in a silence."""
 
     transcript: Transcript | None = None
@@ -42,11 +46,18 @@ class Evidence:
     """P(finished) by the sound; None while or where it is not known."""
 
 
-def log_odds(evidence: Evidence) -> float:
+def log_odds(clues: Clues) -> float:
     """ln(P / (1 - P)) of the student having finished, when the silence begins."""
-    known = features(evidence)
-    weights = _weights()["scored" if "completion" in known else "unscored"]
-    return weights["bias"] + sum(weights[name] * value for name, value in known.items())
+    known = features(clues)
+    weights = _weights()[weights_for(known)]
+    return weights["bias"] + sum(weights.get(name, 0.0) * value for name, value in known.items())
+
+
+def weights_for(known: Weights) -> str:
+    """The name of the weights for these features."""
+    if "completion" not in known:
+        return "unscored"
+    return "short" if known.get("short") else "scored"
 
 
 def probability(log_odds: float) -> float:
@@ -54,23 +65,23 @@ def probability(log_odds: float) -> float:
     return 1 / (1 + math.exp(-log_odds)) if log_odds > -700 else 0.0
 
 
-def features(evidence: Evidence) -> dict[str, float]:
+def features(clues: Clues) -> dict[str, float]:
     """What the model reads, by name. A feature that is not known is left out, which counts as 0."""
     found = {}
-    if evidence.turn_model is not None:
-        found["turn_model"] = _logit(evidence.turn_model)
-    heard = evidence.transcript
+    if clues.turn_model is not None:
+        found["turn_model"] = _logit(clues.turn_model)
+    heard = clues.transcript
     if heard is None or not heard.text:
         return found
-    scored = evidence.completion is not None and heard.language in SCORED_LANGUAGES
-    if scored and evidence.completion is not None:
-        found["completion"] = _logit(evidence.completion)
-    else:
+    short = len(tokens(heard.text)) <= SHORT_WORDS
+    if clues.completion is not None and heard.language in SCORED_LANGUAGES:
+        found["completion"] = _logit(clues.completion)
+    if short or "completion" not in found:
         found["breaks_off"] = float(breaks_off(heard.text, heard.language))
         found["full_stop"] = float(heard.text.rstrip("\"'”’) ").endswith((".", "!", "。", "！")))
+        found["short"] = float(short)
     found["question"] = float(asks(heard.text))
     found["trails_off"] = float(trails_off(heard.text))
-    found["short"] = float(len(tokens(heard.text)) <= 2)
     return found
 
 

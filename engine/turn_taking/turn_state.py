@@ -10,7 +10,7 @@ from enum import Enum
 
 from engine.items import Transcript
 from engine.turn_taking.actions import Kind
-from engine.turn_taking.end_of_turn import Evidence
+from engine.turn_taking.end_of_turn import Clues
 from engine.turn_taking.transcript_cues import added_words
 
 COMPLETION_LATE_MS = 200
@@ -221,12 +221,12 @@ class UserTurn:
         """The turn model's P(finished), if it heard all speech there was."""
         return self.turn_model.probability if self.turn_model.judged_ms >= self.end_ms else None
 
-    def evidence(self) -> Evidence:
+    def clues(self) -> Clues:
         """What is known of whether the student has finished."""
         preview = self.fresh_preview()
         heard = preview.transcript if preview else None
         judged = heard is not None and self.completion.text == heard.text
-        return Evidence(heard, self.completion.score if judged else None, self.fresh_probability())
+        return Clues(heard, self.completion.score if judged else None, self.fresh_probability())
 
     def own_words(self, recognized: RecognizedWords) -> Transcript:
         """These words without those of the user turn before."""

@@ -306,9 +306,7 @@ class TurnTaker:
 
     def _decide(self, turn: UserTurn) -> None:
         """End the user turn, begin a preemptive reply, or wait."""
-        if turn.forced_ms is None and turn.completion.awaited(self._now_ms):
-            return
-        odds = log_odds(turn.evidence())
+        odds = log_odds(turn.clues())
         wait_ms = self._wait_ms(turn, odds)
         end = ending(turn, self._now_ms, wait_ms, odds, self._options)
         if end.complete and turn.continuation.before is not None:
@@ -319,6 +317,8 @@ class TurnTaker:
             self._effects.dismiss(turn, NoSpeechHeard(turn.start_ms))
         elif end.outcome is Outcome.NO_ANSWER:
             self._effects.dismiss(turn, ListeningFailed(RecognitionFailed("the words came too late")))
+        elif turn.forced_ms is None and turn.completion.awaited(self._now_ms):
+            pass  # the reply is being prepared meanwhile; the score may show that the student has not finished
         elif end.outcome is Outcome.COMMIT and end.words is not None:
             if self._is_echo(turn, end.words.transcript):
                 self._effects.dismiss(turn, NoSpeechHeard(turn.start_ms))

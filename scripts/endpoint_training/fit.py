@@ -22,7 +22,7 @@ import numpy.typing as npt
 from hear import Heard
 
 from engine.items import Transcript
-from engine.turn_taking.end_of_turn import WEIGHTS, Evidence, features
+from engine.turn_taking.end_of_turn import WEIGHTS, Clues, features, weights_for
 
 matplotlib.use("Agg")
 
@@ -31,7 +31,8 @@ RIDGE = 1.0
 FOLDS = 5
 SEED = 5
 SETS = {
-    "scored": ("turn_model", "completion", "question", "trails_off", "short"),
+    "scored": ("turn_model", "completion", "question", "trails_off"),
+    "short": ("completion", "full_stop", "trails_off", "breaks_off"),
     "unscored": ("turn_model", "breaks_off", "question", "full_stop", "trails_off", "short"),
 }
 
@@ -131,21 +132,24 @@ def main() -> None:
     parser.add_argument("--diagram", type=Path, help="write the reliability diagram here")
     arguments = parser.parse_args()
     heard = [moment for file in arguments.heard for moment in read(file) if moment.text]
-    y = np.array([float(moment.kind == "whole") for moment in heard])
-    groups = np.unique([moment.sentence for moment in heard], return_inverse=True)[1]
-    np.random.default_rng(SEED).shuffle(order := np.arange(groups.max() + 1))
-    groups = order[groups]
-    kinds = [moment.kind for moment in heard]
+    all_y = np.array([float(moment.kind == "whole") for moment in heard])
+    all_groups = np.unique([moment.sentence for moment in heard], return_inverse=True)[1]
+    np.random.default_rng(SEED).shuffle(order := np.arange(all_groups.max() + 1))
+    all_groups = order[all_groups]
+    all_kinds = [moment.kind for moment in heard]
 
     tables = {
-        "scored": [features(Evidence(Transcript(m.text), m.completion, m.turn_model)) for m in heard],
-        "unscored": [features(Evidence(Transcript(m.text), None, m.turn_model)) for m in heard],
+        "scored": [features(Clues(Transcript(m.text), m.completion, m.turn_model)) for m in heard],
+        "short": [features(Clues(Transcript(m.text), m.completion, m.turn_model)) for m in heard],
+        "unscored": [features(Clues(Transcript(m.text), None, m.turn_model)) for m in heard],
     }
-    print(f"{len(heard)} moments of {len(set(groups))} turns; {int(y.sum())} are ends\n")
+    print(f"{len(heard)} moments of {len(set(all_groups))} turns; {int(all_y.sum())} are ends\n")
     print(f"{'cross-validated':34}{'area':>8}{'log loss':>10}{'cut taken':>13}{'alone taken':>13}")
     weights = {}
     for name, columns in SETS.items():
-        found = tables[name]
+        used = np.array([weights_for(row) == name for row in tables[name]])
+        found = [row for row, use in zip(tables[name], used, strict=True) if use]
+        y, groups, kinds = all_y[used], all_groups[used], [k for k, use in zip(all_kinds, used, strict=True) if use]
         odds = held_out(table(found, columns), y, groups)
         describe(name, odds, y, kinds)
         for left_out in columns:
@@ -157,7 +161,7 @@ def main() -> None:
             reliability(odds, y, arguments.diagram)
     print(json.dumps(weights, indent=1))
     if arguments.write:
-        source = f"scripts/endpoint_training/fit.py, {len(heard)} moments of {len(set(groups))} turns"
+        source = f"scripts/endpoint_training/fit.py, {len(heard)} moments of {len(set(all_groups))} turns"
         WEIGHTS.write_text(json.dumps({"fitted_by": source, "weights": weights}, indent=2) + "\n")
         print(f"written to {WEIGHTS}")
 

@@ -41,6 +41,8 @@ ASKED_MS = 72
 """Silence after which the models are asked, as ``TurnTaker`` does."""
 
 SEED = 5
+USUAL_OPINION = 0.8
+"""P(finished) of the turn model that turns get which were not spoken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,11 @@ class Studio:
         found.append(await self.hear(text, voice, "whole", trimmed(whole)))
         return found
 
+    async def short_answers(self) -> list[Heard]:
+        """The turns of one or two words as written, with ``USUAL_OPINION``: they are too few among those spoken."""
+        texts = [" ".join(parts) for parts in turns() if len(" ".join(parts).split()) <= 2]
+        return [Heard(t, "written", "whole", t, USUAL_OPINION, await self.word_model.score(t)) for t in texts]
+
     def close(self) -> None:
         for part in (self.recognizer, self.model, self.detector, self.book):
             part.close()
@@ -142,6 +149,8 @@ async def run(done: set[str], keep: Callable[[list[Heard]], None]) -> None:
     async with EmbeddedServer(EmbeddedModel(path, slots=0, scoring_slots=1, context=512)) as server:
         studio = Studio(EmbeddedCompletion(server, 0, limit_s=60))
         try:
+            if not done:
+                keep(await studio.short_answers())
             for index, parts in enumerate(tqdm(turns(), unit="turn", mininterval=10)):
                 if " ".join(parts) not in done:
                     voices = ((HIBARI[index % 4], 1.0), OTHERS[index % 3])

@@ -145,6 +145,7 @@ class Stage:
         self.spare = parts.pop("spare", None)
         self.recognizer = parts.pop("recognizer", None) or FakeRecognizer()
         self.end_of_turn = parts.pop("end_of_turn", None) or FakeEndOfTurn()
+        self.completion = parts.pop("completion", None)
         self.sink = parts.pop("sink", None) or MemorySink()
         profile = parts.pop("profile", TutorProfile()).model_copy(update={"voice": "fake:en"})
         assert not parts, parts
@@ -170,6 +171,7 @@ class Stage:
                 detector,
                 self.end_of_turn,
                 self.settings,
+                completion=self.completion,
                 language=languages,
                 patience=patience,
                 output=output,

@@ -15,7 +15,7 @@ from engine.errors import InvalidField
 from engine.settings import Patience
 from engine.tutors.profile import TutorProfile
 from tests.conversation.conversation_stage import AVATAR, FakeModel, MemorySink, Stage
-from tests.fakes import FakeEndOfTurn, FakeRecognizer, Script, play
+from tests.fakes import FakeCompletion, FakeEndOfTurn, FakeRecognizer, Script, play
 
 LONG = " ".join(f"This is sentence number {n} of a long story." for n in range(12))
 
@@ -28,7 +28,7 @@ def speaking(script: Script, ms: int, model: FakeModel | None = None) -> Stage:
 
 def test_a_spoken_question_is_answered_at_once() -> None:
     script = Script().say(1000, "What do plants do?")
-    stage = speaking(script, 9000)
+    stage = Stage(completion=FakeCompletion()).play_all(lambda stage: play(stage.conversation.listen, script.pcm(9000)))
     kinds = stage.sink.kinds("speech_started", "speech_stopped", "transcription", "text", "turn_done", "interrupted")
     assert kinds == ["speech_started", "speech_stopped", "transcription", "text", "turn_done"]
     ended = 1000 + script.end_of() / 1000

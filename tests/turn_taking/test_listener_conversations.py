@@ -91,7 +91,7 @@ def tutor_from(start_s: float, end_s: float, text: str = "the mitochondria make 
 
 def test_a_question_gets_a_preemptive_reply_and_is_committed() -> None:
     script = Script().say(1000, "What is a plant cell made of?")
-    heard = listen(script.pcm(4000))
+    heard = listen(script.pcm(4000), completion=FakeCompletion())
     assert kinds(heard) == ["SpeechStarted", "SpeechStopped", "BeginPreemptiveReply", "UserTurnEnded"]
     at, ended = next((at, event) for at, event in heard if isinstance(event, UserTurnEnded))
     assert ended.transcript.text == "What is a plant cell made of?"
@@ -148,7 +148,7 @@ def test_a_doubtful_turn_model_cannot_hold_back_a_whole_question() -> None:
     script = Script().say(1000, "What is a star?")
     heard = listen(script.pcm(6000), model=FakeEndOfTurn(0.01))
     at = next(at for at, event in heard if isinstance(event, UserTurnEnded))
-    assert at - script.end_of() / 1000 <= 0.8
+    assert at - script.end_of() / 1000 <= 1.2
 
 
 def test_a_sure_turn_model_cannot_end_an_unfinished_clause_early() -> None:

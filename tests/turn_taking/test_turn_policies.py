@@ -14,7 +14,7 @@ from engine.items import VAD_FRAME_MS, AudioChunk, Transcript
 from engine.recognition.level import LevelFollower
 from engine.settings import EndpointOptions, GateOptions, Settings
 from engine.turn_taking.barge_in import BargeInPolicy, Judgement, OverlappingSound
-from engine.turn_taking.end_of_turn import Evidence, features, log_odds, probability
+from engine.turn_taking.end_of_turn import Clues, features, log_odds, probability
 from engine.turn_taking.endpointing import EndpointPolicy, PauseHabit
 from engine.turn_taking.framing import FrameAssembler, RecentAudio
 from engine.turn_taking.speech_gate import GateEvent, SpeechGate
@@ -129,7 +129,7 @@ shares = st.none() | st.floats(0, 1)
 
 @given(heard, shares, shares)
 def test_log_odds_are_those_of_a_probability(transcript: Transcript, completion: float | None, by_ear: float) -> None:
-    odds = log_odds(Evidence(transcript, completion, by_ear))
+    odds = log_odds(Clues(transcript, completion, by_ear))
     assert 0 < probability(odds) < 1
 
 
@@ -138,14 +138,14 @@ def test_the_more_complete_the_words_and_the_voice_the_likelier_the_end(
     transcript: Transcript, one: float, other: float, constant: float | None
 ) -> None:
     low, high = sorted((one, other))
-    assert log_odds(Evidence(transcript, low, constant)) <= log_odds(Evidence(transcript, high, constant))
-    assert log_odds(Evidence(transcript, constant, low)) <= log_odds(Evidence(transcript, constant, high))
+    assert log_odds(Clues(transcript, low, constant)) <= log_odds(Clues(transcript, high, constant))
+    assert log_odds(Clues(transcript, constant, low)) <= log_odds(Clues(transcript, constant, high))
 
 
 def test_the_score_counts_only_in_a_language_the_small_model_knows() -> None:
     chinese = Transcript("我觉得", language="zh")
-    assert "completion" not in features(Evidence(chinese, 0.9, 0.5))
-    assert "completion" in features(Evidence(Transcript("I think"), 0.9, 0.5))
+    assert "completion" not in features(Clues(chinese, 0.9, 0.5))
+    assert "completion" in features(Clues(Transcript("I think"), 0.9, 0.5))
 
 
 def test_habits_stretch_and_shrink_within_limits() -> None:
