@@ -41,3 +41,8 @@ async def findings(page: Page) -> list[Any]:
         "[id, impact, nodes.map(({html, failureSummary}) => `${html.slice(0, 200)} ${failureSummary}`)]))"
     )
     return found
+
+
+async def serious(page: Page) -> list[Any]:
+    """Those of the ``findings`` that keep people out, or make it hard for them."""
+    return [found for found in await findings(page) if found[1] in ("serious", "critical")]

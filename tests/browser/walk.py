@@ -150,7 +150,8 @@ class Walk:
         await until(reached, f"the state {' or '.join(wanted)}")
 
     async def ask(self, text: str) -> None:
-        """Type a question."""
+        """Type a question, once there is a tutor to hear it."""
+        await self.state("listening", "speaking", "thinking")
         await self.page.locator("#text").fill(text)
         await self.page.locator("#text").press("Enter")
 
