@@ -1,8 +1,8 @@
 """Has the student finished? A small fitted model over what the words, the voice and the language model say. Pure.
 
 A logistic regression: log odds = bias + the sum of weight times feature. There are three sets of weights: for when
-the completion score is known, for one or two words with a score, and for when there is no score (another language, no
-small language model, a late answer).
+the completion score is known, for one or two words after a question of the tutor, and for when there is no score
+(another language, no small language model, a late answer).
 ``scripts/endpoint_training/fit.py`` writes ``end_of_turn.json``; ``docs/endpointing.md`` says how good it is.
 """
 
@@ -26,8 +26,8 @@ SCORED_LANGUAGES = frozenset({"en"})
 SMALLEST = 0.001
 """Probabilities this far from 0 and 1 are as good as 0 and 1."""
 
-SHORT_WORDS = 2
-"""So few words have weights of their own: an answer such as *twelve* is whole, though it ends no sentence."""
+FEW_WORDS = 2
+"""So few words are the beginning of a sentence, or an answer if the tutor has just asked: *twelve*."""
 
 Weights = Mapping[str, float]
 
@@ -45,6 +45,9 @@ class Clues:
     turn_model: float | None = None
     """P(finished) by the sound; None while or where it is not known."""
 
+    answering: bool = False
+    """The tutor has just asked."""
+
 
 def log_odds(clues: Clues) -> float:
     """ln(P / (1 - P)) of the student having finished, when the silence begins."""
@@ -57,7 +60,7 @@ def weights_for(known: Weights) -> str:
     """The name of the weights for these features."""
     if "completion" not in known:
         return "unscored"
-    return "short" if known.get("short") else "scored"
+    return "answer" if "answer" in known else "scored"
 
 
 def probability(log_odds: float) -> float:
@@ -73,13 +76,15 @@ def features(clues: Clues) -> dict[str, float]:
     heard = clues.transcript
     if heard is None or not heard.text:
         return found
-    short = len(tokens(heard.text)) <= SHORT_WORDS
+    few_words = len(tokens(heard.text)) <= FEW_WORDS
     if clues.completion is not None and heard.language in SCORED_LANGUAGES:
         found["completion"] = _logit(clues.completion)
-    if short or "completion" not in found:
+    if few_words and clues.answering:
+        found["answer"] = 1.0
+    if "answer" in found or "completion" not in found:
         found["breaks_off"] = float(breaks_off(heard.text, heard.language))
         found["full_stop"] = float(heard.text.rstrip("\"'”’) ").endswith((".", "!", "。", "！")))
-        found["short"] = float(short)
+    found["few_words"] = float(few_words)
     found["question"] = float(asks(heard.text))
     found["trails_off"] = float(trails_off(heard.text))
     return found

@@ -221,12 +221,12 @@ class UserTurn:
         """The turn model's P(finished), if it heard all speech there was."""
         return self.turn_model.probability if self.turn_model.judged_ms >= self.end_ms else None
 
-    def clues(self) -> Clues:
-        """What is known of whether the student has finished."""
+    def clues(self, *, answering: bool) -> Clues:
+        """What is known of whether the student has finished, who may be ``answering`` the tutor."""
         preview = self.fresh_preview()
         heard = preview.transcript if preview else None
         judged = heard is not None and self.completion.text == heard.text
-        return Clues(heard, self.completion.score if judged else None, self.fresh_probability())
+        return Clues(heard, self.completion.score if judged else None, self.fresh_probability(), answering)
 
     def own_words(self, recognized: RecognizedWords) -> Transcript:
         """These words without those of the user turn before."""

@@ -18,7 +18,7 @@ from engine.turn_taking.ending import Outcome, ending
 from engine.turn_taking.endpointing import EndpointPolicy
 from engine.turn_taking.events import ListeningFailed, NoSpeechHeard, Partial, Resume
 from engine.turn_taking.speech_gate import SpeechGate
-from engine.turn_taking.transcript_cues import asks, content, echo_share
+from engine.turn_taking.transcript_cues import asks, content, echo_share, tutor_asks
 from engine.turn_taking.turn_state import STUDENT_FIRST, FloorState, TutorVoice, UserTurn
 
 ECHO_TAIL_MS = 500
@@ -306,7 +306,7 @@ class TurnTaker:
 
     def _decide(self, turn: UserTurn) -> None:
         """End the user turn, begin a preemptive reply, or wait."""
-        odds = log_odds(turn.clues())
+        odds = log_odds(turn.clues(answering=tutor_asks(self._tutor.text)))
         wait_ms = self._wait_ms(turn, odds)
         end = ending(turn, self._now_ms, wait_ms, odds, self._options)
         if end.complete and turn.continuation.before is not None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import numpy.typing as npt
-from hear import Heard
+from hear import WRITTEN, Heard
 
 from engine.items import Transcript
 from engine.turn_taking.end_of_turn import WEIGHTS, Clues, features, weights_for
@@ -31,9 +31,9 @@ RIDGE = 1.0
 FOLDS = 5
 SEED = 5
 SETS = {
-    "scored": ("turn_model", "completion", "question", "trails_off"),
-    "short": ("completion", "full_stop", "trails_off", "breaks_off"),
-    "unscored": ("turn_model", "breaks_off", "question", "full_stop", "trails_off", "short"),
+    "scored": ("turn_model", "completion", "question", "trails_off", "few_words"),
+    "answer": ("completion", "full_stop", "trails_off", "breaks_off"),
+    "unscored": ("turn_model", "breaks_off", "question", "full_stop", "trails_off", "few_words"),
 }
 
 
@@ -140,7 +140,7 @@ def main() -> None:
 
     tables = {
         "scored": [features(Clues(Transcript(m.text), m.completion, m.turn_model)) for m in heard],
-        "short": [features(Clues(Transcript(m.text), m.completion, m.turn_model)) for m in heard],
+        "answer": [features(Clues(Transcript(m.text), m.completion, m.turn_model, answering=True)) for m in heard],
         "unscored": [features(Clues(Transcript(m.text), None, m.turn_model)) for m in heard],
     }
     print(f"{len(heard)} moments of {len(set(all_groups))} turns; {int(all_y.sum())} are ends\n")
@@ -148,6 +148,8 @@ def main() -> None:
     weights = {}
     for name, columns in SETS.items():
         used = np.array([weights_for(row) == name for row in tables[name]])
+        if name == "scored":
+            used &= np.array([moment.voice != WRITTEN for moment in heard])
         found = [row for row, use in zip(tables[name], used, strict=True) if use]
         y, groups, kinds = all_y[used], all_groups[used], [k for k, use in zip(all_kinds, used, strict=True) if use]
         odds = held_out(table(found, columns), y, groups)

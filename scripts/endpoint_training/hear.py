@@ -41,6 +41,9 @@ ASKED_MS = 72
 """Silence after which the models are asked, as ``TurnTaker`` does."""
 
 SEED = 5
+WRITTEN = "written"
+"""The voice of turns that were not spoken."""
+
 USUAL_OPINION = 0.8
 """P(finished) of the turn model that turns get which were not spoken."""
 
@@ -136,7 +139,7 @@ class Studio:
     async def short_answers(self) -> list[Heard]:
         """The turns of one or two words as written, with ``USUAL_OPINION``: they are too few among those spoken."""
         texts = [" ".join(parts) for parts in turns() if len(" ".join(parts).split()) <= 2]
-        return [Heard(t, "written", "whole", t, USUAL_OPINION, await self.word_model.score(t)) for t in texts]
+        return [Heard(t, WRITTEN, "whole", t, USUAL_OPINION, await self.word_model.score(t)) for t in texts]
 
     def close(self) -> None:
         for part in (self.recognizer, self.model, self.detector, self.book):

@@ -142,6 +142,13 @@ def test_the_more_complete_the_words_and_the_voice_the_likelier_the_end(
     assert log_odds(Clues(transcript, constant, low)) <= log_odds(Clues(transcript, constant, high))
 
 
+def test_one_word_is_an_answer_once_the_tutor_has_asked() -> None:
+    word = Transcript("Twelve.")
+    assert log_odds(Clues(word, 0.1, 0.5, answering=True)) > log_odds(Clues(word, 0.1, 0.5)) + 1
+    sentence = Transcript("It is twelve.")
+    assert log_odds(Clues(sentence, 0.1, 0.5, answering=True)) == log_odds(Clues(sentence, 0.1, 0.5))
+
+
 def test_the_score_counts_only_in_a_language_the_small_model_knows() -> None:
     chinese = Transcript("我觉得", language="zh")
     assert "completion" not in features(Clues(chinese, 0.9, 0.5))
