@@ -168,7 +168,7 @@ def check(said: list[Action]) -> None:
     assert not ducked
 
 
-@settings(max_examples=4 * settings().max_examples)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.lists(steps, max_size=40), st.booleans(), st.booleans(), st.integers(0, 2))
 def test_every_promise_is_kept_and_every_turn_ends(
     script: list[tuple[str, Any]], barge_in: bool, word_model: bool, ahead: int
