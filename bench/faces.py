@@ -18,9 +18,11 @@ import contextlib
 import json
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -93,14 +95,25 @@ def cpu_s(pid: int) -> dict[str, float]:
     return {"engine": sum(process.cpu_times()[:2]), "language model": children}
 
 
-async def rung(base: str, pid: int, sessions: int, seconds: float) -> dict[str, float]:
+def cpu_by_thread(pid: int) -> Counter[str]:
+    """Processor seconds by the name of the engine's threads; ``event loop`` is its main thread. Only on Linux."""
+    spent: Counter[str] = Counter({"language model": cpu_s(pid)["language model"], "clients": time.process_time()})
+    for thread in psutil.Process(pid).threads():
+        with contextlib.suppress(OSError):
+            name = Path(f"/proc/{pid}/task/{thread.id}/comm").read_text().strip()
+            spent["event loop" if thread.id == pid else name] += thread.user_time + thread.system_time
+    return spent
+
+
+async def rung(base: str, pid: int, sessions: int, seconds: float) -> dict[str, Any]:
     """A run with so many sessions speaking at once."""
     async with http_session() as http, contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(Client(http, base, student_id=n + 1)) for n in range(sessions)]
         heard = [Heard() for _ in clients]
-        before, cpu, began = counters(base), cpu_s(pid), time.perf_counter()
+        before, cpu, parts, began = counters(base), cpu_s(pid), cpu_by_thread(pid), time.perf_counter()
         await asyncio.gather(*(speak(client, seconds, each) for client, each in zip(clients, heard, strict=True)))
         wall, after, spent = time.perf_counter() - began, counters(base), cpu_s(pid)
+        parts = cpu_by_thread(pid) - parts
     late = [ms for each in heard for ms in each.late_ms]
     keys = {what: f'tutor_frames_total{{what="{what}"}}' for what in ("made", "repeated", "dropped")}
     frames = {what: after.get(key, 0) - before.get(key, 0) for what, key in keys.items()}
@@ -109,9 +122,11 @@ async def rung(base: str, pid: int, sessions: int, seconds: float) -> dict[str, 
         f"late_{BUFFER_MS}_pct": 100 * float(np.mean(np.array(late) > BUFFER_MS)), "worst_late_ms": max(late),
         "replies": sum(len(each.first_ms) for each in heard), "dry_replies": sum(each.dry for each in heard),
         "first_p50_ms": percentile([ms for each in heard for ms in each.first_ms], 50),
+        "first_p95_ms": percentile([ms for each in heard for ms in each.first_ms], 95),
         "repeated_pct": 100 * frames["repeated"] / max(1.0, frames["made"] + frames["repeated"]),
         "dropped": frames["dropped"], "engine_cores": (spent["engine"] - cpu["engine"]) / wall,
         "llm_cores": (spent["language model"] - cpu["language model"]) / wall,
+        "cpu_ms_per_spoken_s": {part: 1000 * s / (len(late) * FRAME_MS / 1000) for part, s in parts.most_common()},
     }  # fmt: skip
 
 
@@ -153,6 +168,13 @@ def engine(args: argparse.Namespace, log: str) -> Iterator[tuple[str, int]]:
         yield stack.enter_context(started_engine(*options, log_path=args.out / log))
 
 
+def _line(row: dict[str, Any]) -> str:
+    """``row`` as text."""
+    figures = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if not isinstance(value, dict))
+    parts = "  ".join(f"{part} {ms:.0f}" for part, ms in row.get("cpu_ms_per_spoken_s", {}).items() if ms >= 0.5)
+    return f"{figures}\n   CPU ms a second of speech: {parts}" if parts else figures
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -172,9 +194,9 @@ def main() -> int:
             asyncio.run(rung(base, pid, 1, 1))  # work that is done only once
             for sessions in args.sessions:
                 rows.append(asyncio.run(rung(base, pid, sessions, args.seconds)))
-                print("  ".join(f"{name} {value:.4g}" for name, value in rows[-1].items()), flush=True)
+                print(_line(rows[-1]), flush=True)
     if args.idle:
-        print("  ".join(f"{name} {value:.4g}" for name, value in rows[-1].items()))
+        print(_line(rows[-1]))
     print(f"\n{machine()}")
     report = {"machine": machine(), "voice": args.voice, "elsewhere": args.elsewhere, "rows": rows}
     (args.out / "faces.json").write_text(json.dumps(report, indent=1))

@@ -8,9 +8,11 @@ calls cannot be interrupted, and its result is dropped.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -29,7 +31,9 @@ class Worker:
     def __init__(self, name: str, threads: int = 1, backlog: int = 64) -> None:
         self.name = name
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._pool = ThreadPoolExecutor(
+            threads, thread_name_prefix=name, initializer=_tell_the_system, initargs=(name,)
+        )
         self._slots = asyncio.Semaphore(backlog)
         self.waiting = 0
         """Calls of ``run`` that have not returned yet."""
@@ -55,3 +59,10 @@ class Worker:
     def close(self) -> None:
         """Wait for running jobs, drop queued ones and end the threads. Idempotent; blocks."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _tell_the_system(name: str) -> None:
+    """Name the calling thread for ``top -H`` and ``perf`` too, which Python does not before 3.14. Only on Linux."""
+    with contextlib.suppress(OSError):
+        # The kernel keeps 15 bytes of it.
+        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(name[:15])
