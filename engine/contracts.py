@@ -156,7 +156,12 @@ class LanguageModel(Protocol):
     """Chat messages in, text deltas out."""
 
     def reply(
-        self, messages: Sequence[Message], *, max_tokens: int | None = None, temperature: float | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        dialogue: str = "",
     ) -> AsyncIterator[str]:
         """Stream the answer to ``messages``. Closing the iterator cancels the request upstream.
 
@@ -167,13 +172,20 @@ class LanguageModel(Protocol):
             messages: the chat, oldest first, ending with the student's message.
             max_tokens: length limit of the answer; None takes the one from the settings.
             temperature: sampling temperature, 0..2; None takes the one from the settings.
+            dialogue: names the dialogue that ``messages`` are the newest state of, so that a model that keeps what it
+                has read finds it; empty for one that does not go on.
 
         Raises:
             LanguageModelFailed: before or after the first delta.
         """
 
-    async def prefill(self, messages: Sequence[Message]) -> None:
-        """Prefill: let the model read a prompt it will see again. Only saves time; a failure is not raised."""
+    async def prefill(self, messages: Sequence[Message], *, dialogue: str = "") -> None:
+        """Prefill: let the model read a prompt it will see again. Only saves time; a failure is not raised.
+
+        Args:
+            messages: as for ``reply``.
+            dialogue: as for ``reply``.
+        """
 
 
 Presents = Literal["woman", "man", "child", ""]

@@ -250,7 +250,12 @@ class FakeLanguageModel:
     """What each reply was asked for with."""
 
     async def reply(
-        self, messages: Sequence[Message], *, max_tokens: int | None = None, temperature: float | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        dialogue: str = "",
     ) -> AsyncIterator[str]:
         self.asked.append(list(messages))
         self.temperatures.append(temperature)

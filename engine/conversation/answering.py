@@ -87,7 +87,7 @@ class Answering:
     ) -> None:
         self.microphone = StudentMicrophone(parts, tasks, ListenerInbox(inbox, self.cut_off), languages, patience)
         self.floor = Floor(tasks, dialogue.history, dialogue.record, parts.metrics)
-        self.prefill = DialoguePrefill(parts, dialogue.history, tasks, dialogue.profile.safety)
+        self.prefill = DialoguePrefill(parts, dialogue.history, tasks, dialogue.profile.safety, dialogue.session_id)
         self.stops = 0
         """How often the student has pressed stop."""
         self._parts = parts

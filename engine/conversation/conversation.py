@@ -30,6 +30,9 @@ from engine.protocol.outgoing import Event
 from engine.settings import Patience
 from engine.tutors.profile import TutorProfile
 
+QUESTION_TOKENS = 64
+"""Of the model's window, kept free for the next question. A judgement: a long spoken sentence has 40."""
+
 
 class Conversation:
     """The dialogue of one student with one tutor.
@@ -55,17 +58,20 @@ class Conversation:
         """As they were asked for, not as the profile completes them."""
         self.unanswered = False
         """Another engine was answering the student when the session came here; the next client gets the answer."""
+        own = profile.knowledge if profile.knowledge and parts.knowledge.exists(profile.knowledge) else None
+        base = kb_id or own
+        has_notes = base is not None and not parts.knowledge.built_in(base)
         self.history = ChatHistory(
             profile.persona,
             context_tokens=parts.settings.llm.context,
             reply_tokens=parts.settings.llm.max_tokens,
             greeting=profile.greeting,
             examples=[(e.question, e.answer) for e in profile.examples],
+            question_tokens=QUESTION_TOKENS + (parts.settings.knowledge.tokens if has_notes else 0),
         )
         self.record = LessonRecord(
             _loop_time, words=parts.settings.lessons.record, held_back_words=parts.settings.lessons.held_back_words
         )
-        own = profile.knowledge if profile.knowledge and parts.knowledge.exists(profile.knowledge) else None
         self._parts = parts
         self._session_id = session_id
         # Idle tutors of one profile move alike, so that their pictures can be shared.
@@ -75,7 +81,7 @@ class Conversation:
         self._inbox = Inbox(self._tasks)
         self._answering = Answering(
             parts,
-            Dialogue(profile, self.history, self.record, self._idle_motion, session_id, kb_id or own),
+            Dialogue(profile, self.history, self.record, self._idle_motion, session_id, base),
             self._client,
             self._inbox,
             self._tasks,

@@ -31,13 +31,17 @@ class DialoguePrefill:
         history: the dialogue to read.
         tasks: the conversation's, which it runs in.
         strictness: of the guard, which words must pass to be read.
+        dialogue: names it to the language model.
     """
 
-    def __init__(self, parts: Parts, history: ChatHistory, tasks: SessionTasks, strictness: Strictness) -> None:
+    def __init__(
+        self, parts: Parts, history: ChatHistory, tasks: SessionTasks, strictness: Strictness, dialogue: str
+    ) -> None:
         self._parts = parts
         self._history = history
         self._tasks = tasks
         self._strictness = strictness
+        self._dialogue = dialogue
         self._task: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         """The task that has begun to read."""
@@ -75,4 +79,4 @@ class DialoguePrefill:
             if await self._parts.safety.question(question, self._strictness, asked) is not None:
                 return
         self._reading = asyncio.current_task()
-        await self._parts.language_model.prefill(self._history.messages(question))
+        await self._parts.language_model.prefill(self._history.messages(question), dialogue=self._dialogue)

@@ -131,6 +131,7 @@ class TextStage:
             prompt.messages,
             max_tokens=profile.llm_max_tokens or context.parts.settings.llm.max_tokens,
             temperature=profile.llm_temperature,
+            dialogue=context.options.session,
         )
         early: asyncio.TimerHandle | None = None
         try:

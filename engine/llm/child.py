@@ -67,7 +67,8 @@ def _serve(config: dict[str, Any]) -> Any:
         cpu.n_threads = config[threads]
         # Threads that spin between tokens starve every other stage on a small machine.
         cpu.poll = config["poll"]
-    params.n_threads_http = config["slots"] + 2
+    # One thread serves one connection, also while its request waits for a slot; another must be left for ``/health``.
+    params.n_threads_http = 2 * config["slots"] + 16
     params.cache_ram_mib = config["prompt_cache_mib"]
     params.endpoint_slots = False
     params.ui = False

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from engine.llm.exchange import Exchange, ReplyLimits
 from engine.llm.failures import Refused, RequestFailed, for_log, from_status
 from engine.llm.http import ChatHttp
 from engine.llm.prefills import Prefill, Prefills
+from engine.llm.slots import SlotTable
 from engine.llm.stumbles import Stumbled, Watch, cleaned
 
 log = structlog.get_logger(__name__)
@@ -49,6 +50,7 @@ class OpenAIChat:
         extra_body: further fields of the request, for this kind of server.
         thinking: whether the model is asked to think before it answers.
         suspicious: an answer that begins like thinking aloud is held back until that is settled.
+        slots: where the embedded model keeps dialogues; None for any other server.
     """
 
     source: EndpointSource
@@ -58,6 +60,7 @@ class OpenAIChat:
     extra_body: dict[str, Any] | None = None
     thinking: Thinking = "off"
     suspicious: bool = True
+    slots: SlotTable | None = None
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     prefills: Prefills = field(default_factory=Prefills)
     dialect: Dialect = field(default_factory=Dialect)
@@ -80,18 +83,19 @@ class OpenAIChat:
         if http is not None:
             await http.close()
 
-    async def prefill(self, messages: Sequence[Message]) -> None:
+    async def prefill(self, messages: Sequence[Message], *, dialogue: str = "") -> None:
         """Let the server read a prompt in advance, so that only the question is left to read when a reply is due.
 
         Waits while replies are made. A failure costs nothing but the saving: it is logged and otherwise ignored.
 
         Args:
             messages: end with a message of the student, which may be a different one when the reply is due.
+            dialogue: whose prompt it is.
         """
         prefill = Prefill(tuple(messages[:-1]))
         try:
             if await self.prefills.may_read(prefill):
-                async with aclosing(self._deltas(messages, 1, self.temperature)) as deltas:
+                async with aclosing(self._deltas(messages, 1, self.temperature, dialogue)) as deltas:
                     async for _ in deltas:
                         break
         except LanguageModelFailed as error:
@@ -100,23 +104,40 @@ class OpenAIChat:
             self.prefills.over(prefill)
 
     async def reply(
-        self, messages: Sequence[Message], *, max_tokens: int | None = None, temperature: float | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        dialogue: str = "",
     ) -> AsyncGenerator[str, None]:
         """Stream the answer to ``messages``; see ``LanguageModel.reply``."""
-        with self.prefills.replying():
+        with self.prefills.replying() as urgency:
             await self.prefills.settled(messages, self.limits.first_token_s / 2)
             sampled = self.temperature if temperature is None else temperature
-            async with aclosing(self._deltas(messages, max_tokens or self.limits.max_tokens, sampled)) as deltas:
-                async for delta in deltas:
+            deltas = self._deltas(messages, max_tokens or self.limits.max_tokens, sampled, dialogue)
+            async with aclosing(deltas) as stream:
+                async for delta in stream:
+                    urgency.given(delta)
                     yield delta
 
     async def _deltas(
-        self, messages: Sequence[Message], max_tokens: int, temperature: float
+        self, messages: Sequence[Message], max_tokens: int, temperature: float, dialogue: str
     ) -> AsyncGenerator[str, None]:
         """Up to two attempts, unless the circuit breaker is open."""
+        slot = self.slots.using(dialogue) if self.slots is not None and dialogue else nullcontext[dict[str, Any]]({})
+        with slot as where:
+            async with aclosing(self._tries(messages, max_tokens, temperature, where)) as deltas:
+                async for delta in deltas:
+                    yield delta
+
+    async def _tries(
+        self, messages: Sequence[Message], max_tokens: int, temperature: float, where: dict[str, Any]
+    ) -> AsyncGenerator[str, None]:
         limits = self.limits
         deadline = asyncio.get_running_loop().time() + limits.first_token_s
-        wish = Wish(self.model, messages, max_tokens, temperature, self.extra_body or {}, self.thinking)
+        extra = {**(self.extra_body or {}), **where}
+        wish = Wish(self.model, messages, max_tokens, temperature, extra, self.thinking)
         neighbour = Neighbour(
             "the language model", LanguageModelFailed, limits.retry_pause_s, limits.longest_retry_after_s
         )

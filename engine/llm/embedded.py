@@ -49,8 +49,8 @@ class EmbeddedModel:
     """0 means all cores but one (at least 1) for the answer, which a busy core would slow down, and
     every core for prompts, which the student waits for."""
 
-    slots: int = 2
-    """Answers made at once."""
+    slots: int = 8
+    """Answers made at once, each token of all of them in one step; and dialogues that are kept as they were read."""
 
     scoring_slots: int = 0
     """Further slots, after those, which ``completion.py`` asks by their number."""

@@ -16,6 +16,7 @@ from engine.llm.completion import COMPLETION_MODEL, EmbeddedCompletion
 from engine.llm.embedded import LONGEST_PAUSE_S, EmbeddedModel, EmbeddedServer
 from engine.llm.endpoint import Endpoint, EndpointSource, FixedEndpoint
 from engine.llm.exchange import ReplyLimits
+from engine.llm.slots import SlotTable
 from engine.models.catalog import locate
 from engine.models.gguf import faster_prompts
 from engine.settings import Settings
@@ -81,6 +82,7 @@ async def language_model(
             extra,
             settings.llm.thinking,
             suspicious=extra is None,
+            slots=None if extra is None else SlotTable(settings.llm.slots),
         )
         if extra is not None:
             # The child is started again within this time, whatever happens to it.

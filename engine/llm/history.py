@@ -64,6 +64,8 @@ class ChatHistory:
         system_prompt: always sent, first.
         context_tokens: the model's window.
         reply_tokens: kept free for the answer.
+        question_tokens: kept free for the question and what is looked up for it, at most a quarter of the window. So
+            the window is cut when a reply ends, not when the student has asked and waits.
         greeting: what the tutor said before the student's first word, if anything.
         examples: (question, answer) pairs that show how the tutor talks; always sent, after the system prompt.
     """
@@ -74,11 +76,13 @@ class ChatHistory:
         *,
         context_tokens: int = 2048,
         reply_tokens: int = 160,
+        question_tokens: int = 64,
         greeting: str = "",
         examples: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._system_prompt = system_prompt.strip()
         self._budget = max(0, context_tokens - reply_tokens)
+        self._asked = min(question_tokens, self._budget // 4)
         self._examples: list[Message] = []
         for question, answer in examples:
             self._examples += ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
@@ -185,7 +189,8 @@ class ChatHistory:
         said = [entry.message for entry in shown if not entry.reopened or entry.reply in answered]
         if tail and said and said[-1] == {"role": "user", "content": text}:
             said.pop()  # committed already: it is the message that is being answered
-        left = self._budget - sum(estimate_tokens(m["content"]) for m in (*head, *tail))
+        asking = max(self._asked, sum(estimate_tokens(m["content"]) for m in tail))
+        left = self._budget - asking - sum(estimate_tokens(m["content"]) for m in head)
         kept = said[self._forgotten(said, left) :]
         # A window that opens with an answer to nothing confuses small models; the greeting may open it.
         while kept and kept[0]["role"] == "assistant" and len(kept) < len(said):

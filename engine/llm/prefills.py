@@ -1,7 +1,7 @@
 """Prompts that the model reads before they are asked, and how they give way to replies.
 
-One event loop; computes nothing. One prompt is read at a time, and only while no reply is being
-made. A reply that goes on from a prompt that is being read waits for it, since a server that got
+One event loop; computes nothing. One prompt is read at a time, and only while nobody waits for the
+first words of a reply. A reply that goes on from a prompt that is being read waits for it, since a server that got
 both would read the same words twice, side by side; one that is still waiting is dropped.
 """
 
@@ -13,6 +13,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from engine.contracts import Message
+
+FIRST_CHARS = 80
+"""A reply with so many characters has something to say for some seconds, in which a prompt may be read. A judgement:
+about twice the longest first clause."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,30 +31,50 @@ class Prefill:
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+class Urgency:
+    """Counts the first words of one reply, which the student waits for."""
+
+    def __init__(self, prefills: Prefills) -> None:
+        self._prefills = prefills
+        self._left = FIRST_CHARS
+
+    def given(self, text: str) -> None:
+        """The reply went on with ``text``."""
+        self._left -= len(text)
+        if self._left <= 0:
+            self._prefills.calm(self)
+
+
 class Prefills:
     """All prefills of one model, and the replies that have priority over them."""
 
     def __init__(self) -> None:
         self.read = 0
         """Prompts prefilled since the start."""
-        self._replies = 0
+        self._urgent: set[Urgency] = set()
         self._known: set[Prefill] = set()
         self._changed = asyncio.Event()
 
     @contextmanager
-    def replying(self) -> Iterator[None]:
-        """A reply is being made while the context lasts; no prompt begins to be read."""
-        self._replies += 1
+    def replying(self) -> Iterator[Urgency]:
+        """A reply is being made while the context lasts; until it has its first words, no prompt begins to be read."""
+        urgency = Urgency(self)
+        self._urgent.add(urgency)
         try:
-            yield
+            yield urgency
         finally:
-            self._replies -= 1
+            self.calm(urgency)
+
+    def calm(self, urgency: Urgency) -> None:
+        """Nobody waits for this reply any more. Idempotent."""
+        if urgency in self._urgent:
+            self._urgent.discard(urgency)
             self._wake()
 
     async def may_read(self, prefill: Prefill) -> bool:
         """Wait until ``prefill`` may be read; False when a reply made it needless meanwhile."""
         self._known.add(prefill)
-        while not prefill.dropped and (self._replies or any(other.reading for other in self._known)):
+        while not prefill.dropped and (self._urgent or any(other.reading for other in self._known)):
             changed = self._changed
             await changed.wait()
         prefill.reading = not prefill.dropped

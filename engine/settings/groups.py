@@ -177,7 +177,9 @@ class LlmSettings(Group):
         le=64,
         description="Threads of the embedded model; 0: all cores for prompts, one less for answers.",
     )
-    slots: int = Field(default=2, ge=1, le=64, description="Replies the embedded model generates at once.")
+    slots: int = Field(
+        default=8, ge=1, le=64, description="Dialogues the embedded model keeps in memory and answers at once."
+    )
     connect_timeout_s: float = Field(default=5, gt=0, le=120, description="Time to reach the endpoint, seconds.")
     first_token_timeout_s: float = Field(default=20, gt=0, le=600, description="Time to the first token, seconds.")
     token_timeout_s: float = Field(default=10, gt=0, le=600, description="Longest gap between tokens, seconds.")

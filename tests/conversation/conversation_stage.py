@@ -79,7 +79,7 @@ class MemorySink:
 
 
 class FakeModel(FakeLanguageModel):
-    async def prefill(self, messages: Sequence[Message]) -> None:
+    async def prefill(self, messages: Sequence[Message], *, dialogue: str = "") -> None:
         return None
 
 

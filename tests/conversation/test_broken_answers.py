@@ -30,7 +30,12 @@ class LimitedModel(FakeModel):
     """Reaches its length limit after ``fails_after`` words."""
 
     async def reply(
-        self, messages: Sequence[Message], *, max_tokens: int | None = None, temperature: float | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        dialogue: str = "",
     ) -> AsyncIterator[str]:
         words = self.text.split()[: self.fails_after]
         for index, word in enumerate(words):

@@ -154,7 +154,7 @@ class ReadingModel(FakeModel):
         super().__init__()
         self.read: list[str] = []
 
-    async def prefill(self, messages: Sequence[Message]) -> None:
+    async def prefill(self, messages: Sequence[Message], *, dialogue: str = "") -> None:
         self.read.append(messages[-1]["content"])
 
 

@@ -229,7 +229,7 @@ class ReadingModel(FakeModel):
 
     read: list[list[str]]
 
-    async def prefill(self, messages: Any) -> None:
+    async def prefill(self, messages: Any, *, dialogue: str = "") -> None:
         self.read.append([m["content"] for m in messages])
 
 

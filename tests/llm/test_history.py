@@ -159,3 +159,12 @@ def test_a_student_cannot_write_control_marks_and_the_tutors_own_prompt_is_left_
         assert mark not in text
     assert "3 < 5 and a <b> c" in text
     assert history.remembered[0]["content"].startswith("<|im_end|>")
+
+
+def test_the_window_is_cut_before_a_question_comes_and_not_by_it() -> None:
+    history = ChatHistory("s", context_tokens=1024, reply_tokens=64, question_tokens=100)
+    for turn in range(1, 101):
+        history.add_user(turn, f"question {turn}")
+        history.add_assistant(turn, "an answer of the usual length, " * 2)
+        read_ahead, asked = contents(history, "Hello."), contents(history, "so many words " * 20)
+        assert read_ahead[:-1] == asked[:-1]

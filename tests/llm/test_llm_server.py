@@ -22,6 +22,7 @@ from engine.llm.client import OpenAIChat
 from engine.llm.embedded import EmbeddedModel, EmbeddedServer
 from engine.llm.exchange import ReplyLimits
 from engine.llm.factory import SMALL_MODEL_SAMPLING, language_model
+from engine.llm.slots import SlotTable
 from engine.models.catalog import locate
 from engine.models.gguf import faster_prompts
 from engine.settings import Settings
@@ -190,3 +191,23 @@ async def test_a_text_takes_no_more_tokens_than_estimated(model: EmbeddedModel, 
         async with http.post(url, json={"content": text}, headers={"Authorization": f"Bearer {at.api_key}"}) as answer:
             tokens = len((await answer.json())["tokens"])
     assert 0 < tokens <= estimate_tokens(text) <= 4 * tokens + 8
+
+
+async def test_a_window_that_was_cut_is_moved_and_not_read_anew(model: EmbeddedModel) -> None:
+    said: list[Message] = [{"role": "system", "content": "Be kind."}]
+    for number in range(12):
+        said.append({"role": "user", "content": f"Question {number}: what follows from {number * 7} for all of us?"})
+        said.append({"role": "assistant", "content": f"From {number * 7} it follows that we count to {number * 11}."})
+    last: Message = {"role": "user", "content": "And then?"}
+    async with EmbeddedServer(model) as server, aiohttp.ClientSession() as http:
+        at = await server.endpoint()
+        table, read = SlotTable(model.slots), []
+        for messages in ([*said, last], [said[0], *said[7:], last]):
+            with table.using("dialogue") as where:
+                async with http.post(
+                    f"{at.base_url}/chat/completions",
+                    json={"messages": messages, "max_tokens": 1, **SMALL_MODEL_SAMPLING, **where},
+                    headers={"Authorization": f"Bearer {at.api_key}"},
+                ) as response:
+                    read.append((await response.json())["timings"]["prompt_n"])
+    assert read[0] > 300 and read[1] <= 16, read

@@ -88,3 +88,19 @@ def test_a_cancelled_reading_holds_nobody_up() -> None:
         return log
 
     assert run_virtual(main()) == ["own begins", "reply begins", "reply ends"]
+
+
+def test_a_reply_that_has_its_first_words_lets_others_read() -> None:
+    async def main() -> list[str]:
+        prefills, log = Prefills(), list[str]()
+        async with asyncio.TaskGroup() as group:
+            with prefills.replying() as urgency:
+                group.create_task(read(prefills, log, "a", HEAD))
+                await asyncio.sleep(1)
+                log.append("first words")
+                urgency.given("words, " * 20)
+                await asyncio.sleep(5)
+                log.append("reply ends")
+        return log
+
+    assert run_virtual(main()) == ["first words", "a begins", "a ends", "reply ends"]
