@@ -33,6 +33,12 @@ class Pacing:
         start = self._playing_since if self._playing_since is not None else now
         return start + index * FRAME_MS / 1000
 
+    def played_s(self, now: float) -> float:
+        """Seconds of the reply that a client has played which plays without a pause."""
+        if self._playing_since is None:
+            return 0.0
+        return min(now - self._playing_since, self.sent * FRAME_MS / 1000)
+
     def add_sent(self, frames: int, now: float) -> None:
         """``frames`` more were handed to the sink."""
         latest_start = now - self.sent * FRAME_MS / 1000  # for a client that has played without a pause until now

@@ -9,7 +9,6 @@ from dataclasses import replace
 from engine.animation.idle_motion import IdleMotion
 from engine.animation.reply_animator import ReplyAnimator
 from engine.contracts import Avatar, FrameRequest
-from engine.conversation.pacing import Pacing
 from engine.conversation.playback import Playback
 from engine.conversation.reply_context import ReplyContext
 from engine.conversation.sink import Sink
@@ -37,7 +36,7 @@ class PictureStage:
         self._idle_motion = idle_motion
         self._playback = playback
         self._sink = sink
-        self._pacing = Pacing()
+        self._pacing = context.pacing
         self._room = asyncio.Semaphore(MAX_PICTURES_IN_FLIGHT)
         self._spoken_ms = 0.0
 

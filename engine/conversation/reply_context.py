@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.concurrency.channel import Channel
 from engine.contracts import Avatar
+from engine.conversation.pacing import Pacing
 from engine.conversation.parts import Parts
 from engine.items import MediaFrame
 from engine.protocol.outgoing import ReplyEvent
@@ -15,7 +16,7 @@ from engine.tutors.profile import TutorProfile
 
 MAX_WAITING_ITEMS = 512
 """Events and batches of frames that wait for the sink. Far more than a reply has events while its pictures are bounded
-(``picture_stage.MAX_PICTURES_IN_FLIGHT``), so writing text never waits for playback."""
+(``picture_stage.MAX_PICTURES_IN_FLIGHT``), so writing text does not wait for these; see ``text_stage.LEAD_S``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,9 @@ class ReplyContext:
     timeline: Timeline
     """When the stages were reached."""
 
+    pacing: Pacing
+    """How far it is made and played."""
+
     out: Channel[ReplyEvent | list[MediaFrame]]
     """What leaves for the client, in order. The frames do not have their reply number yet."""
 
@@ -64,4 +68,4 @@ class ReplyContext:
 
 def open_context(parts: Parts, options: ReplyOptions, started_at: float) -> ReplyContext:
     """The context of a new reply. ``started_at``: when its question arrived, seconds on the loop's clock."""
-    return ReplyContext(parts, options, Timeline(started_at), Channel("reply-out", MAX_WAITING_ITEMS))
+    return ReplyContext(parts, options, Timeline(started_at), Pacing(), Channel("reply-out", MAX_WAITING_ITEMS))

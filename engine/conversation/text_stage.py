@@ -28,6 +28,15 @@ from engine.text.clauses import CLOSERS, STOPS, ClauseSplitter
 from engine.text.expression_tags import TagReader
 from engine.text.language import detect_language
 from engine.text.language_runs import language_runs
+from engine.text.scripts import is_unspaced
+
+LEAD_S = 6.0
+"""The embedded model writes a reply so many seconds of speech ahead of its playback, and then waits: other replies need
+the processor now. A judgement: a beat of its steps (2 s), a clause and its voice fit into it three times."""
+
+LETTER_S, CHARACTER_S = 0.055, 0.2
+"""Seconds of speech in a letter, and in a character of a script without spaces. Rather short: measured on the voices,
+0.06 to 0.07 and 0.2 to 0.25."""
 
 JUDGED_CHARS = 160
 """The guard reads so much before a clause with it: a sentence may be spread over clauses."""
@@ -68,6 +77,8 @@ class TextStage:
         """Expressions the model asked for, from which character on of what it wrote."""
         self._pushed = self._given = 0
         """Characters of the model's text that went into the splitter, and that came out."""
+        self._shown_s = 0.0
+        """About how long it takes to say what was given so far."""
         self._written = ""
         """The end of what the model wrote and the guard let pass."""
 
@@ -151,11 +162,21 @@ class TextStage:
                     await self._push(self._tags.push(delta))
                     if self.held_back is not None:
                         break
+                    await self._keep_pace()
                 else:
                     await self._push(self._tags.flush())
         finally:
             if early is not None:
                 early.cancel()
+
+    async def _keep_pace(self) -> None:
+        """Wait while more of the reply is written than is needed soon; the embedded model waits with it."""
+        context = self._context
+        if not self._spoken or not context.options.live or context.parts.settings.llm.base_url is not None:
+            return
+        lead_s = self._shown_s - context.pacing.played_s(asyncio.get_running_loop().time())
+        if lead_s > LEAD_S:
+            await asyncio.sleep(lead_s - LEAD_S)
 
     async def _push(self, parts: Sequence[str | tuple[Expression]]) -> None:
         """What the model wrote: text, and the expressions it asked for."""
@@ -214,6 +235,7 @@ class TextStage:
         """
         self._context.mark("first_clause")
         self.text += text
+        self._shown_s += sum(CHARACTER_S if is_unspaced(char) else LETTER_S for char in text)
         clauses: list[Clause] = []
         if self._spoken:
             for piece in cut or _sentences(text, self._context.options.profile.language):

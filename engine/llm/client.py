@@ -27,6 +27,7 @@ from engine.llm.failures import Refused, RequestFailed, for_log, from_status
 from engine.llm.http import ChatHttp
 from engine.llm.prefills import Prefill, Prefills
 from engine.llm.slots import SlotTable
+from engine.llm.steps import Steps
 from engine.llm.stumbles import Stumbled, Watch, cleaned
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,7 @@ class OpenAIChat:
         thinking: whether the model is asked to think before it answers.
         suspicious: an answer that begins like thinking aloud is held back until that is settled.
         slots: where the embedded model keeps dialogues; None for any other server.
+        steps: how its answers are divided; None for any other server.
     """
 
     source: EndpointSource
@@ -61,6 +63,7 @@ class OpenAIChat:
     thinking: Thinking = "off"
     suspicious: bool = True
     slots: SlotTable | None = None
+    steps: Steps | None = None
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     prefills: Prefills = field(default_factory=Prefills)
     dialect: Dialect = field(default_factory=Dialect)
@@ -169,7 +172,8 @@ class OpenAIChat:
         dialect, shortenings, spoiled = self.dialect, 0, False
         for _ in range(MAX_ADAPTATIONS):
             watch = Watch(wish.messages, lenient=spoiled)
-            exchange = Exchange(self.limits, watch, suspicious=self.suspicious, unopened=dialect.unopened)
+            steps = None if dialect.thinks else self.steps
+            exchange = Exchange(self.limits, watch, suspicious=self.suspicious, unopened=dialect.unopened, steps=steps)
             begun = False
             try:
                 answer = exchange.run(

@@ -22,6 +22,7 @@ from engine.llm.endpoint import EndpointSource
 from engine.llm.events import EventReader, NotAnAnswer, TooMuch
 from engine.llm.failures import Refused, RequestFailed, plain_text, read_error, wrong_setting
 from engine.llm.http import BadEncoding, ChatHttp, body_pieces, error_body
+from engine.llm.steps import StepCount, Steps
 from engine.llm.stumbles import Stumbled, Watch
 
 log = structlog.get_logger(__name__)
@@ -59,9 +60,12 @@ class Exchange:
         watch: notices when the answer is spoiled.
         suspicious: hold back an answer that begins like thinking.
         unopened: thinking has no opening tag at this endpoint.
+        steps: how the answer is divided; None: it comes in one piece.
     """
 
-    def __init__(self, limits: ReplyLimits, watch: Watch, *, suspicious: bool, unopened: bool) -> None:
+    def __init__(
+        self, limits: ReplyLimits, watch: Watch, *, suspicious: bool, unopened: bool, steps: Steps | None = None
+    ) -> None:
         self.reason = "no answer to the request; see llm.first_token_timeout_s"
         """What went wrong, for the log; may quote the server."""
         self.thought = False
@@ -70,6 +74,7 @@ class Exchange:
         """Whether thinking had no opening tag; None when there was nothing to learn."""
         self._limits = limits
         self._watch = watch
+        self._steps = steps
         self._answer = Answer(unopened=unopened, suspicious=suspicious)
         self._expects_unopened = unopened
         self._said = False
@@ -98,17 +103,10 @@ class Exchange:
             RequestFailed: everything else; ``reason`` says more.
         """
         try:
-            async with asyncio.timeout_at(deadline):
-                async with asyncio.timeout(self._limits.connect_s):
-                    at = await source.endpoint()
-                response = await http.post(at, body)
-            try:
-                await self._check(response, deadline)
-                async with aclosing(self._read(response, deadline, max_tokens)) as deltas:
-                    async for delta in deltas:
-                        yield delta
-            finally:
-                response.release()
+            chunks = self._asked(http, source, StepCount(self._steps, body, max_tokens), deadline)
+            async with aclosing(self._read(chunks, max_tokens)) as deltas:
+                async for delta in deltas:
+                    yield delta
         except TimeoutError as error:
             if isinstance(error, aiohttp.ConnectionTimeoutError):
                 raise self._unreachable("the language model cannot be reached in time", error) from None
@@ -123,6 +121,31 @@ class Exchange:
         except (TooMuch, BadEncoding) as error:
             self.reason = str(error)
             raise RequestFailed("the language model sent an invalid answer") from None
+
+    async def _asked(
+        self, http: ChatHttp, source: EndpointSource, count: StepCount, deadline: float
+    ) -> AsyncGenerator[Chunk, None]:
+        """The pieces of the answer, of all its steps."""
+        loop = asyncio.get_running_loop()
+        while True:
+            async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout(self._limits.connect_s):
+                    at = await source.endpoint()
+                response = await http.post(at, count.next())
+            try:
+                await self._check(response, deadline)
+                async with aclosing(self._chunks(response, deadline)) as chunks:
+                    async for chunk in chunks:
+                        given = loop.time()
+                        yield chunk
+                        count.wrote(chunk.text, loop.time() - given)
+            finally:
+                response.release()
+            if self._finish != "length" or not count.more() or self.thought:
+                return
+            self._finish = None
+            await count.beat()
+            deadline = loop.time() + self._limits.first_token_s
 
     def _unreachable(self, message: str, error: Exception) -> RequestFailed:
         self.reason = f"{type(error).__name__}: {error}"
@@ -142,13 +165,11 @@ class Exchange:
             error = ServerError(f"a redirect to {to.scheme}://{to.netloc}{to.path}, which is not followed")
         raise Refused(response.status, error, response.headers.get("Retry-After"))
 
-    async def _read(
-        self, response: aiohttp.ClientResponse, deadline: float, max_tokens: int
-    ) -> AsyncGenerator[str, None]:
+    async def _read(self, pieces: AsyncGenerator[Chunk, None], max_tokens: int) -> AsyncGenerator[str, None]:
         """The answer's text."""
         # A server may ignore the limit of tokens; these bounds end its answer.
         chunks_left, chars_left = 4 * max_tokens + 64, 10 * max_tokens + 256
-        async with aclosing(self._chunks(response, deadline)) as chunks:
+        async with aclosing(pieces) as chunks:
             async for chunk in chunks:
                 if text := self._answer.push(chunk.text):
                     chunks_left -= 1

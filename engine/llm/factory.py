@@ -17,6 +17,7 @@ from engine.llm.embedded import LONGEST_PAUSE_S, EmbeddedModel, EmbeddedServer
 from engine.llm.endpoint import Endpoint, EndpointSource, FixedEndpoint
 from engine.llm.exchange import ReplyLimits
 from engine.llm.slots import SlotTable
+from engine.llm.steps import Steps
 from engine.models.catalog import locate
 from engine.models.gguf import faster_prompts
 from engine.settings import Settings
@@ -82,6 +83,7 @@ async def language_model(
             extra,
             settings.llm.thinking,
             suspicious=extra is None,
+            steps=None if extra is None else Steps(),
             slots=None if extra is None else SlotTable(settings.llm.slots),
         )
         if extra is not None:

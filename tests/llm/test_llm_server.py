@@ -23,6 +23,7 @@ from engine.llm.embedded import EmbeddedModel, EmbeddedServer
 from engine.llm.exchange import ReplyLimits
 from engine.llm.factory import SMALL_MODEL_SAMPLING, language_model
 from engine.llm.slots import SlotTable
+from engine.llm.steps import Steps
 from engine.models.catalog import locate
 from engine.models.gguf import faster_prompts
 from engine.settings import Settings
@@ -211,3 +212,18 @@ async def test_a_window_that_was_cut_is_moved_and_not_read_anew(model: EmbeddedM
                 ) as response:
                     read.append((await response.json())["timings"]["prompt_n"])
     assert read[0] > 300 and read[1] <= 16, read
+
+
+async def test_an_answer_in_steps_is_one_answer(model: EmbeddedModel) -> None:
+    async with EmbeddedServer(model) as server:
+        limits = ReplyLimits(first_token_s=60, token_s=30)
+        whole, stepped = (
+            OpenAIChat(server, "m", limits, 0.0, {"cache_prompt": True}, slots=SlotTable(model.slots), steps=steps)
+            for steps in (None, Steps(first=8, later=4))
+        )
+        said = [
+            "".join([text async for text in chat.reply(TELL, max_tokens=30, dialogue="d")]) for chat in (whole, stepped)
+        ]
+        await whole.close()
+        await stepped.close()
+    assert said[0] == said[1], "the same words as in one piece"
