@@ -6,7 +6,7 @@ await leaves no thread working on it for longer than one step of its model.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypedDict
@@ -162,6 +162,7 @@ class LanguageModel(Protocol):
         max_tokens: int | None = None,
         temperature: float | None = None,
         dialogue: str = "",
+        ready: Callable[[], Awaitable[None]] | None = None,
     ) -> AsyncIterator[str]:
         """Stream the answer to ``messages``. Closing the iterator cancels the request upstream.
 
@@ -174,6 +175,8 @@ class LanguageModel(Protocol):
             temperature: sampling temperature, 0..2; None takes the one from the settings.
             dialogue: names the dialogue that ``messages`` are the newest state of, so that a model that keeps what it
                 has read finds it; empty for one that does not go on.
+            ready: a model that can pause awaits it before it writes more than the first few seconds of speech; it
+                returns when more is wanted. None: write all of it at once.
 
         Raises:
             LanguageModelFailed: before or after the first delta.

@@ -7,7 +7,7 @@ fake voice detector and recognizer hear what really reaches them, and nothing th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -256,6 +256,7 @@ class FakeLanguageModel:
         max_tokens: int | None = None,
         temperature: float | None = None,
         dialogue: str = "",
+        ready: Callable[[], Awaitable[None]] | None = None,
     ) -> AsyncIterator[str]:
         self.asked.append(list(messages))
         self.temperatures.append(temperature)

@@ -143,6 +143,7 @@ class TextStage:
             max_tokens=profile.llm_max_tokens or context.parts.settings.llm.max_tokens,
             temperature=profile.llm_temperature,
             dialogue=context.options.session,
+            ready=self._wanted if self._spoken and context.options.live else None,
         )
         early: asyncio.TimerHandle | None = None
         try:
@@ -162,19 +163,15 @@ class TextStage:
                     await self._push(self._tags.push(delta))
                     if self.held_back is not None:
                         break
-                    await self._keep_pace()
                 else:
                     await self._push(self._tags.flush())
         finally:
             if early is not None:
                 early.cancel()
 
-    async def _keep_pace(self) -> None:
-        """Wait while more of the reply is written than is needed soon; the embedded model waits with it."""
-        context = self._context
-        if not self._spoken or not context.options.live or context.parts.settings.llm.base_url is not None:
-            return
-        lead_s = self._shown_s - context.pacing.played_s(asyncio.get_running_loop().time())
+    async def _wanted(self) -> None:
+        """Wait while more of the reply is written than is spoken soon."""
+        lead_s = self._shown_s - self._context.pacing.played_s(asyncio.get_running_loop().time())
         if lead_s > LEAD_S:
             await asyncio.sleep(lead_s - LEAD_S)
 

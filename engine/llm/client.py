@@ -9,7 +9,7 @@ in the log gives the server's own reason.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -113,29 +113,41 @@ class OpenAIChat:
         max_tokens: int | None = None,
         temperature: float | None = None,
         dialogue: str = "",
+        ready: Callable[[], Awaitable[None]] | None = None,
     ) -> AsyncGenerator[str, None]:
         """Stream the answer to ``messages``; see ``LanguageModel.reply``."""
         with self.prefills.replying() as urgency:
             await self.prefills.settled(messages, self.limits.first_token_s / 2)
             sampled = self.temperature if temperature is None else temperature
-            deltas = self._deltas(messages, max_tokens or self.limits.max_tokens, sampled, dialogue)
+            steps = None if self.steps is None else replace(self.steps, ready=ready)
+            deltas = self._deltas(messages, max_tokens or self.limits.max_tokens, sampled, dialogue, steps)
             async with aclosing(deltas) as stream:
                 async for delta in stream:
                     urgency.given(delta)
                     yield delta
 
     async def _deltas(
-        self, messages: Sequence[Message], max_tokens: int, temperature: float, dialogue: str
+        self,
+        messages: Sequence[Message],
+        max_tokens: int,
+        temperature: float,
+        dialogue: str,
+        steps: Steps | None = None,
     ) -> AsyncGenerator[str, None]:
         """Up to two attempts, unless the circuit breaker is open."""
         slot = self.slots.using(dialogue) if self.slots is not None and dialogue else nullcontext[dict[str, Any]]({})
         with slot as where:
-            async with aclosing(self._tries(messages, max_tokens, temperature, where)) as deltas:
+            async with aclosing(self._tries(messages, max_tokens, temperature, where, steps)) as deltas:
                 async for delta in deltas:
                     yield delta
 
     async def _tries(
-        self, messages: Sequence[Message], max_tokens: int, temperature: float, where: dict[str, Any]
+        self,
+        messages: Sequence[Message],
+        max_tokens: int,
+        temperature: float,
+        where: dict[str, Any],
+        steps: Steps | None,
     ) -> AsyncGenerator[str, None]:
         limits = self.limits
         deadline = asyncio.get_running_loop().time() + limits.first_token_s
@@ -144,7 +156,7 @@ class OpenAIChat:
         neighbour = Neighbour(
             "the language model", LanguageModelFailed, limits.retry_pause_s, limits.longest_retry_after_s
         )
-        tries = attempts(neighbour, self.breaker, lambda: self._attempt(wish, deadline))
+        tries = attempts(neighbour, self.breaker, lambda: self._attempt(wish, deadline, steps))
         try:
             async with aclosing(tries) as deltas:
                 async for delta in deltas:
@@ -163,7 +175,7 @@ class OpenAIChat:
         else:
             self.troubled.set()
 
-    async def _attempt(self, wish: Wish, deadline: float) -> AsyncGenerator[str, None]:
+    async def _attempt(self, wish: Wish, deadline: float, steps: Steps | None) -> AsyncGenerator[str, None]:
         """One attempt: requests, each as the endpoint's refusal of the one before teaches.
 
         Raises:
@@ -172,8 +184,13 @@ class OpenAIChat:
         dialect, shortenings, spoiled = self.dialect, 0, False
         for _ in range(MAX_ADAPTATIONS):
             watch = Watch(wish.messages, lenient=spoiled)
-            steps = None if dialect.thinks else self.steps
-            exchange = Exchange(self.limits, watch, suspicious=self.suspicious, unopened=dialect.unopened, steps=steps)
+            exchange = Exchange(
+                self.limits,
+                watch,
+                suspicious=self.suspicious,
+                unopened=dialect.unopened,
+                steps=None if dialect.thinks else steps,
+            )
             begun = False
             try:
                 answer = exchange.run(

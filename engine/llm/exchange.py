@@ -128,23 +128,23 @@ class Exchange:
         """The pieces of the answer, of all its steps."""
         loop = asyncio.get_running_loop()
         while True:
-            async with asyncio.timeout_at(deadline):
-                async with asyncio.timeout(self._limits.connect_s):
-                    at = await source.endpoint()
-                response = await http.post(at, count.next())
-            try:
-                await self._check(response, deadline)
-                async with aclosing(self._chunks(response, deadline)) as chunks:
-                    async for chunk in chunks:
-                        given = loop.time()
-                        yield chunk
-                        count.wrote(chunk.text, loop.time() - given)
-            finally:
-                response.release()
+            async with count.next() as body:
+                async with asyncio.timeout_at(deadline):
+                    async with asyncio.timeout(self._limits.connect_s):
+                        at = await source.endpoint()
+                    response = await http.post(at, body)
+                try:
+                    await self._check(response, deadline)
+                    async with aclosing(self._chunks(response, deadline)) as chunks:
+                        async for chunk in chunks:
+                            count.wrote(chunk.text, loop.time())
+                            yield chunk
+                finally:
+                    response.release()
             if self._finish != "length" or not count.more() or self.thought:
                 return
             self._finish = None
-            await count.beat()
+            await count.wanted()
             deadline = loop.time() + self._limits.first_token_s
 
     def _unreachable(self, message: str, error: Exception) -> RequestFailed:

@@ -16,6 +16,7 @@ from engine.llm.completion import COMPLETION_MODEL, EmbeddedCompletion
 from engine.llm.embedded import LONGEST_PAUSE_S, EmbeddedModel, EmbeddedServer
 from engine.llm.endpoint import Endpoint, EndpointSource, FixedEndpoint
 from engine.llm.exchange import ReplyLimits
+from engine.llm.gate import StepGate
 from engine.llm.slots import SlotTable
 from engine.llm.steps import Steps
 from engine.models.catalog import locate
@@ -83,7 +84,7 @@ async def language_model(
             extra,
             settings.llm.thinking,
             suspicious=extra is None,
-            steps=None if extra is None else Steps(),
+            steps=None if extra is None else Steps(gate=StepGate(settings.llm.slots)),
             slots=None if extra is None else SlotTable(settings.llm.slots),
         )
         if extra is not None:

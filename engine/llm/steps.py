@@ -8,14 +8,18 @@ cost less than half of eight computed one by one.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
+
+from engine.llm.gate import StepGate
 
 BEAT_S = 2.0
 """Replies go on at multiples of this. A judgement: well below the seconds by which a reply is written ahead."""
 
 PATIENT_S = 0.2
-"""A reader that paused this long within a step has something to say in the meantime, and can wait for the beat."""
+"""A reader that was not ready for so long has something to say in the meantime, and can wait for the beat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,11 @@ class Steps:
     """Tokens of the first step: some eight seconds of speech."""
 
     later: int = 16
+    gate: StepGate = field(default_factory=lambda: StepGate(64))
+    """A step begins when it lets it."""
+
+    ready: Callable[[], Awaitable[None]] | None = None
+    """Awaited before each later step: returns when the reader wants it."""
 
 
 class StepCount:
@@ -42,31 +51,45 @@ class StepCount:
         self._body = body
         self._left = max_tokens
         self._written = ""
-        self._paused_s = 0.0
+        self._wrote_at: float | None = None
 
-    def next(self) -> dict[str, Any]:
-        """The request for the next step."""
+    @asynccontextmanager
+    async def next(self) -> AsyncIterator[dict[str, Any]]:
+        """The request for the next step, once it may begin; it is over when the context is left."""
         if self._steps is None:
             self._left = 0
-            return self._body
-        tokens = min(self._left, self._steps.later if self._written else self._steps.first)
+            yield self._body
+            return
+        async with self._steps.gate.writing(first=not self._written):
+            yield self._request(self._steps)
+
+    def _request(self, steps: Steps) -> dict[str, Any]:
+        tokens = min(self._left, steps.later if self._written else steps.first)
         self._left -= tokens
-        self._paused_s = 0.0
+        self._wrote_at = None
         messages = self._body["messages"]
         if self._written:
             messages = [*messages, {"role": "assistant", "content": self._written}]
         return {**self._body, "messages": messages, "max_tokens": tokens}
 
-    def wrote(self, text: str, paused_s: float) -> None:
-        """The model wrote ``text``, and its reader took ``paused_s`` seconds before it wanted more."""
-        self._written += text
-        self._paused_s += paused_s
+    def wrote(self, text: str, now: float) -> None:
+        """The model wrote ``text``, which arrived at ``now`` (seconds on the loop's clock)."""
+        if not text:
+            return
+        if self._steps is not None and self._wrote_at is not None:
+            self._steps.gate.wrote(now - self._wrote_at)
+        self._written, self._wrote_at = self._written + text, now
 
     def more(self) -> bool:
         """The answer goes on after a step that ended at its length."""
         return self._left > 0 and bool(self._written)
 
-    async def beat(self) -> None:
-        """Wait for the moment to go on."""
-        if self._paused_s >= PATIENT_S:
-            await asyncio.sleep(-asyncio.get_running_loop().time() % BEAT_S)
+    async def wanted(self) -> None:
+        """Wait until the reader wants the next step, and then for the beat, if there is time."""
+        if self._steps is None or self._steps.ready is None:
+            return
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        await self._steps.ready()
+        if loop.time() - asked >= PATIENT_S:
+            await asyncio.sleep(-loop.time() % BEAT_S)

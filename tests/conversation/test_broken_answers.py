@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -36,6 +36,7 @@ class LimitedModel(FakeModel):
         max_tokens: int | None = None,
         temperature: float | None = None,
         dialogue: str = "",
+        ready: Callable[[], Awaitable[None]] | None = None,
     ) -> AsyncIterator[str]:
         words = self.text.split()[: self.fails_after]
         for index, word in enumerate(words):
