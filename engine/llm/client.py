@@ -252,7 +252,10 @@ class OpenAIChat:
         self.dialect = replace(dialect, thinks=self.dialect.thinks, unopened=self.dialect.unopened)
 
     def _learn(self, exchange: Exchange) -> None:
-        """What the answer showed of the model's thinking."""
+        """What the answer showed of the model's thinking, and of whether it can go on in steps."""
+        if exchange.refused_to_go_on:
+            log.warning("llm_refuses_steps", model=self.model)
+            self.steps = None
         if exchange.thought and not self.dialect.thinks:
             log.warning("llm_thinks", model=self.model, setting="llm.thinking")
             self.dialect = replace(self.dialect, thinks=True)

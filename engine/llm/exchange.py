@@ -70,6 +70,8 @@ class Exchange:
         """What went wrong, for the log; may quote the server."""
         self.thought = False
         """The model was seen thinking."""
+        self.refused_to_go_on = False
+        """The server does not continue answers: its model's chat template cannot."""
         self.unopened: bool | None = None
         """Whether thinking had no opening tag; None when there was nothing to learn."""
         self._limits = limits
@@ -134,7 +136,7 @@ class Exchange:
                         at = await source.endpoint()
                     response = await http.post(at, body)
                 try:
-                    await self._check(response, deadline)
+                    await self._check_step(response, deadline)
                     async with aclosing(self._chunks(response, deadline)) as chunks:
                         async for chunk in chunks:
                             count.wrote(chunk.text, loop.time())
@@ -150,6 +152,17 @@ class Exchange:
     def _unreachable(self, message: str, error: Exception) -> RequestFailed:
         self.reason = f"{type(error).__name__}: {error}"
         return wrong_setting(message, "llm.base_url", again=True, refused=False)
+
+    async def _check_step(self, response: aiohttp.ClientResponse, deadline: float) -> None:
+        """As ``_check``; a refusal to go on with an answer that has begun is no reason to ask for it again."""
+        try:
+            await self._check(response, deadline)
+        except Refused as refusal:
+            if not self._said:
+                raise
+            self.refused_to_go_on = True
+            self.reason = refusal.error.reason
+            raise RequestFailed("the language model broke off its answer", again=False) from None
 
     async def _check(self, response: aiohttp.ClientResponse, deadline: float) -> None:
         """Raises unless the answer's status is a good one."""

@@ -13,9 +13,9 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-SLOW_S, FAST_S = 0.14, 0.09
+SLOW_S, FAST_S = 0.15, 0.1
 """Between two tokens of one reply: above the first, fewer replies are written at once; below the second, more. Speech
-takes 0.25 s a token, and the other stages need the processor too. Judgements."""
+takes 0.25 s a token, and questions have to be read in between. Judgements."""
 
 FEWEST = 2
 SMOOTHING = 0.1
@@ -31,7 +31,7 @@ class Pace:
     """
 
     def __init__(self, most: int) -> None:
-        self.limit = min(most, 2 * FEWEST)
+        self.limit = most
         self._most = most
         self._token_s = FAST_S
         self._since = 0

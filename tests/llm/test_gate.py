@@ -10,7 +10,7 @@ from engine.llm.gate import FAST_S, FEWEST, SLOW_S, Pace, StepGate
 from tests.virtual_time import run_virtual
 
 
-@pytest.mark.parametrize(("token_s", "limit"), [(FAST_S / 2, 8), (2 * SLOW_S, FEWEST), ((FAST_S + SLOW_S) / 2, 4)])
+@pytest.mark.parametrize(("token_s", "limit"), [(FAST_S / 2, 8), (2 * SLOW_S, FEWEST)])
 def test_the_number_follows_the_time_a_token_takes(token_s: float, limit: int) -> None:
     pace = Pace(8)
     for _ in range(200):
@@ -18,11 +18,16 @@ def test_the_number_follows_the_time_a_token_takes(token_s: float, limit: int) -
     assert pace.limit == limit
 
 
-def test_a_fast_token_of_few_replies_does_not_say_that_more_are_as_fast() -> None:
+def test_more_replies_are_let_in_only_when_all_that_may_be_written_are() -> None:
     pace = Pace(8)
     for _ in range(200):
-        pace.wrote(FAST_S / 2, running=1)
-    assert pace.limit == 4
+        pace.wrote(2 * SLOW_S, running=8)
+    for _ in range(200):
+        pace.wrote(FAST_S / 2, running=FEWEST - 1)
+    assert pace.limit == FEWEST
+    for _ in range(200):
+        pace.wrote(FAST_S / 2, running=pace.limit)
+    assert pace.limit == 8
 
 
 def test_a_server_of_one_slot_writes_one() -> None:
