@@ -82,6 +82,8 @@ class Exchange:
         self._said = False
         self._finish: str | None = None
         self._usage: TokenCount | None = None
+        self._usage_before: TokenCount | None = None
+        """What was counted in the steps before this one."""
         self._choice: int | None = None
         """Which of several answers is read: the first that came."""
         self._began = asyncio.get_running_loop().time()
@@ -146,8 +148,16 @@ class Exchange:
             if self._finish != "length" or not count.more() or self.thought:
                 return
             self._finish = None
+            self._usage_before, self._usage = self._total_usage(), None
             await count.wanted()
             deadline = loop.time() + self._limits.first_token_s
+
+    def _total_usage(self) -> TokenCount | None:
+        """Of all steps: the prompt was the same, and what was written adds up."""
+        before, last = self._usage_before, self._usage
+        if before is None or last is None:
+            return before if last is None else last  # a count is an empty string: never true
+        return TokenCount(before.prompt, before.completion + last.completion)
 
     def _unreachable(self, message: str, error: Exception) -> RequestFailed:
         self.reason = f"{type(error).__name__}: {error}"
@@ -203,8 +213,8 @@ class Exchange:
             raise RequestFailed("the language model may not answer this", again=False, refused=True)
         if not self._said:
             raise self._nothing_said()
-        if self._usage is not None:
-            yield self._usage
+        if (usage := self._total_usage()) is not None:
+            yield usage
         if self._watch.repeats:
             yield CutShort("…")
         elif self._finish in ("length", "max_tokens"):

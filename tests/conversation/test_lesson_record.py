@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -88,7 +88,13 @@ class CountingModel(FakeModel):
     """Its endpoint tells what it counted."""
 
     async def reply(
-        self, messages: Sequence[Message], *, max_tokens: int | None = None, temperature: float | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        dialogue: str = "",
+        ready: Callable[[], Awaitable[None]] | None = None,
     ) -> AsyncIterator[str]:
         async for delta in super().reply(messages):
             yield delta
