@@ -84,14 +84,12 @@ async def language_model(
             extra,
             settings.llm.thinking,
             suspicious=extra is None,
-            steps=None if extra is None else Steps(gate=StepGate(settings.llm.slots)),
-            slots=None if extra is None else SlotTable(settings.llm.slots),
         )
+        stack.push_async_callback(chat.close)
         if extra is not None:
             # The child is started again within this time, whatever happens to it.
             chat.breaker = CircuitBreaker(longest_pause_s=LONGEST_PAUSE_S)
-        stack.push_async_callback(chat.close)
-        if extra is not None:
+            chat.slots, chat.steps = SlotTable(settings.llm.slots), Steps(gate=StepGate(settings.llm.slots))
             await chat.prefill([{"role": "user", "content": "Hello!"}])
         else:
             await stack.enter_async_context(watching(chat, settings.llm.connect_timeout_s))

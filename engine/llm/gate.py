@@ -2,7 +2,7 @@
 
 Every reply more makes each token of all the others take longer. Beyond some number, which depends on the machine and on
 what else it does, speech would run out in the middle of a sentence. So a reply that has not begun waits until those
-that have are ahead. One event loop; ``Pace`` is pure.
+that have are ahead. One event loop; ``TokenPace`` is pure.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SETTLING_TOKENS = 8
 """Tokens after a change of the number before the next one: its effect has to be seen first."""
 
 
-class Pace:
+class TokenPace:
     """How many replies to write at once, from the time between tokens.
 
     Args:
@@ -57,7 +57,7 @@ class StepGate:
     """
 
     def __init__(self, most: int) -> None:
-        self.pace = Pace(most)
+        self.pace = TokenPace(most)
         self._running = 0
         self._order = itertools.count()
         self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []

@@ -31,7 +31,7 @@ class Prefill:
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Urgency:
+class FirstWords:
     """Counts the first words of one reply, which the student waits for."""
 
     def __init__(self, prefills: Prefills) -> None:
@@ -51,21 +51,21 @@ class Prefills:
     def __init__(self) -> None:
         self.read = 0
         """Prompts prefilled since the start."""
-        self._urgent: set[Urgency] = set()
+        self._urgent: set[FirstWords] = set()
         self._known: set[Prefill] = set()
         self._changed = asyncio.Event()
 
     @contextmanager
-    def replying(self) -> Iterator[Urgency]:
+    def replying(self) -> Iterator[FirstWords]:
         """A reply is being made while the context lasts; until it has its first words, no prompt begins to be read."""
-        urgency = Urgency(self)
+        urgency = FirstWords(self)
         self._urgent.add(urgency)
         try:
             yield urgency
         finally:
             self.calm(urgency)
 
-    def calm(self, urgency: Urgency) -> None:
+    def calm(self, urgency: FirstWords) -> None:
         """Nobody waits for this reply any more. Idempotent."""
         if urgency in self._urgent:
             self._urgent.discard(urgency)

@@ -6,20 +6,20 @@ import asyncio
 
 import pytest
 
-from engine.llm.gate import FAST_S, FEWEST, SLOW_S, Pace, StepGate
+from engine.llm.gate import FAST_S, FEWEST, SLOW_S, StepGate, TokenPace
 from tests.virtual_time import run_virtual
 
 
 @pytest.mark.parametrize(("token_s", "limit"), [(FAST_S / 2, 8), (2 * SLOW_S, FEWEST)])
 def test_the_number_follows_the_time_a_token_takes(token_s: float, limit: int) -> None:
-    pace = Pace(8)
+    pace = TokenPace(8)
     for _ in range(200):
         pace.wrote(token_s, running=pace.limit)
     assert pace.limit == limit
 
 
 def test_more_replies_are_let_in_only_when_all_that_may_be_written_are() -> None:
-    pace = Pace(8)
+    pace = TokenPace(8)
     for _ in range(200):
         pace.wrote(2 * SLOW_S, running=8)
     for _ in range(200):
@@ -31,7 +31,7 @@ def test_more_replies_are_let_in_only_when_all_that_may_be_written_are() -> None
 
 
 def test_a_server_of_one_slot_writes_one() -> None:
-    pace = Pace(1)
+    pace = TokenPace(1)
     for _ in range(100):
         pace.wrote(SLOW_S * 2, running=1)
     assert pace.limit == 1
