@@ -236,7 +236,7 @@ cluster: $(STAMPS)/dev models
 	@exec $(PY) -m scripts.cluster $(ARGS)
 
 test-cluster: $(STAMPS)/dev models
-	@$(PY) -m pytest -s tests/cluster $(ARGS)
+	@TEST_CLUSTER=1 $(PY) -m pytest -s tests/cluster $(ARGS)
 
 portrait: $(STAMPS)/portrait
 

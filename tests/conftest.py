@@ -49,6 +49,7 @@ SLOW_PLACES = (
     "animation/test_lipsync_pixels.py",
     "avatars/test_avatars_api.py::test_made_shown_replaced_and_deleted",
     "avatars/test_portrait.py",
+    "cluster/test_acceptance.py",
     "cluster/test_door.py",
     "cluster/test_jetstream.py",
     "cluster/test_real_engines.py",

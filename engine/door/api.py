@@ -34,7 +34,8 @@ class DoorApi:
 
     Args:
         settings: the door's.
-        client: calls engines.
+        client: calls engines in the door's own name, with the API key.
+        forwarder: passes on what callers ask, with their credentials.
         directory: who has which session.
         nodes: the engines heard of.
         metrics: the door's.
@@ -45,6 +46,7 @@ class DoorApi:
         self,
         settings: Settings,
         client: aiohttp.ClientSession,
+        forwarder: aiohttp.ClientSession,
         directory: Directory,
         nodes: NodeTable,
         metrics: Metrics,
@@ -52,6 +54,7 @@ class DoorApi:
     ) -> None:
         self._settings = settings
         self._client = client
+        self._forwarder = forwarder
         self._directory = directory
         self._nodes = nodes
         self._metrics = metrics
@@ -142,7 +145,7 @@ class DoorApi:
         session_id = request.match_info["session_id"]
         owner = await self._placing.owner(session_id)
         try:
-            answer = await forward(self._client, request, owner.url)
+            answer = await forward(self._forwarder, request, owner.url)
         except Busy:
             answer = web.Response(status=404)
         if answer.status == 404 and not answer.prepared:
@@ -154,7 +157,7 @@ class DoorApi:
     async def to_owner(self, request: web.Request) -> web.StreamResponse:
         """A management call about one session, on the engine that has it."""
         owner = await self._placing.owner(request.match_info["session_id"])
-        return await forward(self._client, request, owner.url)
+        return await forward(self._forwarder, request, owner.url)
 
     async def to_owner_with_token(self, request: web.Request) -> web.StreamResponse:
         """A call about one session for which its token is enough, or which the engine judges."""
@@ -162,7 +165,7 @@ class DoorApi:
         if request.match_info["rest"] == "adopt":
             raise UnknownSession("no such address")
         owner = await self._placing.owner(request.match_info["session_id"])
-        return await forward(self._client, request, owner.url)
+        return await forward(self._forwarder, request, owner.url)
 
     async def to_any(self, request: web.Request) -> web.StreamResponse:
         """What every engine answers alike: the page, avatars, voices, tutors."""
@@ -172,7 +175,7 @@ class DoorApi:
         ]
         if not ready:
             raise Busy("no engine has been heard of", retry_after_s=2)
-        return await forward(self._client, request, random.choice(ready).url)
+        return await forward(self._forwarder, request, random.choice(ready).url)
 
     def _check_page(self, request: web.Request) -> None:
         """Judge the calling page here: the engine is not told of it."""

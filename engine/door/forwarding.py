@@ -32,8 +32,18 @@ OF_THE_ANSWER = frozenset(
 """What the door sets itself."""
 
 
+def open_forwarder() -> aiohttp.ClientSession:
+    """A client that adds nothing to what it passes on: no API key, no cookies of somebody else."""
+    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False)
+
+
 async def forward(client: aiohttp.ClientSession, request: web.Request, base: str) -> web.StreamResponse:
     """The answer of the engine at ``base`` to the same request.
+
+    Args:
+        client: from ``open_forwarder``.
+        request: with its own credentials, which the engine checks.
+        base: where the engine is.
 
     Raises:
         Busy: it does not answer.

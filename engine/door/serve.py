@@ -16,6 +16,7 @@ from engine.cluster.jetstream import open_jetstream
 from engine.cluster.metrics import DoorMetrics
 from engine.cluster.nodes import NodeTable, read_report
 from engine.door.api import DoorApi
+from engine.door.forwarding import open_forwarder
 from engine.settings import Settings
 from engine.telemetry import Metrics
 from engine.transport.api.headers import on_response_prepare
@@ -52,8 +53,8 @@ async def open_door(settings: Settings, directory: Directory) -> AsyncIterator[i
             nodes.take(report)
 
     await directory.subscribe("node.*", hear)
-    async with open_client(settings) as client, metrics.watch_loop():
-        api = DoorApi(settings, client, directory, nodes, metrics, DoorMetrics(metrics.registry))
+    async with open_client(settings) as client, open_forwarder() as forwarder, metrics.watch_loop():
+        api = DoorApi(settings, client, forwarder, directory, nodes, metrics, DoorMetrics(metrics.registry))
         app = web.Application(
             middlewares=[cors(settings), errors_as_json, refuse_encodings, only_own_pages(settings), api_key(settings)],
             client_max_size=MAX_BODY_BYTES,

@@ -81,6 +81,11 @@ export class TutorClient extends EventTarget {
     return this.#state;
   }
 
+  /** Where the session is now: on another engine, perhaps, than when it was created. */
+  get engineUrl() {
+    return this.#options.engineUrl;
+  }
+
   /** "webrtc" or "websocket" once connected, else null. */
   get transport() {
     return this.#link?.name ?? null;

@@ -247,6 +247,7 @@ async function connect() {
   applyVolume();
   listen(tutor);
   ready = await tutor.connect();
+  keepSession({ ...session, engine_url: tutor.engineUrl });
   connectedAt = performance.now();
 }
 
@@ -312,6 +313,7 @@ function listen(client) {
     showSuggestions();
     show();
   });
+  on("moved", ({ engine_url }) => keepSession({ ...session, engine_url }));
   on("closed", ({ code, reason }) => {
     console.info(`connection closed: ${code} ${reason}`);
     if (reason.startsWith("session")) over("expired");

@@ -158,6 +158,13 @@ async def test_calls_about_a_session_reach_the_engine_that_has_it(nats: NatsServ
                 assert answer.status == expected, "engines adopt, not doors"
         async with door.get(path, headers={"Authorization": "Bearer wrong"}) as answer:
             assert answer.status == 401
+        async with aiohttp.ClientSession(door._base_url) as stranger:  # without the key
+            for method, address in (
+                ("GET", "/v1/nodes"), ("GET", path), ("DELETE", path), ("POST", f"{path}/token"), ("GET", "/metrics"),
+                ("GET", "/v1/sessions"), ("POST", "/v1/sessions"), ("GET", f"{path}/resume"),
+            ):  # fmt: skip
+                async with stranger.request(method, address, json={}) as answer:
+                    assert answer.status == 401, (method, address)
         async with door.delete(path) as answer:
             assert answer.status == 204
         assert sum(len(node.registry) for node in nodes) == 0
