@@ -52,6 +52,8 @@ export class TutorClient extends EventTarget {
   #talking = false;
   #speaking = false;
   #renewal = 0;
+  /** What the student typed last, until something comes of it. */
+  #unanswered = null;
   #tellVisible = () => this.#link?.send({ type: "visibility", visible: isVisible() });
 
   /**
@@ -120,6 +122,7 @@ export class TutorClient extends EventTarget {
   /** The student typed. Interrupts the reply that is being spoken. */
   say(text) {
     this.#askedAt = performance.now();
+    this.#unanswered = text;
     this.#link.send({ type: "text", content: text });
     this.#setState("thinking");
   }
@@ -233,6 +236,8 @@ export class TutorClient extends EventTarget {
         await this.#link.setMicrophone(this.#microphone.stream);
       }
       this.#emit("ready", ready);
+      // Typed while the session was moving: the engine that has it now does not know of it.
+      if (this.#unanswered && !ready.resumed?.answering) this.#link.send({ type: "text", content: this.#unanswered });
     } catch (error) {
       this.#closed({ code: 1006, reason: `not followed to another engine: ${error.message}` });
     }
@@ -267,6 +272,7 @@ export class TutorClient extends EventTarget {
 
   /** @param {import("./protocol.d.ts").ServerMessage} message */
   #receive(message) {
+    if (message.turn) this.#unanswered = null;
     switch (message.type) {
       case "speech_started":
         if (this.#state === "listening") this.#setState("hearing");

@@ -159,6 +159,7 @@ class Student:
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self.ready: dict[str, Any] = {}
         self.moved = 0
+        self._unanswered = ""
 
     async def connect(self) -> dict[str, Any]:
         """Gives ``ready``."""
@@ -172,6 +173,7 @@ class Student:
 
     async def say(self, text: str) -> None:
         assert self._socket is not None
+        self._unanswered = text
         await self._socket.send_json({"type": "text", "content": text})
 
     async def until(self, kind: str) -> dict[str, Any]:
@@ -187,10 +189,14 @@ class Student:
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     raise ConnectionError(str(message))
                 fields: dict[str, Any] = json.loads(message.data)
+                if fields.get("turn"):
+                    self._unanswered = ""
                 if fields["type"] == "moved" and kind != "moved":
                     self.moved += 1
                     self.session["engine_url"] = fields["engine_url"]
                     await self.connect()
+                    if self._unanswered and not self.ready["resumed"]["answering"]:
+                        await self.say(self._unanswered)
                 elif fields["type"] == kind:
                     return fields
 
