@@ -82,9 +82,9 @@ def features(clues: Clues) -> dict[str, float]:
     if few_words and clues.answering:
         found["answer"] = 1.0
     if "answer" in found or "completion" not in found:
-        found["breaks_off"] = float(breaks_off(heard.text, heard.language))
         found["full_stop"] = float(heard.text.rstrip("\"'”’) ").endswith((".", "!", "。", "！")))
     found["few_words"] = float(few_words)
+    found["breaks_off"] = float(breaks_off(heard.text, heard.language))
     found["question"] = float(asks(heard.text))
     found["trails_off"] = float(trails_off(heard.text))
     return found

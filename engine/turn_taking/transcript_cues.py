@@ -18,9 +18,18 @@ from engine.turn_taking.word_lists import (
     CJK_ASKING,
     CJK_QUESTION,
     CJK_UNFINISHED,
+    ENGLISH_ASKING,
+    ENGLISH_AUXILIARIES,
+    ENGLISH_BEFORE_OF,
+    ENGLISH_BEFORE_POINTERS,
+    ENGLISH_HELPERS,
+    ENGLISH_POINTERS,
+    ENGLISH_SUBJECTS,
     FILLERS,
     FLOOR_TAKERS,
     NEVER_LAST,
+    OPENERS,
+    SELDOM_LAST,
 )
 
 _CJK = re.compile(f"[{UNSPACED}{HANGUL}]")
@@ -132,11 +141,11 @@ def trails_off(text: str) -> bool:
 
 
 def breaks_off(text: str, language: str = "en") -> bool:
-    """Whether the last word needs another one after it.
+    """Whether the sentence needs another word after the last one, or another clause.
 
     Args:
         text: the transcript.
-        language: ISO 639-1; selects the word list for Latin script. CJK is recognised by its characters.
+        language: ISO 639-1; selects the word lists for Latin script. CJK is recognised by its characters.
     """
     stripped = _bare(text)
     words = tokens(stripped)
@@ -144,7 +153,35 @@ def breaks_off(text: str, language: str = "en") -> bool:
         return False
     if _CJK.match(words[-1]):
         return not stripped.endswith(("。", "？", "?", ".")) and "".join(words).endswith(CJK_UNFINISHED)
-    return words[-1] in NEVER_LAST.get(language, ())
+    question = stripped.endswith("?")
+    if words[-1] in NEVER_LAST.get(language, ()):
+        return True
+    if language == "en" and len(words) > 1 and _english_breaks_off(words, question):
+        return True
+    if question:
+        return False
+    opened = words[0] in OPENERS.get(language, ()) and "," not in stripped
+    return opened or words[-1] in SELDOM_LAST.get(language, ())
+
+
+def _english_breaks_off(words: Sequence[str], question: bool) -> bool:
+    """Whether an English sentence stops before what its last words need; recognizers still write ``?`` or ``.``."""
+    last, before = words[-1], words[-2]
+    if len(words) > 2 and last in ENGLISH_SUBJECTS and before in ENGLISH_HELPERS and words[-3] in ENGLISH_ASKING:
+        return True
+    if last in ENGLISH_AUXILIARIES:
+        if question and words[0] in ENGLISH_ASKING and ENGLISH_AUXILIARIES & set(words[:-2]):
+            return False  # it is the main verb: *how many legs does it have?*
+        return before not in ENGLISH_SUBJECTS or len(words) == 2
+    if before == "how" and last in ("many", "much"):
+        return True
+    if last in ENGLISH_POINTERS:
+        return before not in ENGLISH_BEFORE_POINTERS
+    if last == "of":
+        return before not in ENGLISH_BEFORE_OF
+    if last in SELDOM_LAST["en"]:
+        return not (question and words[0] in ENGLISH_ASKING and last not in ENGLISH_ASKING)
+    return False
 
 
 def _bare(text: str) -> str:

@@ -46,6 +46,45 @@ NEVER_LAST = {
 }
 """By language: a sentence that ends with one of these is unfinished, whatever its punctuation."""
 
+SELDOM_LAST = {
+    "en": _words(
+        """in on at for with from by about to so when while where which who what how like his some any also then
+        not its it's that's there's what's don't doesn't can't just"""
+    ),
+    "es": _words("por para con en del al es son está están cuando donde como quien"),
+    "fr": _words("pour avec dans du des sur à est sont quand où comme qui ne pas"),
+    "de": _words("von zu mit für auf in im ist sind war wie wo wer als ich er sie wir nicht"),
+}
+"""By language: a sentence that ends with one of these is usually unfinished, but not a question: *What is it for?*"""
+
+ENGLISH_AUXILIARIES = _words("is are was were am do does did can could will would should has have had may might must")
+"""Can be the last word only after their subject: *what it is*, *yes I do*."""
+
+ENGLISH_HELPERS = _words("do does did can could will would should may might must")
+"""The auxiliaries that need a main verb: *how does it* is unfinished, *how is it* may be whole."""
+
+ENGLISH_SUBJECTS = _words("i you he she it we they that this there what who")
+
+ENGLISH_POINTERS = _words("this that these those")
+"""Can end a sentence after a verb or a preposition (*what is that*), but not after *said* or *true*."""
+
+ENGLISH_BEFORE_POINTERS = ENGLISH_AUXILIARIES | _words(
+    "about of for with like to in on from at by mean see want know understand explain why not understood all says"
+)
+
+ENGLISH_BEFORE_OF = _words("made consist consists composed think thinking heard afraid proud capable full kind sort")
+"""Words after which *of* can end a question: *what is it made of?*"""
+
+ENGLISH_ASKING = _words("what who whom whose where which when why how what's who's where's")
+
+OPENERS = {
+    "en": _words("if although unless whenever when while since"),
+    "es": _words("si cuando aunque mientras"),
+    "fr": _words("si quand lorsque bien"),
+    "de": _words("wenn obwohl während falls"),
+}
+"""By language: a clause that begins with one of these needs another one after it (and a comma)."""
+
 CJK_QUESTION = ("吗", "嘛", "呢", "么", "か", "까")
 CJK_ASKING = tuple(_words("请问 什么 怎么 怎样 如何 多少 哪 谁 几个 何 なぜ どう 무엇 왜 어떻게"))
 CJK_UNFINISHED = tuple(

@@ -31,7 +31,7 @@ RIDGE = 1.0
 FOLDS = 5
 SEED = 5
 SETS = {
-    "scored": ("turn_model", "completion", "question", "trails_off", "few_words"),
+    "scored": ("turn_model", "completion", "question", "trails_off", "few_words", "breaks_off"),
     "answer": ("completion", "full_stop", "trails_off", "breaks_off"),
     "unscored": ("turn_model", "breaks_off", "question", "full_stop", "trails_off", "few_words"),
 }

@@ -217,7 +217,7 @@ def test_whenever_the_student_types_the_typed_question_is_not_interrupted(typed_
 
 
 def test_a_patient_tutor_waits_longer_than_an_eager_one() -> None:
-    script = Script().say(1000, "I think that")
+    script = Script().say(1000, "I think it is a star")
 
     def committed_at(**profile: Any) -> float:
         stage = Stage(profile=TutorProfile(**profile), end_of_turn=FakeEndOfTurn(0.3))
