@@ -43,6 +43,9 @@ CONNECT_S = 2
 START_ATTEMPTS = 3
 """For each server, at start."""
 
+LEADER_S = 30.0
+"""How long servers that were started with this process may take to find each other and elect a leader."""
+
 RECONNECT_EVERY_S = 0.25
 PING_S = 2
 """A server that leaves two pings unanswered is given up: behind a dead network no connection breaks by itself."""
@@ -143,12 +146,18 @@ class JetStreamDirectory:
             SettingsError: the server has no JetStream, or the account may not use it.
         """
         self._jetstream = self.client.jetstream(timeout=CALL_S)
-        try:
-            self._entries = await self._make(keep_s)
-        except (nats.errors.Error, OSError, TimeoutError) as error:
-            raise SettingsError(
-                f"cluster.servers: JetStream cannot be used ({type(error).__name__}); docs/cluster.md has what it needs"
-            ) from error
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + LEADER_S
+        while self._entries is None:
+            try:
+                self._entries = await self._make(keep_s)
+            except (nats.errors.Error, OSError, TimeoutError) as error:
+                if loop.time() > ends:
+                    raise SettingsError(
+                        f"cluster.servers: JetStream cannot be used ({type(error).__name__}): docs/cluster.md has what "
+                        "it needs"
+                    ) from error
+                await asyncio.sleep(RECONNECT_EVERY_S)
 
     async def _make(self, keep_s: float) -> KeyValue:
         assert self._jetstream is not None

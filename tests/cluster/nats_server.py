@@ -86,3 +86,44 @@ class NatsServers:
         finally:
             for index in range(len(self.ports)):
                 await self.stop(index)
+
+
+class Relay:
+    """A way to a server that can be cut, as a network is."""
+
+    def __init__(self, to: int) -> None:
+        [self.port] = free_ports(1)
+        self._to = to
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        """As a NATS server's."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    async def open(self) -> None:
+        """Pass on what comes."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+    async def cut(self) -> None:
+        """Let nothing through any more."""
+        if self._server is not None:
+            self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0.05)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to_reader, to_writer = await asyncio.open_connection("127.0.0.1", self._to)
+        self._writers |= {writer, to_writer}
+        await asyncio.gather(_pass_on(reader, to_writer), _pass_on(to_reader, writer))
+        self._writers -= {writer, to_writer}
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()

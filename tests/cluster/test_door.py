@@ -25,7 +25,7 @@ from engine.transport.api.cluster_api import ClusterApi
 from engine.transport.api.middleware import api_key, errors_as_json
 from engine.transport.api.routes import Api, Readiness
 from engine.tutors.store import TutorStore
-from tests.cluster.nats_server import NatsServers
+from tests.cluster.nats_server import NatsServers, Relay
 from tests.conversation.conversation_stage import Stage
 
 ROOT = Path(__file__).parents[2]
@@ -54,9 +54,12 @@ class Node:
         self._stack = contextlib.AsyncExitStack()
         self.registry: SessionRegistry
 
-    async def start(self, nats: NatsServers) -> None:
+    async def start(self, nats: NatsServers, relay: Relay | None = None) -> None:
         stage = Stage()
-        own = settings(nats, cluster={"node": self.name}, sessions={"max": self.places, "admission": "fixed"})
+        servers = nats.urls if relay is None else [relay.url]
+        own = settings(
+            nats, cluster={"node": self.name, "servers": servers}, sessions={"max": self.places, "admission": "fixed"}
+        )
         parts = stage.parts
         parts.settings.sessions.max, parts.settings.sessions.admission = self.places, "fixed"
         parts.knowledge = SimpleNamespace(exists=lambda kb_id: False, built_in=lambda kb_id: False)
@@ -173,6 +176,19 @@ async def test_calls_about_a_session_reach_the_engine_that_has_it(nats: NatsServ
         assert (await resume(door, session))[0] == 404
 
 
+async def test_ended_sessions_leave_nothing_behind(nats: NatsServers) -> None:
+    async with cluster(nats, 100) as ([node], [door]):
+        created = await asyncio.gather(*(create(door) for _ in range(60)))
+        assert {status for status, _ in created} == {200}
+        for _, session in created:
+            async with door.delete(f"/v1/sessions/{session['session_id']}") as answer:
+                assert answer.status == 204
+        assert len(node.registry) == 0
+        async with open_jetstream(settings(nats).cluster, 600) as directory:
+            info = await directory.client.jetstream().stream_info("KV_tutor-memory")
+            assert info.state.messages == 0
+
+
 async def test_a_session_whose_engine_is_gone_is_resumed_by_one_engine(
     nats: NatsServers,
 ) -> None:
@@ -188,6 +204,40 @@ async def test_a_session_whose_engine_is_gone_is_resumed_by_one_engine(
         assert len({found["engine_url"] for _, found in got}) == 1, "one winner"
         owners = [node for node in nodes if node is not first and len(node.registry)]
         assert len(owners) == 1 and owners[0].registry.all()[0].conversation.history.unanswered
+
+
+async def test_an_engine_cut_off_from_nats_goes_on_until_another_one_has_its_session(nats: NatsServers) -> None:
+    relay = Relay(nats.ports[0])
+    await relay.open()
+    cut_off = Node("z", 4)
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(cut_off.end)
+            await cut_off.start(nats, relay)
+            _, [door] = await stack.enter_async_context(cluster(nats))
+            while not await nodes_of(door):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            _, session = await create(door)
+            other = Node("y", 4)
+            stack.push_async_callback(other.end)
+            await other.start(nats)
+            await relay.cut()
+            before = cut_off.registry.find(session["session_id"])
+            before.conversation.history.add_user(1, "Not saved")
+            assert not before.conversation.speaking, "it lives, and nobody told it anything"
+            async with asyncio.timeout(60):
+                here = (None, session["engine_url"])
+                while (found := await resume(door, session))[1].get("engine_url") in here:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            assert found[0] == 200 and cut_off.registry.find(session["session_id"]) is before
+            await relay.open()
+            async with asyncio.timeout(60):
+                while len(cut_off.registry):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            [adopted] = other.registry.all()
+            assert not adopted.conversation.history.unanswered, "the stale engine's save was refused"
+    finally:
+        await relay.cut()
 
 
 async def test_a_draining_engine_gives_its_sessions_away(nats: NatsServers) -> None:
