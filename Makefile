@@ -12,6 +12,8 @@
 # make test-package the wheel in a fresh environment, to a tutor that talks without a network (2 GB, some minutes)
 # make test-deploy  what is in deploy/, with nginx, Caddy, coturn, PostgreSQL and a browser from Debian's packages
 # make test-coqui   tests of Coqui voices on small random models, in an environment of their own (several GB)
+# make otel         install OpenTelemetry, for traces (docs/operations.md)
+# make test-observability  tests of metrics, rules, dashboard, traces and usage, with Prometheus's own tools
 # make portrait     install the face models that make avatars from portraits
 # make musetalk     install the libraries of the MuseTalk renderer
 # make piper        install Piper (GPL-3.0) and a man's voice (97 MB); other Piper voices: docs/voices.md
@@ -50,7 +52,7 @@ FIREFOX = $(shell command -v firefox-esr || command -v firefox)
 # A caller's PYTHONDONTWRITEBYTECODE would make every run compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help cluster test-cluster test-package test-deploy install models run check fast fast-light fast-first-half fast-second-half test fuzz coverage test-browser walk test-coqui bench lint web portrait musetalk piper kokoro test-kokoro lock clean
+.PHONY: help cluster test-cluster test-package test-deploy install models run check fast fast-light fast-first-half fast-second-half test fuzz coverage test-browser walk test-coqui bench lint web otel test-observability portrait musetalk piper kokoro test-kokoro lock clean
 
 help:
 	@sed -n 's/^# \(make .*\|  .*\)/\1/p' Makefile
@@ -89,7 +91,7 @@ $(STAMPS)/engine: $(SEEN)/setup.cfg $(STAMPS)/weights
 		from engine.rendering.puppet.renderer import PuppetRenderer; PuppetRenderer(size=64).load("avatar_tutor_1")'
 	@touch $@
 
-$(STAMPS)/dev: $(SEEN)/lock-dev.txt $(SEEN)/lock-test.txt $(SEEN)/lock-web.txt $(STAMPS)/engine $(STAMPS)/piper
+$(STAMPS)/dev: $(SEEN)/lock-dev.txt $(SEEN)/lock-test.txt $(SEEN)/lock-web.txt $(SEEN)/lock-otel.txt $(STAMPS)/engine $(STAMPS)/piper
 	@echo "== tools for tests, linters and benchmarks"
 	@$(PIP) -r requirements/lock-dev.txt
 	@touch $@
@@ -104,6 +106,11 @@ $(STAMPS)/test: $(SEEN)/lock-test.txt $(SEEN)/lock.txt $(SEEN)/weights.txt $(STA
 $(STAMPS)/web: $(SEEN)/lock-web.txt $(STAMPS)/engine
 	@echo "== packages of the web tier"
 	@$(PIP) --quiet -r requirements/lock-web.txt
+	@touch $@
+
+$(STAMPS)/otel: $(SEEN)/lock-otel.txt $(STAMPS)/engine
+	@echo "== OpenTelemetry"
+	@$(PIP) --quiet -r requirements/lock-otel.txt
 	@touch $@
 
 $(STAMPS)/portrait: $(SEEN)/portrait.txt $(SEEN)/lock-portrait.txt $(STAMPS)/engine
@@ -237,6 +244,14 @@ cluster: $(STAMPS)/dev models
 
 test-cluster: $(STAMPS)/dev models
 	@TEST_CLUSTER=1 $(PY) -m pytest -s tests/cluster $(ARGS)
+
+otel: $(STAMPS)/otel
+
+# promtool comes with Debian's package prometheus; without it the tests that need it are skipped.
+test-observability: $(STAMPS)/dev models
+	@command -v promtool > /dev/null || $(if $(filter 0,$(shell id -u)),,sudo) bash -c \
+		'apt-get update -qq && apt-get install -y --no-install-recommends prometheus'
+	@$(PY) -m pytest tests/telemetry tests/usage tests/test_api_keys.py $(ARGS)
 
 portrait: $(STAMPS)/portrait
 

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator
 import structlog
 from aiohttp import web
 
+from engine import __version__
 from engine.avatars.making import AvatarMaker
 from engine.concurrency.hard_stop import HardStop
 from engine.conversation.parts import Parts
@@ -25,10 +26,11 @@ from engine.errors import EngineError, InvalidField, SettingsError, UnknownSessi
 from engine.knowledge.service import open_knowledge
 from engine.lessons import LessonArchive
 from engine.llm.client import OpenAIChat
-from engine.sessions import Membership, SessionRegistry
+from engine.sessions import Membership, Session, SessionRegistry
 from engine.settings import Settings
-from engine.telemetry import Metrics
+from engine.telemetry import Metrics, tracing
 from engine.tokens import TokenSigner
+from engine.transport.api.authentication import Authentication
 from engine.transport.api.avatars_api import AvatarsApi
 from engine.transport.api.cluster_api import ClusterApi
 from engine.transport.api.headers import on_response_prepare
@@ -45,10 +47,12 @@ from engine.transport.api.middleware import (
 )
 from engine.transport.api.routes import Api, Readiness
 from engine.transport.api.tutors_api import TutorsApi, check_profile
+from engine.transport.api.usage_api import UsageApi
 from engine.transport.connections import PER_ADDRESS
 from engine.transport.port import calm_accept_errors, open_port
 from engine.transport.proxies import trusted_proxies
 from engine.tutors.store import TutorStore
+from engine.usage import UsageLedger
 from engine.wiring import open_parts
 
 log = structlog.get_logger(__name__)
@@ -70,6 +74,8 @@ class Engine:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
+        self.metrics.build.labels(__version__).set(1)
+        self.metrics.sessions_max.set(settings.sessions.max)
         self.readiness = Readiness()
         self.port = 0
         self.app: web.Application | None = None
@@ -78,9 +84,12 @@ class Engine:
         self.avatars: AvatarMaker | None = None
         self.membership: Membership | None = None
         """None on a machine of its own."""
-        tokens = TokenSigner(settings.secret.get_secret_value(), settings.sessions.token_ttl_s)
+        previous = None if settings.previous_secret is None else settings.previous_secret.get_secret_value()
+        tokens = TokenSigner(settings.secret.get_secret_value(), settings.sessions.token_ttl_s, previous)
+        self._authentication = Authentication(settings)
+        self._usage = UsageLedger(settings.usage, self.metrics)
         self._api = Api(settings, self.metrics, self.readiness, tokens)
-        self._lessons_api = LessonsApi(settings, tokens, self._warm_registry)
+        self._lessons_api = LessonsApi(settings, tokens, self._warm_registry, self._authentication)
         self._cluster_api = ClusterApi(self._warm_registry, tokens, self._websocket_url)
         self._tutors = TutorStore(settings.tutors_dir)
         self._knowledge = open_knowledge(settings)
@@ -89,6 +98,7 @@ class Engine:
     async def __aenter__(self) -> Engine:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(self._port_open())
+            await stack.enter_async_context(tracing.exporting(self.settings.tracing))
             await stack.enter_async_context(self.metrics.watch_loop())
             stack.callback(self._knowledge.close)
             parts = await stack.enter_async_context(
@@ -97,9 +107,11 @@ class Engine:
             await asyncio.to_thread(self._check_tutors, parts)
             lessons = LessonArchive(self.settings.lessons, self.metrics)
             await stack.enter_async_context(lessons.running())
+            await stack.enter_async_context(self._usage.running())
             self.membership = await stack.enter_async_context(self._join())
             keeper = self.membership.keeper if self.membership is not None else None
             registry = SessionRegistry(parts, self._tutors, lessons=lessons, keeper=keeper)
+            registry.ended = self._session_ended
             await stack.enter_async_context(self._api.webrtc.running())
             await stack.enter_async_context(registry.running())
             if self.membership is not None:
@@ -121,6 +133,10 @@ class Engine:
             await stack.enter_async_context(self._loading_faces(parts))
             self._stack = stack.pop_all()
         return self
+
+    def _session_ended(self, session: Session) -> None:
+        self._usage.ended(session.usage())
+        tracing.session_ended(session.id)
 
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
@@ -203,7 +219,7 @@ class Engine:
                 errors_as_json,
                 refuse_encodings,
                 only_own_pages(settings),
-                api_key(settings),
+                api_key(settings, self._authentication),
             ],
             client_max_size=MAX_BODY_BYTES,
         )
@@ -214,6 +230,7 @@ class Engine:
                     *self._api.routes(),
                     *self._lessons_api.routes(),
                     *self._cluster_api.routes(),
+                    *UsageApi(self._usage, self._warm_registry).routes(),
                     *knowledge_routes(self._knowledge),
                     *TutorsApi(self._tutors, self._warm).routes(),
                     *AvatarsApi(self._avatar_maker, settings.limits.avatar_upload_bytes).routes(),

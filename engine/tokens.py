@@ -45,10 +45,17 @@ MAX_ID = 2**53
 
 
 class TokenSigner:
-    """Makes and checks tokens with one secret."""
+    """Makes tokens with one secret, and checks them with it or the one before.
 
-    def __init__(self, secret: str, ttl_s: int) -> None:
+    Args:
+        secret: signs new tokens.
+        ttl_s: their lifetime in seconds.
+        previous: tokens signed with this secret are still good, until they expire.
+    """
+
+    def __init__(self, secret: str, ttl_s: int, previous: str | None = None) -> None:
         self._secret = secret
+        self._accepted = [secret] if previous is None else [secret, previous]
         self._ttl_s = ttl_s
 
     def sign(self, session_id: str, tutor_id: int, student_id: int) -> str:
@@ -80,13 +87,7 @@ class TokenSigner:
         if len(token) > MAX_CHARS:
             raise Unauthorized("the session token is not valid")
         try:
-            claims = jwt.decode(
-                token,
-                self._secret,
-                algorithms=["HS256"],
-                audience=AUDIENCE,
-                options={"require": ["sub", "exp", "iat", "aud", "tutor", "student"]},
-            )
+            claims = self._decoded(token)
         except jwt.ExpiredSignatureError:
             raise Unauthorized("the session token has expired") from None
         except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError):
@@ -97,6 +98,23 @@ class TokenSigner:
         if claims["sub"] != session_id:
             raise Forbidden("the session token is for another session")
         return Claims(claims["sub"], claims["tutor"], claims["student"], claims["exp"])
+
+    def _decoded(self, token: str) -> dict[str, Any]:
+        """Raises what ``jwt.decode`` does, for the last secret."""
+        for secret in self._accepted:
+            try:
+                claims: dict[str, Any] = jwt.decode(
+                    token,
+                    secret,
+                    algorithms=["HS256"],
+                    audience=AUDIENCE,
+                    options={"require": ["sub", "exp", "iat", "aud", "tutor", "student"]},
+                )
+                return claims
+            except jwt.InvalidSignatureError:
+                if secret is self._accepted[-1]:
+                    raise
+        raise jwt.InvalidTokenError
 
 
 def _well_formed(claims: dict[str, Any]) -> bool:

@@ -71,6 +71,7 @@ async def open_parts(
                     task.add_done_callback(lambda _: progress(sum(each.done() for each in tasks) / len(tasks)))
         detector, recognizer, end_of_turn = listening.result()
         chat, completion = language_model.result()
+        metrics.watch_recognizer(lambda: recognizer.waiting)
         drawing, avatar_factory, costs = renderer.result()
         await _warm_up_voices(voices.result(), drawing)
         for part in (detector, recognizer, end_of_turn, voices.result(), drawing):

@@ -51,10 +51,11 @@ LOCKS = (
         same_as="lock-postgres.txt",
     ),
     Lock("lock-test.txt", ("test",), ("lock.txt",), "What the fast tests need besides."),
+    Lock("lock-otel.txt", ("otel",), ("lock.txt",), "What OpenTelemetry traces need besides."),
     Lock(
         "lock-dev.txt",
         ("dev",),
-        ("lock-web.txt", "lock-test.txt"),
+        ("lock-web.txt", "lock-test.txt", "lock-otel.txt"),
         "What linters, slow tests and benchmarks need besides.",
     ),
     Lock(

@@ -41,6 +41,7 @@ def test_every_pin_is_exact_and_has_a_hash(name: str) -> None:
         ("lock-dev.txt", ["dev", "test"]),
         ("lock-deploy.txt", ["deploy", "dev", "postgres", "test"]),
         ("lock-cluster.txt", ["cluster"]),
+        ("lock-otel.txt", ["otel"]),
         ("lock-portrait.txt", ["portrait"]),
         ("lock-musetalk.txt", ["musetalk"]),
         ("coqui-lock.txt", ["coqui", "test"]),

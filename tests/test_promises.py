@@ -93,7 +93,7 @@ def chain(node: ast.expr) -> tuple[str, ...]:
 
 def unread_settings(found: Facts) -> Iterator[str]:
     """A setting is read as ``….group.name``, or by ``name`` alone where its group is handed on as a whole."""
-    handed_on = {"listening", "vad", "endpoint", "barge_in", "safety", "lessons"}
+    handed_on = {"listening", "vad", "endpoint", "barge_in", "safety", "lessons", "tracing", "usage"}
     outside = found.chains(outside="settings/")
     inside = {chain for file, chain in found.reads if file in ("settings/listening.py", "settings/model.py")}
     read: dict[str, list[tuple[str, ...]]] = defaultdict(list)

@@ -70,3 +70,14 @@ def test_a_foreign_token_opens_nothing_else() -> None:
 def test_an_issued_token_tells_when_it_expires() -> None:
     token = SIGNER.issue("abc", 13, 7)
     assert SIGNER.check(token.text, "abc").expires_at == token.expires_at
+
+
+def test_while_a_secret_is_replaced_tokens_of_both_are_good() -> None:
+    old, new = "o" * 32, "n" * 32
+    both = TokenSigner(new, 60, previous=old)
+    assert both.check(TokenSigner(old, 60).sign("session", 1, 2), "session").tutor_id == 1
+    assert TokenSigner(new, 60).check(both.sign("session", 1, 2), "session").tutor_id == 1
+    with pytest.raises(Unauthorized):
+        both.check(TokenSigner("x" * 32, 60).sign("session", 1, 2), "session")
+    with pytest.raises(Unauthorized, match="expired"):
+        both.check(TokenSigner(old, -10).sign("session", 1, 2), "session")

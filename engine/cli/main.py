@@ -12,6 +12,9 @@ import sys
 from engine import __version__
 
 TOOLS = {
+    "backup": "write tutors, avatars, knowledge, usage and keys into one archive",
+    "restore": "put what an archive holds where the settings say",
+    "keys": "create, list and revoke API keys",
     "models": "list, prepare, verify and fetch models",
     "voices": "list voices, synthesize a text, fetch Coqui voices",
     "avatars": "list avatars, and create them from a portrait or a video",
@@ -28,10 +31,12 @@ def main() -> int:
     if named == "serve":
         del sys.argv[1]
     if named in TOOLS:
-        if named in ("avatars", "knowledge"):
+        if named in ("avatars", "backup", "keys", "knowledge", "restore"):
             os.umask(0o077)  # only the engine's user may read what it writes
         # Imported only when needed: some tools take seconds to import.
-        return int(importlib.import_module(f"engine.cli.{named}").main(sys.argv[2:]))
+        module = "backup" if named == "restore" else named
+        arguments = sys.argv[1:] if module == "backup" else sys.argv[2:]
+        return int(importlib.import_module(f"engine.cli.{module}").main(arguments))
     from engine.start import main as serve
 
     return serve()

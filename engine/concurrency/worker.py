@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import ParamSpec, TypeVar
+
+from engine.concurrency import waits
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,10 +47,18 @@ class Worker:
         Waits first while ``backlog`` jobs are queued or running.
         """
         self.waiting += 1
+        asked = time.perf_counter()
+
+        def timed() -> R:
+            began = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                waits.note(self.name, began - asked, time.perf_counter() - began)
+
         try:
             async with self._slots:
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._pool, lambda: function(*args, **kwargs))
+                return await asyncio.get_running_loop().run_in_executor(self._pool, timed)
         finally:
             self.waiting -= 1
 

@@ -6,6 +6,8 @@ gives each its id. Here it is kept: at most one, computing but sending nothing.
 
 from __future__ import annotations
 
+import asyncio
+
 from engine.conversation.reply import Reply
 from engine.conversation.tasks import SessionTasks
 from engine.telemetry import Metrics
@@ -23,6 +25,8 @@ class PreemptiveReply:
         self._tasks = tasks
         self._metrics = metrics
         self._held: tuple[int, Reply] | None = None
+        self._begun_at = 0.0
+        """Seconds on the loop's clock."""
 
     def __bool__(self) -> bool:
         """Whether there is one."""
@@ -37,6 +41,7 @@ class PreemptiveReply:
         self.drop()
         reply.begin(self._tasks)
         self._held = preemptive_id, reply
+        self._begun_at = asyncio.get_running_loop().time()
 
     def drop(self) -> None:
         """End it, if there is one: the student went on, or said something else."""
@@ -44,6 +49,7 @@ class PreemptiveReply:
             self._held[1].abandon()
             self._held = None
             self._metrics.preemptive_replies.labels("dropped").inc()
+            self._metrics.preemptive_waste.inc(asyncio.get_running_loop().time() - self._begun_at)
 
     def take(self, preemptive_id: int | None) -> Reply | None:
         """Release the one with this id, to be spoken now; any other is dropped."""

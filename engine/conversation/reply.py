@@ -25,6 +25,7 @@ from engine.conversation.parts import Parts
 from engine.conversation.picture_stage import PictureStage
 from engine.conversation.playback import Playback
 from engine.conversation.reply_context import ReplyOptions, open_context
+from engine.conversation.reply_trace import chat_attributes, stage_spans
 from engine.conversation.sink import Sink
 from engine.conversation.speech_stage import SpeechStage
 from engine.conversation.tasks import SessionTasks
@@ -35,7 +36,8 @@ from engine.llm.history import ChatHistory
 from engine.protocol.lessons import Origin
 from engine.protocol.outgoing import SafetyEvent, SourcePassage, TurnDoneEvent, numbered
 from engine.safety.service import Incident
-from engine.telemetry import Timeline, log_fault
+from engine.telemetry import Timeline, log_fault, tracing
+from engine.text.tokens import estimate_tokens
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +93,8 @@ class Reply:
         self._room: RoomSound | None = None
         self._task: asyncio.Task[None] | None = None
         self._failure: ReplyFailed | None = None
+        self._trace = tracing.begin()
+        self._begun_at = asyncio.get_running_loop().time()
 
     @property
     def timeline(self) -> Timeline:
@@ -165,9 +169,10 @@ class Reply:
             self._history.add_assistant(number, self.text.strip())
             if self._text.held_back is not None or not self._judged:
                 self._history.withhold(number)
-        greeting = self._text.origin == "greeting"
-        if not greeting:  # nobody waited for it, and it would flatter the latencies
-            self.timeline.report(self._parts.metrics)
+            greeting = self._text.origin == "greeting"
+            if not greeting:  # nobody waited for it, and it would flatter the latencies
+                self._measure()
+            self._export_trace()
         if self._failure is not None:
             self._parts.metrics.replies.labels("failed").inc()
             raise self._failure
@@ -179,12 +184,34 @@ class Reply:
             now = asyncio.get_running_loop().time()
             await asyncio.sleep(max(0.0, self.playback.sent_ms - self.playback.heard_ms(now)) / 1000)
 
+    def _measure(self) -> None:
+        """Add the reply to the metrics, however it ended: a slow one is interrupted more often than a fast one."""
+        metrics = self._parts.metrics
+        self.timeline.report(metrics)
+        stage = self.timeline.waiting_for()
+        shown = self._options.avatar is None and "first_clause" in self.timeline.marks
+        if stage is not None and not shown:
+            metrics.unheard.labels(stage).inc()
+
+    def _export_trace(self) -> None:
+        if self._trace is None:
+            return
+        now, text = asyncio.get_running_loop().time(), self._text
+        chat = None
+        if text.asked:
+            tokens = sum(estimate_tokens(message["content"]) for message in text.asked), estimate_tokens(text.text)
+            chat = chat_attributes(self._parts.settings, *tokens)
+        spans = stage_spans(self.timeline, self._begun_at, now, chat)
+        about = {"tutor.reply.number": self.number, "tutor.reply.origin": text.origin, "tutor.delivery": self.delivery}
+        tracing.end_reply(self._trace, self._options.session, spans, now, about)
+
     async def _run(self) -> None:
         """All stages. Does not raise: a preemptive reply may fail before it is wanted."""
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._produce(group, self._options.avatar), name="reply-text")
-                group.create_task(self._send(), name="reply-send")
+            with tracing.in_logs(self._trace):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._produce(group, self._options.avatar), name="reply-text")
+                    group.create_task(self._send(), name="reply-send")
         except* EngineError as error_group:
             self._failure = _first(error_group)
         except* Exception as error_group:  # noqa: BLE001 - logged in ``unexpected_failure``

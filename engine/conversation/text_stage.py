@@ -29,6 +29,7 @@ from engine.text.expression_tags import TagReader
 from engine.text.language import detect_language
 from engine.text.language_runs import language_runs
 from engine.text.scripts import is_unspaced
+from engine.text.tokens import estimate_tokens
 
 LEAD_S = 6.0
 """The embedded model writes a reply so many seconds of speech ahead of its playback, and then waits: other replies need
@@ -137,7 +138,8 @@ class TextStage:
 
     async def _write(self, prompt: Prompt) -> None:
         context, profile = self._context, self._context.options.profile
-        self.asked = prompt.messages
+        metrics, loop = context.parts.metrics, asyncio.get_running_loop()
+        self.asked, asked_at = prompt.messages, loop.time()
         deltas = context.parts.language_model.reply(
             prompt.messages,
             max_tokens=profile.llm_max_tokens or context.parts.settings.llm.max_tokens,
@@ -158,7 +160,7 @@ class TextStage:
                         break
                     context.mark("llm_first_token")
                     if early is None:
-                        loop = asyncio.get_running_loop()
+                        metrics.llm_first_token.observe(loop.time() - asked_at)
                         early = loop.call_later(ClauseSplitter.DEADLINE_S, self._cut_early)
                     await self._push(self._tags.push(delta))
                     if self.held_back is not None:
@@ -168,6 +170,8 @@ class TextStage:
         finally:
             if early is not None:
                 early.cancel()
+            metrics.llm_tokens.labels("prompt").inc(sum(estimate_tokens(each["content"]) for each in prompt.messages))
+            metrics.llm_tokens.labels("completion").inc(estimate_tokens(self.text))
 
     async def _wanted(self) -> None:
         """Wait while more of the reply is written than is spoken soon."""

@@ -119,6 +119,7 @@ class LessonRecord:
         self._spoken_ms = 0.0
         self._replies = self._interruptions = self._pictures = 0
         self._prompt_tokens = self._completion_tokens = 0
+        self._received_bytes = self._sent_bytes = 0
 
     @property
     def hearing(self) -> bool:
@@ -162,6 +163,11 @@ class LessonRecord:
     def listened(self, samples: int) -> None:
         """So many samples of the student's audio arrived."""
         self._listened_s += samples / INPUT_RATE
+
+    def carried(self, *, received: int, sent: int) -> None:
+        """So many more bytes came from the client and went to it."""
+        self._received_bytes += received
+        self._sent_bytes += sent
 
     # --- what the client is told
 
@@ -268,6 +274,8 @@ class LessonRecord:
             pictures=self._pictures,
             prompt_tokens=self._prompt_tokens,
             completion_tokens=self._completion_tokens,
+            received_bytes=self._received_bytes,
+            sent_bytes=self._sent_bytes,
         )
 
     def erase(self) -> None:

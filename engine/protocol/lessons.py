@@ -92,6 +92,10 @@ class LessonUsage(ResponseBody):
     """What the language model read for replies: as its endpoint counted, else estimated from the characters."""
     completion_tokens: int
     """What it wrote, counted or estimated the same way."""
+    received_bytes: int = 0
+    """From the client: messages of its socket, or all of a WebRTC peer's packets (counted when the peer is closed)."""
+    sent_bytes: int = 0
+    """To the client, counted the same way."""
 
 
 class LessonTranscript(ResponseBody):

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Concatenate, ParamSpec, TypeVar
 
+from engine.concurrency import waits
 from engine.concurrency.worker import Worker
 
 P = ParamSpec("P")
@@ -66,6 +68,7 @@ class DecodeQueue:
     """
 
     def __init__(self, name: str, workers: int = 1, express: int = 0) -> None:
+        self._name = name
         self._worker = Worker(name, workers + express, backlog=workers + express)
         self._worker.start()
         self._workers, self._express = workers, express
@@ -94,7 +97,9 @@ class DecodeQueue:
         Args:
             seconds: of audio to decode.
         """
+        asked = time.perf_counter()
         await self._wait_for_slot(urgency, seconds * COST_PER_SECOND)
+        waits.note(f"{self._name}-queue", time.perf_counter() - asked, 0.0)
         ticket = Ticket()
         job = asyncio.ensure_future(self._worker.run(function, ticket, *args, **kwargs))
         job.add_done_callback(self._finished)

@@ -125,6 +125,8 @@ class BatchPolicy:
 class _Pending:
     request: FrameRequest
     done: asyncio.Future[Picture]
+    asked: float
+    """Seconds on the loop's clock."""
 
 
 class FrameScheduler:
@@ -172,12 +174,13 @@ class FrameScheduler:
             EngineError: the renderer could not draw one of them; ``RenderFailed`` if it broke.
         """
         loop = asyncio.get_running_loop()
+        now = loop.time()
         tickets: list[int] = []
         futures: list[asyncio.Future[Picture]] = []
         for request in requests:
             ticket = self._policy.add(request.deadline)
             future: asyncio.Future[Picture] = loop.create_future()
-            self._pending[ticket] = _Pending(request, future)
+            self._pending[ticket] = _Pending(request, future, now)
             tickets.append(ticket)
             futures.append(future)
         self._wake.set()
@@ -235,13 +238,22 @@ class FrameScheduler:
             now = loop.time()
             self.costs.observe(len(batch), now - began)
             self.frame_dropping.observe(began, now, min(request.deadline for request in requests) - now)
-            late = sum(now > request.deadline for request in requests)
-            self._metrics.frames.labels("made").inc(len(pictures))
-            if late:
-                self._metrics.frames.labels("late").inc(late)
+            self._count(pending, began, now)
             for item, picture in zip(pending, pictures, strict=True):
                 if not item.done.done():
                     item.done.set_result(picture)
+
+    def _count(self, drawn: Sequence[_Pending], began: float, now: float) -> None:
+        """A batch was begun at ``began`` and is there ``now``."""
+        metrics = self._metrics
+        metrics.frames.labels("made").inc(len(drawn))
+        metrics.batch_pictures.observe(len(drawn))
+        metrics.queue_wait.labels("pictures").observe(began - min(item.asked for item in drawn))
+        late = [now - item.request.deadline for item in drawn if now > item.request.deadline]
+        if late:
+            metrics.frames.labels("late").inc(len(late))
+            for seconds in late:
+                metrics.picture_lateness.observe(seconds)
 
 
 def _fail(pending: Sequence[_Pending], error: EngineError) -> None:

@@ -67,6 +67,8 @@ class SessionRegistry:
         settings = parts.settings
         self._admission = Admission(settings.sessions.max, measured=settings.sessions.admission == "measured")
         self._lessons = lessons or LessonArchive(settings.lessons, parts.metrics)
+        self.ended: Callable[[Session], None] = lambda session: None
+        """Told of each session that has ended for good."""
         self._sessions: dict[str, Session] = {}
         self._draining = False
         self._keeper = keeper
@@ -181,6 +183,7 @@ class SessionRegistry:
             raise Busy("the engine is shutting down", retry_after_s=5)
         refused = self._refused()
         if refused is not None:
+            self._parts.metrics.sessions_refused.inc()
             raise Busy(refused[0], retry_after_s=refused[1])
 
     def _refused(self) -> tuple[str, int] | None:
@@ -270,9 +273,13 @@ class SessionRegistry:
             await asyncio.wait([session.task])
         await self._end_keeping(session, how)
         if how not in GONE_ELSEWHERE:
-            self._lessons.announce(session.lesson)
+            self._announce(session)
         self._parts.end_session(session.id)
         log.info("session_ended", session=session.id, how=how)
+
+    def _announce(self, session: Session) -> None:
+        self._lessons.announce(session.lesson)
+        self.ended(session)
 
     async def _end_keeping(self, session: Session, how: str) -> None:
         if self._keeper is None:
@@ -357,7 +364,7 @@ class SessionRegistry:
         except Exception:
             log.exception("session_failed", session=session.id)
             if self._forget(session, "failed"):
-                self._lessons.announce(session.lesson)
+                self._announce(session)
                 await session.close_connections(WSCloseCode.INTERNAL_ERROR, b"session failed")
                 await self._end_keeping(session, "failed")
                 self._parts.end_session(session.id)

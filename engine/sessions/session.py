@@ -6,6 +6,7 @@ import asyncio
 import math
 from datetime import UTC, datetime
 from typing import Protocol
+from uuid import UUID
 
 import structlog
 from aiohttp import WSCloseCode
@@ -13,6 +14,7 @@ from aiohttp import WSCloseCode
 from engine.conversation.conversation import Conversation
 from engine.conversation.parts import Parts
 from engine.lessons import Lesson
+from engine.protocol.usage import SessionUsage
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +57,8 @@ class Session:
         self.id = session_id
         self.tutor_id = tutor_id
         self.student_id = student_id
+        self.key = "default"
+        """Name of the API key that asked for it."""
         self.conversation = conversation
         self.parts = parts
         self.status = "active"
@@ -157,6 +161,20 @@ class Session:
         """Close every socket and peer."""
         for connection in list(self._connections):
             await connection.close(code, reason)
+
+    def usage(self) -> SessionUsage:
+        """What it has used so far."""
+        ended_at = self.lesson.ended_at
+        return SessionUsage(
+            session_id=UUID(self.id),
+            key=self.key,
+            tutor_id=self.tutor_id,
+            student_id=self.student_id,
+            started_at=self.created_at,
+            ended_at=ended_at,
+            duration_s=round(((ended_at or datetime.now(UTC)) - self.created_at).total_seconds(), 1),
+            usage=self.lesson.record.usage(),
+        )
 
     def to_wire(self) -> dict[str, object]:
         """The fields of ``GET /v1/sessions/{id}``."""

@@ -12,6 +12,8 @@ from engine.settings.listening import (
 )
 from engine.settings.load import former_names, load_settings, unknown_variables
 from engine.settings.model import LOOPBACK, Settings
+from engine.settings.tracing import TracingSettings
+from engine.settings.usage import UsageSettings
 
 __all__ = [
     "LOOPBACK",
@@ -24,6 +26,8 @@ __all__ = [
     "Patience",
     "SafetySettings",
     "Settings",
+    "TracingSettings",
+    "UsageSettings",
     "former_names",
     "load_settings",
     "unknown_variables",

@@ -50,7 +50,7 @@ EPILOG = (
     "An option --a-b-c is ENGINE_A_B_C in the environment and [a.b] c (or [a] b_c) in the TOML file that "
     "ENGINE_CONFIG names (engine.toml if there is one). The command line counts before the environment, that before "
     "the file. --help-all shows every setting. Tools: talking-tutor (or python -m engine) models, voices, avatars, "
-    "knowledge, each with its own --help."
+    "keys, knowledge, each with its own --help."
 )
 
 

@@ -36,6 +36,8 @@ from engine.settings.groups import (
 from engine.settings.lessons import LessonSettings
 from engine.settings.listening import ListeningOptions, Patience
 from engine.settings.names import FORMER_NAMES, PREFIX, nested, put, settings_of
+from engine.settings.tracing import TracingSettings
+from engine.settings.usage import UsageSettings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -62,10 +64,16 @@ class Settings(BaseSettings):
         description="Addresses or networks whose X-Forwarded-* headers are believed, as 10.0.0.0/8 (comma separated).",
     )
     api_key: SecretStr | None = Field(None, description="Bearer key of the management API; unset: loopback only.")
+    api_keys_file: Folder | None = Field(
+        None, description="Further API keys, with scopes and limits (talking-tutor keys); read again when it changes."
+    )
     allow_anonymous: bool = Field(False, description="Listen beyond loopback without an API key.")
     secret: SecretStr = Field(
         default_factory=lambda: SecretStr(secrets.token_urlsafe(32)),
         description="Signs session tokens (HS256, 32 bytes or more); random at each start when unset.",
+    )
+    previous_secret: SecretStr | None = Field(
+        None, description="Tokens signed with this secret are still accepted, while a new one takes over."
     )
     allowed_origins: Names = Field(
         ["*"],
@@ -106,6 +114,8 @@ class Settings(BaseSettings):
     safety: SafetySettings = Field(default_factory=SafetySettings)
     lessons: LessonSettings = Field(default_factory=LessonSettings)
     cluster: ClusterSettings = Field(default_factory=ClusterSettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
+    usage: UsageSettings = Field(default_factory=UsageSettings)
 
     @field_validator("models_dir")
     @classmethod
@@ -124,18 +134,19 @@ class Settings(BaseSettings):
                 raise ValueError(f"{each!r} is neither an address nor a network such as 10.0.0.0/8") from None
         return value
 
-    @field_validator("secret")
+    @field_validator("secret", "previous_secret")
     @classmethod
-    def _long_secret(cls, value: SecretStr) -> SecretStr:
-        if len(value.get_secret_value().encode()) < 32:
+    def _long_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < 32:
             raise ValueError("at least 32 bytes are needed")
         return value
 
     @model_validator(mode="after")
     def _refuse_open_doors(self) -> Settings:
-        if self.host not in LOOPBACK and self.api_key is None and not self.allow_anonymous:
+        if self.host not in LOOPBACK and not self.keyed and not self.allow_anonymous:
             raise ValueError(
-                f"host {self.host} is reachable from outside: set api_key, or allow_anonymous=1 if that is meant"
+                f"host {self.host} is reachable from outside: set api_key or api_keys_file, "
+                "or allow_anonymous=1 if that is meant"
             )
         return self
 
@@ -146,6 +157,11 @@ class Settings(BaseSettings):
         if self.role == "door" and not self.cluster.servers:
             raise ValueError("role is door: set cluster.servers, where a door hears of the engines")
         return self
+
+    @property
+    def keyed(self) -> bool:
+        """Whether the management API asks for a key."""
+        return self.api_key is not None or self.api_keys_file is not None
 
     @classmethod
     def settings_customise_sources(

@@ -47,9 +47,9 @@ class Callers:
             management: the call needs the API key, where there is one.
         """
         allowed = self._settings.allowed_origins
-        if origin in allowed or (self._settings.api_key is not None and "*" in allowed):
+        if origin in allowed or (self._settings.keyed and "*" in allowed):
             return True
-        if self._settings.api_key is not None:
+        if self._settings.keyed:
             return False
         try:
             page = urlsplit(origin)
@@ -76,7 +76,7 @@ class Callers:
             BadRequest: the ``Host`` is none.
             Forbidden: the ``Host`` is not this machine, or the page is another site's.
         """
-        if self._settings.api_key is not None or request.path in PROBES:
+        if self._settings.keyed or request.path in PROBES:
             return
         host = request.headers.get(hdrs.HOST, "")
         if HOST.fullmatch(host) is None:

@@ -11,8 +11,9 @@ from engine.lessons import Lesson
 from engine.sessions import SessionRegistry
 from engine.settings import Settings
 from engine.tokens import TokenSigner
+from engine.transport.api.authentication import Authentication, bearer
 from engine.transport.api.callers import Callers
-from engine.transport.api.middleware import bearer, check_api_key, management
+from engine.transport.api.middleware import management
 
 VTT = "text/vtt"
 
@@ -24,13 +25,21 @@ class LessonsApi:
         settings: the API key, and which pages may call.
         tokens: check session tokens.
         registry: gives the sessions, or raises Busy while models load.
+        authentication: of API keys; None makes one.
     """
 
-    def __init__(self, settings: Settings, tokens: TokenSigner, registry: Callable[[], SessionRegistry]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tokens: TokenSigner,
+        registry: Callable[[], SessionRegistry],
+        authentication: Authentication | None = None,
+    ) -> None:
         self._settings = settings
         self._callers = Callers(settings)
         self._tokens = tokens
         self._registry = registry
+        self._authentication = authentication or Authentication(settings)
 
     def routes(self) -> list[web.RouteDef]:
         """All routes of this API."""
@@ -64,11 +73,12 @@ class LessonsApi:
 
         Raises:
             Unauthorized: neither was given.
-            Forbidden: a page of another site asks an engine without an API key.
+            Forbidden: the key is for something else, or a page of another site asks an engine without an API key.
         """
         token = request.query.get("token") or bearer(request)
-        keyed = self._settings.api_key is not None
-        if keyed and check_api_key(self._settings, bearer(request)):
+        keyed = self._settings.keyed
+        if keyed and self._authentication.knows(request):
+            self._authentication.authenticate(request)
             return
         if token:
             try:

@@ -6,7 +6,6 @@ Order, outermost first: CORS, errors, encodings, the caller's page, authenticati
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
@@ -14,8 +13,9 @@ import structlog
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.typedefs import Middleware
 
-from engine.errors import BadRequest, EngineError, NotFound, TooLarge, Unauthorized, UnsupportedMedia
+from engine.errors import BadRequest, EngineError, NotFound, TooLarge, UnsupportedMedia
 from engine.settings import Settings
+from engine.transport.api.authentication import Authentication
 from engine.transport.api.callers import Callers
 from engine.transport.proxies import UntrustedProxyWarning
 
@@ -113,23 +113,17 @@ def _route_name(request: web.Request) -> str:
     return resource.canonical if resource is not None else "?"
 
 
-def api_key(settings: Settings) -> Middleware:
-    """Management calls need the key, when one is set."""
+def api_key(settings: Settings, authentication: Authentication | None = None) -> Middleware:
+    """Management calls need a key that may make them, when there are keys."""
+    authentication = authentication or Authentication(settings)
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if is_management(request) and not check_api_key(settings, bearer(request)):
-            raise Unauthorized("the management API needs Authorization: Bearer with the API key")
+        if is_management(request):
+            authentication.authenticate(request)
         return await handler(request)
 
     return check
-
-
-def check_api_key(settings: Settings, given: str) -> bool:
-    """Whether ``given`` is the API key; without one everything is."""
-    if settings.api_key is None:
-        return True
-    return hmac.compare_digest(given.encode(errors="surrogateescape"), settings.api_key.get_secret_value().encode())
 
 
 @web.middleware
@@ -159,12 +153,6 @@ async def read_text(request: web.Request) -> str:
         raise BadRequest("the body is not UTF-8, which JSON and SDP must be") from None
 
 
-def bearer(request: web.Request) -> str:
-    """The bearer token of a request, or an empty string."""
-    scheme, _, value = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    return value.strip() if scheme.lower() == "bearer" else ""
-
-
 def only_own_pages(settings: Settings) -> Middleware:
     """Without an API key, only this machine's own pages may call."""
     callers = Callers(settings)
@@ -182,7 +170,7 @@ def only_own_pages(settings: Settings) -> Middleware:
 def cors(settings: Settings) -> Middleware:
     """Lets pages of the allowed origins read answers, and answers their preflights."""
     callers = Callers(settings)
-    anybody = "*" in settings.allowed_origins and settings.api_key is not None
+    anybody = "*" in settings.allowed_origins and settings.keyed
 
     @web.middleware
     async def add_headers(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from engine.protocol import http
 from engine.protocol.lessons import LessonTranscript
+from engine.protocol.usage import UsageReport
 from engine.tutors.profile import TutorProfile
 
 JsonObject = dict[str, Any]
@@ -41,7 +42,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     http.SessionToken, http.SessionList, http.PeerAnswer, http.IceServers, http.AvatarList, http.AvatarState,
     http.VoiceList,
     http.KnowledgeList, http.KnowledgeState, http.DocumentStored, http.DocumentAdding, http.SourceList,
-    LessonTranscript,
+    LessonTranscript, UsageReport,
     TutorProfile, TutorList,
 )  # fmt: skip
 """Every body and answer; their JSON schemas are generated."""
@@ -103,6 +104,14 @@ PATHS: dict[str, dict[str, JsonObject]] = {
         "get": operation("Models are warm and sessions are let in", answers=json_content("Status"), errors=("503",))
     },
     "/metrics": {"get": operation("Prometheus metrics", media="text/plain", key=True, errors=("401",))},
+    "/v1/usage": {
+        "get": operation(
+            "What sessions used, by API key; ?key=, &since=, &until= (when they began), &sessions=true lists each",
+            answers=json_content("UsageReport"),
+            key=True,
+            errors=("401", "403", "422", "503"),
+        )
+    },
     "/v1/sessions": {
         "post": operation(
             "Create a session",

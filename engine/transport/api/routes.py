@@ -8,19 +8,21 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 from engine import __version__
+from engine.api_keys import THE_SETTING
 from engine.avatars.folders import BUILTIN, MANIFEST, STILL
 from engine.errors import BadRequest, Busy, Forbidden, NotFound, Unauthorized
 from engine.models.known import CATALOG
 from engine.protocol.http import CreateSession
 from engine.sessions import Session, SessionRegistry
 from engine.settings import Settings
-from engine.telemetry import Metrics
+from engine.telemetry import Metrics, tracing
 from engine.tokens import SignedToken, TokenSigner
+from engine.transport.api.authentication import CALLER, bearer, check_sessions
 from engine.transport.api.bodies import read_body
 from engine.transport.api.callers import Callers
 from engine.transport.api.headers import PAGE
 from engine.transport.api.idle_clips import IdleClips
-from engine.transport.api.middleware import bearer, json_error, management, read_text
+from engine.transport.api.middleware import json_error, management, read_text
 from engine.transport.api.openapi import description
 from engine.transport.api.public_address import websocket_base
 from engine.transport.webrtc import PATHS as WEBRTC_PATHS
@@ -144,7 +146,12 @@ class Api:
         """``POST /v1/sessions``."""
         body = await read_body(request, CreateSession)
         base = websocket_base(request, self._settings)
-        session = await self.registry.open(body.tutor_id, body.student_id, body.kb_id, body.patience)
+        key = request.get(CALLER, THE_SETTING)
+        check_sessions(key, sum(session.key == key.name for session in self.registry.all()))
+        with tracing.request("POST /v1/sessions", request.headers) as ids:
+            session = await self.registry.open(body.tutor_id, body.student_id, body.kb_id, body.patience)
+            session.key = key.name
+            tracing.session_began(session.id, ids)
         return web.json_response(
             {
                 "session_id": session.id,

@@ -42,7 +42,7 @@ from engine.transport.webrtc.microphone import OpusMicrophone
 from engine.transport.webrtc.offers import Offer, prefer
 from engine.transport.webrtc.playout import TICK_S, Playout, Tick
 from engine.transport.webrtc.reassembly import bound_reassembly
-from engine.transport.webrtc.reports import report_media_time
+from engine.transport.webrtc.reports import bytes_carried, report_media_time
 from engine.transport.webrtc.rtp_encoders import AUDIO_CLOCK, VIDEO_CLOCK, OpusPackets, VideoCodecName, VideoPackets
 from engine.transport.webrtc.sink import PeerSink
 
@@ -188,6 +188,9 @@ class Peer:
         finally:
             if self._broadcast is not None:
                 self._broadcast.close()
+            if self._connected.is_set():
+                received, sent = await bytes_carried(self._connection)
+                self.session.lesson.record.carried(received=received, sent=sent)
             await self._close_connection()
             self._on_closed(self)
 

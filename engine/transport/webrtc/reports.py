@@ -7,6 +7,7 @@ video, would become skew. RTP time is the tick number here, so the exact pair is
 
 from __future__ import annotations
 
+from aiortc import RTCPeerConnection
 from aiortc.rtcrtpsender import RTCRtpSender
 from aiortc.rtp import AnyRtcpPacket, RtcpSenderInfo, RtcpSrPacket
 
@@ -46,3 +47,10 @@ class _Pairs:
         timestamp, pts = self._known
         since = (info.rtp_timestamp - timestamp + _HALF) % _WHOLE - _HALF
         info.ntp_timestamp = self._broadcast.ntp_of((pts + since) / self._clock_rate)
+
+
+async def bytes_carried(connection: RTCPeerConnection) -> tuple[int, int]:
+    """Bytes of packets received and sent by a connection so far."""
+    report = await connection.getStats()
+    transports = [stats for stats in report.values() if stats.type == "transport"]
+    return sum(each.bytesReceived for each in transports), sum(each.bytesSent for each in transports)

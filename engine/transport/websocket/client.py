@@ -87,6 +87,7 @@ class Client:
                     if not await self._answer_control(message):
                         return
                     continue
+                self._session.lesson.record.carried(received=len(message.data), sent=self._writer.take_sent_bytes())
                 try:
                     self._rate.check(loop.time())
                     if message.type is WSMsgType.TEXT:
@@ -106,6 +107,7 @@ class Client:
             self._outbox.close()
             writer.cancel()
             await asyncio.wait([writer])
+            self._session.lesson.record.carried(received=0, sent=self._writer.take_sent_bytes())
 
     async def close(self, code: int, reason: bytes) -> None:
         """Close from our side (session ended, replaced by another socket, shutdown)."""

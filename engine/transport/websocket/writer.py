@@ -44,6 +44,7 @@ class SocketWriter:
         self._slow_client_s = slow_client_s
         self._unsent = unsent
         self._number = 0
+        self._sent_bytes = 0
         self._pinged_at = float("-inf")
         self._unanswered_pings = 0
         self._progress = asyncio.Event()
@@ -66,6 +67,7 @@ class SocketWriter:
             try:
                 await self._while_it_gets_on(self._socket.send_str(message.text))
                 self._line.taken(self._number, loop.time())
+                self._sent_bytes += len(message.text)
                 if message.media_end_ms or now - self._pinged_at >= PING_EVERY_S:
                     self._pinged_at = now
                     self._unanswered_pings += 1
@@ -78,6 +80,11 @@ class SocketWriter:
                 return
             finally:
                 self._progress.set()
+
+    def take_sent_bytes(self) -> int:
+        """Bytes of messages sent since the last call; for media, which is ASCII, exactly."""
+        sent, self._sent_bytes = self._sent_bytes, 0
+        return sent
 
     def answered(self, pong: bytes) -> bool:
         """The client answered a ping. False when it is none of ours, or comes once more."""

@@ -9,6 +9,7 @@ import httpx
 from fastapi import HTTPException
 
 from .settings import Settings
+from .tracing import trace_headers
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class TutorEngine:
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         try:
-            return self._http.request(method, path, json=body)
+            return self._http.request(method, path, json=body, headers=trace_headers.get())
         except httpx.TransportError as error:
             log.warning("the engine cannot be reached: %s", error)
             raise _unavailable("the tutors cannot be reached right now", RETRY_AFTER_S) from None

@@ -18,6 +18,7 @@ from .engine import TutorEngine
 from .limits import BodyLimit, LoginGate
 from .records import forget_old
 from .settings import Settings
+from .tracing import TraceContext
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -44,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         allow_headers=["Authorization", "Content-Type"],
         expose_headers=["Retry-After"],
     )
+    app.add_middleware(TraceContext)
     app.add_middleware(BodyLimit, large_path=webhook.PATH)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.include_router(login.router)

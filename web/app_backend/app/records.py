@@ -66,6 +66,8 @@ class Usage(Part):
     pictures: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    received_bytes: int = 0
+    sent_bytes: int = 0
 
 
 class Transcript(Part):
