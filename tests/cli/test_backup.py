@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 import tarfile
@@ -35,8 +36,9 @@ class Machine:
     def run(self, *arguments: str) -> int:
         """``talking-tutor backup`` or ``restore`` with this machine's settings."""
         named = {
-            "ENGINE_AVATARS_DIR": self.avatars, "ENGINE_TUTORS_DIR": self.tutors, "ENGINE_KNOWLEDGE_DIR": self.knowledge,
-            "ENGINE_USAGE_DIR": self.usage, "ENGINE_API_KEYS_FILE": self.keys,
+            "ENGINE_AVATARS_DIR": self.avatars, "ENGINE_TUTORS_DIR": self.tutors,
+            "ENGINE_KNOWLEDGE_DIR": self.knowledge, "ENGINE_USAGE_DIR": self.usage,
+            "ENGINE_API_KEYS_FILE": self.keys,
         }  # fmt: skip
         for name, path in named.items():
             self._monkeypatch.setenv(name, str(path))
@@ -66,19 +68,23 @@ def used() -> SessionUsage:
     )  # fmt: skip
 
 
-async def fill(machine: Machine) -> str:
+def fill(machine: Machine) -> str:
     """Usage, and a key, which is given."""
-    async with UsageLedger(UsageSettings(dir=machine.usage, keep_days=0), Metrics()).running() as ledger:
-        ledger.ended(used())
+
+    async def use() -> None:
+        async with UsageLedger(UsageSettings(dir=machine.usage, keep_days=0), Metrics()).running() as ledger:
+            ledger.ended(used())
+
+    asyncio.run(use())
     key, text = new_key("web-tier")
     write_keys(machine.keys, [key])
     return text
 
 
-async def test_a_school_is_restored_on_an_empty_machine(
+def test_a_school_is_restored_on_an_empty_machine(
     school: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = await fill(school)
+    key = fill(school)
     archive = str(tmp_path / "backup.tar.gz")
     with knowledge_store(school.knowledge) as store, closing(sqlite3.connect(school.school)) as database:
         store.put("rocks", "granite.txt", b"Granite is hard.")
@@ -95,7 +101,7 @@ async def test_a_school_is_restored_on_an_empty_machine(
     assert (new.avatars / "ada" / "avatar.json").read_text() == '{"name": "Ada"}'
     with knowledge_store(new.knowledge) as store:
         assert [passage.text for passage in store.search("rocks", "granite hard")] == ["Granite is hard."]
-    report = await UsageLedger(UsageSettings(dir=new.usage), Metrics()).report([])
+    report = asyncio.run(UsageLedger(UsageSettings(dir=new.usage), Metrics()).report([]))
     assert (report.keys[0].key, report.keys[0].usage.pictures) == ("web-tier", 5)
     assert KeyRing(None, new.keys).find(key) is not None
     with closing(sqlite3.connect(new.school)) as database:
@@ -103,8 +109,8 @@ async def test_a_school_is_restored_on_an_empty_machine(
     assert not list(tmp_path.rglob("*-wal")) and not list(tmp_path.rglob("*.tmp"))
 
 
-async def test_what_is_there_is_not_overwritten_but_moved_aside(school: Machine, tmp_path: Path) -> None:
-    await fill(school)
+def test_what_is_there_is_not_overwritten_but_moved_aside(school: Machine, tmp_path: Path) -> None:
+    fill(school)
     archive = str(tmp_path / "backup.tar.gz")
     assert school.run("backup", archive) == 0
     (school.tutors / "21.toml").write_text("# changed since")
