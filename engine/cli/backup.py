@@ -16,6 +16,7 @@ import sqlite3
 import sys
 import tarfile
 import tempfile
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     except EngineError as error:
         print(error.message, file=sys.stderr)
         return 2
-    except (OSError, sqlite3.Error, tarfile.TarError, Unusable) as error:
+    except (OSError, EOFError, zlib.error, sqlite3.Error, tarfile.TarError, Unusable) as error:
         print(f"{args.command} failed: {error}", file=sys.stderr)
         return 1
 
@@ -63,18 +64,23 @@ def places(settings: Settings) -> dict[str, Path]:
 
 
 def write(archive: Path, sources: dict[str, Path]) -> int:
-    """Save ``sources`` as ``archive`` (.tar.gz), which appears when it is complete.
+    """Save those of ``sources`` that exist as ``archive`` (.tar.gz), which appears when it is complete.
 
     Raises:
         OSError, sqlite3.Error: something cannot be read or written.
     """
+    sources = {name: source for name, source in sources.items() if source.exists()}
     counts: dict[str, int] = {}
     handle, unfinished = tempfile.mkstemp(dir=archive.resolve().parent, prefix=f".{archive.name}-", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as stream, tarfile.open(fileobj=stream, mode="w:gz") as tar:
             for name, source in sources.items():
                 counts[name] = sum(_add(tar, file, f"{name}/{inside}") for file, inside in _files(source))
-            manifest = {"version": __version__, "at": datetime.now(UTC).isoformat(timespec="seconds"), "files": counts}
+            manifest = {
+                "version": __version__,
+                "at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "folders": {name: not source.is_file() for name, source in sources.items()},
+            }
             with tempfile.NamedTemporaryFile() as described:
                 described.write(json.dumps(manifest).encode())
                 described.flush()
@@ -103,17 +109,17 @@ def restore(archive: Path, targets: dict[str, Path], *, replace: bool) -> int:
         unpacked = Path(folder)
         tar.extractall(unpacked, filter="data")
         try:
-            parts = sorted(json.loads((unpacked / MANIFEST).read_bytes())["files"])
+            folders: dict[str, bool] = json.loads((unpacked / MANIFEST).read_bytes())["folders"]
         except (OSError, ValueError, KeyError, TypeError):
             raise Unusable(f"{archive} is no backup of an engine") from None
-        for part in parts:
+        for part in folders:
             if part not in targets:
                 raise Unusable(f"the backup has {part!r}, and no setting or --also {part}=PATH says where it belongs")
             if _taken(targets[part]) and not replace:
                 raise Unusable(f"{targets[part]} is not empty (--replace moves it aside)")
             _check_databases(unpacked / part)
-        for part in parts:
-            _put(unpacked / part, targets[part])
+        for part, is_folder in folders.items():
+            _put(unpacked / part, targets[part], is_folder=is_folder)
             print(f"{part}: {targets[part]}")
     return 0
 
@@ -148,7 +154,7 @@ def _add(tar: tarfile.TarFile, file: Path, name: str) -> int:
 def _check_databases(part: Path) -> None:
     for file in part.rglob("*"):
         if file.is_file() and file.open("rb").read(len(SQLITE)) == SQLITE:
-            with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+            with contextlib.closing(sqlite3.connect(f"file:{file}?immutable=1", uri=True)) as database:
                 said = database.execute("PRAGMA integrity_check").fetchone()[0]
             if said != "ok":
                 raise Unusable(f"{file.name} is damaged: {said}")
@@ -158,21 +164,20 @@ def _taken(target: Path) -> bool:
     return target.is_file() or (target.is_dir() and any(target.iterdir()))
 
 
-def _put(part: Path, target: Path) -> None:
-    """``part`` becomes ``target``: a file where the part is the one file of a place that is no folder."""
+def _put(part: Path, target: Path, *, is_folder: bool) -> None:
+    """``part`` becomes ``target``: a folder, or the one file in it."""
     if _taken(target):
         aside = target.with_name(f"{target.name}.before-restore")
         if aside.exists():
             raise Unusable(f"{aside} is in the way")
         target.rename(aside)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part.mkdir(exist_ok=True)  # it was empty
-    files = list(part.iterdir())
-    if len(files) == 1 and files[0].is_file() and target.suffix and files[0].suffix == target.suffix:
-        shutil.copyfile(files[0], target)
-        target.chmod(0o600)
-    else:
+    if is_folder:
+        part.mkdir(exist_ok=True)  # it was empty
         shutil.copytree(part, target, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(next(part.iterdir()), target)
+        target.chmod(0o600)
 
 
 def _also(text: str) -> tuple[str, Path]:
