@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from engine.telemetry import Metrics
 from tests.telemetry.promtool import needs_promtool, promtool
