@@ -158,7 +158,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         ),
         Panel(
             "Language model: tokens",
-            "Of prompts and answers, estimated.",
+            "Of prompts and answers.",
             "short",
             ((f"sum by (kind) (rate(tutor_llm_tokens_total{ON}[$__rate_interval]))", "{{kind}} a second"),),
         ),

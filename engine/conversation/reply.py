@@ -37,7 +37,6 @@ from engine.protocol.lessons import Origin
 from engine.protocol.outgoing import SafetyEvent, SourcePassage, TurnDoneEvent, numbered
 from engine.safety.service import Incident
 from engine.telemetry import Timeline, log_fault, tracing
-from engine.text.tokens import estimate_tokens
 
 log = structlog.get_logger(__name__)
 
@@ -199,8 +198,7 @@ class Reply:
         now, text = asyncio.get_running_loop().time(), self._text
         chat = None
         if text.asked:
-            tokens = sum(estimate_tokens(message["content"]) for message in text.asked), estimate_tokens(text.text)
-            chat = chat_attributes(self._parts.settings, *tokens)
+            chat = chat_attributes(self._parts.settings, *text.tokens)
         spans = stage_spans(self.timeline, self._begun_at, now, chat)
         about = {"tutor.reply.number": self.number, "tutor.reply.origin": text.origin, "tutor.delivery": self.delivery}
         tracing.end_reply(self._trace, self._options.session, spans, now, about)

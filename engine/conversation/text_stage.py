@@ -83,6 +83,13 @@ class TextStage:
         self._written = ""
         """The end of what the model wrote and the guard let pass."""
 
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """Tokens that the language model read and wrote for it: as its endpoint counted, else estimated."""
+        if self.counted is not None:
+            return self.counted.prompt, self.counted.completion
+        return sum(estimate_tokens(message["content"]) for message in self.asked), estimate_tokens(self.text)
+
     async def run(self, answer: ReadyAnswer | Prompt) -> None:
         """Give ``answer``, or write the one to a prompt.
 
@@ -170,8 +177,8 @@ class TextStage:
         finally:
             if early is not None:
                 early.cancel()
-            metrics.llm_tokens.labels("prompt").inc(sum(estimate_tokens(each["content"]) for each in prompt.messages))
-            metrics.llm_tokens.labels("completion").inc(estimate_tokens(self.text))
+            for kind, tokens in zip(("prompt", "completion"), self.tokens, strict=True):
+                metrics.llm_tokens.labels(kind).inc(tokens)
 
     async def _wanted(self) -> None:
         """Wait while more of the reply is written than is spoken soon."""

@@ -18,6 +18,9 @@ from engine.concurrency import waits
 from engine.concurrency.channel import Channel
 from engine.telemetry.machine import MachineCollector
 
+STAGES = ("listen", "recognise", "prompt", "think", "speak", "render", "send")
+"""From the end of the student's speech to the first frame, in order. What a reply does not need takes no time."""
+
 STAGE_BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8, 1.2, 2, 3, 5, 10, 30)
 LAG_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1)
 WAIT_BUCKETS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -92,6 +95,8 @@ class Metrics:
             buckets=STAGE_BUCKETS,
             registry=r,
         )
+        for stage in STAGES:
+            self.stage_share.labels(stage)
         self.unheard = Counter(
             "tutor_replies_unheard_total",
             "Replies that ended before their first frame was sent, by the stage they were in.",
@@ -151,7 +156,10 @@ class Metrics:
             registry=r,
         )
         self.llm_tokens = Counter(
-            "tutor_llm_tokens_total", "Tokens of prompts and answers, estimated.", ["kind"], registry=r
+            "tutor_llm_tokens_total",
+            "Tokens of prompts and answers; estimated where the endpoint does not count.",
+            ["kind"],
+            registry=r,
         )
         self.llm_prefills = Gauge("tutor_llm_prefills", "Prompts prefilled since the start.", registry=r)
         self.llm_stumbles = Counter(

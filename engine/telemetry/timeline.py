@@ -5,9 +5,6 @@ from __future__ import annotations
 from engine.items import VAD_FRAME_MS
 from engine.telemetry.metrics import Metrics
 
-STAGES = ("listen", "recognise", "prompt", "think", "speak", "render", "send")
-"""From the end of the student's speech to the first frame, in order. What a reply does not need takes no time."""
-
 IN_TIME_MS = 2 * VAD_FRAME_MS
 """Turn taking looks at the microphone in steps of one frame."""
 
