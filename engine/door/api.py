@@ -20,9 +20,9 @@ from engine.protocol.http import CreateSession
 from engine.settings import Settings
 from engine.telemetry import Metrics
 from engine.tokens import TokenSigner
+from engine.transport.api.authentication import bearer
 from engine.transport.api.bodies import read_body
 from engine.transport.api.callers import Callers
-from engine.transport.api.authentication import bearer
 from engine.transport.api.middleware import management
 from engine.transport.api.public_address import http_base
 
