@@ -38,6 +38,9 @@ GONE_ELSEWHERE = ("moved", "lost")
 PAUSE_LOOK_S = 0.05
 """How often a session that is to move is looked at."""
 
+MOVE_ATTEMPTS, MOVE_AGAIN_S = 5, 1.0
+"""How often an engine that ends offers a session to the others, and after how many seconds again."""
+
 MOVE_S = 5.0
 """How long a client has to follow ``moved`` before its connection is closed."""
 
@@ -341,17 +344,23 @@ class SessionRegistry:
         await session.conversation.wait_idle()
         if self._keeper is None:
             return
-        while not session.conversation.quiet:  # noqa: ASYNC110 - a pause is no event of either side
-            await asyncio.sleep(PAUSE_LOOK_S)
-        claim = self._keeper.claim_of(session)
-        if claim is None or self._sessions.get(session.id) is not session:
-            return
-        await self._keeper.release(session)
-        url = await self.move(session, claim.owner.epoch)
-        if url is None:
+        for _ in range(MOVE_ATTEMPTS):
+            while not session.conversation.quiet:  # noqa: ASYNC110 - a pause is no event of either side
+                await asyncio.sleep(PAUSE_LOOK_S)
+            claim = self._keeper.claim_of(session)
+            if claim is None or self._sessions.get(session.id) is not session:
+                return
+            await self._keeper.release(session)
+            url = await self.move(session, claim.owner.epoch)
+            if url is not None:
+                await self._follow(session, url, self._keeper)
+                return
             self._keeper.resume(session, claim)
-            return
-        self._keeper.metrics.sessions.labels("moved").inc()
+            await asyncio.sleep(MOVE_AGAIN_S)
+
+    async def _follow(self, session: Session, url: str, keeper: SessionKeeper) -> None:
+        """Send the client after a session that is on another engine by now."""
+        keeper.metrics.sessions.labels("moved").inc()
         await session.conversation.tell(MovedEvent(engine_url=url))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(MOVE_S):
