@@ -205,7 +205,7 @@ class Engine:
         if self.registry is None:
             return
         if self.membership is not None:
-            self.registry.close_doors()
+            self.registry.draining = True
             await self.membership.tell()
             await self.membership.listen_for_others()
         await self.registry.drain(self.settings.sessions.drain_s)

@@ -73,7 +73,8 @@ class SessionRegistry:
         self.ended: Callable[[Session], None] = lambda session: None
         """Told of each session that has ended for good."""
         self._sessions: dict[str, Session] = {}
-        self._draining = False
+        self.draining = False
+        """No new sessions are admitted, since the engine is shutting down."""
         self._keeper = keeper
         self._adopting: dict[str, asyncio.Task[Session]] = {}
         self.move: Callable[[Session, int], Awaitable[str | None]] = _nowhere
@@ -86,12 +87,7 @@ class SessionRegistry:
 
     def all(self) -> list[Session]:
         """Every live session."""
-        return list(self._sessions.values())
-
-    @property
-    def draining(self) -> bool:
-        """No new sessions are admitted, since the engine is shutting down."""
-        return self._draining
+        return [*self._sessions.values()]
 
     def create(
         self, tutor_id: int, student_id: int, kb_id: str | None = None, patience: Patience | None = None
@@ -182,7 +178,7 @@ class SessionRegistry:
 
     def _admit(self) -> None:
         """Raises Busy when no further session fits."""
-        if self._draining:
+        if self.draining:
             raise Busy("the engine is shutting down", retry_after_s=5)
         refused = self._refused()
         if refused is not None:
@@ -212,7 +208,7 @@ class SessionRegistry:
         return Load(
             sessions=len(self._sessions),
             max_sessions=self._admission.max_sessions,
-            draining=self._draining,
+            draining=self.draining,
             present=sum(session.present(now) for session in self._sessions.values()),
             speaking=sum(session.conversation.speaking for session in self._sessions.values()),
             picture_s=self._parts.picture_cost_s() if measured else 0.0,
@@ -324,16 +320,12 @@ class SessionRegistry:
             if self._keeper is not None:
                 await self._keeper.close()
 
-    def close_doors(self) -> None:
-        """Admit no more sessions; ``drain`` does so too."""
-        self._draining = True
-
     async def drain(self, limit_s: float) -> None:
         """Admit no more sessions, and wait until no tutor speaks, at most ``limit_s`` seconds.
 
         In a cluster each session moves to another engine in its next pause.
         """
-        self._draining = True
+        self.draining = True
         try:
             async with asyncio.timeout(limit_s):
                 await asyncio.gather(*map(self._leave, list(self._sessions.values())))

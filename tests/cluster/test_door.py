@@ -84,7 +84,7 @@ class Node:
         await self._stack.enter_async_context(member.running(self.registry))
 
     async def drain(self) -> None:
-        self.registry.close_doors()
+        self.registry.draining = True
         await self.member.tell()
         await self.member.listen_for_others()
         await self.registry.drain(30)
