@@ -75,7 +75,7 @@ class Timeline:
     def report(self, metrics: Metrics) -> None:
         """Add every mark to the per-stage histogram, and what each stage added to the time to the first frame."""
         for stage, ms in self.marks.items():
-            if stage == "listen_probability":  # no time
+            if stage in ("listen_probability", "listen_completion"):  # shares, no times
                 continue
             metrics.stage.labels(stage).observe(max(0.0, ms / 1000))
         for stage, ms in self.shares().items():
