@@ -52,7 +52,7 @@ export class TutorClient extends EventTarget {
   #talking = false;
   #speaking = false;
   #renewal = 0;
-  /** What the student typed last, until something comes of it. */
+  /** What the student typed last, until it is answered. */
   #unanswered = null;
   #tellVisible = () => this.#link?.send({ type: "visibility", visible: isVisible() });
 
@@ -272,7 +272,7 @@ export class TutorClient extends EventTarget {
 
   /** @param {import("./protocol.d.ts").ServerMessage} message */
   #receive(message) {
-    if (message.turn) this.#unanswered = null;
+    if (["turn_done", "interrupted", "error"].includes(message.type)) this.#unanswered = null;
     switch (message.type) {
       case "speech_started":
         if (this.#state === "listening") this.#setState("hearing");

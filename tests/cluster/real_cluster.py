@@ -189,7 +189,7 @@ class Student:
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     raise ConnectionError(str(message))
                 fields: dict[str, Any] = json.loads(message.data)
-                if fields.get("turn"):
+                if fields["type"] in ("turn_done", "interrupted", "error"):
                     self._unanswered = ""
                 if fields["type"] == "moved" and kind != "moved":
                     self.moved += 1
