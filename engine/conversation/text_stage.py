@@ -31,9 +31,10 @@ from engine.text.language_runs import language_runs
 from engine.text.scripts import is_unspaced
 from engine.text.tokens import estimate_tokens
 
-LEAD_S = 6.0
+LEAD_S = 12.0
 """The embedded model writes a reply so many seconds of speech ahead of its playback, and then waits: other replies need
-the processor now. A judgement: a beat of its steps (2 s), a clause and its voice fit into it three times."""
+the processor now. With 6 s, replies ran dry on a busy machine while a long sentence was being written, since a clause
+is spoken only when it is complete."""
 
 LETTER_S, CHARACTER_S = 0.055, 0.2
 """Seconds of speech in a letter, and in a character of a script without spaces. Rather short: measured on the voices,

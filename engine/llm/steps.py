@@ -29,7 +29,7 @@ class Steps:
     first: int = 32
     """Tokens of the first step: some eight seconds of speech."""
 
-    later: int = 16
+    later: int = 24
     gate: StepGate = field(default_factory=lambda: StepGate(64))
     """A step begins when it lets it."""
 
