@@ -90,6 +90,8 @@ async def test_a_student_logs_in_chooses_a_tutor_and_talks(school: School, brows
     await page.locator("#text").fill("What is a volcano?")
     await page.locator("#text").press("Enter")
     await until(lambda: page.evaluate("shown.speakingPictures > 1"), "pictures of a speaking tutor")
+    # The first one is the greeting. The words of the answer appear as they are spoken.
+    await expect(page.locator("#transcript .assistant").nth(1)).to_contain_text("olcano")
     await page.screenshot(path=ARTEFACTS / "school-lesson.png")
     # A reload offers the lesson that was begun: the same session at the engine.
     begun = await page.evaluate("JSON.parse(sessionStorage.lesson).session_id")
