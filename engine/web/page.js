@@ -316,9 +316,11 @@ function listen(client) {
   on("moved", ({ engine_url }) => keepSession({ ...session, engine_url }));
   on("closed", ({ code, reason }) => {
     console.info(`connection closed: ${code} ${reason}`);
-    if (reason.startsWith("session")) over("expired");
-    else if (code !== 1008 && performance.now() - connectedAt > STEADY_MS) startAgain();
-    else left(code === 1008 ? texts.problems.replaced : texts.problems.lost);
+    if (reason.startsWith("session")) return over("expired");
+    // A token that was renewed too late is no other window; connecting renews it.
+    const replaced = code === 1008 && reason !== "token expired";
+    if (!replaced && performance.now() - connectedAt > STEADY_MS) startAgain();
+    else left(replaced ? texts.problems.replaced : texts.problems.lost);
   });
 }
 

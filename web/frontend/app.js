@@ -157,8 +157,10 @@ function listen(client) {
   });
   on("stalled", ({ stalled }) => school.tell(stalled ? LOST : ""));
   on("closed", ({ code, reason }) => {
-    if (code !== 1008 && !reason.startsWith("session")) return connectAgain();
-    if (code !== 1008) keepLesson(null);
+    // A token that was renewed too late is no other window; connecting renews it.
+    const replaced = code === 1008 && reason !== "token expired";
+    if (!replaced && !reason.startsWith("session")) return connectAgain();
+    if (!replaced) keepLesson(null);
     microphoneIs(false);
     return chooseTutor().then(() => school.tell(lesson ? "This lesson was opened in another window." : "This lesson is over."));
   });
