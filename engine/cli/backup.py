@@ -188,7 +188,9 @@ def _also(text: str) -> tuple[str, Path]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="talking-tutor", description="What an engine keeps on disk, as one archive.")
+    parser = argparse.ArgumentParser(
+        prog="python -m engine", description="What an engine keeps on disk, as one archive."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for command, about in (("backup", "Write an archive."), ("restore", "Put back what an archive holds.")):
         each = commands.add_parser(command, help=about, description=about)

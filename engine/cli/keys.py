@@ -75,7 +75,7 @@ def _scopes(text: str) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="talking-tutor keys", description="API keys of the management API.")
+    parser = argparse.ArgumentParser(prog="python -m engine keys", description="API keys of the management API.")
     parser.add_argument("--file", type=Path, help="The file of keys (default: the setting api_keys_file).")
     commands = parser.add_subparsers(required=True)
     create = commands.add_parser("create", help="Make a key and print it.")

@@ -185,7 +185,7 @@ def test_a_session_may_ask_for_more_patience_than_its_tutor_has() -> None:
             sink = MemorySink()
             session.conversation.attach(sink, streaming=True, avatar=AVATAR)
             began = asyncio.get_running_loop().time()
-            await play(session.conversation.listen, Script().say(1000, "I think that").pcm(9000))
+            await play(session.conversation.listen, Script().say(1000, "I like the sea.").pcm(9000))
             committed.append(sink.at("transcription") - began)
 
     with_registry(drive)

@@ -102,6 +102,9 @@ class ScriptedSession:
         self.id = session_id
         self.conversation = ScriptedConversation()
         self.connections: list[Any] = []
+        self.resumed = None
+        self.carried: list[tuple[int, int]] = []
+        self.lesson = SimpleNamespace(record=SimpleNamespace(carried=self._count))
         self.parts = SimpleNamespace(
             settings=settings,
             metrics=Metrics(),
@@ -111,6 +114,9 @@ class ScriptedSession:
             drawing_share=lambda now: 0.0,
             draws_poses=True,
         )
+
+    def _count(self, *, received: int, sent: int) -> None:
+        self.carried.append((received, sent))
 
     def _avatar(self, avatar_id: str) -> Any:
         if avatar_id != self.parts.settings.avatar:
