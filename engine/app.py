@@ -84,8 +84,7 @@ class Engine:
         self.avatars: AvatarMaker | None = None
         self.membership: Membership | None = None
         """None on a machine of its own."""
-        previous = None if settings.previous_secret is None else settings.previous_secret.get_secret_value()
-        tokens = TokenSigner(settings.secret.get_secret_value(), settings.sessions.token_ttl_s, previous)
+        tokens = TokenSigner.of(settings)
         self._authentication = Authentication(settings)
         self._usage = UsageLedger(settings.usage, self.metrics)
         self._api = Api(settings, self.metrics, self.readiness, tokens)

@@ -13,6 +13,7 @@ from typing import Any
 import jwt
 
 from engine.errors import Forbidden, Unauthorized
+from engine.settings import Settings
 
 AUDIENCE = "talking-tutor-engine"
 
@@ -57,6 +58,12 @@ class TokenSigner:
         self._secret = secret
         self._accepted = [secret] if previous is None else [secret, previous]
         self._ttl_s = ttl_s
+
+    @classmethod
+    def of(cls, settings: Settings) -> TokenSigner:
+        """The signer of an engine or a door with these settings."""
+        previous = None if settings.previous_secret is None else settings.previous_secret.get_secret_value()
+        return cls(settings.secret.get_secret_value(), settings.sessions.token_ttl_s, previous)
 
     def sign(self, session_id: str, tutor_id: int, student_id: int) -> str:
         """The text of a token that opens ``session_id`` for the configured time."""

@@ -9,6 +9,7 @@ import jwt
 import pytest
 
 from engine.errors import Forbidden, Unauthorized
+from engine.settings import Settings
 from engine.tokens import AUDIENCE, TokenSigner
 
 SECRET = "s" * 32
@@ -81,3 +82,9 @@ def test_while_a_secret_is_replaced_tokens_of_both_are_good() -> None:
         both.check(TokenSigner("x" * 32, 60).sign("session", 1, 2), "session")
     with pytest.raises(Unauthorized, match="expired"):
         both.check(TokenSigner(old, -10).sign("session", 1, 2), "session")
+
+
+def test_engines_and_doors_take_both_secrets_from_their_settings() -> None:
+    signer = TokenSigner.of(Settings(secret="n" * 32, previous_secret="o" * 32))
+    assert signer.check(TokenSigner("o" * 32, 60).sign("session", 1, 2), "session").student_id == 2
+    assert TokenSigner("n" * 32, 60).check(signer.sign("session", 1, 2), "session").student_id == 2

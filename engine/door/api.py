@@ -61,7 +61,7 @@ class DoorApi:
         self._metrics = metrics
         self._counts = counts
         self._callers = Callers(settings)
-        self._tokens = TokenSigner(settings.secret.get_secret_value(), settings.sessions.token_ttl_s)
+        self._tokens = TokenSigner.of(settings)
         self._placing = Placing(client, directory, nodes, counts)
 
     def routes(self) -> list[web.RouteDef]:
