@@ -36,7 +36,8 @@ from engine.llm.history import ChatHistory
 from engine.protocol.lessons import Origin
 from engine.protocol.outgoing import SafetyEvent, SourcePassage, TurnDoneEvent, numbered
 from engine.safety.service import Incident
-from engine.telemetry import Timeline, log_fault, tracing
+from engine.telemetry import log_fault, tracing
+from engine.telemetry.timeline import Timeline
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from engine.conversation.pacing import Pacing
 from engine.conversation.parts import Parts
 from engine.items import MediaFrame
 from engine.protocol.outgoing import ReplyEvent
-from engine.telemetry import Timeline
+from engine.telemetry.timeline import Timeline
 from engine.tutors.profile import TutorProfile
 
 MAX_WAITING_ITEMS = 512

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.settings import Settings
-from engine.telemetry import Timeline
+from engine.telemetry.timeline import Timeline
 from engine.telemetry.tracing import Attributes, StageSpan
 
 

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from engine.contracts import FrameRequest
 from engine.items import MediaFrame, Picture
 from engine.safety.service import Safety
-from engine.telemetry import Timeline
 from engine.telemetry.metrics import STAGES
+from engine.telemetry.timeline import Timeline
 from tests.conversation.conversation_stage import FakeModel, FakeScheduler, MemorySink, Stage
 from tests.fakes import FakeEndOfTurn, FakeRecognizer, FakeSynthesizer, Script, play
 
