@@ -29,17 +29,22 @@ class BadEncoding(ValueError):
 
 
 class ChatHttp:
-    """Connections to one endpoint, kept open between requests."""
+    """Connections to one endpoint, kept open between requests unless it is on this machine.
+
+    There a new connection costs nothing, and a kept one may have been closed just now: by llama.cpp after five idle
+    seconds, or with a child that was killed. After a stalled loop that may be so for all of them.
+    """
 
     def __init__(self, base_url: str, connect_s: float) -> None:
         self._names = NameResolver()
+        local = urlsplit(base_url).hostname in LOOPBACK
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, resolver=self._names),
+            connector=aiohttp.TCPConnector(limit=0, resolver=self._names, force_close=local),
             timeout=aiohttp.ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             # A model on this machine is never asked through a proxy.
-            trust_env=urlsplit(base_url).hostname not in LOOPBACK,
+            trust_env=not local,
         )
 
     async def post(self, at: Endpoint, body: dict[str, Any]) -> aiohttp.ClientResponse:
