@@ -30,21 +30,13 @@ from engine.sessions import Membership, Session, SessionRegistry
 from engine.settings import Settings
 from engine.telemetry import Metrics, tracing
 from engine.tokens import TokenSigner
+from engine.transport.api.application import application
 from engine.transport.api.authentication import Authentication
 from engine.transport.api.avatars_api import AvatarsApi
 from engine.transport.api.cluster_api import ClusterApi
-from engine.transport.api.headers import on_response_prepare
 from engine.transport.api.idle_clips import IdleClips
 from engine.transport.api.knowledge_api import routes as knowledge_routes
 from engine.transport.api.lessons_api import LessonsApi
-from engine.transport.api.middleware import (
-    answering_expectations,
-    api_key,
-    cors,
-    errors_as_json,
-    only_own_pages,
-    refuse_encodings,
-)
 from engine.transport.api.routes import Api, Readiness
 from engine.transport.api.tutors_api import TutorsApi, check_profile
 from engine.transport.api.usage_api import UsageApi
@@ -56,10 +48,6 @@ from engine.usage import UsageLedger
 from engine.wiring import open_parts
 
 log = structlog.get_logger(__name__)
-
-MAX_BODY_BYTES = 256_000
-"""Of JSON and offers; documents and portraits have limits of their own. A profile with every text at its longest,
-each character escaped, has 200 kB."""
 
 GRACE_S = 4.0
 """For closing sessions, connections and files once draining is over. Orchestrators usually kill after 10 s more."""
@@ -212,30 +200,16 @@ class Engine:
     @contextlib.asynccontextmanager
     async def _port_open(self) -> AsyncIterator[None]:
         settings = self.settings
-        self.app = app = web.Application(
-            middlewares=[
-                cors(settings),
-                errors_as_json,
-                refuse_encodings,
-                only_own_pages(settings),
-                api_key(settings, self._authentication),
-            ],
-            client_max_size=MAX_BODY_BYTES,
-        )
-        app.on_response_prepare.append(on_response_prepare)
-        app.add_routes(
-            answering_expectations(
-                [
-                    *self._api.routes(),
-                    *self._lessons_api.routes(),
-                    *self._cluster_api.routes(),
-                    *UsageApi(self._usage, self._warm_registry).routes(),
-                    *knowledge_routes(self._knowledge),
-                    *TutorsApi(self._tutors, self._warm).routes(),
-                    *AvatarsApi(self._avatar_maker, settings.limits.avatar_upload_bytes).routes(),
-                ]
-            )
-        )
+        routes = [
+            *self._api.routes(),
+            *self._lessons_api.routes(),
+            *self._cluster_api.routes(),
+            *UsageApi(self._usage, self._warm_registry).routes(),
+            *knowledge_routes(self._knowledge),
+            *TutorsApi(self._tutors, self._warm).routes(),
+            *AvatarsApi(self._avatar_maker, settings.limits.avatar_upload_bytes).routes(),
+        ]
+        self.app = app = application(settings, routes, self._authentication)
         per_address = max(PER_ADDRESS, CONNECTIONS_PER_SESSION * settings.sessions.max)
         proxies = trusted_proxies(settings)
         async with open_port(app, settings.host, settings.port, per_address=per_address, proxies=proxies) as self.port:

@@ -22,7 +22,7 @@ from engine.protocol.lessons import LessonUsage
 from engine.protocol.usage import KeyUsage, SessionUsage, UsageReport
 from engine.settings import UsageSettings
 from engine.telemetry import Metrics
-from engine.webhooks import Webhook
+from engine.webhooks import webhook_of
 
 log = structlog.get_logger(__name__)
 
@@ -44,10 +44,7 @@ class UsageLedger:
         self._settings = settings
         self._recent: deque[SessionUsage] = deque(maxlen=MAX_IN_MEMORY)
         self._unwritten: Channel[SessionUsage] = Channel("usage", MAX_UNWRITTEN, "drop_oldest")
-        self._webhook: Webhook | None = None
-        if settings.webhook_url is not None and settings.webhook_secret is not None:
-            secret = settings.webhook_secret.get_secret_value()
-            self._webhook = Webhook("usage-webhook", settings.webhook_url, secret, metrics)
+        self._webhook = webhook_of("usage-webhook", settings, metrics)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[UsageLedger]:

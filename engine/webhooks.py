@@ -15,9 +15,11 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import aiohttp
 import structlog
+from pydantic import SecretStr
 
 from engine.concurrency.channel import Channel, ChannelClosed
 from engine.telemetry import Metrics
@@ -33,14 +35,25 @@ FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 30.0
 """Pauses double: 1, 2, 4, 8 and 16 s, about half a minute in all."""
 
 TIMEOUT_S = 5.0
-LAST_CHANCE_S = 1.5
-"""When the engine ends, what still waits gets this long. Two webhooks must fit into ``app.GRACE_S``."""
+LAST_CHANCE_S = 1.0
+"""When the engine ends, what still waits gets this long. Three webhooks, one after the other, must fit into
+``app.GRACE_S``."""
 
 
 def signature(secret: str, timestamp: int, body: bytes) -> str:
     """The header's value for ``body`` sent at ``timestamp`` (Unix seconds)."""
     digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={timestamp},v1={digest}"
+
+
+class WebhookSettings(Protocol):
+    """A group of settings with a webhook."""
+
+    @property
+    def webhook_url(self) -> str | None: ...
+
+    @property
+    def webhook_secret(self) -> SecretStr | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +186,11 @@ class Webhook:
                 return response.status
         except (aiohttp.ClientError, TimeoutError, OSError):
             return 0
+
+
+def webhook_of(name: str, settings: WebhookSettings, metrics: Metrics, *, attempts: int = ATTEMPTS) -> Webhook | None:
+    """The webhook that ``settings`` name, if they name one; see ``Webhook``."""
+    if settings.webhook_url is None or settings.webhook_secret is None:
+        return None
+    secret = settings.webhook_secret.get_secret_value()
+    return Webhook(name, settings.webhook_url, secret, metrics, attempts=attempts)

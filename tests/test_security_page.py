@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from engine import app
 from engine.audio import live
 from engine.avatars import making, portrait
 from engine.knowledge import parse, passages
@@ -18,7 +17,7 @@ from engine.protocol import bounded_json, incoming
 from engine.recognition import recognizer
 from engine.settings.groups import KnowledgeSettings, LimitSettings, LlmSettings, SessionSettings, SpeechSettings
 from engine.transport import connections, port
-from engine.transport.api import bodies, idle_clips, knowledge_api, middleware
+from engine.transport.api import application, bodies, idle_clips, knowledge_api, middleware
 from engine.transport.webrtc import commands, microphone, offers, peer, reassembly, routes
 from engine.transport.webrtc import events as peer_events
 from engine.transport.websocket import client
@@ -37,7 +36,7 @@ ROWS: dict[str, list[str]] = {
     ],
     "page, avatars": [f"{idle_clips.CLIPS_KEPT} are kept"],
     "JSON bodies": [
-        f"{app.MAX_BODY_BYTES:,} bytes, {bodies.MAX_VALUES} values", f"{middleware.BODY_S:.0f} s to arrive",
+        f"{application.MAX_BODY_BYTES:,} bytes, {bodies.MAX_VALUES} values", f"{middleware.BODY_S:.0f} s to arrive",
         f"{bounded_json.LOOP_CHARS:,} characters",
     ],
     "WebRTC offers": [

@@ -8,7 +8,6 @@ import signal
 from collections.abc import AsyncIterator
 
 import structlog
-from aiohttp import web
 
 from engine.cluster.calls import open_client
 from engine.cluster.directory import Directory
@@ -19,23 +18,12 @@ from engine.door.api import DoorApi
 from engine.door.forwarding import open_forwarder
 from engine.settings import Settings
 from engine.telemetry import Metrics
-from engine.transport.api.headers import on_response_prepare
-from engine.transport.api.middleware import (
-    answering_expectations,
-    api_key,
-    cors,
-    errors_as_json,
-    only_own_pages,
-    refuse_encodings,
-)
+from engine.transport.api.application import application
 from engine.transport.connections import PER_ADDRESS
 from engine.transport.port import calm_accept_errors, open_port
 from engine.transport.proxies import trusted_proxies
 
 log = structlog.get_logger(__name__)
-
-MAX_BODY_BYTES = 256_000
-"""Of JSON that a door reads itself; what it passes on is limited by the engine."""
 
 
 @contextlib.asynccontextmanager
@@ -55,12 +43,7 @@ async def open_door(settings: Settings, directory: Directory) -> AsyncIterator[i
     await directory.subscribe("node.*", hear)
     async with open_client(settings) as client, open_forwarder() as forwarder, metrics.watch_loop():
         api = DoorApi(settings, client, forwarder, directory, nodes, metrics, DoorMetrics(metrics.registry))
-        app = web.Application(
-            middlewares=[cors(settings), errors_as_json, refuse_encodings, only_own_pages(settings), api_key(settings)],
-            client_max_size=MAX_BODY_BYTES,
-        )
-        app.on_response_prepare.append(on_response_prepare)
-        app.add_routes(answering_expectations(api.routes()))
+        app = application(settings, api.routes())
         proxies = trusted_proxies(settings)
         async with open_port(app, settings.host, settings.port, per_address=PER_ADDRESS, proxies=proxies) as port:
             log.info("port_opened", host=settings.host, port=port)

@@ -14,7 +14,7 @@ from engine.errors import NotFound
 from engine.lessons.lesson import Lesson
 from engine.settings import LessonSettings
 from engine.telemetry import Metrics
-from engine.webhooks import Webhook
+from engine.webhooks import webhook_of
 
 MAX_KEPT = 500
 """Lessons of ended sessions; the oldest goes first. At the largest size of a record that is about half a gigabyte, at
@@ -38,10 +38,7 @@ class LessonArchive:
         """By session: when it ended, on the event loop's clock, and the lesson."""
         self._told: dict[str, tuple[float, int]] = {}
         """By live session: when the webhook was told of it last, and which revision."""
-        self._webhook: Webhook | None = None
-        if settings.webhook_url is not None and settings.webhook_secret is not None:
-            secret = settings.webhook_secret.get_secret_value()
-            self._webhook = Webhook("lesson-webhook", settings.webhook_url, secret, metrics, attempts=WEBHOOK_ATTEMPTS)
+        self._webhook = webhook_of("lesson-webhook", settings, metrics, attempts=WEBHOOK_ATTEMPTS)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[LessonArchive]:

@@ -64,7 +64,7 @@ class EmbeddedCompletion:
             return None
         try:
             async with asyncio.timeout(self._limit_s):
-                return ending_share(await self._ask_again(EXAMPLE + words))
+                return ending_share(await self._ask(EXAMPLE + words))
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError, LookupError, TypeError) as error:
             log.info("completion_score_missing", error=type(error).__name__)
             return None
@@ -75,22 +75,18 @@ class EmbeddedCompletion:
             await self._ask(EXAMPLE)
 
     async def close(self) -> None:
-        """Close kept connections. Idempotent."""
+        """Close the client. Idempotent."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
 
-    async def _ask_again(self, prompt: str) -> dict[str, Any]:
-        """Asks; a second time if it was over a kept connection that the server had closed by then."""
-        try:
-            return await self._ask(prompt)
-        except aiohttp.ServerDisconnectedError:
-            return await self._ask(prompt)
-
     async def _ask(self, prompt: str) -> dict[str, Any]:
         at = await self._source.endpoint()
         if self._session is None:
-            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+            # The server is on this machine, and closes a kept connection when it likes: each request has its own.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=True), cookie_jar=aiohttp.DummyCookieJar()
+            )
         body = {
             "prompt": prompt,
             "n_predict": 1,

@@ -19,7 +19,7 @@ from engine.safety.texts import reply_language, safety_text
 from engine.settings import SafetySettings
 from engine.telemetry import Metrics
 from engine.tutors.profile import Strictness, TutorProfile
-from engine.webhooks import Webhook
+from engine.webhooks import webhook_of
 
 log = structlog.get_logger(__name__)
 
@@ -53,10 +53,7 @@ class Safety:
         self._metrics = metrics
         self._lines = dict(line.split("=", 1) for line in settings.help_lines)
         self._http: aiohttp.ClientSession | None = None
-        self._webhook: Webhook | None = None
-        if settings.webhook_url is not None and settings.webhook_secret is not None:
-            secret = settings.webhook_secret.get_secret_value()
-            self._webhook = Webhook("safety-webhook", settings.webhook_url, secret, metrics)
+        self._webhook = webhook_of("safety-webhook", settings, metrics)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

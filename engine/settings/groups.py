@@ -40,6 +40,14 @@ class Group(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
 
+def check_signed(section: str, url: str | None, secret: SecretStr | None) -> None:
+    """Raises ValueError for a webhook of ``[section]`` that would go out unsigned."""
+    if url is not None and secret is None:
+        raise ValueError(
+            f"{section}.webhook_url is set: set {section}.webhook_secret too, which signs what is sent there"
+        )
+
+
 class SessionSettings(Group):
     """``[sessions]``"""
 
@@ -127,8 +135,7 @@ class SafetySettings(Group):
 
     @model_validator(mode="after")
     def _signed_webhook(self) -> SafetySettings:
-        if self.webhook_url is not None and self.webhook_secret is None:
-            raise ValueError("safety.webhook_url is set: set safety.webhook_secret too, which signs what is sent there")
+        check_signed("safety", self.webhook_url, self.webhook_secret)
         return self
 
 

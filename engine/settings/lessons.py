@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr, model_validator
 
-from engine.settings.groups import Group
+from engine.settings.groups import Group, check_signed
 
 
 class LessonSettings(Group):
@@ -40,8 +40,5 @@ class LessonSettings(Group):
 
     @model_validator(mode="after")
     def _signed_webhook(self) -> LessonSettings:
-        if self.webhook_url is not None and self.webhook_secret is None:
-            raise ValueError(
-                "lessons.webhook_url is set: set lessons.webhook_secret too, which signs what is sent there"
-            )
+        check_signed("lessons", self.webhook_url, self.webhook_secret)
         return self

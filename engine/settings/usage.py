@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr, model_validator
 
-from engine.settings.groups import Folder, Group
+from engine.settings.groups import Folder, Group, check_signed
 
 
 class UsageSettings(Group):
@@ -26,6 +26,5 @@ class UsageSettings(Group):
 
     @model_validator(mode="after")
     def _signed_webhook(self) -> UsageSettings:
-        if self.webhook_url is not None and self.webhook_secret is None:
-            raise ValueError("usage.webhook_url is set: set usage.webhook_secret too, which signs what is sent there")
+        check_signed("usage", self.webhook_url, self.webhook_secret)
         return self

@@ -18,7 +18,8 @@
  *   word       {text, turn}       a word of the tutor as it is played
  *   firstframe {turn, ms}         ms from the student's last action to the first painted picture of the answer
  *   stalled    {stalled}          nothing has come from the engine for 1.3 s although something should have; or it comes again
- *   closed     {code, reason}     the connection is gone; connect() continues the conversation over a new one
+ *   closed     {code, reason, replaced}   the connection is gone; connect() continues the conversation over a new one.
+ *                                 replaced: another window has the session now
  *
  * In a cluster of engines, give `resumeUrl` (`resume_url` of POST /v1/sessions) too: connect() asks there which engine has
  * the session, and a session that moves to another engine is followed. The conversation goes on with its memory.
@@ -327,7 +328,8 @@ export class TutorClient extends EventTarget {
     this.#link = null;
     this.closeMicrophone();
     this.#setState("offline");
-    this.#emit("closed", detail);
+    // A token that was renewed too late is closed with the same code; connecting renews it.
+    this.#emit("closed", { ...detail, replaced: detail.code === 1008 && detail.reason !== "token expired" });
   }
 
   #setState(state) {

@@ -314,11 +314,9 @@ function listen(client) {
     show();
   });
   on("moved", ({ engine_url }) => keepSession({ ...session, engine_url }));
-  on("closed", ({ code, reason }) => {
+  on("closed", ({ code, reason, replaced }) => {
     console.info(`connection closed: ${code} ${reason}`);
     if (reason.startsWith("session")) return over("expired");
-    // A token that was renewed too late is no other window; connecting renews it.
-    const replaced = code === 1008 && reason !== "token expired";
     if (!replaced && performance.now() - connectedAt > STEADY_MS) startAgain();
     else left(replaced ? texts.problems.replaced : texts.problems.lost);
   });

@@ -156,9 +156,7 @@ function listen(client) {
     school.tell("Something went wrong. Please say that again.");
   });
   on("stalled", ({ stalled }) => school.tell(stalled ? LOST : ""));
-  on("closed", ({ code, reason }) => {
-    // A token that was renewed too late is no other window; connecting renews it.
-    const replaced = code === 1008 && reason !== "token expired";
+  on("closed", ({ reason, replaced }) => {
     if (!replaced && !reason.startsWith("session")) return connectAgain();
     if (!replaced) keepLesson(null);
     microphoneIs(false);
